@@ -1,0 +1,5 @@
+import { defineRuntime } from "../src/core/definition.ts";
+import { AGENTS } from "./agents.ts";
+
+// What the daemon runs when it is measured.
+export default defineRuntime({ agents: AGENTS });

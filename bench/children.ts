@@ -1,0 +1,76 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** A daemon of its own process. */
+export interface Agentd {
+  readonly url: string;
+  readonly token: string;
+  /** When the process was asked for, as `performance.now()` has it. */
+  readonly spawnedAt: number;
+  /** How long it took until it said that it is ready, ms. */
+  readonly ready: number;
+  stop(): Promise<void>;
+}
+
+/** Starts `agentd` on a data directory; resolves when it is ready. */
+export async function startAgentd(data: string): Promise<Agentd> {
+  const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+  const args = [path("../bin/agentd.js"), "--config", path("agentd.config.ts")];
+  const spawnedAt = performance.now();
+  const child = run([...args, "--data", data, "--port", "0"]);
+  const url = await new Promise<string>((resolve, reject) => {
+    let said = "";
+    child.stdout?.on("data", (chunk) => {
+      said += String(chunk);
+      const found = /listening on (\S+)/.exec(said)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.once("exit", (code) => reject(new Error(`agentd ended with ${code}`)));
+  });
+  const ready = performance.now() - spawnedAt;
+  return {
+    url,
+    token: readFileSync(join(data, "token"), "utf8").trim(),
+    spawnedAt,
+    ready,
+    async stop() {
+      const ended = exit(child);
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+/** RSS, in bytes, of a process that has a store open. See `held.ts` for what it does before. */
+export async function rssOf(
+  path: string,
+  { ticks, agents }: { readonly ticks: number; readonly agents: number },
+): Promise<number> {
+  const script = fileURLToPath(new URL("held.ts", import.meta.url));
+  const child = run(["--expose-gc", script, path, String(ticks), String(agents)]);
+  let said = "";
+  child.stdout?.on("data", (chunk) => {
+    said += String(chunk);
+  });
+  const code = await exit(child);
+  if (code !== 0) throw new Error(`held.ts ended with ${code}`);
+  return Number(said);
+}
+
+/** Node, with its errors passed on, which does not outlive this process. */
+function run(args: readonly string[]): ChildProcess {
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const kill = (): unknown => child.kill("SIGKILL");
+  process.on("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
+  return child;
+}
+
+function exit(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve) => {
+    child.once("close", resolve);
+  });
+}

@@ -1,0 +1,65 @@
+import { openBench } from "./bench.ts";
+import type { Measure, Row } from "./bench.ts";
+import { tickManyHttp } from "./rows/http.ts";
+import { create, processCold, wake } from "./rows/life.ts";
+import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.ts";
+import { tickMany, tickOne } from "./rows/ticks.ts";
+import { sizesOf } from "./sizes.ts";
+
+/** Everything that is measured, in the order of the table. */
+const ROWS = {
+  "tick.many": tickMany,
+  "tick.many.http": tickManyHttp,
+  "tick.one": tickOne,
+  wake,
+  create,
+  "dormant.rss": dormantRss,
+  "dormant.start": dormantStart,
+  "dormant.due": dormantDue,
+  "active.rss": activeRss,
+  "process.cold": processCold,
+} as const satisfies Record<string, Measure>;
+
+type Name = keyof typeof ROWS;
+
+/** Names that stand for rows, and for how many agents lie dormant in them. */
+const MILLION = { rows: ["dormant.rss", "dormant.start", "dormant.due"], dormant: "1000000" };
+
+const USAGE = `Usage: npm run bench -- [--json] [NAME…]
+
+Names: ${Object.keys(ROWS).join(", ")};
+million for the dormant rows with 1,000,000 agents.
+`;
+
+const args = process.argv.slice(2);
+const json = args.includes("--json");
+const wanted = args.filter((arg) => arg !== "--json");
+const million = wanted.includes("million");
+const names = wanted.flatMap((name) => (name === "million" ? MILLION.rows : [name]));
+const unknown = names.find((name) => !(name in ROWS));
+if (unknown !== undefined) {
+  process.stderr.write(`There is no row "${unknown}"\n\n${USAGE}`);
+  process.exit(2);
+}
+
+const bench = openBench(sizesOf({ ...process.env, ...(million && { DORMANT: MILLION.dormant }) }));
+const rows: Row[] = [];
+if (!json) print(["name", "value", "unit", "p50", "p99", "ratio", "against"]);
+for (const name of Object.keys(ROWS) as Name[]) {
+  if (names.length > 0 && !names.includes(name)) continue;
+  bench.say(`Measuring ${name} …`);
+  const row: Row = { name, ...(await ROWS[name](bench)) };
+  rows.push(row);
+  const { value, unit, p50, p99, ratio, against } = row;
+  if (!json) print([name, value, unit, p50, p99, ratio, against]);
+}
+if (json) process.stdout.write(`${JSON.stringify(rows)}\n`);
+
+function print(cells: readonly (string | number | undefined)[]): void {
+  const widths = [14, 8, 11, 7, 7, 6, 0];
+  const line = cells.map((cell = "", i) => {
+    const text = typeof cell === "number" ? cell.toLocaleString("en") : cell;
+    return typeof cell === "number" ? text.padStart(widths[i]!) : text.padEnd(widths[i]!);
+  });
+  process.stdout.write(`${line.join("  ").trimEnd()}\n`);
+}

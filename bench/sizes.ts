@@ -1,0 +1,69 @@
+/** How much each row does. BENCH_QUICK=1 does next to nothing: it shows that the rows run. */
+export interface Sizes {
+  /** Rounds of ours and of the floor, by turns; the median counts. */
+  readonly rounds: number;
+  /** Agents that share the messages of tick.many, and messages that are under way at once. */
+  readonly agents: number;
+  readonly inFlight: number;
+  /** Messages in a round. */
+  readonly many: number;
+  readonly one: number;
+  readonly http: number;
+  /** Agents that are woken, and created, once each. */
+  readonly wake: number;
+  readonly create: number;
+  /** Agents that lie dormant, and the few that they are compared with. */
+  readonly dormant: number;
+  readonly dormantFew: number;
+  /** Agents held in memory, and the few that they are compared with. */
+  readonly active: number;
+  readonly activeFew: number;
+  /** How often due is looked up in each store. */
+  readonly lookups: number;
+  /** Processes that are started for one figure. */
+  readonly starts: number;
+}
+
+const FULL: Sizes = {
+  rounds: 7,
+  agents: 200,
+  inFlight: 32,
+  many: 12_800,
+  one: 1000,
+  http: 12_800,
+  wake: 2000,
+  create: 500,
+  dormant: 100_000,
+  dormantFew: 1000,
+  active: 10_000,
+  activeFew: 100,
+  lookups: 2000,
+  starts: 7,
+};
+
+const QUICK: Sizes = {
+  rounds: 2,
+  agents: 20,
+  inFlight: 8,
+  many: 80,
+  one: 10,
+  http: 80,
+  wake: 10,
+  create: 5,
+  dormant: 200,
+  dormantFew: 20,
+  active: 200,
+  activeFew: 20,
+  lookups: 10,
+  starts: 1,
+};
+
+/** The sizes that the environment asks for: BENCH_QUICK, and DORMANT for how many lie dormant. */
+export function sizesOf(env: Readonly<Record<string, string | undefined>>): Sizes {
+  const sizes = env["BENCH_QUICK"] === "1" ? QUICK : FULL;
+  const dormant = Number(env["DORMANT"] || sizes.dormant);
+  if (!Number.isInteger(dormant) || dormant <= sizes.dormantFew) {
+    throw new TypeError(`"DORMANT" must be a whole number above ${sizes.dormantFew}`);
+  }
+  return { ...sizes, dormant };
+}

@@ -1,0 +1,167 @@
+import { closeSync, openSync } from "node:fs";
+import type { RuntimeDefinition } from "../core/definition.ts";
+import type { Signer, Store } from "../core/ports/index.ts";
+import type { Runtime } from "../core/runtime.ts";
+import { controlApi } from "../control/api.ts";
+import { createRuntime } from "../core/create-runtime.ts";
+import { OpenAgentsError } from "../core/errors.ts";
+import { systemClock, systemRandom } from "../core/system.ts";
+import { derivedSigner } from "../identity/derived-signer.ts";
+import { sqlite } from "../stores/sqlite.ts";
+import type { DataDir } from "./local/data-dir.ts";
+import { loadToken, openDataDir } from "./local/data-dir.ts";
+import { listen } from "./local/http-server.ts";
+import { loadMasterKey } from "./local/keys.ts";
+import { isLoopback } from "./local/loopback.ts";
+import { watchEventLoop } from "./local/watchdog.ts";
+
+export type { DataDir } from "./local/data-dir.ts";
+export { openDataDir } from "./local/data-dir.ts";
+
+/** What the local backend needs. */
+export interface LocalOptions {
+  readonly definition: RuntimeDefinition;
+  /** A directory to take hold of, or one that is held already and passes into this one's care. */
+  readonly data: string | DataDir;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 4600; 0 for any free port. */
+  readonly port?: number;
+  /** Seals the master key at rest. Default: it is kept plain, mode 0600. */
+  readonly passphrase?: string | undefined;
+  /**
+   * How long agent code may block the event loop, in ms, before the process ends itself; 0 for no
+   * limit. Default 0: it is for processes that do nothing else.
+   */
+  readonly blockLimit?: number;
+  /** Default `"0.0.0"`. */
+  readonly version?: string;
+  /** Told of what an operator should know. Default: nobody. */
+  readonly warn?: (text: string) => void;
+}
+
+/** A runtime on this machine, with its control API listening. */
+export interface LocalRuntime {
+  readonly url: string;
+  readonly token: string;
+  readonly dataDir: string;
+  readonly runtime: Runtime;
+  /** Lets running ticks end for `grace` ms (default 10,000) and lets go of all. Idempotent. */
+  stop(grace?: number): Promise<void>;
+}
+
+const CLOSE_GRACE = 1000;
+
+/**
+ * Starts the agents of a definition on this machine: keys and store in the data directory, the
+ * control API on loopback. When it throws, nothing is left running or held.
+ * @throws BUSY when the directory or the port is in use; DENIED for a wrong passphrase or no right
+ */
+export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
+  const { definition, warn = () => {}, host = "127.0.0.1", port = 4600 } = options;
+  const undo: (() => unknown)[] = [];
+  try {
+    const data = typeof options.data === "string" ? openDataDir(options.data, warn) : options.data;
+    undo.push(() => data.release());
+    const token = loadToken(data);
+    const store = definition.store ?? sqlite(privateFile(data.file("store")));
+    undo.push(() => store.close());
+    const signer = await openSigner(store, data.file("keys"), options.passphrase);
+    const runtime = createRuntime({
+      definition,
+      store,
+      signer,
+      clock: systemClock,
+      random: systemRandom,
+      onProblem: (problem, error) => warn(`${problem}: ${describe(error)}`),
+    });
+
+    let ready = false;
+    const stopping = new AbortController();
+    const api = controlApi({
+      runtime,
+      token,
+      limits: definition.limits,
+      version: options.version ?? "0.0.0",
+      types: [...definition.agents.keys()],
+      ready: () => ready,
+      stopping: stopping.signal,
+      onError: (error) => warn(describe(error)),
+    });
+    // Before the agents run, so that a port in use changes nothing.
+    const server = await listen(api.fetch, { host, port });
+    undo.push(() => server.close(0));
+    if (!isLoopback(host)) {
+      warn(
+        `Listening on ${host}, which other machines may reach: whoever has the token rules the agents, and the token travels in clear text`,
+      );
+    }
+    undo.push(() => runtime.stop(0));
+    await runtime.start();
+    const unwatch = options.blockLimit ? watchEventLoop(options.blockLimit) : () => {};
+    data.publish(server.url);
+    ready = true;
+
+    const end = async (grace: number): Promise<void> => {
+      ready = false;
+      // The kernel's timers let the process end, which must not happen before the ticks have.
+      const alive = setInterval(() => {}, 60_000);
+      server.drain();
+      await runtime.stop(grace);
+      // Whoever still waits for an answer or follows a stream has now got all there is.
+      stopping.abort();
+      await server.close(CLOSE_GRACE);
+      unwatch();
+      data.release();
+      clearInterval(alive);
+    };
+    let ended: Promise<void> | undefined;
+    return {
+      url: server.url,
+      token,
+      dataDir: data.path,
+      runtime,
+      stop: (grace = 10_000) => (ended ??= end(grace)),
+    };
+  } catch (error) {
+    for (const step of undo.toReversed()) {
+      try {
+        await step();
+      } catch {
+        // What went wrong first is what matters.
+      }
+    }
+    throw error;
+  }
+}
+
+/** The path of a file that this user alone can read, made if need be; SQLite's others follow it. */
+function privateFile(path: string): string {
+  closeSync(openSync(path, "a", 0o600));
+  return path;
+}
+
+/** What an operator needs of an error: our own say it all, of others the place helps. */
+function describe(error: unknown): string {
+  if (error instanceof OpenAgentsError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/**
+ * The signer for a store, made sure to be the one that its agents' keys come from: with another
+ * they could neither sign nor read their mail.
+ */
+async function openSigner(
+  store: Store,
+  path: string,
+  passphrase: string | undefined,
+): Promise<Signer> {
+  const [agent] = (await store.list({ limit: 1 })).items;
+  const create = agent === undefined;
+  const signer = derivedSigner(await loadMasterKey(path, { passphrase, create }));
+  if (create || (await signer.identity(agent.account)).npub === agent.id) return signer;
+  throw new OpenAgentsError(
+    "DENIED",
+    `Cannot use key file "${path}": the agents in the store were made with another one: restore that from a backup`,
+  );
+}

@@ -1,0 +1,51 @@
+import { Command, CommanderError } from "commander";
+import { errorInfo } from "../core/errors.ts";
+import { commonOptions } from "./command.ts";
+import { agentCommands } from "./commands/agents.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { initCommand } from "./commands/init.ts";
+import { mailCommands } from "./commands/mail.ts";
+import { recordCommands } from "./commands/record.ts";
+import { EXIT, exitCodeOf } from "./exit-codes.ts";
+import { UsageError } from "./usage-error.ts";
+import { packageVersion } from "./version.ts";
+
+const HINTS: Readonly<Record<string, string>> = {
+  NOT_FOUND: 'See what there is with "agentctl list"',
+  TERMINATED: 'Make a new one with "agentctl create NAME --type TYPE"',
+  EXISTS: 'See what there is with "agentctl list", or choose another name',
+};
+
+function program(): Command {
+  const program = commonOptions(new Command("agentctl"))
+    .description("Manages the agents of an agentd")
+    .version(packageVersion())
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(see "agentctl --help")')
+    .exitOverride();
+  agentCommands(program);
+  mailCommands(program);
+  recordCommands(program);
+  doctorCommand(program);
+  initCommand(program);
+  return program;
+}
+
+/** The exit code for anything thrown, said on stderr where nobody has said it yet. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const { code, message } = errorInfo(error);
+  process.stderr.write(`agentctl: ${message}\n`);
+  const hint = HINTS[code];
+  if (hint !== undefined && process.argv[2] !== "init") process.stderr.write(`${hint}\n`);
+  return error instanceof UsageError ? EXIT.usage : exitCodeOf(code);
+}
+
+// Whoever reads us has read enough.
+process.stdout.on("error", () => process.exit(EXIT.ok));
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}

@@ -1,0 +1,140 @@
+import type { Command } from "commander";
+import type { AgentInfo, AgentReport, RuntimeMetrics } from "../../core/runtime.ts";
+import type { TickRecord } from "../../core/trajectory.ts";
+import { agentPath, toolsOf } from "../command.ts";
+import type { Output } from "../output.ts";
+import { time } from "../output.ts";
+
+/** The runtime as `GET /runtime/status` shows it. */
+export interface RuntimeStatus extends RuntimeMetrics {
+  readonly version: string;
+  readonly types: readonly string[];
+}
+
+/** Commands over agents and their lifecycle. */
+export function agentCommands(program: Command): void {
+  program
+    .command("create <name>")
+    .description("make an agent")
+    .requiredOption("--type <type>", "what it is: a name that defineAgent() was given")
+    .action(async (name: string, { type }: { type: string }, command: Command) => {
+      const { client, out } = toolsOf(command);
+      const agent = await client.post<AgentInfo>("/agents", { body: { name, type } });
+      if (out.json) out.document(agent);
+      else out.print(agent.id);
+      out.talk(`Created ${name}. Talk to it with: agentctl send ${name} "hello" --wait`);
+    });
+
+  program
+    .command("list")
+    .description("list the agents")
+    .option("--type <type>", "only those of a type")
+    .option("--status <status>", "only creating, live, failed, quarantined or terminated ones")
+    .action(async (filter: { type?: string; status?: string }, command: Command) => {
+      const { client, out } = toolsOf(command);
+      const agents: AgentInfo[] = [];
+      let cursor: string | undefined;
+      do {
+        const query = new URLSearchParams({ limit: "1000" });
+        if (filter.type !== undefined) query.set("type", filter.type);
+        if (filter.status !== undefined) query.set("status", filter.status);
+        if (cursor !== undefined) query.set("cursor", cursor);
+        const page = await client.page<AgentInfo>(`/agents?${query.toString()}`);
+        agents.push(...page.items);
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+      if (out.json) out.document(agents);
+      else if (agents.length > 0) {
+        const rows = agents.map(({ name, type, status, id }) => [name, type, status, id]);
+        out.table(["NAME", "TYPE", "STATUS", "ID"], rows);
+      } else out.talk("No agents. Make one with: agentctl create NAME --type TYPE");
+    });
+
+  program
+    .command("info [name]")
+    .description("show who an agent is; without a name, the runtime")
+    .action(async (name: string | undefined, _options: unknown, command: Command) => {
+      const { client, out } = toolsOf(command);
+      const info =
+        name === undefined
+          ? { url: client.url, ...(await client.get<RuntimeStatus>("/runtime/status")) }
+          : await client.get<AgentInfo>(agentPath(name));
+      fields(out, info);
+    });
+
+  program
+    .command("status <name>")
+    .description("show what an agent does: ticks, queue, alarms, last tick")
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const { client, out } = toolsOf(command);
+      const { lastTick, alarms, parked, ...report } = await client.get<AgentReport>(
+        agentPath(name, "/status"),
+      );
+      if (out.json) return out.document({ ...report, lastTick, alarms, parked });
+      return fields(out, {
+        ...report,
+        lastTick: lastTick && `${time(lastTick.at)} ${lastTick.trigger.type} ${lastTick.outcome}`,
+        alarms: alarms.map(({ id, at }) => `${id} at ${time(at)}`).join(", ") || "none",
+        parked: parked.join(", ") || "none",
+      });
+    });
+
+  program
+    .command("state <name>")
+    .description("print an agent's state")
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const { client, out } = toolsOf(command);
+      out.document(await client.get<unknown>(agentPath(name, "/state")));
+    });
+
+  const lifecycle = {
+    tick: "run one tick now",
+    wake: "bring an agent into memory; a failed or quarantined one back to life",
+    hibernate: "let an agent go of its memory",
+  };
+  for (const [verb, description] of Object.entries(lifecycle)) {
+    program
+      .command(`${verb} <name>`)
+      .description(description)
+      .action(async (name: string, _options: unknown, command: Command) => {
+        const { client, out } = toolsOf(command);
+        const record = await client.post<TickRecord>(agentPath(name, `/${verb}`));
+        if (out.json) out.document(record);
+        else out.print(`tick ${record.n}: ${record.outcome} in ${record.ms} ms`);
+        if (record.error !== undefined) {
+          out.talk(`${record.error.code}: ${record.error.message}`);
+          process.exitCode = 1;
+        }
+      });
+  }
+
+  program
+    .command("delete <name>")
+    .description("end an agent for good; its record stays")
+    .option("--purge", "erase its record too")
+    .action(async (name: string, { purge }: { purge?: boolean }, command: Command) => {
+      const { client, out } = toolsOf(command);
+      const { id } = await client.get<AgentInfo>(agentPath(name));
+      await client.delete(agentPath(id, purge === true ? "?purge=true" : ""));
+      if (out.json) out.document({ id, name, purged: purge === true });
+      else out.talk(purge === true ? `Erased ${name}.` : `Ended ${name}. Its id is ${id}`);
+    });
+}
+
+/** Prints the members of an object, one a line. */
+function fields(out: Output, object: object): void {
+  if (out.json) {
+    out.document(object);
+    return;
+  }
+  const entries = Object.entries(object).filter(([, value]) => value !== undefined);
+  const width = Math.max(...entries.map(([key]) => key.length));
+  for (const [key, value] of entries) out.print(`${key.padEnd(width)}  ${show(key, value)}`);
+}
+
+function show(key: string, value: unknown): string {
+  if (typeof value === "number" && key.endsWith("At")) return time(value);
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(String).join(", ");
+  return JSON.stringify(value);
+}

@@ -1,0 +1,113 @@
+import type { Json } from "../core/json.ts";
+import { OpenAgentsError } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
+
+/** The part of a request that a body is read from. */
+interface BodySource {
+  header(name: string): string | undefined;
+  text(): Promise<string>;
+  readonly raw: Request;
+}
+
+/**
+ * The JSON object in a request's body, `{}` for no body.
+ * @throws LIMIT beyond `limit` bytes; INVALID for another content type or what is no JSON object
+ */
+export async function readObject(
+  request: BodySource,
+  limit: number,
+): Promise<Record<string, Json>> {
+  const type = request.header("content-type");
+  if (type !== undefined && !/^application\/(?:[\w.+-]+\+)?json\b/i.test(type)) {
+    throw invalid(`content type is "${type}", not "application/json"`);
+  }
+  const text = await readText(request, limit);
+  if (text === "") return {};
+  const value = parseJson(text, "body");
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw invalid("it is not a JSON object");
+  }
+  return value;
+}
+
+async function readText(request: BodySource, limit: number): Promise<string> {
+  const length = request.header("content-length");
+  if (length !== undefined) {
+    if (Number(length) > limit) throw tooLarge(limit);
+    return request.text();
+  }
+  const stream = request.raw.body;
+  if (stream === null) return "";
+  // Sent in chunks of unknown number: count them.
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    size += value.byteLength;
+    if (size > limit) {
+      void reader.cancel().catch(() => {});
+      throw tooLarge(limit);
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+function tooLarge(limit: number): OpenAgentsError {
+  return new OpenAgentsError(
+    "LIMIT",
+    `Cannot read body: it is larger than ${limit} bytes ("limits.envelopeBytes" and some room)`,
+  );
+}
+
+function invalid(problem: string): OpenAgentsError {
+  return new OpenAgentsError("INVALID", `Cannot read body: ${problem}`);
+}
+
+/** What a field of a body must be. */
+export type FieldKind = "text" | "whole number" | "object of texts" | "any JSON";
+
+/**
+ * Checks a body against its table of fields.
+ * @throws INVALID naming the first field that is unknown or of the wrong kind
+ */
+export function checkFields(
+  body: Record<string, Json>,
+  fields: Readonly<Record<string, FieldKind>>,
+): void {
+  for (const [name, value] of Object.entries(body)) {
+    const kind = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    if (kind === undefined) {
+      throw invalid(`unknown field "${name}", known are ${Object.keys(fields).join(", ")}`);
+    }
+    if (!fits(value, kind)) throw invalid(`"${name}" must be ${ARTICLES[kind]}`);
+  }
+}
+
+const ARTICLES = {
+  text: "text",
+  "whole number": "a whole number",
+  "object of texts": "an object whose values are text",
+  "any JSON": "JSON",
+} as const satisfies Record<FieldKind, string>;
+
+function fits(value: Json, kind: FieldKind): boolean {
+  if (kind === "any JSON") return true;
+  if (kind === "text") return typeof value === "string";
+  if (kind === "whole number") return Number.isSafeInteger(value);
+  return (
+    value !== null &&
+    typeof value === "object" &&
+    !Array.isArray(value) &&
+    Object.values(value).every((member) => typeof member === "string")
+  );
+}
+
+/** A required text field. @throws INVALID when it is absent */
+export function requireText(body: Record<string, Json>, name: string): string {
+  const value = body[name];
+  if (typeof value !== "string" || value === "") throw invalid(`"${name}" is missing`);
+  return value;
+}

@@ -1,0 +1,72 @@
+import type { ErrorCode } from "../core/errors.ts";
+import { OpenAgentsError, errorInfo } from "../core/errors.ts";
+import { HTTP_STATUS } from "./http-status.ts";
+
+/** An error as it goes over HTTP: RFC 9457 problem details, with our `code`. */
+export interface Problem {
+  readonly type: "about:blank";
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+}
+
+/** An error of the HTTP layer itself, whose status is not the usual one of its code. */
+export class HttpError extends OpenAgentsError {
+  override readonly name: string = "HttpError";
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: number,
+    code: ErrorCode,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(code, message);
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  409: "Conflict",
+  410: "Gone",
+  413: "Content Too Large",
+  422: "Unprocessable Content",
+  423: "Locked",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+};
+
+/** The response for anything thrown. */
+export function problemResponse(error: unknown): Response {
+  const { code, message } = infoOf(error);
+  const status = error instanceof HttpError ? error.status : HTTP_STATUS[code];
+  const problem: Problem = {
+    type: "about:blank",
+    title: TITLES[status] ?? "Error",
+    status,
+    detail: message,
+    code,
+  };
+  const headers: Record<string, string> = { "content-type": "application/problem+json" };
+  if (error instanceof HttpError) Object.assign(headers, error.headers);
+  return new Response(JSON.stringify(problem), { status, headers });
+}
+
+function infoOf(error: unknown): { code: ErrorCode; message: string } {
+  // What recursion cannot walk (a body nested 100,000 deep) is the sender's mistake.
+  if (error instanceof RangeError && error.message.startsWith("Maximum call stack")) {
+    return { code: "INVALID", message: "Cannot read body: it is nested too deeply" };
+  }
+  return errorInfo(error);
+}

@@ -1,0 +1,70 @@
+import type { AgentStatus } from "../core/agent.ts";
+import { TRANSITIONS, isKey } from "../core/agent.ts";
+import { toMs } from "../core/duration.ts";
+import { OpenAgentsError } from "../core/errors.ts";
+
+/** Longest time that a request may ask to wait: below the time after which clients give up. */
+export const MAX_WAIT = 240_000;
+const DEFAULT_WAIT = 30_000;
+
+/** A whole number from `min` to `max` out of a query. @throws INVALID naming the parameter */
+export function wholeNumber(
+  name: string,
+  text: string | undefined,
+  range: { readonly min: number; readonly max: number; readonly default: number },
+): number {
+  if (text === undefined) return range.default;
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : -1;
+  if (value < range.min || value > range.max) {
+    throw invalid(name, `must be a whole number from ${range.min} to ${range.max}`);
+  }
+  return value;
+}
+
+/** The `limit` of a page: 1 to 1000, default 100. */
+export function pageLimit(text: string | undefined): number {
+  return wholeNumber("limit", text, { min: 1, max: 1000, default: 100 });
+}
+
+/** The `after` of a page: rows above it only. Default 0. */
+export function pageAfter(text: string | undefined): number {
+  return wholeNumber("after", text, { min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 });
+}
+
+/** The `wait` of a send in ms; undefined when it is absent, 30 s when it is there with no value. */
+export function waitTime(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (text === "") return DEFAULT_WAIT;
+  const ms = toMs(/^\d+$/.test(text) ? Number(text) : text);
+  if (ms > MAX_WAIT) throw invalid("wait", `must be at most ${MAX_WAIT / 1000}s: ask again`);
+  return ms;
+}
+
+/** A flag: there with no value, or `true`; absent, or `false`. */
+export function flag(name: string, text: string | undefined): boolean {
+  if (text === undefined || text === "false") return false;
+  if (text === "" || text === "true") return true;
+  throw invalid(name, "must be true or false");
+}
+
+/** A stored status to list agents by. */
+export function statusFilter(text: string | undefined): AgentStatus | undefined {
+  if (text === undefined || Object.hasOwn(TRANSITIONS, text)) return text as AgentStatus;
+  throw invalid("status", `must be one of ${Object.keys(TRANSITIONS).join(", ")}`);
+}
+
+/**
+ * What the address names an agent by. What can be no name and no key is refused before the store is
+ * asked. @throws INVALID
+ */
+export function agentRef(text: string): string {
+  if (/^[a-z0-9][a-z0-9._-]{0,62}$/i.test(text) || isKey(text)) return text;
+  throw new OpenAgentsError(
+    "INVALID",
+    `Cannot look up agent ${JSON.stringify(text)}: it is no name, npub or hex key`,
+  );
+}
+
+function invalid(name: string, need: string): OpenAgentsError {
+  return new OpenAgentsError("INVALID", `Cannot read query: "${name}" ${need}`);
+}

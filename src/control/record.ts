@@ -1,0 +1,87 @@
+import type { Hono } from "hono";
+import type { Json } from "../core/json.ts";
+import type { LogRow } from "../core/ports/index.ts";
+import type { Runtime } from "../core/runtime.ts";
+import type { TickOutput, TickRecord } from "../core/trajectory.ts";
+import { OpenAgentsError } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
+import { HttpError } from "./problem.ts";
+import { agentRef, pageAfter, pageLimit, wholeNumber } from "./query.ts";
+import { streamPosition, tickStream } from "./stream.ts";
+
+/** A row of the trajectory, parsed. */
+export interface TickView {
+  readonly hash: string;
+  readonly record: TickRecord;
+  readonly output?: TickOutput | undefined;
+}
+
+/** Routes over an agent's record: what it did, and what it does now. */
+export function recordRoutes(app: Hono, runtime: Runtime, stopping: AbortSignal | undefined): void {
+  app.get("/agents/:ref/ticks", async (c) => {
+    const { after, limit } = c.req.query();
+    const rows = await runtime.log(
+      agentRef(c.req.param("ref")),
+      pageAfter(after),
+      pageLimit(limit),
+    );
+    return c.json({ items: rows.map(view) });
+  });
+
+  app.get("/agents/:ref/ticks/:n", async (c) => {
+    const ref = agentRef(c.req.param("ref"));
+    const max = Number.MAX_SAFE_INTEGER;
+    const n = wholeNumber("n", c.req.param("n"), { min: 1, max, default: 1 });
+    const [row] = await runtime.log(ref, n - 1, 1);
+    if (row?.n !== n) throw new OpenAgentsError("NOT_FOUND", `Cannot find tick ${n} of "${ref}"`);
+    return c.json(view(row));
+  });
+
+  app.get("/agents/:ref/trajectory", async (c) => {
+    const { after, limit } = c.req.query();
+    const rows = await runtime.log(
+      agentRef(c.req.param("ref")),
+      pageAfter(after),
+      pageLimit(limit),
+    );
+    return c.json({ items: rows });
+  });
+
+  app.get("/agents/:ref/trajectory/verify", async (c) =>
+    c.json(await runtime.verify(agentRef(c.req.param("ref")))),
+  );
+
+  app.get("/agents/:ref/stream", async (c) => {
+    // Answered as GET without its body, it would leave a stream open that nobody reads.
+    if (c.req.method === "HEAD") {
+      throw new HttpError(405, "INVALID", "Cannot HEAD a stream: only GET is possible here", {
+        allow: "GET",
+      });
+    }
+    const ref = agentRef(c.req.param("ref"));
+    const resume = c.req.header("last-event-id") ?? c.req.query("after");
+    const stream = await tickStream(runtime, ref, {
+      from: resume === undefined || resume === "" ? undefined : streamPosition(resume),
+      signal: stopping,
+    });
+    return c.body(stream, 200, {
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      "x-accel-buffering": "no",
+    });
+  });
+}
+
+function view(row: LogRow): TickView {
+  const what = `record ${row.n}`;
+  const parse = (text: string): Json => {
+    try {
+      return parseJson(text, what);
+    } catch (error) {
+      throw new OpenAgentsError("CORRUPT", (error as Error).message, { cause: error });
+    }
+  };
+  const record = parse(row.record) as unknown as TickRecord;
+  if (row.output === undefined) return { hash: row.hash, record };
+  return { hash: row.hash, record, output: parse(row.output) as TickOutput };
+}

@@ -1,0 +1,67 @@
+import { OpenAgentsError } from "./errors.ts";
+
+/**
+ * Where an agent is in its life, as it is stored. A living agent is `active` while a host holds it
+ * in memory and `dormant` when nothing does; that difference is seen, not stored, so that falling
+ * asleep costs no write.
+ */
+export type AgentStatus = "creating" | "live" | "failed" | "quarantined" | "terminated";
+
+/** Status as people see it: `live` is shown as `active` or `dormant`. */
+export type AgentPhase = Exclude<AgentStatus, "live"> | "active" | "dormant";
+
+/** For each status, the ones that may follow it. */
+export const TRANSITIONS: Readonly<Record<AgentStatus, readonly AgentStatus[]>> = {
+  creating: ["live", "failed", "quarantined", "terminated"],
+  live: ["failed", "quarantined", "terminated"],
+  failed: ["creating", "live", "terminated"],
+  quarantined: ["creating", "live", "terminated"],
+  terminated: [],
+};
+
+/** The statuses in which an agent's ticks run. */
+export const TICKING: ReadonlySet<AgentStatus> = new Set<AgentStatus>(["creating", "live"]);
+
+/** @throws INVALID when `to` may not follow `from` */
+export function checkTransition(from: AgentStatus, to: AgentStatus): void {
+  if (from !== to && !TRANSITIONS[from].includes(to)) {
+    throw new OpenAgentsError("INVALID", `Cannot go from "${from}" to "${to}"`);
+  }
+}
+
+/** An agent's entry in the directory. */
+export interface AgentRecord {
+  /** Its npub (NIP-19). */
+  readonly id: string;
+  /** The same key, x-only, in hex. */
+  readonly publicKey: string;
+  /** A unique alias, free again once the agent is terminated. */
+  readonly name: string;
+  /** The name of its definition. */
+  readonly type: string;
+  readonly status: AgentStatus;
+  /** The NIP-06 account its key is derived with. */
+  readonly account: number;
+  readonly createdAt: number;
+}
+
+/** @throws INVALID when `name` cannot be an agent's name */
+export function checkName(name: unknown): asserts name is string {
+  const text = typeof name === "string" ? name : "";
+  if (!/^[a-z0-9][a-z0-9._-]{0,62}$/i.test(text) || isKey(text)) {
+    throw new OpenAgentsError(
+      "INVALID",
+      `Cannot name an agent ${JSON.stringify(name)}: use 1 to 63 letters, digits, ".", "_" or "-", starting with a letter or digit, and no key`,
+    );
+  }
+}
+
+/** True for an npub or a hex key, which are ids and so cannot be names. */
+export function isKey(text: string): boolean {
+  return isNpub(text) || /^[0-9a-f]{64}$/i.test(text);
+}
+
+/** True for text that looks like an npub: an address of an agent, here or elsewhere. */
+export function isNpub(text: string): boolean {
+  return /^npub1[02-9ac-hj-np-z]{58}$/.test(text);
+}

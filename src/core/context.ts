@@ -1,0 +1,99 @@
+import type { State } from "./state.ts";
+import type { Duration } from "./duration.ts";
+import type { Trigger } from "./envelope.ts";
+import type { Json } from "./json.ts";
+
+/**
+ * What agent code has in its hands during a tick. Nothing it does through this takes effect before
+ * the tick's commit, except the results of finished steps; if the tick fails, none of it does.
+ * After the tick every method throws `CANCELLED`.
+ */
+export interface Context<S extends State = State> {
+  readonly agent: { readonly id: string; readonly name: string; readonly type: string };
+  readonly trigger: Trigger;
+  /** The agent's state; assign or change members. Only changed top-level keys are written. */
+  state: S;
+  readonly identity: ContextIdentity;
+  /** Aborts when the tick is cut off: timeout, cancel, shutdown. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** The runtime's clock, ms since 1970. Use it and not `Date.now()` where a test owns time. */
+  now(): number;
+
+  /**
+   * Answers whoever caused this tick. Answers to a request resume the one who asked; an agent that
+   * sent a plain message gets the answer as a message of its own, so answer those with care.
+   * @throws INVALID when an alarm caused it
+   */
+  reply(payload: unknown, options?: SendOptions): Promise<string>;
+  /** Mail to an agent by npub, hex key or name; the id of the envelope. */
+  send(to: string, payload: unknown, options?: SendOptions): Promise<string>;
+  /**
+   * Asks an agent and waits for its reply, at no cost and across restarts: the tick is parked and
+   * the hook is run again from its start when the reply is there, with every finished step, request
+   * and sleep replayed from the journal. State changed before the wait is dropped and changed again
+   * by that second run.
+   * @throws TIMEOUT after `timeout` (default `"1m"`); NOT_FOUND when there is no such agent; REMOTE
+   *   when the other agent failed on it
+   */
+  request(to: string, payload: unknown, options?: RequestOptions): Promise<Json>;
+  /** Emits an event to whoever watches this agent. */
+  broadcast(name: string, data?: unknown): void;
+
+  /** Sets an alarm, replacing one with the same id; its id. */
+  schedule(when: When, payload?: unknown, options?: { readonly id?: string }): string;
+  /** Takes an alarm back; nothing happens when there is none. */
+  cancel(alarmId: string): void;
+
+  /**
+   * Does outside work at most once per finished result: the result is journaled durably before it
+   * is given back, and a tick that is run again gets it from the journal. Steps are known by name
+   * and by how many of that name came before. Pass `key` on to outside services as their
+   * idempotency key: the work is run again if the process dies before the result is journaled.
+   */
+  step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T>;
+  /** Waits, at no cost and across restarts, as `request` does. */
+  sleep(duration: Duration): Promise<void>;
+}
+
+export interface ContextIdentity {
+  readonly npub: string;
+  /** x-only, hex. */
+  readonly publicKey: string;
+  /** A BIP-340 signature, hex, of a 32-byte hash given in hex. */
+  sign(hash: string): Promise<string>;
+  /** True when `signature` of `hash` (both hex) is by `publicKey` (hex). */
+  verify(publicKey: string, hash: string, signature: string): boolean;
+}
+
+export interface StepTools {
+  /** Stable over every try of this step, different for every other step. */
+  readonly key: string;
+  readonly signal: AbortSignal;
+}
+
+export interface SendOptions {
+  readonly priority?: number;
+  /** The mail is not acted on once this has passed. */
+  readonly expiresIn?: Duration;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface RequestOptions extends SendOptions {
+  readonly timeout?: Duration;
+}
+
+/** When an alarm fires: once, at an interval, or by a cron expression in a time zone (IANA name). */
+export type When =
+  | { readonly in: Duration }
+  | { readonly at: number | string | Date }
+  | { readonly every: Duration }
+  | { readonly cron: string; readonly timeZone?: string };
+
+/** Lines that are kept in the trajectory with the tick, also when the tick fails. */
+export interface Log {
+  debug(text: string, data?: unknown): void;
+  info(text: string, data?: unknown): void;
+  warn(text: string, data?: unknown): void;
+  error(text: string, data?: unknown): void;
+}

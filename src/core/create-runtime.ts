@@ -1,0 +1,400 @@
+import { checkName, checkTransition, TICKING } from "./agent.ts";
+import type { AgentRecord } from "./agent.ts";
+import { Courier } from "./courier.ts";
+import type { RuntimeDefinition } from "./definition.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { toMs } from "./duration.ts";
+import { OpenAgentsError } from "./errors.ts";
+import type { Json } from "./json.ts";
+import { Cache, Serial } from "./kernel.ts";
+import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { readState } from "./load.ts";
+import { controlEnvelope, Mailroom } from "./mailroom.ts";
+import type { Clock, LogRow, MailRow, Page, Random, Signer, Store } from "./ports/index.ts";
+import type {
+  AgentInfo,
+  AgentReport,
+  Answer,
+  AskOptions,
+  ListAgents,
+  MailInput,
+  Runtime,
+  RuntimeMetrics,
+  Sent,
+  TickEvent,
+} from "./runtime.ts";
+import { systemClock, systemRandom } from "./system.ts";
+import type { Ticked } from "./tick.ts";
+import { readRow } from "./trajectory.ts";
+import type { TickRecord, Verdict } from "./trajectory.ts";
+import { lastSegment, paths, timerOf } from "./tree.ts";
+import { verifyAgent } from "./verify.ts";
+import { Watchers } from "./watchers.ts";
+
+/** The ports that a runtime works with. */
+export interface RuntimePorts {
+  readonly definition: RuntimeDefinition;
+  readonly store: Store;
+  readonly signer: Signer;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Told what went wrong outside of any tick: a store that failed, an unknown type. */
+  readonly onProblem?: (problem: string, error: unknown) => void;
+}
+
+/** How long after a failure of the store what was due is taken up again, ms. */
+const RECOVERY = 1_000;
+/** How long after a crash nothing is acted on before it is durable, ms. */
+const CAREFUL = 600_000;
+const HOUR = 3_600_000;
+
+/** A runtime over the given ports. Nothing happens before `start()`. */
+export function createRuntime(ports: RuntimePorts): Runtime {
+  return new KernelRuntime(ports);
+}
+
+class KernelRuntime implements Runtime {
+  readonly #kernel: Kernel;
+  readonly #definition: RuntimeDefinition;
+  readonly #dispatcher: Dispatcher;
+  readonly #courier: Courier;
+  readonly #onProblem: (problem: string, error: unknown) => void;
+  readonly #mailroom: Mailroom;
+  readonly #watchers: Watchers;
+  readonly #stopping = new AbortController();
+  #stopped = false;
+  #recovery: (() => void) | undefined;
+  #forgetting: (() => void) | undefined;
+  #ticks = 0;
+  #failures = 0;
+
+  constructor(ports: RuntimePorts) {
+    const { definition, store, signer, clock = systemClock, random = systemRandom } = ports;
+    this.#definition = definition;
+    this.#onProblem = ports.onProblem ?? (() => undefined);
+    this.#watchers = new Watchers(this.#onProblem);
+    this.#kernel = {
+      store,
+      signer,
+      clock,
+      random,
+      agents: definition.agents,
+      limits: definition.limits,
+      startedAt: clock.now(),
+      carefulUntil: 0,
+      cache: new Cache<LoadedAgent>(definition.limits.cached),
+      suspects: new Serial(),
+    };
+    this.#dispatcher = new Dispatcher(this.#kernel, {
+      ticked: (ticked) => this.#ticked(ticked),
+      failed: (id, error) => this.#turnFailed(id, error),
+    });
+    this.#courier = new Courier(this.#kernel, {
+      delivered: (id) => this.#dispatcher.wake(id),
+      failed: (error) => this.#recover("Cannot deliver outgoing mail", error),
+    });
+    this.#mailroom = new Mailroom(this.#kernel, {
+      watchers: this.#watchers,
+      stopping: this.#stopping.signal,
+      wake: (id) => this.#dispatcher.wake(id),
+    });
+  }
+
+  async start(): Promise<void> {
+    if (await this.#kernel.store.crashed())
+      this.#kernel.carefulUntil = this.#kernel.startedAt + CAREFUL;
+    for (const wanted of this.#definition.ensure) {
+      if ((await this.#kernel.store.get(wanted.name)) === undefined) await this.create(wanted);
+    }
+    await this.#dispatcher.start();
+    this.#courier.poke();
+    this.#forgetOld();
+  }
+
+  async stop(grace = 10_000): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#recovery?.();
+    this.#forgetting?.();
+    await this.#dispatcher.stop(grace);
+    await this.#courier.idle();
+    await this.#kernel.store.sync().catch(() => undefined);
+    this.#stopping.abort();
+    await this.#kernel.store.close();
+  }
+
+  async create(wanted: { readonly name: string; readonly type: string }): Promise<AgentInfo> {
+    const { name, type } = wanted;
+    checkName(name);
+    if (!this.#kernel.agents.has(type)) {
+      const types = [...this.#kernel.agents.keys()].join(", ");
+      throw new OpenAgentsError(
+        "INVALID",
+        `Cannot create "${name}": there is no agent type "${type}", there are: ${types}`,
+      );
+    }
+    const { store, signer, clock } = this.#kernel;
+    const account = await store.reserve();
+    const { npub, publicKey } = await signer.identity(account);
+    const createdAt = clock.now();
+    const record: AgentRecord = {
+      id: npub,
+      publicKey,
+      name,
+      type,
+      status: "creating",
+      account,
+      createdAt,
+    };
+    await store.create(record, controlEnvelope(this.#kernel, npub, "initialize"));
+    this.#dispatcher.wake(npub);
+    await store.sync();
+    return this.#info(record);
+  }
+
+  async get(ref: string): Promise<AgentInfo> {
+    return this.#info(await this.#find(ref));
+  }
+
+  async list(query: ListAgents = {}): Promise<Page<AgentInfo>> {
+    const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000);
+    const { items, cursor } = await this.#kernel.store.list({ ...query, limit });
+    return { items: items.map((record) => this.#info(record)), cursor };
+  }
+
+  async status(ref: string): Promise<AgentReport> {
+    const record = await this.#find(ref);
+    const { store } = this.#kernel;
+    const { id } = record;
+    const [head, queued, timers, parked] = await Promise.all([
+      store.head(id),
+      store.depth(id),
+      store.files(id, { prefix: paths.timers, limit: 256 }),
+      store.files(id, { prefix: paths.parkeds, limit: 256 }),
+    ]);
+    const [last] = head === undefined ? [] : await store.log(id, head.n - 1, 1);
+    await store.sync();
+    return {
+      ...this.#info(record),
+      ticks: head?.n ?? 0,
+      head: head?.hash,
+      lastTick: last === undefined ? undefined : readRow(last).record,
+      queued,
+      alarms: timers
+        .map(({ path }) => timerOf(path))
+        .filter(({ kind }) => kind === "alarm")
+        .map(({ id: alarm, at }) => ({ id: alarm, at })),
+      parked: parked.map(({ path }) => lastSegment(path)),
+    };
+  }
+
+  async state(ref: string): Promise<Record<string, Json>> {
+    const record = await this.#find(ref);
+    const state = await readState(this.#kernel.store, record.id);
+    await this.#kernel.store.sync();
+    return Object.fromEntries([...state].map(([key, json]) => [key, JSON.parse(json) as Json]));
+  }
+
+  async send(ref: string, mail: MailInput): Promise<Sent> {
+    return this.#mailroom.send(await this.#find(ref), mail);
+  }
+
+  async ask(ref: string, mail: MailInput, options: AskOptions): Promise<Answer> {
+    return this.#mailroom.ask(await this.#find(ref), mail, options);
+  }
+
+  async tick(ref: string): Promise<TickRecord> {
+    return this.#mailroom.command(await this.#ticking(ref), "tick");
+  }
+
+  async wake(ref: string): Promise<TickRecord> {
+    const record = await this.#find(ref);
+    if (!TICKING.has(record.status)) await this.#revive(record);
+    return this.#mailroom.command(record, "wake");
+  }
+
+  async hibernate(ref: string): Promise<TickRecord> {
+    const record = await this.#ticking(ref);
+    const tick = await this.#mailroom.command(record, "hibernate");
+    await this.#dispatcher.hold(record.id, async () => this.#kernel.cache.delete(record.id));
+    return tick;
+  }
+
+  async terminate(ref: string): Promise<void> {
+    const record = await this.#find(ref);
+    if (record.status === "terminated") return;
+    if (TICKING.has(record.status) && this.#kernel.agents.has(record.type)) {
+      const ended = this.#mailroom.command(record, "terminate");
+      this.#dispatcher.cut(record.id, new OpenAgentsError("CANCELLED", "The agent is terminated"));
+      await ended;
+      return;
+    }
+    await this.#setStatus(record, "terminated");
+  }
+
+  async purge(ref: string): Promise<void> {
+    const record = await this.#find(ref);
+    await this.terminate(record.id);
+    await this.#dispatcher.hold(record.id, async () => {
+      this.#kernel.cache.delete(record.id);
+      await this.#kernel.store.remove(record.id);
+      await this.#kernel.store.sync();
+    });
+  }
+
+  async log(ref: string, after: number, limit: number): Promise<readonly LogRow[]> {
+    const { id } = await this.#find(ref);
+    const rows = await this.#kernel.store.log(id, after, limit);
+    // What is shown must not be undone by a crash.
+    await this.#kernel.store.sync();
+    return rows;
+  }
+
+  async verify(ref: string): Promise<Verdict> {
+    const { id } = await this.#find(ref);
+    return this.#dispatcher.hold(id, () => verifyAgent(this.#kernel.store, id));
+  }
+
+  async inbox(ref: string, after: number, limit: number): Promise<readonly MailRow[]> {
+    const { id } = await this.#find(ref);
+    return this.#kernel.store.mail(id, { box: "inbox", after, limit });
+  }
+
+  async deadLetters(ref: string, after: number, limit: number): Promise<readonly MailRow[]> {
+    const { id } = await this.#find(ref);
+    return this.#kernel.store.mail(id, { box: "deadletter", after, limit });
+  }
+
+  async replay(ref: string, envelopeId: string): Promise<void> {
+    const { id } = await this.#find(ref);
+    if (!(await this.#kernel.store.replay(id, envelopeId))) throw noDeadLetter(ref, envelopeId);
+    this.#dispatcher.wake(id);
+    await this.#kernel.store.sync();
+  }
+
+  async discard(ref: string, envelopeId: string): Promise<void> {
+    const { id } = await this.#find(ref);
+    if (!(await this.#kernel.store.discard(id, envelopeId))) throw noDeadLetter(ref, envelopeId);
+    await this.#kernel.store.sync();
+  }
+
+  watch(id: string | undefined, listener: (tick: TickEvent) => void): () => void {
+    return this.#watchers.watch(id, listener);
+  }
+
+  metrics(): RuntimeMetrics {
+    return {
+      startedAt: this.#kernel.startedAt,
+      ticks: this.#ticks,
+      failures: this.#failures,
+      running: this.#dispatcher.running,
+      ready: this.#dispatcher.ready,
+      cached: this.#kernel.cache.size,
+    };
+  }
+
+  /** A tick is applied: the courier may go, watchers hear of it once it is durable. */
+  #ticked(ticked: Ticked): void {
+    if (ticked.sent) this.#courier.poke();
+    this.#kernel.store.sync().then(
+      () => this.#publish(ticked),
+      (error: unknown) => this.#recover("Cannot make a tick durable", error),
+    );
+  }
+
+  #publish({ agent, record, output }: Ticked): void {
+    this.#ticks += 1;
+    if (record.error !== undefined) this.#failures += 1;
+    this.#watchers.publish({ agent, record, output });
+  }
+
+  #turnFailed(id: string, error: unknown): void {
+    const code = error instanceof OpenAgentsError ? error.code : undefined;
+    if (code === "CANCELLED") {
+      if (!this.#stopped) this.#dispatcher.wake(id);
+      return;
+    }
+    if (code === "NOT_FOUND") return; // It was purged.
+    if (code === "STORE" || id === "") {
+      this.#recover("A tick could not be committed", error);
+      return;
+    }
+    this.#onProblem("An agent cannot be ticked", error);
+    if (code === "CONFIG" || this.#stopped) return;
+    this.#kernel.clock.after(RECOVERY, () => this.#dispatcher.wake(id));
+  }
+
+  /** The store lost what was not durable: nothing in memory holds, and all that is due is due again. */
+  #recover(problem: string, error: unknown): void {
+    this.#onProblem(problem, error);
+    this.#kernel.cache.clear();
+    if (this.#stopped || this.#recovery !== undefined) return;
+    this.#recovery = this.#kernel.clock.after(RECOVERY, () => {
+      this.#recovery = undefined;
+      this.#courier.poke();
+      this.#dispatcher.start().catch((again: unknown) => this.#recover(problem, again));
+    });
+  }
+
+  async #find(ref: string): Promise<AgentRecord> {
+    const record = await this.#kernel.store.get(ref);
+    if (record === undefined) throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
+    return record;
+  }
+
+  /** @throws INVALID when the agent's ticks do not run */
+  async #ticking(ref: string): Promise<AgentRecord> {
+    const record = await this.#find(ref);
+    if (!this.#kernel.agents.has(record.type)) {
+      throw new OpenAgentsError(
+        "CONFIG",
+        `Cannot tick "${record.name}": there is no agent type "${record.type}" in this runtime`,
+      );
+    }
+    if (TICKING.has(record.status)) return record;
+    throw new OpenAgentsError(
+      "INVALID",
+      `Cannot tick "${record.name}": it is ${record.status}, wake it first`,
+    );
+  }
+
+  #info({ status, account: _account, ...record }: AgentRecord): AgentInfo {
+    const phase =
+      status !== "live" ? status : this.#kernel.cache.has(record.id) ? "active" : "dormant";
+    return { ...record, status: phase };
+  }
+
+  /** Brings a failed or quarantined agent back; one that was never created begins anew. */
+  async #revive(record: AgentRecord): Promise<void> {
+    const { store } = this.#kernel;
+    const [version] = await store.read(record.id, [paths.version]);
+    await this.#setStatus(record, version === undefined ? "creating" : "live");
+    if (version === undefined) await store.replay(record.id, "initialize");
+  }
+
+  async #setStatus(record: AgentRecord, status: AgentRecord["status"]): Promise<void> {
+    checkTransition(record.status, status);
+    this.#kernel.cache.delete(record.id);
+    await this.#kernel.store.setStatus(record.id, status);
+    await this.#kernel.store.sync();
+  }
+
+  /** Lets go of the ids of envelopes that are older than the dedup window, now and then. */
+  #forgetOld(): void {
+    const { store, clock, limits } = this.#kernel;
+    const round = async (): Promise<void> => {
+      while (
+        !this.#stopped &&
+        (await store.forget(clock.now() - toMs(limits.dedup), 1000)) === 1000
+      ) {
+        await store.sync();
+      }
+    };
+    round().catch((error: unknown) => this.#onProblem("Cannot shorten the dedup window", error));
+    this.#forgetting = clock.after(HOUR, () => this.#forgetOld());
+  }
+}
+
+function noDeadLetter(ref: string, envelopeId: string): OpenAgentsError {
+  return new OpenAgentsError("NOT_FOUND", `"${ref}" has no dead letter "${envelopeId}"`);
+}

@@ -1,0 +1,235 @@
+import { OpenAgentsError } from "./errors.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Claim } from "./ports/index.ts";
+import type { Session } from "./session.ts";
+import { tick } from "./tick.ts";
+import type { Ticked } from "./tick.ts";
+
+/** What the dispatcher tells the runtime. */
+export interface DispatcherEvents {
+  /** A tick is committed; what it lets out waits for the store's `sync()`. */
+  readonly ticked: (ticked: Ticked) => void;
+  /** A turn of an agent ended with an error of the store or the kernel, not of agent code. */
+  readonly failed: (id: string, error: unknown) => void;
+}
+
+/** Ticks that one agent may run before others that are ready get their turn. */
+const TURN = 16;
+/** How long a claim is good without being renewed, ms. */
+const CLAIM = 60_000;
+/** Below this many ready agents, more of those that are due are read from the store. */
+const LOW = 500;
+const BATCH = 1000;
+/** An agent that cannot be ticked at all (its type is not here) is looked at again after this, ms. */
+const LATER = 3_600_000;
+
+interface Running {
+  claim: Claim | undefined;
+  session: Session | undefined;
+  /** It became ready again while it ran. */
+  again: boolean;
+  /** Those who want to hold the agent when the turn ends, in order; they go before its next turn. */
+  readonly waiting: ((held: Running) => void)[];
+}
+
+/** Takes agents that are due and runs their ticks: in turn, and only so many at once. */
+export class Dispatcher {
+  readonly #kernel: Kernel;
+  readonly #events: DispatcherEvents;
+  /** Ready agents, first come first served. */
+  readonly #ready = new Set<string>();
+  readonly #running = new Map<string, Running>();
+  #stopped = true;
+  /** Where the store's list of due agents goes on, while it does. */
+  #cursor: string | undefined;
+  #reading = false;
+  #alarm: { readonly at: number; readonly stop: () => void } | undefined;
+  #renewal: (() => void) | undefined;
+  #idle: (() => void) | undefined;
+
+  constructor(kernel: Kernel, events: DispatcherEvents) {
+    this.#kernel = kernel;
+    this.#events = events;
+  }
+
+  get ready(): number {
+    return this.#ready.size;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Takes up everything that is due. */
+  async start(): Promise<void> {
+    this.#stopped = false;
+    await this.#refill(true);
+  }
+
+  /** An agent may have something to do. */
+  wake(id: string): void {
+    this.#enqueue(id);
+    this.#pump();
+  }
+
+  /** An agent is due at a time. */
+  wakeAt(at: number): void {
+    if (this.#stopped || (this.#alarm !== undefined && this.#alarm.at <= at)) return;
+    this.#alarm?.stop();
+    const stop = this.#kernel.clock.after(Math.max(0, at - this.#kernel.clock.now()), () => {
+      this.#alarm = undefined;
+      void this.#refill(false).catch((error: unknown) => this.#events.failed("", error));
+    });
+    this.#alarm = { at, stop };
+  }
+
+  /** Cuts off the tick that an agent is in, if it is in one. */
+  cut(id: string, error: unknown): void {
+    this.#running.get(id)?.session?.cut(error);
+  }
+
+  /** Does work while the agent is between two ticks, and begins none until it is done. */
+  async hold<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const running = this.#running.get(id);
+    const held =
+      running === undefined
+        ? this.#take(id)
+        : await new Promise<Running>((resolve) => running.waiting.push(resolve));
+    if (this.#ready.delete(id)) held.again = true;
+    try {
+      return await work();
+    } finally {
+      this.#letGo(id, held);
+    }
+  }
+
+  /** Begins no more ticks and waits for those under way; after `grace` ms they are cut off. */
+  async stop(grace: number): Promise<void> {
+    this.#stopped = true;
+    this.#alarm?.stop();
+    this.#renewal?.();
+    if (this.#running.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+      this.#kernel.clock.after(grace, () => {
+        const error = new OpenAgentsError("CANCELLED", "The runtime is stopping");
+        for (const { session } of this.#running.values()) session?.cut(error);
+      });
+    });
+  }
+
+  /**
+   * Reads agents that are due: all of them, or only those that are due by time. A list that is too
+   * long for one reading goes on when most of what was read is done: see `#pump`.
+   */
+  async #refill(mail: boolean, cursor?: string): Promise<void> {
+    const { store, clock } = this.#kernel;
+    this.#reading = true;
+    try {
+      const due = await store.due({ now: clock.now(), limit: BATCH, mail, cursor });
+      if (this.#stopped) return;
+      this.#cursor = due.cursor ?? (mail ? undefined : this.#cursor);
+      for (const id of due.agents) this.#enqueue(id);
+      if (due.next !== undefined) this.wakeAt(due.next);
+    } finally {
+      this.#reading = false;
+    }
+    this.#pump();
+  }
+
+  #enqueue(id: string): void {
+    const running = this.#running.get(id);
+    if (running !== undefined) running.again = true;
+    else this.#ready.add(id);
+  }
+
+  #pump(): void {
+    while (!this.#stopped && this.#running.size < this.#kernel.limits.concurrency) {
+      const [id] = this.#ready;
+      if (id === undefined) break;
+      this.#ready.delete(id);
+      void this.#turn(id, this.#take(id));
+    }
+    const cursor = this.#cursor;
+    if (cursor === undefined || this.#reading || this.#stopped || this.#ready.size >= LOW) return;
+    this.#refill(true, cursor).catch((error: unknown) => this.#events.failed("", error));
+  }
+
+  async #turn(id: string, running: Running): Promise<void> {
+    try {
+      const full = await this.#ticks(id, running);
+      running.again ||= full;
+    } catch (error) {
+      this.#kernel.cache.delete(id);
+      this.#events.failed(id, error);
+    }
+    this.#letGo(id, running);
+  }
+
+  #take(id: string): Running {
+    const running: Running = { claim: undefined, session: undefined, again: false, waiting: [] };
+    this.#running.set(id, running);
+    this.#renewal ??= this.#kernel.clock.after(CLAIM / 3, () => this.#renew());
+    return running;
+  }
+
+  #letGo(id: string, running: Running): void {
+    this.#running.delete(id);
+    const [next, ...others] = running.waiting;
+    if (next !== undefined) {
+      const held = this.#take(id);
+      held.again = running.again;
+      held.waiting.push(...others);
+      next(held);
+      return;
+    }
+    if (running.again) this.#ready.add(id);
+    if (this.#running.size === 0) this.#idle?.();
+    this.#pump();
+  }
+
+  /** Ticks one agent until nothing is due or its turn is over; true when there may be more. */
+  async #ticks(id: string, running: Running): Promise<boolean> {
+    const { store, clock } = this.#kernel;
+    const now = clock.now();
+    const claim = await store.claim(id, now, now + CLAIM);
+    if (claim === undefined) {
+      clock.after(CLAIM, () => this.wake(id));
+      return false;
+    }
+    running.claim = claim;
+    let wakeAt: number | null | undefined;
+    try {
+      for (let i = 0; i < TURN && !this.#stopped; i += 1) {
+        const result = await tick(this.#kernel, claim, (session) => {
+          running.session = session;
+        });
+        running.session = undefined;
+        if ("idle" in result) {
+          wakeAt = result.wakeAt;
+          return false;
+        }
+        this.#events.ticked(result);
+        if (result.wakeAt !== null) this.wakeAt(result.wakeAt);
+      }
+      return true;
+    } catch (error) {
+      if (error instanceof OpenAgentsError && error.code === "CONFIG") wakeAt = now + LATER;
+      throw error;
+    } finally {
+      running.session = undefined;
+      await store.release(claim, wakeAt);
+      if (wakeAt !== undefined && wakeAt !== null) this.wakeAt(wakeAt);
+    }
+  }
+
+  #renew(): void {
+    const { store, clock } = this.#kernel;
+    this.#renewal =
+      this.#running.size === 0 ? undefined : clock.after(CLAIM / 3, () => this.#renew());
+    const until = clock.now() + CLAIM;
+    for (const { claim } of this.#running.values()) {
+      if (claim !== undefined) void store.renew(claim, until).catch(() => undefined);
+    }
+  }
+}

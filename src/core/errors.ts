@@ -1,0 +1,93 @@
+/** What can go wrong, as a closed set: programs branch on `code`, people read `message`. */
+export type ErrorCode =
+  | "INVALID" // the input is wrong; sending it again cannot help
+  | "NOT_FOUND"
+  | "EXISTS"
+  | "DENIED"
+  | "TERMINATED" // the agent is gone for good
+  | "INBOX_FULL"
+  | "LIMIT" // a configured limit was reached; the message names it
+  | "STALE_CLAIM" // the claim was lost to another holder; nothing was written
+  | "TIMEOUT"
+  | "CANCELLED"
+  | "TERMINAL" // agent code says that a retry cannot help
+  | "REMOTE" // the other agent answered a request with an error
+  | "STATE" // state cannot be stored or does not fit its schema
+  | "VERSION" // stored data is newer than this code
+  | "CORRUPT" // stored data is damaged
+  | "STORE" // the store failed: full disk, lost connection
+  | "BUSY" // held by another process
+  | "CONFIG"
+  | "UNREACHABLE"
+  | "FAILED"; // an error that agent code threw
+
+/** Extra facts that an error may carry. */
+export interface ErrorOptions {
+  readonly cause?: unknown;
+}
+
+/** Base of every error that this package throws on purpose. */
+export class OpenAgentsError extends Error {
+  override readonly name: string = "OpenAgentsError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** An error after which the tick is not tried again: the envelope goes to the dead letters at once. */
+export class TerminalError extends OpenAgentsError {
+  override readonly name: string = "TerminalError";
+
+  constructor(message: string, options?: ErrorOptions & { readonly code?: ErrorCode }) {
+    super(options?.code ?? "TERMINAL", message, options);
+  }
+}
+
+/** An error that may pass: the tick is tried again, after `retryAfter` ms when that is given. */
+export class RetryableError extends OpenAgentsError {
+  override readonly name: string = "RetryableError";
+  readonly retryAfter: number | undefined;
+
+  constructor(
+    message: string,
+    options?: ErrorOptions & { readonly code?: ErrorCode; readonly retryAfter?: number },
+  ) {
+    super(options?.code ?? "FAILED", message, options);
+    this.retryAfter = options?.retryAfter;
+  }
+}
+
+/** Codes with which a request comes back that could not be delivered. */
+export const BOUNCE_CODES: ReadonlySet<string> = new Set<ErrorCode>([
+  "INBOX_FULL",
+  "NOT_FOUND",
+  "TERMINATED",
+]);
+
+/** An error as it is kept in records, dead letters and answers. */
+export interface ErrorInfo {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/**
+ * The code and message of anything thrown; what is not ours gets the code `FAILED`. The message has
+ * no lone surrogates, which the record of a tick could not carry. Never throws.
+ */
+export function errorInfo(error: unknown): ErrorInfo {
+  return {
+    code: error instanceof OpenAgentsError ? error.code : "FAILED",
+    message: messageOf(error).toWellFormed(),
+  };
+}
+
+function messageOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "Something was thrown that has no text";
+  }
+}

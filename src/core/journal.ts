@@ -1,0 +1,53 @@
+import type { ErrorInfo } from "./errors.ts";
+import type { Json } from "./json.ts";
+
+/** How a step, request or sleep ended: its result, or the error that its caller is to see. */
+export type Entry = { readonly value?: Json } | { readonly error: ErrorInfo };
+
+/**
+ * The finished steps of one trigger, by key. A key is a name and how many of that name came before
+ * it in this run of the hook (`fetch#0`, `fetch#1`), so the same code asks for the same keys again.
+ */
+export class Journal {
+  readonly #entries: Map<string, Entry>;
+  readonly #counts = new Map<string, number>();
+  #hook: string | undefined;
+
+  constructor(entries: Iterable<readonly [string, Entry]> = []) {
+    this.#entries = new Map(entries);
+  }
+
+  /**
+   * The key of the next step of this name. Those of another hook that runs in the same tick are
+   * apart: whether it runs may differ from one try to the next.
+   */
+  nextKey(step: string): string {
+    const name = this.#hook === undefined ? step : `${this.#hook}/${step}`;
+    const count = this.#counts.get(name) ?? 0;
+    this.#counts.set(name, count + 1);
+    return `${name}#${count}`;
+  }
+
+  /** Runs a hook that is not the trigger's own. */
+  async within(hook: string, run: () => unknown): Promise<void> {
+    this.#hook = hook;
+    try {
+      await run();
+    } finally {
+      this.#hook = undefined;
+    }
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  set(key: string, entry: Entry): void {
+    this.#entries.set(key, entry);
+  }
+
+  /** True when something was ever journaled for this trigger, so that it has files to remove. */
+  get used(): boolean {
+    return this.#entries.size > 0;
+  }
+}

@@ -1,0 +1,103 @@
+import type { AgentRecord } from "./agent.ts";
+import type { AgentDefinition, Limits } from "./definition.ts";
+import type { Clock, LogHead, Random, Signer, Store } from "./ports/index.ts";
+import { uuidv7 } from "./uuid.ts";
+
+/** What every part of the kernel works with: the ports, and what the configuration says. */
+export interface Kernel {
+  readonly store: Store;
+  readonly signer: Signer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly agents: ReadonlyMap<string, AgentDefinition>;
+  readonly limits: Limits;
+  /** When this process began: a trigger from before then may be what ended the one before. */
+  readonly startedAt: number;
+  /** Until then nothing is acted on that could still be lost: see `suspects.ts`. */
+  carefulUntil: number;
+  /** Agents in memory, by id. */
+  readonly cache: Cache<LoadedAgent>;
+  /** Runs triggers that may have killed a process one at a time, so that only the culprit is blamed. */
+  readonly suspects: Serial;
+}
+
+/** An agent in memory, as of its last commit. All that is kept of an agent between its ticks. */
+export interface LoadedAgent {
+  record: AgentRecord;
+  readonly definition: AgentDefinition;
+  /** JSON by top-level key. */
+  readonly state: Map<string, string>;
+  /** Version of the state's shape; 0 before the first tick. */
+  version: number;
+  head: LogHead | undefined;
+  /** The time of the earliest timer. */
+  wakeAt: number | null;
+  /** Dead-lettered triggers in a row. */
+  failures: number;
+  /** There may be journal files. */
+  journaled: boolean;
+  /** Its first tick since it was dormant is still to come. */
+  cold: boolean;
+}
+
+/** A new envelope id. */
+export function newId(kernel: Pick<Kernel, "clock" | "random">): string {
+  return uuidv7(kernel.clock.now(), kernel.random.bytes(10));
+}
+
+/** Keeps the most recently used values, at most `size` of them. */
+export class Cache<T> {
+  readonly #values = new Map<string, T>();
+  readonly #size: number;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  has(key: string): boolean {
+    return this.#values.has(key);
+  }
+
+  /** Looks a value up and makes it the most recently used. */
+  get(key: string): T | undefined {
+    const value = this.#values.get(key);
+    if (value !== undefined) {
+      this.#values.delete(key);
+      this.#values.set(key, value);
+    }
+    return value;
+  }
+
+  set(key: string, value: T): void {
+    this.#values.delete(key);
+    this.#values.set(key, value);
+    if (this.#values.size <= this.#size) return;
+    for (const oldest of this.#values.keys()) {
+      this.#values.delete(oldest);
+      return;
+    }
+  }
+
+  delete(key: string): void {
+    this.#values.delete(key);
+  }
+
+  clear(): void {
+    this.#values.clear();
+  }
+}
+
+/** Runs work one piece after the other. */
+export class Serial {
+  #last: Promise<unknown> = Promise.resolve();
+
+  run<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work, work);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}

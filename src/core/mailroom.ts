@@ -1,0 +1,195 @@
+import { TICKING } from "./agent.ts";
+import type { AgentRecord, AgentStatus } from "./agent.ts";
+import { inboxOf } from "./courier.ts";
+import { checkEnvelope } from "./envelope.ts";
+import type { Envelope } from "./envelope.ts";
+import { OpenAgentsError } from "./errors.ts";
+import { toJson } from "./json.ts";
+import type { Json } from "./json.ts";
+import { newId } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Receipt } from "./ports/index.ts";
+import type { Answer, AskOptions, MailInput, Sent, TickEvent } from "./runtime.ts";
+import type { Command } from "./think.ts";
+import { readRow } from "./trajectory.ts";
+import type { TickRecord } from "./trajectory.ts";
+import type { Watchers } from "./watchers.ts";
+
+/** Types of mail that may come from outside; the others are the kernel's own. */
+const OUTSIDE: ReadonlySet<string> = new Set(["message", "request", "event", "mention"]);
+/** How many of the newest ticks are searched for what became of mail that was sent before. */
+const RECENT = 1000;
+
+/** An envelope of the kernel's own, that goes before all other mail. */
+export function controlEnvelope(
+  kernel: Kernel,
+  to: string,
+  command: Command | "initialize" | "tick",
+): Envelope {
+  const types = { initialize: "initialize", tick: "manual" } as const;
+  return {
+    id: command === "initialize" ? command : newId(kernel),
+    sentAt: kernel.clock.now(),
+    source: "control",
+    from: "operator",
+    to,
+    type: command in types ? types[command as keyof typeof types] : "control",
+    payload: command,
+    priority: 100,
+  };
+}
+
+/** Where mail from outside the agents comes in, and where its answers go out. */
+export class Mailroom {
+  readonly #kernel: Kernel;
+  readonly #watchers: Watchers;
+  readonly #stopping: AbortSignal;
+  readonly #wake: (id: string) => void;
+
+  constructor(
+    kernel: Kernel,
+    options: {
+      readonly watchers: Watchers;
+      /** Ends every wait. */
+      readonly stopping: AbortSignal;
+      /** Says that an agent has mail. */
+      readonly wake: (id: string) => void;
+    },
+  ) {
+    this.#kernel = kernel;
+    this.#watchers = options.watchers;
+    this.#stopping = options.stopping;
+    this.#wake = options.wake;
+  }
+
+  /** Puts mail into an inbox; resolves when it is durable. */
+  async send(record: AgentRecord, mail: MailInput): Promise<Sent> {
+    const envelope = this.#envelope(record, mail);
+    const receipt = await this.#post(record, envelope);
+    await this.#kernel.store.sync();
+    return { id: envelope.id, receipt };
+  }
+
+  /** Sends and waits for what becomes of it. */
+  async ask(record: AgentRecord, mail: MailInput, options: AskOptions): Promise<Answer> {
+    const envelope = this.#envelope(record, mail);
+    const { id } = envelope;
+    const replies: Json[] = [];
+    const ended = Promise.withResolvers<Pick<Answer, "outcome" | "error">>();
+    const see = ({ record: tick, output }: Pick<TickEvent, "record" | "output">): void => {
+      if (tick.trigger.id !== id) return;
+      for (const reply of output.replies ?? []) replies.push(reply.payload);
+      if (tick.outcome === "parked" || tick.outcome === "retry") return;
+      ended.resolve(
+        tick.error === undefined
+          ? { outcome: tick.outcome }
+          : { outcome: tick.outcome, error: tick.error },
+      );
+    };
+    const giveUp = (): void => ended.resolve({ outcome: "pending" });
+    const signals = [this.#stopping, ...(options.signal === undefined ? [] : [options.signal])];
+    const stopTimer = this.#kernel.clock.after(options.timeout, giveUp);
+    const stopWatching = this.#watchers.watch(record.id, see);
+    for (const signal of signals) signal.addEventListener("abort", giveUp);
+    try {
+      const receipt = await this.#post(record, envelope);
+      if (receipt === "dead-lettered") {
+        await this.#kernel.store.sync();
+        ended.resolve({ outcome: receipt });
+      }
+      if (receipt === "duplicate") {
+        const recent = await this.#recent(record.id);
+        await this.#kernel.store.sync();
+        recent.forEach(see);
+      }
+      return { id, receipt, replies, ...(await ended.promise) };
+    } finally {
+      stopTimer();
+      stopWatching();
+      for (const signal of signals) signal.removeEventListener("abort", giveUp);
+    }
+  }
+
+  /** Has an agent do a command; the record of the first tick that it causes. */
+  async command(record: AgentRecord, command: Command | "tick"): Promise<TickRecord> {
+    const envelope = controlEnvelope(this.#kernel, record.id, command);
+    const ticked = Promise.withResolvers<TickRecord>();
+    const cancel = (why: string): void =>
+      ticked.reject(new OpenAgentsError("CANCELLED", `Cannot ${command} "${record.name}": ${why}`));
+    const onStop = (): void => cancel("the runtime is stopping");
+    const stopWatching = this.#watchers.watch(record.id, ({ record: tick }) => {
+      if (tick.trigger.id === envelope.id) ticked.resolve(tick);
+      else if (tick.status !== undefined && !TICKING.has(tick.status as AgentStatus)) {
+        cancel(`it is ${tick.status} now`);
+      }
+    });
+    this.#stopping.addEventListener("abort", onStop);
+    try {
+      await this.#post(record, envelope);
+      return await ticked.promise;
+    } finally {
+      stopWatching();
+      this.#stopping.removeEventListener("abort", onStop);
+    }
+  }
+
+  #envelope(record: AgentRecord, mail: MailInput): Envelope {
+    const { payload, id, type = "message", from = "operator", source = "api", ...rest } = mail;
+    if (!OUTSIDE.has(type)) {
+      const types = [...OUTSIDE].join(", ");
+      throw new OpenAgentsError("INVALID", `Cannot send: "type" must be one of ${types}`);
+    }
+    const { envelopeBytes } = this.#kernel.limits;
+    const size = toJson(payload, "payload").length;
+    if (size > envelopeBytes) {
+      throw new OpenAgentsError(
+        "LIMIT",
+        `Cannot send: the payload has ${size} bytes, limits.envelopeBytes is ${envelopeBytes}`,
+      );
+    }
+    const envelope: Envelope = {
+      id: id ?? newId(this.#kernel),
+      sentAt: this.#kernel.clock.now(),
+      source,
+      from,
+      to: record.id,
+      type,
+      payload,
+      ...(Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined)) as object),
+    };
+    checkEnvelope(envelope);
+    if ((envelope.priority ?? 0) > 99) {
+      throw new OpenAgentsError("INVALID", 'Cannot send: "priority" must be from -100 to 99');
+    }
+    return envelope;
+  }
+
+  /** Puts an envelope into an inbox and wakes its agent. Durable with the next `sync()`. */
+  async #post(record: AgentRecord, envelope: Envelope): Promise<Receipt> {
+    const { store, clock, agents } = this.#kernel;
+    const inbox =
+      envelope.source === "control"
+        ? { depth: Number.MAX_SAFE_INTEGER, overflow: "reject-new" as const }
+        : inboxOf(agents.get(record.type));
+    const [receipt] = await store.deliver([{ envelope, inbox, at: clock.now() }]);
+    const { name } = record;
+    if (receipt === "rejected") {
+      throw new OpenAgentsError("INBOX_FULL", `The inbox of "${name}" is full (${inbox.depth})`);
+    }
+    if (receipt === "unknown" || receipt === undefined) {
+      throw new OpenAgentsError("NOT_FOUND", `There is no agent "${name}"`);
+    }
+    if (receipt === "terminated") {
+      throw new OpenAgentsError("TERMINATED", `"${name}" is terminated`);
+    }
+    if (receipt === "accepted") this.#wake(record.id);
+    return receipt;
+  }
+
+  /** The newest ticks of an agent, oldest first. */
+  async #recent(id: string): Promise<Pick<TickEvent, "record" | "output">[]> {
+    const head = await this.#kernel.store.head(id);
+    const rows = await this.#kernel.store.log(id, Math.max(0, (head?.n ?? 0) - RECENT), RECENT);
+    return rows.map(readRow);
+  }
+}

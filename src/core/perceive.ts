@@ -1,0 +1,237 @@
+import { afterFiring, alarmEnvelope } from "./alarms.ts";
+import type { AlarmFile } from "./alarms.ts";
+import { BOUNCE_CODES, errorInfo, OpenAgentsError } from "./errors.ts";
+import type { ErrorCode, ErrorInfo } from "./errors.ts";
+import { textOf } from "./envelope.ts";
+import type { Envelope } from "./envelope.ts";
+import { Journal } from "./journal.ts";
+import type { Entry } from "./journal.ts";
+import { allFiles } from "./load.ts";
+import type { Kernel, LoadedAgent } from "./kernel.ts";
+import type { Parked, Wait } from "./parked.ts";
+import type { MailRow } from "./ports/index.ts";
+import { lastSegment, paths, timerOf } from "./tree.ts";
+import type { Timer } from "./tree.ts";
+
+/** What a tick is about to act on: one trigger, and where it came from. */
+export interface Occasion {
+  /** What caused the tick; for one that goes on, what caused it in the beginning. */
+  readonly envelope: Envelope;
+  /** The mail that this tick takes out of the inbox: the cause, or the answer to a parked tick. */
+  readonly mail?: MailRow | undefined;
+  /** Timers that have gone off and are to be removed. */
+  readonly timers: readonly Timer[];
+  /** The alarm that caused the tick as it is to be stored now; undefined when it is over. */
+  readonly alarm?: { readonly id: string; readonly next: AlarmFile | undefined } | undefined;
+  /** Set when the tick goes on after it was parked. */
+  readonly parked?: Parked | undefined;
+  /** What arrived for the parked tick, by key of the journal. */
+  readonly settled: readonly (readonly [key: string, entry: Entry])[];
+  readonly journal: Journal;
+  /** Which try this is, from 1. */
+  readonly attempt: number;
+  /** It was there before this process began, so it may be what ended the one before. */
+  readonly suspect: boolean;
+  /** Why the trigger is not to be acted on, when it is not. */
+  readonly refusal?: Refusal | undefined;
+}
+
+export interface Refusal {
+  readonly outcome: "expired" | "failed";
+  readonly error: ErrorInfo;
+}
+
+/** Finds what an agent is to act on next: undefined when nothing is due. */
+export async function perceive(
+  kernel: Kernel,
+  agent: LoadedAgent,
+  now: number,
+): Promise<Occasion | undefined> {
+  const due = await dueTimers(kernel, agent, now);
+  const mail = await nextMail(kernel, agent, now);
+  const gone = due.filter(({ kind }) => kind === "retry");
+  const timer = due.find(({ kind }) => kind !== "retry");
+  if (timer !== undefined && (mail === undefined || timer.at <= mail.at)) {
+    gone.push(timer);
+    const occasion =
+      timer.kind === "alarm"
+        ? await fromAlarm(kernel, agent, { timer, timers: gone, now })
+        : await fromParked(kernel, agent, { trigger: timer.id, timers: gone, now });
+    if (occasion !== undefined) return occasion;
+  }
+  return mail && fromMail(kernel, agent, { mail, timers: gone, now });
+}
+
+/** True for the little that an agent takes before its first tick has come to an end. */
+function mayComeFirst({ type, payload }: Envelope): boolean {
+  return (
+    type === "initialize" || type === "response" || (type === "control" && payload === "terminate")
+  );
+}
+
+/** Timers that have gone off, the earliest first, up to and with the first that causes a tick. */
+async function dueTimers(kernel: Kernel, agent: LoadedAgent, now: number): Promise<Timer[]> {
+  const due: Timer[] = [];
+  if (agent.wakeAt === null || agent.wakeAt > now) return due;
+  for await (const { path } of allFiles(kernel.store, agent.record.id, paths.timers)) {
+    const timer = timerOf(path);
+    if (timer.at > now) break;
+    due.push(timer);
+    // A retry only lets its mail be taken again, and leaves its timer behind if that is gone.
+    if (timer.kind !== "retry") break;
+  }
+  return due;
+}
+
+/**
+ * The mail to take next: by priority, then by position, but none of a sender whose earlier mail is
+ * waiting to be tried again.
+ */
+async function nextMail(
+  kernel: Kernel,
+  agent: LoadedAgent,
+  now: number,
+): Promise<MailRow | undefined> {
+  const blocked = new Set<string>();
+  let limit = 1;
+  let offset = 0;
+  for (;;) {
+    const rows = await kernel.store.waiting(agent.record.id, limit, offset);
+    for (const row of rows) {
+      const { from, source } = row.envelope;
+      if (agent.record.status === "creating" && !mayComeFirst(row.envelope)) continue;
+      if (blocked.has(from) && source !== "control") continue;
+      if (row.notBefore <= now) return row;
+      blocked.add(from);
+    }
+    if (rows.length < limit) return undefined;
+    offset += limit;
+    limit = 32;
+  }
+}
+
+async function fromMail(
+  kernel: Kernel,
+  agent: LoadedAgent,
+  input: { readonly mail: MailRow; readonly timers: readonly Timer[]; readonly now: number },
+): Promise<Occasion> {
+  const { mail, timers, now } = input;
+  const { envelope } = mail;
+  const occasion: Occasion = {
+    envelope,
+    mail,
+    timers,
+    settled: [],
+    journal: new Journal(),
+    attempt: mail.attempts + 1,
+    suspect: mail.at <= kernel.startedAt,
+  };
+  if (envelope.type === "response" && envelope.replyTo !== undefined) {
+    const trigger = await readText(kernel, agent, paths.wait(envelope.replyTo));
+    const resumed =
+      trigger && (await fromParked(kernel, agent, { trigger, timers, now, answer: mail }));
+    return resumed || { ...occasion, refusal: expired("Nobody waits for this reply any more") };
+  }
+  if (envelope.expiresAt !== undefined && envelope.expiresAt <= now) {
+    return { ...occasion, refusal: expired("The envelope expired before it was taken") };
+  }
+  return { ...occasion, journal: await readJournal(kernel, agent, envelope.id) };
+}
+
+async function fromAlarm(
+  kernel: Kernel,
+  agent: LoadedAgent,
+  input: { readonly timer: Timer; readonly timers: readonly Timer[]; readonly now: number },
+): Promise<Occasion | undefined> {
+  const { timer, timers, now } = input;
+  const text = await readText(kernel, agent, paths.alarm(timer.id));
+  const file = text && (JSON.parse(text) as AlarmFile);
+  if (!file || file.at !== timer.at) return undefined;
+  const envelope = alarmEnvelope(file, agent.record.id);
+  return {
+    envelope,
+    timers,
+    alarm: { id: file.id, next: afterFiring(file, now) },
+    settled: [],
+    journal: await readJournal(kernel, agent, envelope.id),
+    attempt: 1,
+    suspect: timer.at <= kernel.startedAt,
+  };
+}
+
+/** A parked tick that goes on: its answer came, or a time that it waited for. */
+async function fromParked(
+  kernel: Kernel,
+  agent: LoadedAgent,
+  input: {
+    readonly trigger: string;
+    readonly timers: readonly Timer[];
+    readonly now: number;
+    readonly answer?: MailRow;
+  },
+): Promise<Occasion | undefined> {
+  const { trigger, now, answer } = input;
+  const text = await readText(kernel, agent, paths.parked(trigger));
+  if (text === undefined) return undefined;
+  const parked = JSON.parse(text) as Parked;
+  const settled = parked.waits.flatMap((wait) => {
+    const entry = settle(wait, now, answer?.envelope);
+    return entry === undefined ? [] : [[wait.key, entry] as const];
+  });
+  const journal = await readJournal(kernel, agent, trigger);
+  for (const [key, entry] of settled) journal.set(key, entry);
+  const own: Timer = { at: parked.at, kind: "parked", id: trigger };
+  return {
+    envelope: parked.envelope,
+    mail: answer,
+    timers: [...input.timers.filter(({ id }) => id !== trigger), own],
+    parked,
+    settled,
+    journal,
+    attempt: parked.attempts + 1,
+    suspect: (answer?.at ?? parked.at) <= kernel.startedAt,
+  };
+}
+
+/** How a wait ends now, undefined when it does not. */
+function settle(wait: Wait, now: number, answer: Envelope | undefined): Entry | undefined {
+  if (wait.request !== undefined && wait.request === answer?.replyTo) return answerEntry(answer);
+  if (wait.until > now) return undefined;
+  if (wait.request === undefined) return {};
+  const error = new OpenAgentsError("TIMEOUT", `No answer to request "${wait.request}" in time`);
+  return { error: errorInfo(error) };
+}
+
+function answerEntry({ headers, payload }: Envelope): Entry {
+  const code = headers?.["error"];
+  if (code === undefined) return { value: payload };
+  const message = textOf(payload);
+  return { error: { code: BOUNCE_CODES.has(code) ? (code as ErrorCode) : "REMOTE", message } };
+}
+
+/** The finished steps of a trigger. Costs no read for an agent that never journaled anything. */
+async function readJournal(kernel: Kernel, agent: LoadedAgent, trigger: string): Promise<Journal> {
+  if (!agent.journaled) return new Journal();
+  const entries: (readonly [string, Entry])[] = [];
+  for await (const { path, value } of allFiles(
+    kernel.store,
+    agent.record.id,
+    paths.journal(trigger),
+  )) {
+    entries.push([lastSegment(path), JSON.parse(value as string) as Entry]);
+  }
+  return new Journal(entries);
+}
+
+async function readText(
+  kernel: Kernel,
+  agent: LoadedAgent,
+  path: string,
+): Promise<string | undefined> {
+  const [value] = await kernel.store.read(agent.record.id, [path]);
+  return value as string | undefined;
+}
+
+function expired(message: string): Refusal {
+  return { outcome: "expired", error: { code: "TIMEOUT", message } };
+}

@@ -1,0 +1,86 @@
+import type { AgentRecord } from "../agent.ts";
+import type { Envelope } from "../envelope.ts";
+
+export type * from "./store.ts";
+
+/** Time, so that tests own it. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Calls `run` once `ms` have passed; the result cancels it. Does not keep a process alive. */
+  after(ms: number, run: () => void): () => void;
+}
+
+/** Randomness, so that tests own it. */
+export interface Random {
+  /** Unpredictable bytes, except in a test. */
+  bytes(length: number): Uint8Array;
+}
+
+/** The part of factotum that the kernel sees. Private keys exist only behind it. */
+export interface Signer {
+  /** The key pair of a NIP-06 account (`m/44'/1237'/<account>'/0/0`), its public half. */
+  identity(account: number): Promise<Identity>;
+  /** A BIP-340 signature of a 32-byte message by an agent's key, 64 bytes. */
+  sign(agent: AgentRecord, message: Uint8Array): Promise<Uint8Array>;
+  /** True when `signature` of `message` is by `publicKey` (hex). False for anything malformed. */
+  verify(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean;
+}
+
+export interface Identity {
+  /** NIP-19. */
+  readonly npub: string;
+  /** x-only, lower-case hex. */
+  readonly publicKey: string;
+}
+
+/** Turns outside I/O into envelopes, and replies back into I/O. Knows nothing of agents' insides. */
+export interface Driver {
+  readonly name: string;
+  /** Begins to feed `sink`; resolves when it does. */
+  start(sink: Sink): Promise<() => Promise<void>>;
+}
+
+/** What a driver puts envelopes into. Resolves when the envelope is durable. */
+export type Sink = (envelope: Envelope) => Promise<void>;
+
+/** Where an agent's ticks run: in-process, a Durable Object, a container, a pod. */
+export interface Host {
+  /** Makes sure that the agent's place exists. Idempotent. */
+  ensure(agent: AgentRecord): Promise<void>;
+  /** Stops ticks there; what is stored stays. */
+  stop(id: string): Promise<void>;
+  /** Takes the place away. */
+  remove(id: string): Promise<void>;
+  /** Passes a request to it. */
+  fetch(id: string, request: Request): Promise<Response>;
+}
+
+/** Files by path. A missing file is ENOENT (`NOT_FOUND`), a refused one EACCES (`DENIED`). */
+export interface FileService {
+  stat(path: string): Promise<FileStat>;
+  list(path: string): Promise<readonly FileStat[]>;
+  read(path: string): Promise<Uint8Array>;
+  write(path: string, data: Uint8Array): Promise<void>;
+  remove(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Yields the path of each change at or below `path` until `signal` aborts. */
+  watch(path: string, signal: AbortSignal): AsyncIterable<string>;
+}
+
+export interface FileStat {
+  readonly path: string;
+  readonly kind: "file" | "directory";
+  /** Bytes; undefined where it is not known before reading. */
+  readonly size: number | undefined;
+  readonly modifiedAt: number | undefined;
+}
+
+/** A language model: the shape of an AI SDK `LanguageModel`, specification V4. */
+export interface Model {
+  readonly specificationVersion: "v4";
+  readonly provider: string;
+  readonly modelId: string;
+  doGenerate(options: never): PromiseLike<unknown>;
+  doStream(options: never): PromiseLike<unknown>;
+}

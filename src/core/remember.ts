@@ -1,0 +1,302 @@
+import type { Acted } from "./act.ts";
+import { isNpub } from "./agent.ts";
+import type { AgentStatus } from "./agent.ts";
+import type { AlarmFile } from "./alarms.ts";
+import { errorInfo } from "./errors.ts";
+import type { Envelope } from "./envelope.ts";
+import { sha256Hex } from "./hash.ts";
+import { newId } from "./kernel.ts";
+import type { Kernel, LoadedAgent } from "./kernel.ts";
+import type { Parked } from "./parked.ts";
+import type { Occasion } from "./perceive.ts";
+import type { Changes, TreeRow } from "./ports/index.ts";
+import { commandOf } from "./think.ts";
+import { paths } from "./tree.ts";
+import type { Timer } from "./tree.ts";
+import { sealRecord } from "./trajectory.ts";
+import type { TickFacts, TickOutput, TickRecord } from "./trajectory.ts";
+
+/** What is remembered of a tick: the one change that is to be committed, and what it leads to. */
+export interface Memory {
+  readonly changes: Omit<Changes, "wakeAt">;
+  readonly record: TickRecord;
+  readonly output: TickOutput;
+  readonly timersSet: readonly Timer[];
+  readonly timersRemoved: readonly Timer[];
+  readonly failures: number;
+}
+
+/** What REMEMBER makes a memory of. */
+export interface RememberInput {
+  readonly agent: LoadedAgent;
+  readonly occasion: Occasion;
+  readonly acted: Acted;
+  /** When the tick began. */
+  readonly at: number;
+}
+
+/** Turns what a tick did into the one change that will be committed, with its record. */
+export async function remember(kernel: Kernel, input: RememberInput): Promise<Memory> {
+  const { agent, occasion, acted, at } = input;
+  const draft = new Draft();
+  const outcome = outcomeOf(acted, occasion);
+  if (acted.failure?.next !== "stop") takeAway(draft, occasion);
+  if (outcome === "done") {
+    await keepEffects(kernel, draft, input);
+    finish(draft, occasion);
+    if (!acted.session.replied) answer(kernel, draft, input, null);
+    if (agent.failures > 0) draft.erase(paths.failures);
+  } else if (outcome === "parked") {
+    park(draft, input);
+  } else if (acted.failure?.next === "retry") {
+    retry(draft, input);
+  } else if (acted.failure?.next === "dead-letter") {
+    if (acted.state !== undefined) await keepEffects(kernel, draft, input);
+    deadLetter(kernel, draft, input);
+  }
+  const status = statusAfter(agent, occasion, acted);
+  const { session } = acted;
+  const output = session.output(acted.state !== undefined);
+  const facts: TickFacts = {
+    agent: agent.record.id,
+    code: `${agent.definition.name}@${agent.definition.version}`,
+    at,
+    ms: kernel.clock.now() - at,
+    trigger: {
+      type: session.trigger.type,
+      id: occasion.envelope.id,
+      from: occasion.envelope.from,
+      source: occasion.envelope.source,
+    },
+    outcome,
+    attempt: occasion.attempt > 1 ? occasion.attempt : undefined,
+    resumed: occasion.parked === undefined ? undefined : true,
+    error: acted.failure === undefined ? undefined : errorInfo(acted.failure.error),
+    steps: someOf(session.steps),
+    waits: acted.ending.kind === "parked" ? acted.ending.waits.map(({ key }) => key) : undefined,
+    sent: someOf(draft.send.map(({ id, to, type }) => ({ id, to, type }))),
+    wrote: draft.digests(),
+    removed: someOf([...draft.remove]),
+    status,
+  };
+  const sealed = sealRecord(agent.head, facts, output);
+  return {
+    changes: {
+      log: sealed.row,
+      put: draft.rows(),
+      remove: [...draft.remove],
+      ack: draft.ack,
+      retry: draft.retry,
+      bury: draft.bury,
+      send: draft.send,
+      ...(status !== undefined && { status }),
+    },
+    record: sealed.record,
+    output,
+    timersSet: draft.timersSet,
+    timersRemoved: draft.timersRemoved,
+    failures: outcome === "done" ? 0 : agent.failures + (acted.failure?.blame === true ? 1 : 0),
+  };
+}
+
+/** Collects the files, mail and timers that a tick's commit is to change. */
+class Draft {
+  readonly #put = new Map<string, string>();
+  readonly remove = new Set<string>();
+  readonly timersSet: Timer[] = [];
+  readonly timersRemoved: Timer[] = [];
+  readonly send: Envelope[] = [];
+  readonly ack: number[] = [];
+  readonly retry: NonNullable<Changes["retry"]>[number][] = [];
+  readonly bury: NonNullable<Changes["bury"]>[number][] = [];
+
+  write(path: string, value: string): void {
+    this.remove.delete(path);
+    this.#put.set(path, value);
+  }
+
+  erase(path: string): void {
+    this.#put.delete(path);
+    this.remove.add(path);
+  }
+
+  setTimer(timer: Timer): void {
+    this.timersSet.push(timer);
+    this.write(paths.timer(timer), "");
+  }
+
+  removeTimer(timer: Timer): void {
+    this.timersRemoved.push(timer);
+    this.erase(paths.timer(timer));
+  }
+
+  /** Stores an alarm in the place of what was there under its id; undefined takes it away. */
+  moveAlarm(id: string, from: AlarmFile | undefined, to: AlarmFile | undefined): void {
+    if (from !== undefined) this.removeTimer({ at: from.at, kind: "alarm", id });
+    if (to === undefined) {
+      if (from !== undefined) this.erase(paths.alarm(id));
+      return;
+    }
+    this.write(paths.alarm(id), JSON.stringify(to));
+    this.setTimer({ at: to.at, kind: "alarm", id });
+  }
+
+  rows(): TreeRow[] {
+    return [...this.#put].map(([path, value]) => ({ path, value }));
+  }
+
+  digests(): Record<string, string> | undefined {
+    if (this.#put.size === 0) return undefined;
+    return Object.fromEntries([...this.#put].map(([path, value]) => [path, sha256Hex(value)]));
+  }
+}
+
+function outcomeOf(acted: Acted, { refusal }: Occasion): TickRecord["outcome"] {
+  if (acted.ending.kind !== "failed") return acted.ending.kind;
+  if (acted.failure?.next !== "dead-letter") return "retry";
+  return refusal?.outcome ?? "failed";
+}
+
+/** What the occasion itself uses up, however the tick went: timers, alarm, the mark of a suspect. */
+function takeAway(draft: Draft, occasion: Occasion): void {
+  for (const timer of occasion.timers) draft.removeTimer(timer);
+  const { alarm } = occasion;
+  if (alarm !== undefined) {
+    if (alarm.next === undefined) draft.erase(paths.alarm(alarm.id));
+    else draft.moveAlarm(alarm.id, undefined, alarm.next);
+  }
+  if (occasion.suspect) draft.erase(paths.crashes(occasion.envelope.id));
+}
+
+/** State, mail and alarms of a hook that came to its end. */
+async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): Promise<void> {
+  const { agent, occasion, acted } = input;
+  const { session, state, version } = acted;
+  for (const [key, json] of state?.put ?? []) draft.write(paths.stateKey(key), json);
+  for (const key of state?.removed ?? []) draft.erase(paths.stateKey(key));
+  if (version !== agent.version) draft.write(paths.version, String(version));
+  draft.send.push(...session.mail, ...session.requests);
+  if (session.alarms.size === 0) return;
+  const ids = [...session.alarms.keys()];
+  const files = await kernel.store.read(
+    agent.record.id,
+    ids.map((id) => paths.alarm(id)),
+  );
+  ids.forEach((id, i) => {
+    const text = files[i] as string | undefined;
+    const stored = text === undefined ? undefined : (JSON.parse(text) as AlarmFile);
+    const before = occasion.alarm?.id === id ? occasion.alarm.next : stored;
+    draft.moveAlarm(id, before, session.alarms.get(id));
+  });
+}
+
+/** The trigger is dealt with: nothing of it stays but its id in the dedup window. */
+function finish(draft: Draft, occasion: Occasion): void {
+  const { envelope, mail, parked, journal } = occasion;
+  if (mail !== undefined) draft.ack.push(mail.position);
+  if (journal.used) draft.erase(paths.journal(envelope.id));
+  if (parked === undefined) return;
+  draft.erase(paths.parked(envelope.id));
+  for (const { request } of parked.waits) {
+    if (request !== undefined) draft.erase(paths.wait(request));
+  }
+}
+
+/** Puts the tick down until an answer or a time comes. Of what the hook did, only requests leave. */
+function park(draft: Draft, { agent, occasion, acted }: RememberInput): void {
+  const { envelope, mail } = occasion;
+  const waits = acted.ending.kind === "parked" ? acted.ending.waits : [];
+  if (mail !== undefined) draft.ack.push(mail.position);
+  draft.send.push(...acted.session.requests);
+  for (const { id } of acted.session.requests) draft.write(paths.wait(id), envelope.id);
+  keepSettled(draft, agent, occasion);
+  const at = Math.min(...waits.map(({ until }) => until));
+  putDown(draft, { envelope, waits, at, attempts: occasion.attempt - 1 });
+}
+
+/** Mail waits in the inbox to be tried again; what came from elsewhere waits as a parked tick. */
+function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
+  const { envelope, mail, parked, attempt } = occasion;
+  const { retryAt } = acted.failure!;
+  if (mail !== undefined && parked === undefined) {
+    draft.retry.push({ position: mail.position, notBefore: retryAt, attempts: attempt });
+    draft.setTimer({ at: retryAt, kind: "retry", id: String(mail.position) });
+    return;
+  }
+  if (mail !== undefined) draft.ack.push(mail.position);
+  const settled = new Set(keepSettled(draft, agent, occasion));
+  const waits = (parked?.waits ?? []).filter(({ key }) => !settled.has(key));
+  putDown(draft, { envelope, waits, at: retryAt, attempts: attempt });
+}
+
+function putDown(draft: Draft, parked: Parked): void {
+  const { id } = parked.envelope;
+  draft.write(paths.parked(id), JSON.stringify(parked));
+  draft.setTimer({ at: parked.at, kind: "parked", id });
+}
+
+/** Journals what arrived for a parked tick; the keys. */
+function keepSettled(draft: Draft, agent: LoadedAgent, occasion: Occasion): string[] {
+  const { envelope, settled, parked } = occasion;
+  if (settled.length > 0) agent.journaled = true;
+  for (const [key, entry] of settled) {
+    draft.write(paths.step(envelope.id, key), JSON.stringify(entry));
+    const request = parked?.waits.find((wait) => wait.key === key)?.request;
+    if (request !== undefined) draft.erase(paths.wait(request));
+  }
+  return settled.map(([key]) => key);
+}
+
+function deadLetter(kernel: Kernel, draft: Draft, input: RememberInput): void {
+  const { agent, occasion, acted } = input;
+  const { envelope, mail, parked, attempt } = occasion;
+  const { message } = errorInfo(acted.failure!.error);
+  finish(draft, occasion);
+  // A mail that is itself the dead letter is moved there; only the answer to a parked tick is done.
+  if (mail !== undefined && parked === undefined) draft.ack.length = 0;
+  draft.bury.push({ envelope, attempts: attempt, reason: message });
+  if (acted.failure!.blame) draft.write(paths.failures, String(agent.failures + 1));
+  if (acted.state === undefined || !acted.session.replied) answer(kernel, draft, input, message);
+}
+
+/** Answers another agent's request in the agent's place: done, or an error. */
+function answer(
+  kernel: Kernel,
+  draft: Draft,
+  { agent, occasion: { envelope } }: RememberInput,
+  error: string | null,
+): void {
+  // Whoever asked from outside sees in the record what became of it.
+  if (envelope.type !== "request" || !isNpub(envelope.from)) return;
+  draft.send.push({
+    id: newId(kernel),
+    sentAt: kernel.clock.now(),
+    source: "agent",
+    from: agent.record.id,
+    to: envelope.from,
+    type: "response",
+    payload: error,
+    replyTo: envelope.id,
+    traceId: envelope.traceId ?? envelope.id,
+    ...(error !== null && { headers: { error: "REMOTE" } }),
+  });
+}
+
+function statusAfter(
+  { record }: LoadedAgent,
+  occasion: Occasion,
+  { ending, failure }: Acted,
+): AgentStatus | undefined {
+  if (failure?.next === "stop") return "failed";
+  const over = ending.kind === "done" || failure?.next === "dead-letter";
+  if (over && commandOf(occasion) === "terminate") return "terminated";
+  const creating = record.status === "creating" && occasion.envelope.type === "initialize";
+  if (creating && ending.kind === "done") return "live";
+  if (failure?.next !== "dead-letter") return undefined;
+  if (creating) return "failed";
+  return failure.quarantine ? "quarantined" : undefined;
+}
+
+function someOf<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length > 0 ? list : undefined;
+}

@@ -1,0 +1,138 @@
+import type { AgentPhase, AgentRecord, AgentStatus } from "./agent.ts";
+import type { Envelope, EnvelopeType } from "./envelope.ts";
+import type { ErrorInfo } from "./errors.ts";
+import type { Json } from "./json.ts";
+import type { LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
+import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
+
+/**
+ * A running set of agents. `ref` is an agent's id (npub), hex public key or name everywhere;
+ * NOT_FOUND is thrown for one that names nobody. A promise resolves when what it says is durable.
+ */
+export interface Runtime {
+  /** Takes up the agents that are due, and makes those that `ensure` names. */
+  start(): Promise<void>;
+  /** Lets running ticks end for `grace` ms (default 10,000), then cuts them off; closes the store. */
+  stop(grace?: number): Promise<void>;
+
+  /** @throws INVALID for a bad name or unknown type, EXISTS when the name is taken */
+  create(agent: { readonly name: string; readonly type: string }): Promise<AgentInfo>;
+  /** Without the parts that cost a read of the ledger. */
+  get(ref: string): Promise<AgentInfo>;
+  /** In order of creation; `limit` 1 to 1000, default 100. */
+  list(query?: ListAgents): Promise<Page<AgentInfo>>;
+  status(ref: string): Promise<AgentReport>;
+  /** State as it is stored, by top-level key. */
+  state(ref: string): Promise<Record<string, Json>>;
+
+  /** Puts mail into an inbox. @throws INVALID, LIMIT, INBOX_FULL (reject-new), TERMINATED */
+  send(ref: string, mail: MailInput): Promise<Sent>;
+  /**
+   * Sends and waits until the envelope has been dealt with, at most `timeout` ms. An id that was
+   * sent before gives what became of it then.
+   */
+  ask(ref: string, mail: MailInput, options: AskOptions): Promise<Answer>;
+
+  /** Runs one tick with a manual trigger; its record. */
+  tick(ref: string): Promise<TickRecord>;
+  /** Brings it into memory and runs `onWake`; brings a failed or quarantined one back to life. */
+  wake(ref: string): Promise<TickRecord>;
+  /** Runs `onSleep` and lets go of its memory. */
+  hibernate(ref: string): Promise<TickRecord>;
+  /** Runs `onTerminate`, refuses mail from then on and frees the name; the record stays. */
+  terminate(ref: string): Promise<void>;
+  /** Erases a terminated agent with its record; terminates it first if need be. */
+  purge(ref: string): Promise<void>;
+
+  /** Rows of the trajectory with `n` above `after`. */
+  log(ref: string, after: number, limit: number): Promise<readonly LogRow[]>;
+  /** Checks the whole trajectory, and the agent's files against it. */
+  verify(ref: string): Promise<Verdict>;
+  inbox(ref: string, after: number, limit: number): Promise<readonly MailRow[]>;
+  deadLetters(ref: string, after: number, limit: number): Promise<readonly MailRow[]>;
+  /** @throws NOT_FOUND when there is no such dead letter */
+  replay(ref: string, envelopeId: string): Promise<void>;
+  /** @throws NOT_FOUND when there is no such dead letter */
+  discard(ref: string, envelopeId: string): Promise<void>;
+
+  /** Calls `listener` for every committed, durable tick of one agent (by id) or all; undo by the result. */
+  watch(id: string | undefined, listener: (tick: TickEvent) => void): () => void;
+  metrics(): RuntimeMetrics;
+}
+
+export interface ListAgents {
+  readonly cursor?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly status?: AgentStatus | undefined;
+  readonly type?: string | undefined;
+}
+
+/** An agent as the outside sees it. */
+export interface AgentInfo extends Omit<AgentRecord, "status" | "account"> {
+  readonly status: AgentPhase;
+}
+
+export interface AgentReport extends AgentInfo {
+  readonly ticks: number;
+  /** Hash of the newest record of the trajectory. */
+  readonly head: string | undefined;
+  readonly lastTick: TickRecord | undefined;
+  readonly queued: number;
+  readonly alarms: readonly { readonly id: string; readonly at: number }[];
+  /** Triggers whose ticks are parked. */
+  readonly parked: readonly string[];
+}
+
+/** Mail from outside. What is absent gets a default. */
+export interface MailInput {
+  readonly payload: Json;
+  /** Default: a new UUID. */
+  readonly id?: string | undefined;
+  readonly type?: EnvelopeType | undefined;
+  /** Default `"operator"`. */
+  readonly from?: string | undefined;
+  /** Default `"api"`. */
+  readonly source?: string | undefined;
+  readonly priority?: number | undefined;
+  readonly expiresAt?: number | undefined;
+  readonly traceId?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Sent {
+  readonly id: string;
+  readonly receipt: Receipt;
+}
+
+export interface AskOptions {
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * What became of an envelope. `pending`: nothing yet when the time was up (it goes on);
+ * `dead-lettered`: the inbox was full; `failed` carries the error.
+ */
+export interface Answer extends Sent {
+  readonly outcome: "done" | "failed" | "expired" | "pending" | "dead-lettered";
+  readonly replies: readonly Json[];
+  readonly error?: ErrorInfo | undefined;
+}
+
+export interface TickEvent {
+  readonly agent: AgentRecord;
+  readonly record: TickRecord;
+  readonly output: TickOutput;
+}
+
+export interface RuntimeMetrics {
+  readonly startedAt: number;
+  readonly ticks: number;
+  readonly failures: number;
+  readonly running: number;
+  readonly ready: number;
+  readonly cached: number;
+}
+
+export type { Envelope };

@@ -1,0 +1,444 @@
+import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
+import { newAlarm } from "./alarms.ts";
+import type { AlarmFile } from "./alarms.ts";
+import type {
+  Context,
+  ContextIdentity,
+  Log,
+  RequestOptions,
+  SendOptions,
+  StepTools,
+  When,
+} from "./context.ts";
+import type { State } from "./state.ts";
+import type { Duration } from "./duration.ts";
+import { toMs } from "./duration.ts";
+import { checkEnvelope, triggerOf } from "./envelope.ts";
+import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
+import { isNpub } from "./agent.ts";
+import { errorInfo, OpenAgentsError } from "./errors.ts";
+import { sha256Hex } from "./hash.ts";
+import type { Entry } from "./journal.ts";
+import { toJson } from "./json.ts";
+import type { Json } from "./json.ts";
+import { newId } from "./kernel.ts";
+import type { Kernel, LoadedAgent } from "./kernel.ts";
+import type { Wait } from "./parked.ts";
+import type { Occasion } from "./perceive.ts";
+import type { Claim } from "./ports/index.ts";
+import { StateDraft } from "./state.ts";
+import { paths } from "./tree.ts";
+import type { LogLine, StepNote, TickOutput } from "./trajectory.ts";
+
+/** What a session needs to know. */
+export interface SessionInput {
+  readonly agent: LoadedAgent;
+  readonly claim: Claim;
+  readonly occasion: Occasion;
+}
+
+/** How the run of a hook ended. */
+export type Ending =
+  | { readonly kind: "done" }
+  | { readonly kind: "parked"; readonly waits: readonly Wait[] }
+  | { readonly kind: "failed"; readonly error: unknown };
+
+/** After a tick was cut off, its running steps get this long to end and be journaled, ms. */
+const STEP_GRACE = 1_000;
+
+/**
+ * One run of a hook: what its context does, and everything it asked for, collected until REMEMBER
+ * commits it or drops it. Agent code has a `TickContext` in its hands and never this.
+ */
+export class Session {
+  readonly agent: Context["agent"];
+  readonly trigger: Trigger;
+  readonly identity: ContextIdentity;
+  readonly log: Log;
+
+  readonly draft: StateDraft;
+  /** Mail for agents, in order. */
+  readonly mail: Envelope[] = [];
+  /** Requests that are new in this run: they leave also when the tick is parked. */
+  readonly requests: Envelope[] = [];
+  /** Alarms set, and ones taken back (undefined), by id. */
+  readonly alarms: Map<string, AlarmFile | undefined> = new Map();
+  readonly steps: StepNote[];
+  readonly #replies: NonNullable<TickOutput["replies"]>[number][] = [];
+  readonly #events: NonNullable<TickOutput["events"]>[number][] = [];
+  readonly #logs: LogLine[];
+
+  readonly #kernel: Kernel;
+  readonly #input: SessionInput;
+  readonly #waits: Wait[] = [];
+  readonly #running = new Set<Promise<unknown>>();
+  #abort: AbortController | undefined;
+  #cutBy: unknown;
+  /** Bytes of replies, events and log lines so far. */
+  #spent = 0;
+  #logsCut = false;
+  #open = true;
+  #end: ((ending: Ending) => void) | undefined;
+  #onCut: (() => void) | undefined;
+
+  /** `before` is the failed session that this one follows: its steps and log lines are kept. */
+  constructor(kernel: Kernel, input: SessionInput, before?: Session) {
+    const { record, state } = input.agent;
+    this.steps = before?.steps ?? [];
+    this.#logs = before === undefined ? [] : before.#logs;
+    this.#kernel = kernel;
+    this.#input = input;
+    this.agent = { id: record.id, name: record.name, type: record.type };
+    this.trigger = Object.freeze(triggerOf(input.occasion.envelope));
+    this.draft = new StateDraft(state);
+    this.identity = {
+      npub: record.id,
+      publicKey: record.publicKey,
+      sign: async (hash) => {
+        this.#check();
+        return bytesToHex(await kernel.signer.sign(record, hexToBytes(hash)));
+      },
+      verify: (publicKey, hash, signature) => {
+        try {
+          return kernel.signer.verify(publicKey, hexToBytes(hash), hexToBytes(signature));
+        } catch {
+          return false;
+        }
+      },
+    };
+    const line =
+      (level: LogLine["level"]): Log["info"] =>
+      (text, data) => {
+        this.#check();
+        this.note(level, text, data);
+      };
+    this.log = {
+      debug: line("debug"),
+      info: line("info"),
+      warn: line("warn"),
+      error: line("error"),
+    };
+  }
+
+  /** Runs `work` to its end: it returns or throws, or it waits for nothing but the outside. */
+  async run(work: () => Promise<unknown>): Promise<Ending> {
+    const { clock } = this.#kernel;
+    const stopTimer = clock.after(this.#input.agent.definition.timeout, () =>
+      this.cut(new OpenAgentsError("TIMEOUT", "The tick ran longer than its timeout")),
+    );
+    const ending = await new Promise<Ending>((resolve) => {
+      this.#end = resolve;
+      work().then(
+        () => resolve({ kind: "done" }),
+        (error: unknown) => resolve({ kind: "failed", error }),
+      );
+    });
+    await this.#letStepsEnd();
+    stopTimer();
+    this.#open = false;
+    this.draft.close();
+    return this.#cutBy === undefined ? ending : { kind: "failed", error: this.#cutBy };
+  }
+
+  /** Ends the run with an error, whatever the hook is doing. */
+  cut(error: unknown): void {
+    this.#cutBy = error;
+    this.#abort?.abort(error);
+    this.#end?.({ kind: "failed", error });
+    this.#onCut?.();
+  }
+
+  /** True when the tick was cut off because somebody wanted it to end, not because it took long. */
+  get cancelled(): boolean {
+    return this.#cutBy instanceof OpenAgentsError && this.#cutBy.code === "CANCELLED";
+  }
+
+  /** What is given to the outside when the tick is done; log lines alone when it is not. */
+  output(done: boolean): TickOutput {
+    return {
+      replies: done && this.#replies.length > 0 ? this.#replies : undefined,
+      events: done && this.#events.length > 0 ? this.#events : undefined,
+      logs: this.#logs.length > 0 ? this.#logs : undefined,
+    };
+  }
+
+  /** True once the trigger was answered. */
+  replied = false;
+
+  get state(): State {
+    this.#check();
+    return this.draft.view;
+  }
+
+  set state(next: State) {
+    this.#check();
+    this.draft.replace(next);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#cutBy !== undefined) this.#abort.abort(this.#cutBy);
+    }
+    return this.#abort.signal;
+  }
+
+  now(): number {
+    return this.#kernel.clock.now();
+  }
+
+  async reply(payload: unknown, options?: SendOptions): Promise<string> {
+    this.#check();
+    const { from, id, type, source } = this.#input.occasion.envelope;
+    if (source === "clock") {
+      throw new OpenAgentsError("INVALID", "Cannot reply to an alarm: nobody sent it");
+    }
+    this.replied = true;
+    const answer = type === "request" ? "response" : "message";
+    const envelope = this.#envelope({ to: from, type: answer, replyTo: id }, payload, options);
+    if (isNpub(from)) this.mail.push(envelope);
+    else {
+      this.#spend(JSON.stringify(envelope.payload).length, "reply");
+      this.#replies.push({ to: from, replyTo: id, payload: envelope.payload });
+    }
+    return envelope.id;
+  }
+
+  async send(to: string, payload: unknown, options?: SendOptions): Promise<string> {
+    this.#check();
+    const envelope = this.#envelope({ to, type: "message" }, payload, options);
+    this.mail.push(envelope);
+    return envelope.id;
+  }
+
+  async request(to: string, payload: unknown, options?: RequestOptions): Promise<Json> {
+    this.#check();
+    const key = this.#input.occasion.journal.nextKey(`request:${to}`);
+    const wait = this.#waitFor(key, () => {
+      const timeout = toMs(options?.timeout ?? "1m");
+      const envelope = this.#envelope({ to, type: "request" }, payload, options);
+      this.requests.push(envelope);
+      return { key, request: envelope.id, until: this.now() + timeout };
+    });
+    return (await wait) ?? null;
+  }
+
+  async sleep(duration: Duration): Promise<void> {
+    this.#check();
+    const key = this.#input.occasion.journal.nextKey("sleep");
+    await this.#waitFor(key, () => ({ key, until: this.now() + toMs(duration) }));
+  }
+
+  broadcast(name: string, data: unknown = null): void {
+    this.#check();
+    checkLabel(name, "an event");
+    const json = plain(data, `event "${name}"`);
+    this.#spend(JSON.stringify(json).length + name.length, "broadcast");
+    this.#events.push({ name, data: json });
+  }
+
+  schedule(when: When, payload: unknown = null, options?: { readonly id?: string }): string {
+    this.#check();
+    const id = options?.id ?? newId(this.#kernel);
+    checkLabel(id, "an alarm");
+    const data = plain(payload, `payload of alarm "${id}"`);
+    this.alarms.set(id, newAlarm(id, when, data, this.now()));
+    return id;
+  }
+
+  cancel(alarmId: string): void {
+    this.#check();
+    checkLabel(alarmId, "an alarm");
+    this.alarms.set(alarmId, undefined);
+  }
+
+  step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
+    const running = this.#step(name, work);
+    this.#running.add(running);
+    const ended = (): void => {
+      this.#running.delete(running);
+      this.#parkWhenQuiet();
+    };
+    running.then(ended, ended);
+    return running;
+  }
+
+  async #step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
+    this.#check();
+    checkLabel(name, "a step");
+    const { agent, claim, occasion } = this.#input;
+    const { store, clock, limits } = this.#kernel;
+    const key = occasion.journal.nextKey(`step:${name}`);
+    const earlier = occasion.journal.get(key);
+    if (earlier !== undefined) {
+      this.steps.push({ key, ms: 0, replayed: true });
+      return valueOf(earlier) as T;
+    }
+    // Nothing may happen outside because of mail that could still be lost.
+    await store.sync();
+    this.#check();
+    const begun = clock.now();
+    const trigger = occasion.envelope.id;
+    try {
+      const stable = sha256Hex(`${agent.record.id}/${trigger}/${key}`).slice(0, 32);
+      const value = await work({ key: stable, signal: this.signal });
+      if (!this.#open)
+        throw new OpenAgentsError("CANCELLED", `Step "${name}" ended after its tick`);
+      const json = value === undefined ? "{}" : toJson({ value }, `result of step "${name}"`);
+      if (json.length > limits.valueBytes) {
+        throw new OpenAgentsError(
+          "LIMIT",
+          `Cannot journal step "${name}": ${json.length} bytes is above limits.valueBytes (${limits.valueBytes})`,
+        );
+      }
+      agent.journaled = true;
+      await store.journal(claim, [{ path: paths.step(trigger, key), value: json }]);
+      await store.sync();
+      occasion.journal.set(key, JSON.parse(json) as Entry);
+      this.steps.push({ key, ms: clock.now() - begun });
+      return value;
+    } catch (error) {
+      this.steps.push({ key, ms: clock.now() - begun, error: errorInfo(error) });
+      throw error;
+    }
+  }
+
+  /** The result of something waited for: from the journal, or never in this run of the hook. */
+  #waitFor(key: string, begin: () => Wait): Promise<Json | undefined> {
+    const { journal, parked } = this.#input.occasion;
+    const entry = journal.get(key);
+    if (entry !== undefined) return Promise.resolve().then(() => valueOf(entry));
+    this.#waits.push(parked?.waits.find((wait) => wait.key === key) ?? begin());
+    this.#parkWhenQuiet();
+    return new Promise(() => undefined);
+  }
+
+  /** Parks once the hook has nothing to do but wait, which is seen when its own turn is over. */
+  #parkWhenQuiet(): void {
+    if (this.#waits.length === 0 || this.#running.size > 0) return;
+    this.#kernel.clock.after(0, () => {
+      if (this.#running.size === 0) this.#end?.({ kind: "parked", waits: this.#waits });
+    });
+  }
+
+  async #letStepsEnd(): Promise<void> {
+    if (this.#running.size === 0) return;
+    const ended = Promise.allSettled(this.#running);
+    await new Promise<void>((resolve) => {
+      let stop = (): void => undefined;
+      this.#onCut = () => {
+        stop = this.#kernel.clock.after(STEP_GRACE, resolve);
+      };
+      if (this.#cutBy !== undefined) this.#onCut();
+      void ended.then(() => {
+        stop();
+        resolve();
+      });
+    });
+  }
+
+  #check(): void {
+    if (this.#cutBy !== undefined) throw this.#cutBy;
+    if (!this.#open) throw new OpenAgentsError("CANCELLED", "Cannot use ctx: its tick is over");
+  }
+
+  #envelope(
+    head: { readonly to: string; readonly type: EnvelopeType; readonly replyTo?: string },
+    payload: unknown,
+    options: SendOptions = {},
+  ): Envelope {
+    const { occasion, agent } = this.#input;
+    const { limits } = this.#kernel;
+    if (typeof head.to !== "string" || head.to === "") {
+      throw new OpenAgentsError("INVALID", "Cannot send mail: no recipient is given");
+    }
+    const json = toJson(payload ?? null, "payload");
+    if (json.length > limits.envelopeBytes) {
+      throw new OpenAgentsError(
+        "LIMIT",
+        `Cannot send mail: ${json.length} bytes is above limits.envelopeBytes (${limits.envelopeBytes})`,
+      );
+    }
+    const now = this.now();
+    const { expiresIn, priority } = options;
+    const hops = Number(occasion.envelope.headers?.["hops"] ?? 0) + 1;
+    if (hops > limits.hops) {
+      throw new OpenAgentsError(
+        "LIMIT",
+        `Cannot send mail: this is the ${hops}th mail in a row that caused the next, limits.hops is ${limits.hops}`,
+      );
+    }
+    const envelope: Envelope = {
+      id: newId(this.#kernel),
+      sentAt: now,
+      source: "agent",
+      from: agent.record.id,
+      ...head,
+      payload: JSON.parse(json) as Json,
+      traceId: occasion.envelope.traceId ?? occasion.envelope.id,
+      ...(expiresIn !== undefined && { expiresAt: now + toMs(expiresIn) }),
+      ...(priority !== undefined && { priority }),
+      headers: { ...options.headers, hops: String(hops) },
+    };
+    checkEnvelope(envelope);
+    return envelope;
+  }
+
+  /** Adds a log line; what is beyond the limit of the output is cut, and a last line says so. */
+  note(level: LogLine["level"], text: unknown, data?: unknown): void {
+    if (this.#logsCut) return;
+    let kept: Json | undefined;
+    try {
+      kept = data === undefined ? undefined : plain(data, "data");
+    } catch {
+      kept = String(data).toWellFormed();
+    }
+    const line: LogLine = {
+      at: this.now(),
+      level,
+      text: String(text).toWellFormed(),
+      ...(kept !== undefined && { data: kept }),
+    };
+    try {
+      this.#spend(JSON.stringify(line).length, "log");
+      this.#logs.push(line);
+    } catch (error) {
+      this.#logsCut = true;
+      this.#logs.push({ at: line.at, level: "warn", text: errorInfo(error).message });
+    }
+  }
+
+  /** @throws LIMIT when what the tick gives out would be longer than it may be */
+  #spend(bytes: number, what: string): void {
+    const { outputBytes } = this.#kernel.limits;
+    if (this.#spent + bytes > outputBytes) {
+      throw new OpenAgentsError(
+        "LIMIT",
+        `Cannot ${what}: the output of the tick would be above limits.outputBytes (${outputBytes})`,
+      );
+    }
+    this.#spent += bytes;
+  }
+}
+
+/**
+ * Agent code names steps, events and alarms, and the record of the tick carries those names.
+ * @throws INVALID for a name that it could not carry
+ */
+function checkLabel(name: unknown, what: string): asserts name is string {
+  if (typeof name === "string" && name.isWellFormed() && name !== "" && name.length <= 500) return;
+  const given = typeof name === "string" ? JSON.stringify(name) : typeof name;
+  throw new OpenAgentsError(
+    "INVALID",
+    `Cannot name ${what} ${given}: use text of 1 to 500 characters with no lone surrogate`,
+  );
+}
+
+function plain(value: unknown, what: string): Json {
+  return JSON.parse(toJson(value, what)) as Json;
+}
+
+function valueOf(entry: Entry): Json | undefined {
+  if ("error" in entry) throw new OpenAgentsError(entry.error.code, entry.error.message);
+  return entry.value;
+}

@@ -1,0 +1,63 @@
+import type { RetryPolicy } from "./definition.ts";
+import { toMs } from "./duration.ts";
+import { OpenAgentsError, RetryableError, TerminalError } from "./errors.ts";
+
+/** What the supervisor looks at after a tick has failed. */
+export interface Failure {
+  readonly error: unknown;
+  /** Which try it was, from 1. */
+  readonly attempt: number;
+  /** Triggers of this agent that were dead-lettered just before, in a row. */
+  readonly failuresInARow: number;
+  readonly policy: RetryPolicy;
+}
+
+/**
+ * What it decides: try again after `delay` ms, or give the trigger up, and the agent too when it is
+ * to blame for too many in a row.
+ */
+export type Decision =
+  | { readonly next: "retry"; readonly delay: number }
+  | { readonly next: "dead-letter"; readonly blame: boolean; readonly quarantine: boolean };
+
+/**
+ * Codes of our own errors that a second try cannot mend. Agent code's own errors (`FAILED`), and
+ * whatever may pass, are tried again.
+ */
+const HOPELESS: ReadonlySet<string> = new Set([
+  "INVALID",
+  "STATE",
+  "LIMIT",
+  "DENIED",
+  "TERMINATED",
+]);
+
+/** Decides what follows a failed tick. */
+export function afterFailure(failure: Failure): Decision {
+  const { error, attempt, policy } = failure;
+  if (!isTerminal(error) && attempt <= policy.retries) {
+    return { next: "retry", delay: retryDelay(error, attempt, policy) };
+  }
+  const blame = !isSendersFault(error);
+  const quarantine = blame && failure.failuresInARow + 1 >= policy.quarantineAfter;
+  return { next: "dead-letter", blame, quarantine };
+}
+
+/** Mail that does not fit is no failure of the agent: else whoever may send could quarantine it. */
+function isSendersFault(error: unknown): boolean {
+  return error instanceof OpenAgentsError && error.code === "INVALID";
+}
+
+function isTerminal(error: unknown): boolean {
+  if (error instanceof TerminalError) return true;
+  return (
+    error instanceof OpenAgentsError &&
+    !(error instanceof RetryableError) &&
+    HOPELESS.has(error.code)
+  );
+}
+
+function retryDelay(error: unknown, attempt: number, policy: RetryPolicy): number {
+  if (error instanceof RetryableError && error.retryAfter !== undefined) return error.retryAfter;
+  return Math.min(toMs(policy.backoff) * 2 ** (attempt - 1), toMs(policy.maxBackoff));
+}

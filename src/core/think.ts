@@ -1,0 +1,81 @@
+import type { AgentDefinition, Alarm, Hooks, Message } from "./definition.ts";
+import type { State } from "./state.ts";
+import type { Trigger, TriggerType } from "./envelope.ts";
+import { TerminalError } from "./errors.ts";
+import type { LoadedAgent } from "./kernel.ts";
+import type { Occasion } from "./perceive.ts";
+import type { Context } from "./context.ts";
+import type { Session } from "./session.ts";
+import { TickContext } from "./tick-context.ts";
+import { validate } from "./standard-schema.ts";
+
+/** A lifecycle command, as the payload of an envelope of type `control`. */
+export type Command = "wake" | "hibernate" | "terminate";
+
+/** What a tick is going to do: calls into agent code, in order. */
+export type Plan = (session: Session) => Promise<void>;
+
+/** The hook for each kind of trigger. */
+const HOOK_OF = {
+  message: "onMessage",
+  alarm: "onAlarm",
+  event: "onEvent",
+  mention: "onEvent",
+  manual: "onManual",
+  initialize: "onCreate",
+} as const satisfies Record<TriggerType, keyof Hooks<State>>;
+
+/** Triggers that may find no hook: to have nothing to do for them is no mistake. */
+const OPTIONAL: ReadonlySet<TriggerType> = new Set<TriggerType>(["manual", "initialize"]);
+
+/** The lifecycle command that an occasion stands for, if it does. */
+export function commandOf({ envelope }: Occasion): Command | undefined {
+  return envelope.type === "control" ? (envelope.payload as Command) : undefined;
+}
+
+/** Decides which of the agent's hooks run for an occasion. */
+export function think(agent: LoadedAgent, occasion: Occasion): Plan {
+  const { definition, cold } = agent;
+  const { hooks } = definition;
+  const command = commandOf(occasion);
+  return async (session) => {
+    const ctx = new TickContext(session);
+    const { trigger } = session;
+    if (cold && hooks.onWake !== undefined && trigger.type !== "initialize") {
+      await occasion.journal.within("onWake", () => hooks.onWake?.(ctx, trigger));
+    }
+    if (command === "hibernate") await hooks.onSleep?.(ctx, trigger);
+    if (command === "terminate") await hooks.onTerminate?.(ctx, trigger);
+    if (command !== undefined) return;
+    await checkMessage(definition, trigger);
+    await runHook(hooks, ctx);
+  };
+}
+
+async function runHook(hooks: Hooks<State>, ctx: Context): Promise<void> {
+  const { trigger } = ctx;
+  const name = HOOK_OF[trigger.type];
+  const hook = hooks[name] ?? (name === "onCreate" ? undefined : hooks.onTrigger);
+  if (hook === undefined) {
+    if (OPTIONAL.has(trigger.type)) return;
+    throw new TerminalError(`Agent type "${ctx.agent.type}" has no ${name}`);
+  }
+  await (hook as (ctx: Context, trigger: Trigger) => unknown)(ctx, shape(trigger));
+}
+
+/** The trigger as its hook's parameter. */
+function shape(trigger: Trigger): Trigger | Message | Alarm {
+  if (trigger.type !== "alarm") return trigger;
+  const alarmId = trigger.headers["alarm"] ?? "";
+  return { ...trigger, type: "alarm", alarmId, dueAt: trigger.sentAt };
+}
+
+async function checkMessage(definition: AgentDefinition, trigger: Trigger): Promise<void> {
+  if (definition.messageSchema === undefined || trigger.type !== "message") return;
+  const result = await validate(definition.messageSchema, trigger.payload);
+  if ("problem" in result) {
+    throw new TerminalError(`The message does not fit its schema: ${result.problem}`, {
+      code: "INVALID",
+    });
+  }
+}

@@ -1,0 +1,140 @@
+import { act, unrecordable } from "./act.ts";
+import type { Acted } from "./act.ts";
+import { TICKING } from "./agent.ts";
+import type { AgentRecord } from "./agent.ts";
+import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { loadAgent } from "./load.ts";
+import { perceive } from "./perceive.ts";
+import type { Claim } from "./ports/index.ts";
+import { remember } from "./remember.ts";
+import type { Memory } from "./remember.ts";
+import type { Session } from "./session.ts";
+import { watchSuspect } from "./suspects.ts";
+import { think } from "./think.ts";
+import { paths, timerOf } from "./tree.ts";
+import type { TickOutput, TickRecord } from "./trajectory.ts";
+
+/** A tick that is committed: applied, and durable once the store's next `sync()` resolves. */
+export interface Ticked {
+  readonly agent: AgentRecord;
+  readonly record: TickRecord;
+  readonly output: TickOutput;
+  /** It put mail into the outbox. */
+  readonly sent: boolean;
+  /** When the agent is next due by time. */
+  readonly wakeAt: number | null;
+}
+
+/** Nothing was due: when the agent is next due by time, where the store had that wrong. */
+export interface Idle {
+  readonly idle: true;
+  readonly wakeAt?: number | null;
+}
+
+/**
+ * One tick of one agent: the eight phases, each handing its result to the next. Nothing is changed
+ * before the commit in SLEEP but the journal of finished steps; a throw on the way leaves everything
+ * as it was.
+ *
+ * @param running is told the session of agent code, so that it can be cut off from outside
+ */
+export async function tick(
+  kernel: Kernel,
+  claim: Claim,
+  running: (session: Session) => void,
+): Promise<Ticked | Idle> {
+  const at = kernel.clock.now();
+
+  const record = await wake(kernel, claim);
+  if (record === undefined) return { idle: true };
+  const agent = await load(kernel, record);
+  const waiting = await perceive(kernel, agent, at);
+  if (waiting === undefined) return idle(kernel, agent, at);
+
+  return watchSuspect(kernel, { agent, claim, occasion: waiting }, async (occasion) => {
+    const plan = think(agent, occasion);
+    const input = { agent, claim, occasion, plan, running };
+    const settle = async (acted: Acted): Promise<Ticked> => {
+      const memory = await remember(kernel, { agent, occasion, acted, at });
+      const wakeAt = await schedule(kernel, agent, memory);
+      return sleep(kernel, claim, { agent, acted, memory, wakeAt });
+    };
+    const acted = await act(kernel, input);
+    return settle(acted).catch((error: unknown) => settle(unrecordable(kernel, input, error)));
+  });
+}
+
+/** WAKE: who is it, and may it tick? */
+async function wake(kernel: Kernel, claim: Claim): Promise<AgentRecord | undefined> {
+  const record = kernel.cache.get(claim.id)?.record ?? (await kernel.store.get(claim.id));
+  return record !== undefined && TICKING.has(record.status) ? record : undefined;
+}
+
+/** LOAD: the agent as of its last commit, from memory or from its files. */
+async function load(kernel: Kernel, record: AgentRecord): Promise<LoadedAgent> {
+  const known = kernel.cache.get(record.id);
+  if (known !== undefined) return known;
+  const agent = await loadAgent(kernel, record);
+  kernel.cache.set(record.id, agent);
+  return agent;
+}
+
+/** SCHEDULE: when the agent is next due by time, given the timers that the tick set and removed. */
+async function schedule(
+  kernel: Kernel,
+  agent: LoadedAgent,
+  { timersSet, timersRemoved }: Memory,
+): Promise<number | null> {
+  let earliest = agent.wakeAt;
+  if (timersRemoved.some(({ at }) => at === earliest)) {
+    const removed = new Set(timersRemoved.map(paths.timer));
+    const rows = await kernel.store.files(agent.record.id, {
+      prefix: paths.timers,
+      limit: removed.size + 1,
+    });
+    const first = rows.find(({ path }) => !removed.has(path));
+    earliest = first === undefined ? null : timerOf(first.path).at;
+  }
+  for (const { at } of timersSet) if (earliest === null || at < earliest) earliest = at;
+  return earliest;
+}
+
+/** SLEEP: commits all of the tick at once and keeps in memory what the next one starts from. */
+async function sleep(
+  kernel: Kernel,
+  claim: Claim,
+  tick: {
+    readonly agent: LoadedAgent;
+    readonly acted: Acted;
+    readonly memory: Memory;
+    readonly wakeAt: number | null;
+  },
+): Promise<Ticked> {
+  const { agent, acted, memory, wakeAt } = tick;
+  const { changes, record, output, failures } = memory;
+  await kernel.store.commit(claim, wakeAt === agent.wakeAt ? changes : { ...changes, wakeAt });
+  for (const [key, json] of acted.state?.put ?? []) agent.state.set(key, json);
+  for (const key of acted.state?.removed ?? []) agent.state.delete(key);
+  agent.head = { n: record.n, hash: changes.log.hash };
+  agent.wakeAt = wakeAt;
+  agent.version = acted.version;
+  agent.failures = failures;
+  // What `onWake` did in a tick that was not done is not kept: the next one does it again.
+  if (record.outcome === "done") agent.cold = false;
+  if (changes.status !== undefined) agent.record = { ...agent.record, status: changes.status };
+  return { agent: agent.record, record, output, sent: (changes.send?.length ?? 0) > 0, wakeAt };
+}
+
+/** Nothing is due; a time that has passed all the same is put right. */
+async function idle(kernel: Kernel, agent: LoadedAgent, now: number): Promise<Idle> {
+  if (agent.wakeAt === null || agent.wakeAt > now) return { idle: true };
+  const after = paths.timer({ at: now, kind: "retry", id: "~" });
+  const [row] = await kernel.store.files(agent.record.id, {
+    prefix: paths.timers,
+    after,
+    limit: 1,
+  });
+  const wakeAt = row === undefined ? null : timerOf(row.path).at;
+  agent.wakeAt = wakeAt;
+  return { idle: true, wakeAt };
+}

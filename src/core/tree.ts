@@ -1,0 +1,66 @@
+/**
+ * The paths of the kernel's own files in an agent's tree, in one place.
+ *
+ * ```
+ * state/<key>                     a top-level key of the state, JSON
+ * meta/version                    version of the state's shape
+ * meta/failures                   dead-lettered triggers in a row
+ * alarms/<id>                     an alarm, JSON
+ * timers/<time>/<kind>/<id>       what is due when: sorts by time
+ * parked/<trigger>                a tick that waits, JSON
+ * waits/<request>                 the trigger whose tick waits for the answer to a request
+ * journal/<trigger>/<step>        a finished step, JSON
+ * crashes/<trigger>               how many processes died while they worked on it
+ * ```
+ */
+export const paths = {
+  state: "state/",
+  stateKey: (key: string): string => `state/${encode(key)}`,
+  version: "meta/version",
+  failures: "meta/failures",
+  alarms: "alarms/",
+  alarm: (id: string): string => `alarms/${encode(id)}`,
+  timers: "timers/",
+  timer: (timer: Timer): string =>
+    `timers/${String(timer.at).padStart(15, "0")}/${timer.kind}/${encode(timer.id)}`,
+  parkeds: "parked/",
+  parked: (trigger: string): string => `parked/${encode(trigger)}`,
+  wait: (request: string): string => `waits/${encode(request)}`,
+  journals: "journal/",
+  journal: (trigger: string): string => `journal/${encode(trigger)}/`,
+  step: (trigger: string, key: string): string => `journal/${encode(trigger)}/${encode(key)}`,
+  crashMarks: "crashes/",
+  crashes: (trigger: string): string => `crashes/${encode(trigger)}`,
+} as const;
+
+/** Something that is due at a time: an alarm, a parked tick, a mail that is to be tried again. */
+export interface Timer {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly kind: "alarm" | "parked" | "retry";
+  readonly id: string;
+}
+
+/** The timer that a path under `timers/` stands for. */
+export function timerOf(path: string): Timer {
+  const [, at, kind, id] = path.split("/") as [string, string, Timer["kind"], string];
+  return { at: Number(at), kind, id: decode(id) };
+}
+
+/** The last segment of a path, as it was before it was encoded. */
+export function lastSegment(path: string): string {
+  return decode(path.slice(path.lastIndexOf("/") + 1));
+}
+
+/** Any text as one path segment: percent-encoded, never empty, never "." or "..". */
+function encode(segment: string): string {
+  if (segment === "") return "%";
+  if (segment === "." || segment === "..") return segment.replaceAll(".", "%2E");
+  return PLAIN.test(segment) ? segment : encodeURIComponent(segment.toWellFormed());
+}
+
+const PLAIN = /^[\w.:-]+$/;
+
+function decode(segment: string): string {
+  return segment === "%" ? "" : decodeURIComponent(segment);
+}

@@ -1,0 +1,36 @@
+export { defineAgent, defineRuntime } from "./core/definition.ts";
+export type {
+  AgentDefinition,
+  AgentOptions,
+  Alarm,
+  Hooks,
+  Limits,
+  Message,
+  RetryPolicy,
+  RuntimeDefinition,
+  RuntimeOptions,
+} from "./core/definition.ts";
+export type {
+  Context,
+  ContextIdentity,
+  Log,
+  RequestOptions,
+  SendOptions,
+  StepTools,
+  When,
+} from "./core/context.ts";
+export { createRuntime } from "./core/create-runtime.ts";
+export type { RuntimePorts } from "./core/create-runtime.ts";
+export type * from "./core/runtime.ts";
+export type * from "./core/ports/index.ts";
+export type { AgentPhase, AgentRecord, AgentStatus } from "./core/agent.ts";
+export type { State } from "./core/state.ts";
+export type { Duration } from "./core/duration.ts";
+export type { EnvelopeType, Trigger, TriggerType } from "./core/envelope.ts";
+export { OpenAgentsError, RetryableError, TerminalError } from "./core/errors.ts";
+export type { ErrorCode, ErrorInfo } from "./core/errors.ts";
+export type { Json } from "./core/json.ts";
+export type { StandardSchema } from "./core/standard-schema.ts";
+export { ChainChecker } from "./core/trajectory.ts";
+export type { LogLine, StepNote, TickOutput, TickRecord, Verdict } from "./core/trajectory.ts";
+export { systemClock, systemRandom } from "./core/system.ts";

@@ -1,0 +1,159 @@
+import { isKey } from "../../core/agent.ts";
+import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
+import { OpenAgentsError } from "../../core/errors.ts";
+import type { Directory } from "../../core/ports/store.ts";
+import { readMeta, whole, writeMeta } from "./base.ts";
+import type { Base, Direct, Known } from "./base.ts";
+import { enqueue, prepare } from "./mail.ts";
+import type { SqlValue } from "./sql.ts";
+
+const COLUMNS = `id, public_key AS "publicKey", name, type, status, account, created_at AS "createdAt"`;
+
+const BY_KEY = ["id", "public_key", "alias"] as const;
+const BY_NAME = ["alias", "id", "public_key"] as const;
+
+/** The directory of a SQL store. */
+export function directory(base: Base): Direct<Directory> {
+  const { sql } = base;
+  return {
+    reserve: () =>
+      sql.apply(() => {
+        const account = readMeta(sql, "account");
+        writeMeta(sql, "account", account + 1);
+        return account;
+      }),
+
+    create(agent, first) {
+      const mail = prepare(first);
+      const created = whole(agent.createdAt, "time");
+      const account = whole(agent.account, "account");
+      const alias = agent.status === "terminated" ? null : agent.name;
+      sql.apply(() => {
+        const [taken] = sql.all<{ id: string }>(
+          "SELECT id FROM agents WHERE id = ? OR public_key = ?",
+          agent.id,
+          agent.publicKey,
+        );
+        if (taken !== undefined) {
+          throw new OpenAgentsError("EXISTS", `Cannot create agent "${agent.id}": it exists`);
+        }
+        if (alias !== null) checkFree(base, alias, agent.id);
+        sql.run(
+          `INSERT INTO agents (id, public_key, name, alias, type, status, account, created_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+          agent.id,
+          agent.publicKey,
+          agent.name,
+          alias,
+          agent.type,
+          agent.status,
+          account,
+          created,
+        );
+        enqueue(base, base.known(agent.id), mail, agent.createdAt);
+      });
+    },
+
+    get(ref) {
+      // What it looks like is tried first.
+      for (const column of isKey(ref) ? BY_KEY : BY_NAME) {
+        const [row] = sql.all<AgentRecord>(
+          `SELECT ${COLUMNS} FROM agents WHERE ${column} = ?`,
+          ref,
+        );
+        if (row !== undefined) return toRecord(row);
+      }
+      return undefined;
+    },
+
+    list(query) {
+      const after = query.cursor === undefined ? 0 : Number(query.cursor);
+      if (!Number.isSafeInteger(after)) {
+        throw new OpenAgentsError("INVALID", `Cannot list agents: bad cursor "${query.cursor}"`);
+      }
+      const filters = [
+        { column: "status", value: query.status },
+        { column: "type", value: query.type },
+      ].filter((filter) => filter.value !== undefined);
+      const where = filters.map((filter) => ` AND ${filter.column} = ?`).join("");
+      const values = filters.map((filter): SqlValue => filter.value ?? null);
+      const rows = sql.all<AgentRecord & { num: number }>(
+        `SELECT num, ${COLUMNS} FROM agents WHERE num > ?${where} ORDER BY num LIMIT ?`,
+        after,
+        ...values,
+        query.limit + 1,
+      );
+      const more = rows.length > query.limit;
+      const page = more ? rows.slice(0, query.limit) : rows;
+      const items = page.map(toRecord);
+      return more ? { items, cursor: String(page.at(-1)?.num) } : { items };
+    },
+
+    rename(id, name) {
+      sql.apply(() => {
+        const { num, status } = base.known(id);
+        const alias = status === "terminated" ? null : name;
+        if (alias !== null) checkFree(base, alias, id);
+        sql.run("UPDATE agents SET name = ?, alias = ? WHERE num = ?", name, alias, num);
+      });
+    },
+
+    setStatus(id, status) {
+      sql.apply(() => {
+        const agent = base.known(id);
+        checkStatus(base, id, agent, status);
+        writeStatus(base, agent, status);
+      });
+    },
+
+    remove(id) {
+      sql.apply(() => {
+        const agent = base.find(id);
+        if (agent === undefined) return;
+        base.positions.keep();
+        base.seqs.keep();
+        for (const table of ["mail", "tree", "log", "outbox"]) {
+          sql.run(`DELETE FROM ${table} WHERE agent = ?`, agent.num);
+        }
+        sql.run("DELETE FROM agents WHERE num = ?", agent.num);
+        base.claims.delete(id);
+        base.forget(id);
+      });
+    },
+  };
+}
+
+/** @throws EXISTS when an agent that comes back from termination would find its name taken */
+export function checkStatus(base: Base, id: string, agent: Known, status: AgentStatus): void {
+  if (agent.status !== "terminated" || status === "terminated") return;
+  const [row] = base.sql.all<{ name: string }>("SELECT name FROM agents WHERE num = ?", agent.num);
+  if (row !== undefined) checkFree(base, row.name, id);
+}
+
+/** Writes a status that `checkStatus` allowed. */
+export function writeStatus(base: Base, agent: Known, status: AgentStatus): void {
+  if (agent.status === status) return;
+  base.sql.run("UPDATE agents SET status = ? WHERE num = ?", status, agent.num);
+  if (status === "terminated") {
+    base.sql.run("UPDATE agents SET alias = NULL WHERE num = ?", agent.num);
+  } else if (agent.status === "terminated") {
+    base.sql.run("UPDATE agents SET alias = name WHERE num = ?", agent.num);
+  }
+  agent.status = status;
+}
+
+function checkFree(base: Base, name: string, id: string): void {
+  const [taken] = base.sql.all<{ id: string }>("SELECT id FROM agents WHERE alias = ?", name);
+  if (taken !== undefined && taken.id !== id) {
+    throw new OpenAgentsError(
+      "EXISTS",
+      `Cannot name an agent "${name}": "${taken.id}" has the name`,
+    );
+  }
+}
+
+/** The record alone, as a plain object. */
+function toRecord(row: AgentRecord): AgentRecord {
+  const { id, publicKey, name, type, status, account, createdAt } = row;
+  return { id, publicKey, name, type, status, account, createdAt };
+}

@@ -1,0 +1,169 @@
+import type { Changes, Ledger, LogRow, TreeRow, Value } from "../../core/ports/store.ts";
+import { afterPrefix, comparePaths } from "../../core/path-order.ts";
+import { stale, whole } from "./base.ts";
+import type { Base, Direct, Known } from "./base.ts";
+import { writeWakeAt } from "./clock.ts";
+import { checkStatus, writeStatus } from "./directory.ts";
+import { post } from "./letterbox.ts";
+import { bury, inboxChanged, MAIL_COLUMNS, prepare, toMailRow } from "./mail.ts";
+import type { StoredMail } from "./mail.ts";
+
+const WAITING_QUERY = `SELECT ${MAIL_COLUMNS} FROM mail WHERE agent = ? AND state = 0
+  ORDER BY priority DESC, pos LIMIT ? OFFSET ?`;
+
+/** The ledger of a SQL store. */
+export function ledger(base: Base): Direct<Ledger> {
+  const { sql } = base;
+  return {
+    read(id, paths) {
+      const { num } = base.known(id);
+      return paths.map(
+        (path) =>
+          sql.all<{ value: Value }>(
+            "SELECT value FROM tree WHERE agent = ? AND path = ?",
+            num,
+            path,
+          )[0]?.value,
+      );
+    },
+
+    files(id, { prefix, after, limit }) {
+      const { num } = base.known(id);
+      // One lower bound, the higher of the two, so that a page costs what it holds.
+      const paged = after !== undefined && comparePaths(after, prefix) >= 0;
+      const end = afterPrefix(prefix);
+      const rows = sql.all<TreeRow>(
+        `SELECT path, value FROM tree WHERE agent = ? AND path ${paged ? ">" : ">="} ?
+         ${end === undefined ? "" : "AND path < ?"} ORDER BY path LIMIT ?`,
+        num,
+        paged ? after : prefix,
+        ...(end === undefined ? [] : [end]),
+        limit,
+      );
+      return rows.map((row) => ({ path: row.path, value: row.value }));
+    },
+
+    head: (id) => base.known(id).head,
+
+    log: (id, after, limit) =>
+      sql
+        .all<{ n: number; hash: string; record: string; output: string | null }>(
+          "SELECT n, hash, record, output FROM log WHERE agent = ? AND n > ? ORDER BY n LIMIT ?",
+          base.known(id).num,
+          after,
+          limit,
+        )
+        .map((row): LogRow => ({ ...row, output: row.output ?? undefined })),
+
+    waiting(id, limit, offset) {
+      const { num, depth, lone } = base.known(id);
+      if (offset >= depth) return [];
+      if (lone !== undefined && limit > 0) return [toMailRow(lone)];
+      return sql.all<StoredMail>(WAITING_QUERY, num, limit, offset).map(toMailRow);
+    },
+
+    journal(claim, files) {
+      sql.apply(() => {
+        const agent = base.claimed(claim);
+        for (const file of files) put(base, agent, file);
+      });
+    },
+
+    commit(claim, changes) {
+      const { log, status, wakeAt } = changes;
+      const buried = changes.bury?.map((row) => ({ row, mail: prepare(row.envelope) }));
+      const sent = changes.send?.map((envelope) => JSON.stringify(envelope));
+      if (typeof wakeAt === "number") whole(wakeAt, "time");
+      for (const row of changes.retry ?? []) whole(row.notBefore + row.attempts, "retry");
+      sql.apply(() => {
+        const agent = base.claimed(claim);
+        const next = (agent.head?.n ?? 0) + 1;
+        if (log.n !== next) throw stale(claim.id, `its next record is ${next}, not ${log.n}`);
+        if (status !== undefined) checkStatus(base, claim.id, agent, status);
+        settle(base, claim.id, agent, changes);
+        for (const path of changes.remove ?? []) remove(base, agent, path);
+        for (const file of changes.put ?? []) put(base, agent, file);
+        for (const { row, mail } of buried ?? []) bury(base, agent, mail, row);
+        for (const envelope of sent ?? []) post(base, agent, envelope);
+        if (wakeAt !== undefined) writeWakeAt(base, agent, wakeAt);
+        if (status !== undefined) writeStatus(base, agent, status);
+        sql.run(
+          "INSERT INTO log (agent, n, hash, record, output) VALUES (?, ?, ?, ?, ?)",
+          agent.num,
+          log.n,
+          log.hash,
+          log.record,
+          log.output ?? null,
+        );
+        agent.head = { n: log.n, hash: log.hash };
+      });
+    },
+  };
+}
+
+/** Acknowledges and puts off mail. The first write of a commit, for it may find it stale. */
+function settle(base: Base, id: string, agent: Known, { ack = [], retry = [] }: Changes): void {
+  const { sql } = base;
+  // A lone acknowledgement is its own check: it changes a row or nothing was written yet.
+  if (ack.length + retry.length > 1) {
+    const positions = new Set<number>();
+    for (const position of [...ack, ...retry.map((row) => row.position)]) {
+      const rows = positions.has(position)
+        ? []
+        : sql.all(
+            "SELECT 1 FROM mail WHERE pos = ? AND agent = ? AND state = 0",
+            position,
+            agent.num,
+          );
+      if (rows.length === 0) throw notWaiting(id, position);
+      positions.add(position);
+    }
+  }
+  for (const position of ack) {
+    const changed = sql.run(
+      "UPDATE mail SET state = 1, envelope = '' WHERE pos = ? AND agent = ? AND state = 0",
+      position,
+      agent.num,
+    );
+    if (changed === 0) throw notWaiting(id, position);
+    inboxChanged(agent, -1);
+  }
+  for (const { position, notBefore, attempts } of retry) {
+    const changed = sql.run(
+      "UPDATE mail SET not_before = ?, attempts = ? WHERE pos = ? AND agent = ? AND state = 0",
+      notBefore,
+      attempts,
+      position,
+      agent.num,
+    );
+    if (changed === 0) throw notWaiting(id, position);
+    inboxChanged(agent, 0);
+  }
+}
+
+function notWaiting(id: string, position: number): Error {
+  return stale(id, `no mail waits at position ${position}`);
+}
+
+function put(base: Base, agent: Known, file: TreeRow): void {
+  base.sql.run(
+    `INSERT INTO tree (agent, path, value) VALUES (?, ?, ?)
+     ON CONFLICT (agent, path) DO UPDATE SET value = excluded.value`,
+    agent.num,
+    file.path,
+    file.value,
+  );
+}
+
+function remove(base: Base, agent: Known, path: string): void {
+  if (path.endsWith("/")) {
+    base.sql.run(
+      "DELETE FROM tree WHERE agent = ? AND path >= ? AND path < ?",
+      agent.num,
+      path,
+      `${path.slice(0, -1)}0`,
+    );
+  } else {
+    base.sql.run("DELETE FROM tree WHERE agent = ? AND path = ?", agent.num, path);
+  }
+}

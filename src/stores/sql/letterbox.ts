@@ -1,0 +1,160 @@
+import type { Letterbox, Mail, MailQuery, Receipt } from "../../core/ports/store.ts";
+import { whole } from "./base.ts";
+import type { Base, Direct, Known } from "./base.ts";
+import {
+  bury,
+  DEAD,
+  enqueue,
+  MAIL_COLUMNS,
+  inboxChanged,
+  prepare,
+  stateOf,
+  toEnvelope,
+  toMailRow,
+} from "./mail.ts";
+import type { Prepared, StoredMail } from "./mail.ts";
+
+/** Why mail is a dead letter when the inbox was full. */
+const FULL = "The inbox was full";
+
+/** The unary plus keeps SQLite from walking the whole table in the order of `pos`. */
+const BOXES = {
+  inbox: `SELECT ${MAIL_COLUMNS} FROM mail
+    WHERE agent = ? AND state = 0 AND +pos > ? ORDER BY +pos LIMIT ?`,
+  deadletter: `SELECT ${MAIL_COLUMNS} FROM mail
+    WHERE agent = ? AND state = 2 AND pos > ? ORDER BY pos LIMIT ?`,
+} as const satisfies Record<MailQuery["box"], string>;
+
+/** The letterbox of a SQL store. */
+export function letterbox(base: Base): Direct<Letterbox> {
+  const { sql } = base;
+  return {
+    deliver(mail) {
+      const prepared = mail.map((one) => {
+        whole(one.at, "time");
+        return prepare(one.envelope);
+      });
+      return sql.apply(() =>
+        mail.map((one, i): Receipt => deliverOne(base, one, prepared[i] as Prepared)),
+      );
+    },
+
+    mail: (id, query) =>
+      sql
+        .all<StoredMail>(BOXES[query.box], base.known(id).num, query.after ?? 0, query.limit)
+        .map(toMailRow),
+
+    depth: (id) => base.known(id).depth,
+
+    replay: (id, envelopeId) =>
+      sql.apply(() => {
+        const agent = base.known(id);
+        const [dead] = sql.all<{ pos: number; envelope: string }>(
+          "SELECT pos, envelope FROM mail WHERE agent = ? AND id = ? AND state = 2",
+          agent.num,
+          envelopeId,
+        );
+        if (dead === undefined) return false;
+        if (toEnvelope(dead.envelope).to === id) {
+          sql.run(
+            "UPDATE mail SET state = 0, attempts = 0, not_before = 0, reason = NULL WHERE pos = ?",
+            dead.pos,
+          );
+          inboxChanged(agent, 1);
+        } else {
+          sql.run(
+            "UPDATE mail SET state = 1, envelope = '', reason = NULL WHERE pos = ?",
+            dead.pos,
+          );
+          post(base, agent, dead.envelope);
+        }
+        return true;
+      }),
+
+    discard: (id, envelopeId) =>
+      sql.apply(() => {
+        const agent = base.known(id);
+        if (stateOf(base, agent, envelopeId) !== DEAD) return false;
+        sql.run(
+          "UPDATE mail SET state = 1, envelope = '', reason = NULL WHERE agent = ? AND id = ?",
+          agent.num,
+          envelopeId,
+        );
+        return true;
+      }),
+
+    outbox: (after, limit) =>
+      sql
+        .all<{ seq: number; agent: string; envelope: string }>(
+          `SELECT outbox.seq, agents.id AS agent, outbox.envelope
+           FROM outbox CROSS JOIN agents ON agents.num = outbox.agent
+           WHERE outbox.seq > ? ORDER BY outbox.seq LIMIT ?`,
+          after,
+          limit,
+        )
+        .map((row) => ({ ...row, envelope: toEnvelope(row.envelope) })),
+
+    sent(rows) {
+      if (rows.length === 0) return;
+      const prepared = rows.map(({ row }) => prepare(row.envelope));
+      sql.apply(() => {
+        base.seqs.keep();
+        for (const [i, { row, reason }] of rows.entries()) {
+          const there = sql.run("DELETE FROM outbox WHERE seq = ?", row.seq) > 0;
+          const sender = there && reason !== undefined ? base.find(row.agent) : undefined;
+          if (sender === undefined || reason === undefined) continue;
+          bury(base, sender, prepared[i] as Prepared, { attempts: 0, reason });
+        }
+      });
+    },
+
+    forget: (before, limit) =>
+      sql.apply(() => {
+        base.positions.keep();
+        return sql.run(
+          `DELETE FROM mail WHERE pos IN
+             (SELECT pos FROM mail WHERE state = 1 AND at < ? ORDER BY at, pos LIMIT ?)`,
+          before,
+          limit,
+        );
+      }),
+  };
+}
+
+/** Puts an envelope, as JSON, into the outbox. */
+export function post(base: Base, agent: Known, envelope: string): void {
+  base.sql.run(
+    "INSERT INTO outbox (seq, agent, envelope) VALUES (?, ?, ?)",
+    base.seqs.take(),
+    agent.num,
+    envelope,
+  );
+}
+
+function deliverOne(base: Base, { inbox, at }: Mail, mail: Prepared): Receipt {
+  const agent = base.find(mail.envelope.to);
+  if (agent === undefined) return "unknown";
+  if (agent.status === "terminated") return "terminated";
+  if (agent.depth < inbox.depth) return enqueue(base, agent, mail, at) ? "accepted" : "duplicate";
+  if (stateOf(base, agent, mail.envelope.id) !== undefined) return "duplicate";
+  if (inbox.overflow === "reject-new") return "rejected";
+  if (inbox.overflow === "dead-letter" || inbox.depth < 1) {
+    bury(base, agent, mail, { attempts: 0, reason: FULL, at });
+    return "dead-lettered";
+  }
+  const excess = agent.depth - inbox.depth + 1;
+  // Commands stay, and so does the first mail of an agent that is at work: it is being processed.
+  const busy = (base.claims.get(mail.envelope.to)?.until ?? 0) > at;
+  const dropped = base.sql.run(
+    `UPDATE mail SET state = 2, not_before = 0, reason = ? WHERE pos IN
+       (SELECT pos FROM mail WHERE agent = ? AND state = 0 AND priority < 100
+        ORDER BY +pos LIMIT ? OFFSET ?)`,
+    FULL,
+    agent.num,
+    excess,
+    busy ? 1 : 0,
+  );
+  inboxChanged(agent, -dropped);
+  enqueue(base, agent, mail, at);
+  return "accepted";
+}

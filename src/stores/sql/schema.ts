@@ -1,0 +1,115 @@
+import { OpenAgentsError } from "../../core/errors.ts";
+import type { Sql } from "./sql.ts";
+
+/**
+ * What each schema version adds, from version 1 on. A released entry is never edited.
+ *
+ * Mail that is done stays, with no envelope, as the dedup window. `alias` is the name while it is
+ * taken: a terminated agent has none. The partial indexes hold only what waits, is dead, may be
+ * forgotten or is due, so that the rest costs nothing. The log keeps its rowid: records of many
+ * agents that are written together are then put side by side, which halves what a commit writes.
+ */
+export const MIGRATIONS: readonly (readonly string[])[] = [
+  [
+    `CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
+    `CREATE TABLE agents (
+      num INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL UNIQUE,
+      public_key TEXT NOT NULL UNIQUE,
+      name TEXT NOT NULL,
+      alias TEXT UNIQUE,
+      type TEXT NOT NULL,
+      status TEXT NOT NULL,
+      account INTEGER NOT NULL,
+      created_at INTEGER NOT NULL,
+      wake_at INTEGER
+    ) STRICT`,
+    `CREATE INDEX agents_by_status ON agents (status)`,
+    `CREATE INDEX agents_by_type ON agents (type)`,
+    `CREATE INDEX agents_due ON agents (wake_at)
+      WHERE wake_at IS NOT NULL AND status IN ('creating', 'live')`,
+    `CREATE TABLE mail (
+      pos INTEGER PRIMARY KEY,
+      agent INTEGER NOT NULL,
+      id TEXT NOT NULL,
+      state INTEGER NOT NULL,
+      priority INTEGER NOT NULL,
+      at INTEGER NOT NULL,
+      attempts INTEGER NOT NULL,
+      not_before INTEGER NOT NULL,
+      envelope TEXT NOT NULL,
+      reason TEXT
+    ) STRICT`,
+    `CREATE UNIQUE INDEX mail_ids ON mail (agent, id)`,
+    `CREATE INDEX mail_waiting ON mail (agent, priority DESC, pos) WHERE state = 0`,
+    `CREATE INDEX mail_done ON mail (at) WHERE state = 1`,
+    `CREATE INDEX mail_dead ON mail (agent, pos) WHERE state = 2`,
+    `CREATE TABLE outbox (
+      seq INTEGER PRIMARY KEY,
+      agent INTEGER NOT NULL,
+      envelope TEXT NOT NULL
+    ) STRICT`,
+    `CREATE TABLE tree (
+      agent INTEGER NOT NULL,
+      path TEXT NOT NULL,
+      value ANY NOT NULL,
+      PRIMARY KEY (agent, path)
+    ) STRICT, WITHOUT ROWID`,
+    `CREATE TABLE log (
+      agent INTEGER NOT NULL,
+      n INTEGER NOT NULL,
+      hash TEXT NOT NULL,
+      record TEXT NOT NULL,
+      output TEXT,
+      PRIMARY KEY (agent, n)
+    ) STRICT`,
+  ],
+];
+
+/** The table that tells a database of this package. */
+export const MIGRATIONS_TABLE = "openagents_migrations";
+
+/**
+ * Brings the database to the newest schema; one that has it is only read.
+ * @throws VERSION when it is newer than this code
+ * @throws CORRUPT when it holds the tables of something else
+ */
+export function migrate(sql: Sql): void {
+  const version = versionOf(sql);
+  if (version > MIGRATIONS.length) {
+    throw new OpenAgentsError(
+      "VERSION",
+      `Cannot open store: its schema version is ${version} and this program knows ${MIGRATIONS.length}: use a newer program`,
+    );
+  }
+  if (version === MIGRATIONS.length) return;
+  sql.apply(() => {
+    if (version === 0) {
+      sql.run(`CREATE TABLE ${MIGRATIONS_TABLE} (version INTEGER PRIMARY KEY) STRICT`);
+    }
+    for (const [i, statements] of MIGRATIONS.entries()) {
+      if (i < version) continue;
+      for (const statement of statements) sql.run(statement);
+      sql.run(`INSERT INTO ${MIGRATIONS_TABLE} (version) VALUES (?)`, i + 1);
+    }
+  });
+}
+
+function versionOf(sql: Sql): number {
+  // SQLite and Durable Objects have tables of their own.
+  const tables = sql.all<{ name: string }>(
+    `SELECT name FROM sqlite_schema
+     WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'`,
+  );
+  if (tables.length === 0) return 0;
+  if (!tables.some((table) => table.name === MIGRATIONS_TABLE)) {
+    throw new OpenAgentsError(
+      "CORRUPT",
+      `Cannot open store: the database is of another program, it has a table "${tables[0]?.name}"`,
+    );
+  }
+  const [row] = sql.all<{ version: number | null }>(
+    `SELECT max(version) AS version FROM ${MIGRATIONS_TABLE}`,
+  );
+  return row?.version ?? 0;
+}

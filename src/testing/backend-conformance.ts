@@ -1,0 +1,34 @@
+import type { BackendFixture, Guarantee } from "./backend/kit.ts";
+import { LIFE_CASES } from "./backend/life-cases.ts";
+import { MAIL_CASES } from "./backend/mail-cases.ts";
+import { WORK_CASES } from "./backend/work-cases.ts";
+import type { ConformanceCase } from "./store-conformance.ts";
+
+export { conformanceAgents } from "./backend/agents.ts";
+export type { BackendFixture, Guarantee } from "./backend/kit.ts";
+
+/** One case of the backend suite, with the guarantee that it proves. */
+export interface BackendConformanceCase extends ConformanceCase {
+  readonly guarantee: Guarantee;
+}
+
+/**
+ * What every backend must do: the guarantees of the design, section 4, as plain data for any test
+ * runner. `make` gives a backend that runs `conformanceAgents`, fresh or shared by all cases.
+ */
+export function backendConformance(
+  make: () => Promise<BackendFixture>,
+): readonly BackendConformanceCase[] {
+  return [...MAIL_CASES, ...WORK_CASES, ...LIFE_CASES].map(({ guarantee, name, body }) => ({
+    guarantee,
+    name: `${guarantee}: ${name}`,
+    run: async () => {
+      const fixture = await make();
+      try {
+        await body(fixture);
+      } finally {
+        await fixture.dispose();
+      }
+    },
+  }));
+}

@@ -1,0 +1,39 @@
+import { test } from "node:test";
+import { createRuntime, defineRuntime } from "../../src/index.ts";
+import type { Runtime } from "../../src/index.ts";
+import { derivedSigner } from "../../src/identity/derived-signer.ts";
+import { newMnemonic } from "../../src/identity/nip06.ts";
+import { memoryStore } from "../../src/stores/memory.ts";
+import { backendConformance, conformanceAgents } from "../../src/testing/index.ts";
+import type { BackendFixture } from "../../src/testing/index.ts";
+import { mortal } from "./mortal.ts";
+
+const mnemonic = newMnemonic();
+const signer = derivedSigner(mnemonic);
+
+/** The kernel alone, over a store whose undurable changes a crash loses. */
+async function kernel(): Promise<BackendFixture> {
+  const disk = memoryStore();
+  let life = mortal(disk);
+  const boot = async (): Promise<Runtime> => {
+    const definition = defineRuntime({ agents: conformanceAgents });
+    const runtime = createRuntime({ definition, store: life.store, signer });
+    await runtime.start();
+    return runtime;
+  };
+  let runtime = await boot();
+  return {
+    runtime,
+    async crash() {
+      void life.die();
+      disk.crash();
+      life = mortal(disk);
+      runtime = await boot();
+      return runtime;
+    },
+    secrets: async () => [mnemonic],
+    dispose: () => runtime.stop(0),
+  };
+}
+
+for (const { name, run } of backendConformance(kernel)) void test(`kernel: ${name}`, run);

@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { derivedSigner } from "../../src/identity/derived-signer.ts";
+import { newMnemonic } from "../../src/identity/nip06.ts";
+import { createRuntime, defineRuntime } from "../../src/index.ts";
+import type { Runtime } from "../../src/index.ts";
+import { sqlite } from "../../src/stores/sqlite.ts";
+import { backendConformance, conformanceAgents } from "../../src/testing/index.ts";
+import type { BackendFixture } from "../../src/testing/index.ts";
+import { mortal } from "./mortal.ts";
+
+const mnemonic = newMnemonic();
+const signer = derivedSigner(mnemonic);
+
+/**
+ * What the local backend is made of: the kernel over a SQLite file. A crash takes the file away from
+ * under the runtime, which is left behind dead; real ones, by SIGKILL, are in test/crash.
+ */
+async function local(): Promise<BackendFixture> {
+  const directory = mkdtempSync(join(tmpdir(), "openagents-local-"));
+  const open = (): ReturnType<typeof mortal> => mortal(sqlite(join(directory, "agents.db")));
+  const boot = async (): Promise<Runtime> => {
+    const definition = defineRuntime({ agents: conformanceAgents });
+    const runtime = createRuntime({ definition, store: life.store, signer });
+    await runtime.start();
+    return runtime;
+  };
+  let life = open();
+  let runtime = await boot();
+  return {
+    runtime,
+    async crash() {
+      await life.die();
+      life = open();
+      runtime = await boot();
+      return runtime;
+    },
+    secrets: async () => [mnemonic],
+    async dispose() {
+      await runtime.stop(0);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+for (const { name, run } of backendConformance(local)) void test(`local: ${name}`, run);

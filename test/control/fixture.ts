@@ -1,0 +1,104 @@
+import type { Hono } from "hono";
+import { controlApi } from "../../src/control/api.ts";
+import type { ControlOptions } from "../../src/control/api.ts";
+import { createRuntime } from "../../src/core/create-runtime.ts";
+import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { TerminalError } from "../../src/core/errors.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
+import { derivedSigner } from "../../src/identity/derived-signer.ts";
+import { newMnemonic } from "../../src/identity/nip06.ts";
+import { memoryStore } from "../../src/stores/memory.ts";
+
+export const TOKEN = "a-token-for-these-tests";
+
+const echo = defineAgent({
+  name: "echo",
+  state: { heard: 0 },
+  async onMessage(ctx, message) {
+    ctx.state.heard += 1;
+    ctx.log.info("heard", { text: message.text });
+    ctx.broadcast("heard", { total: ctx.state.heard });
+    await ctx.reply({ echo: message.payload, from: message.from, source: message.source });
+  },
+});
+
+const picky = defineAgent({
+  name: "picky",
+  inbox: { depth: 1, overflow: "reject-new" },
+  onMessage(_ctx, message) {
+    throw new TerminalError(`Cannot take ${message.text}`);
+  },
+});
+
+const mute = defineAgent({
+  name: "mute",
+  inbox: { depth: 1, overflow: "reject-new" },
+  onMessage: (ctx) =>
+    new Promise((_resolve, reject) => {
+      ctx.signal.addEventListener("abort", () => reject(ctx.signal.reason as Error));
+    }),
+});
+
+/** A problem document, or whatever else a response holds. */
+export interface Body {
+  readonly code?: string;
+  readonly detail?: string;
+  readonly status?: number | string;
+  readonly [key: string]: unknown;
+}
+
+export interface Fixture {
+  readonly api: Hono;
+  readonly runtime: Runtime;
+  /** A request with the token; an object becomes a JSON body. */
+  call(method: string, path: string, input?: CallInput): Promise<Response>;
+  /** Its status and what it holds. */
+  json(method: string, path: string, input?: CallInput): Promise<[number, Body]>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface CallInput {
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+}
+
+/** A started runtime on the memory store, behind its API. */
+export async function fixture(options: Partial<ControlOptions> = {}): Promise<Fixture> {
+  const definition = defineRuntime({
+    agents: [echo, picky, mute],
+    ensure: [{ name: "ada", type: "echo" }],
+    limits: { envelopeBytes: 1000 },
+  });
+  const signer = derivedSigner(newMnemonic());
+  const runtime = createRuntime({ definition, store: memoryStore(), signer });
+  await runtime.start();
+  const api = controlApi({
+    runtime,
+    token: TOKEN,
+    limits: definition.limits,
+    version: "1.2.3",
+    types: [...definition.agents.keys()],
+    ...options,
+  });
+  const call = async (method: string, path: string, input: CallInput = {}): Promise<Response> => {
+    const headers: Record<string, string> = { authorization: `Bearer ${TOKEN}`, ...input.headers };
+    const init: RequestInit = { method, headers };
+    if (typeof input.body === "string") init.body = input.body;
+    else if (input.body !== undefined) {
+      init.body = JSON.stringify(input.body);
+      headers["content-type"] ??= "application/json";
+    }
+    return api.request(path, init);
+  };
+  return {
+    api,
+    runtime,
+    call,
+    async json(method, path, input) {
+      const response = await call(method, path, input);
+      const text = await response.text();
+      return [response.status, (text === "" ? {} : JSON.parse(text)) as Body];
+    },
+    [Symbol.asyncDispose]: () => runtime.stop(0),
+  };
+}

@@ -1,0 +1,43 @@
+import { createRuntime, defineRuntime } from "../../src/index.ts";
+import type { AgentDefinition, Limits, Runtime, TickRecord } from "../../src/index.ts";
+import { derivedSigner } from "../../src/identity/derived-signer.ts";
+import { newMnemonic } from "../../src/identity/nip06.ts";
+import { memoryStore } from "../../src/stores/memory.ts";
+import type { MemoryStore } from "../../src/stores/memory.ts";
+import { manualClock } from "../../src/testing/index.ts";
+import type { ManualClock } from "../../src/testing/index.ts";
+
+export const signer = derivedSigner(newMnemonic());
+export const HOUR = 3_600_000;
+/** The Saturday before the clocks in Berlin go forward, 12:00 UTC. */
+export const START = Date.UTC(2026, 2, 28, 12);
+
+export interface Setting {
+  readonly clock: ManualClock;
+  readonly store: MemoryStore;
+  readonly runtime: Runtime;
+  /** Sends and lets all that follows at once happen; the record of the newest tick. */
+  readonly tell: (name: string, payload: string, id?: string) => Promise<TickRecord>;
+}
+
+export async function setting(
+  agents: readonly AgentDefinition[],
+  options: {
+    readonly store?: MemoryStore;
+    readonly clock?: ManualClock;
+    readonly limits?: Partial<Limits>;
+  } = {},
+): Promise<Setting> {
+  const { store = memoryStore(), clock = manualClock(START), limits = {} } = options;
+  const ensure = agents.map(({ name }) => ({ name, type: name }));
+  const definition = defineRuntime({ agents, ensure, limits });
+  const runtime = createRuntime({ definition, store, signer, clock });
+  await runtime.start();
+  await clock.advance(0);
+  const tell = async (name: string, payload: string, id?: string): Promise<TickRecord> => {
+    await runtime.send(name, { payload, id });
+    await clock.advance(0);
+    return (await runtime.status(name)).lastTick!;
+  };
+  return { clock, store, runtime, tell };
+}

@@ -1,0 +1,107 @@
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { MIGRATIONS } from "../../src/stores/sql/schema.ts";
+import type { Sql, SqlValue } from "../../src/stores/sql/sql.ts";
+import { sqlStore } from "../../src/stores/sql/store.ts";
+import { SqliteFile } from "../../src/stores/sqlite.ts";
+import { equal, ok } from "../../src/testing/assert.ts";
+import { storeConformance } from "../../src/testing/store-conformance.ts";
+
+/** Every query that a conformance run makes. */
+const queries = new Set<string>();
+
+/** Passes on only what Durable Object SQL takes too. */
+function strict(sql: Sql): Sql {
+  let inside = false;
+  const check = (query: string, params: readonly SqlValue[]) => {
+    queries.add(query);
+    equal(params.length, query.split("?").length - 1, `parameters of ${query}`);
+    ok(params.length <= 100, "at most 100 parameters");
+    const denied = /;|\b(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|PRAGMA|ATTACH|VACUUM|TEMP)\b/i.exec(query);
+    equal(denied, null, `words that are denied in ${query}`);
+    for (const param of params) {
+      if (typeof param === "number") ok(Number.isSafeInteger(param), "whole numbers");
+      else ok(["string", "object"].includes(typeof param), "a value that SQLite stores");
+    }
+  };
+  return {
+    all(query, ...params) {
+      check(query, params);
+      ok(/^\s*SELECT/.test(query), `a query that reads, not ${query}`);
+      return sql.all(query, ...params);
+    },
+    run(query, ...params) {
+      check(query, params);
+      ok(inside, "writes only inside a change");
+      return sql.run(query, ...params);
+    },
+    apply(write) {
+      ok(!inside, "no change inside a change");
+      inside = true;
+      try {
+        return sql.apply(write);
+      } finally {
+        inside = false;
+      }
+    },
+    sync: () => sql.sync(),
+    crashed: () => sql.crashed(),
+    close: () => sql.close(),
+    onLost: (listener) => sql.onLost(listener),
+  };
+}
+
+const cases = storeConformance(
+  async () => {
+    const store = sqlStore(strict(new SqliteFile(":memory:")));
+    return { store, dispose: () => store.close() };
+  },
+  { noReopen: "the database is in memory" },
+);
+for (const { name, skip, run } of cases) void test(`in portable SQL: ${name}`, { skip }, run);
+
+/** What may look at every row, and why. */
+const SCANS: readonly (readonly [query: RegExp, reason: string])[] = [
+  [/^DELETE FROM outbox WHERE agent/, "an agent is removed; the outbox is short"],
+  [/FROM sqlite_schema/, "the store is opened"],
+  [/^SELECT id FROM agents WHERE id = . OR/, "two index searches, not a scan"],
+  [/^SELECT num, .* ORDER BY num LIMIT/s, "a page of all agents, by rowid"],
+];
+
+void test("no query scans a table or sorts more than one inbox", () => {
+  const db = new DatabaseSync(":memory:");
+  db.exec("CREATE TABLE openagents_migrations (version INTEGER PRIMARY KEY)");
+  for (const statement of MIGRATIONS.flat()) db.exec(statement);
+  ok(queries.size > 40, "the queries of a conformance run");
+  const scans = [...queries].filter((query) => {
+    if (/^\s*CREATE/.test(query) || SCANS.some(([allowed]) => allowed.test(query))) return false;
+    const plan = db.prepare(`EXPLAIN QUERY PLAN ${query}`).all();
+    const steps = plan.map((row) => String(row["detail"]));
+    const sorts = steps.some((step) => step.includes("TEMP B-TREE")) && !/\+pos/.test(query);
+    return sorts || steps.some((step) => /^SCAN (?!CONSTANT)/.test(step) && !isDueMail(step));
+  });
+  equal(scans, []);
+  db.close();
+});
+
+void test("due() searches only what waits and what is timed", () => {
+  const db = new DatabaseSync(":memory:");
+  for (const statement of MIGRATIONS.flat()) db.exec(statement);
+  const plans = [...queries]
+    .filter((query) => /wake_at [<>]=? \?|GROUP BY mail.agent/.test(query))
+    .map((query) => {
+      const steps = db.prepare(`EXPLAIN QUERY PLAN ${query}`).all();
+      return steps.map((row) => String(row["detail"]));
+    });
+  equal(plans.length, 3);
+  const [steps, text] = [plans.flat(), JSON.stringify(plans)];
+  equal(steps.filter((step) => step.includes("agents_due")).length, 2, text);
+  ok(steps.some(isDueMail), `the index of waiting mail in ${text}`);
+  ok(!steps.some((step) => step.includes("TEMP B-TREE")), `no sorting in ${text}`);
+  db.close();
+});
+
+/** Walking the partial index of mail that waits is what `due` with mail is asked to do. */
+function isDueMail(step: string): boolean {
+  return step.startsWith("SEARCH mail USING INDEX mail_waiting");
+}
