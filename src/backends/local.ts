@@ -79,7 +79,6 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     let ready = false;
     const stopping = new AbortController();
     const api = controlApi({
-      runtime,
       token,
       limits: definition.limits,
       version: options.version ?? "0.0.0",
@@ -89,7 +88,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       onError: (error) => warn(describe(error)),
     });
     // Before the agents run, so that a port in use changes nothing.
-    const server = await listen(api.fetch, { host, port });
+    const server = await listen((request) => api.fetch(request, { runtime }), { host, port });
     undo.push(() => server.close(0));
     if (!isLoopback(host)) {
       warn(
@@ -159,7 +158,8 @@ async function openSigner(
   const [agent] = (await store.list({ limit: 1 })).items;
   const create = agent === undefined;
   const signer = derivedSigner(await loadMasterKey(path, { passphrase, create }));
-  if (create || (await signer.identity(agent.account)).npub === agent.id) return signer;
+  if (create || agent.account === null) return signer;
+  if ((await signer.identity(agent.account)).npub === agent.id) return signer;
   throw new OpenAgentsError(
     "DENIED",
     `Cannot use key file "${path}": the agents in the store were made with another one: restore that from a backup`,

@@ -1,16 +1,15 @@
-import type { Hono } from "hono";
-import type { Runtime } from "../core/runtime.ts";
+import type { ControlApp } from "./app.ts";
 import { checkFields, readObject, requireText } from "./body.ts";
 import { agentRef, flag, pageLimit, statusFilter } from "./query.ts";
 
 const CREATE_LIMIT = 65_536;
 
 /** Routes over the directory of agents and their lifecycle. */
-export function agentRoutes(app: Hono, runtime: Runtime): void {
+export function agentRoutes(app: ControlApp): void {
   app.post("/agents", async (c) => {
     const body = await readObject(c.req, CREATE_LIMIT);
     checkFields(body, { name: "text", type: "text" });
-    const agent = await runtime.create({
+    const agent = await c.env.runtime.create({
       name: requireText(body, "name"),
       type: requireText(body, "type"),
     });
@@ -19,7 +18,7 @@ export function agentRoutes(app: Hono, runtime: Runtime): void {
 
   app.get("/agents", async (c) => {
     const { limit, cursor, status, type } = c.req.query();
-    const page = await runtime.list({
+    const page = await c.env.runtime.list({
       limit: pageLimit(limit),
       cursor,
       status: statusFilter(status),
@@ -28,28 +27,30 @@ export function agentRoutes(app: Hono, runtime: Runtime): void {
     return c.json(page);
   });
 
-  app.get("/agents/:ref", async (c) => c.json(await runtime.get(agentRef(c.req.param("ref")))));
+  app.get("/agents/:ref", async (c) =>
+    c.json(await c.env.runtime.get(agentRef(c.req.param("ref")))),
+  );
 
   app.delete("/agents/:ref", async (c) => {
     const ref = agentRef(c.req.param("ref"));
-    if (flag("purge", c.req.query("purge"))) await runtime.purge(ref);
-    else await runtime.terminate(ref);
+    if (flag("purge", c.req.query("purge"))) await c.env.runtime.purge(ref);
+    else await c.env.runtime.terminate(ref);
     return c.body(null, 204);
   });
 
   app.post("/agents/:ref/tick", async (c) =>
-    c.json(await runtime.tick(agentRef(c.req.param("ref")))),
+    c.json(await c.env.runtime.tick(agentRef(c.req.param("ref")))),
   );
   app.post("/agents/:ref/wake", async (c) =>
-    c.json(await runtime.wake(agentRef(c.req.param("ref")))),
+    c.json(await c.env.runtime.wake(agentRef(c.req.param("ref")))),
   );
   app.post("/agents/:ref/hibernate", async (c) =>
-    c.json(await runtime.hibernate(agentRef(c.req.param("ref")))),
+    c.json(await c.env.runtime.hibernate(agentRef(c.req.param("ref")))),
   );
   app.get("/agents/:ref/status", async (c) =>
-    c.json(await runtime.status(agentRef(c.req.param("ref")))),
+    c.json(await c.env.runtime.status(agentRef(c.req.param("ref")))),
   );
   app.get("/agents/:ref/state", async (c) =>
-    c.json(await runtime.state(agentRef(c.req.param("ref")))),
+    c.json(await c.env.runtime.state(agentRef(c.req.param("ref")))),
   );
 }

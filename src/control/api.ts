@@ -1,6 +1,6 @@
 import { Hono } from "hono";
-import type { Runtime } from "../core/runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import type { ControlApp, ControlEnv } from "./app.ts";
 import { bearerAuth } from "./auth.ts";
 import { agentRoutes } from "./agents.ts";
 import { mailRoutes } from "./mailbox.ts";
@@ -9,7 +9,6 @@ import { recordRoutes } from "./record.ts";
 
 /** What the control API needs. */
 export interface ControlOptions {
-  readonly runtime: Runtime;
   /** The bearer token that every request but the health checks must carry. */
   readonly token: string;
   /** The runtime's limits; a body may be a little larger than an envelope's payload. */
@@ -30,12 +29,13 @@ const ROOM = 65_536;
 
 /**
  * The control API: one handler for Node, Workers and tests. Errors are RFC 9457 problem documents
- * whose `code` is an `ErrorCode`.
+ * whose `code` is an `ErrorCode`. The runtime comes with each request, `fetch(request, { runtime })`, so
+ * that one handler serves all the runtimes of a process.
  */
-export function controlApi(options: ControlOptions): Hono {
-  const { runtime, version, types = [], ready = () => true } = options;
+export function controlApi(options: ControlOptions): ControlApp {
+  const { version, types = [], ready = () => true } = options;
   const authorize = bearerAuth(options.token);
-  const app = new Hono();
+  const app = new Hono<ControlEnv>();
 
   app.onError((error) => {
     const response = problemResponse(error);
@@ -60,19 +60,19 @@ export function controlApi(options: ControlOptions): Hono {
     await next();
   });
 
-  app.get("/runtime/status", (c) => c.json({ version, types, ...runtime.metrics() }));
-  agentRoutes(app, runtime);
-  mailRoutes(app, runtime, {
+  app.get("/runtime/status", (c) => c.json({ version, types, ...c.env.runtime.metrics() }));
+  agentRoutes(app);
+  mailRoutes(app, {
     bodyLimit: options.limits.envelopeBytes + ROOM,
     stopping: options.stopping,
   });
-  recordRoutes(app, runtime, options.stopping);
+  recordRoutes(app, options.stopping);
   refuseOtherMethods(app);
   return app;
 }
 
 /** Answers 405 where an address exists but not with this method. */
-function refuseOtherMethods(app: Hono): void {
+function refuseOtherMethods(app: ControlApp): void {
   const methods = new Map<string, string[]>();
   for (const { path, method } of app.routes) {
     if (method !== "ALL") methods.set(path, [...(methods.get(path) ?? []), method]);

@@ -1,5 +1,4 @@
-import type { Hono } from "hono";
-import type { Runtime } from "../core/runtime.ts";
+import type { ControlApp } from "./app.ts";
 import { readObject } from "./body.ts";
 import { mailOf } from "./mail.ts";
 import { agentRef, pageAfter, pageLimit, waitTime } from "./query.ts";
@@ -11,20 +10,20 @@ export interface MailRouteOptions {
 }
 
 /** Routes over an agent's inbox and dead letters. */
-export function mailRoutes(app: Hono, runtime: Runtime, options: MailRouteOptions): void {
+export function mailRoutes(app: ControlApp, options: MailRouteOptions): void {
   const { bodyLimit, stopping } = options;
   app.post("/agents/:ref/send", async (c) => {
     const ref = agentRef(c.req.param("ref"));
     const timeout = waitTime(c.req.query("wait"));
     const mail = mailOf(await readObject(c.req, bodyLimit), c.req.header("idempotency-key"));
-    if (timeout === undefined) return c.json(await runtime.send(ref, mail), 202);
-    const answer = await runtime.ask(ref, mail, { timeout, signal: stopping });
+    if (timeout === undefined) return c.json(await c.env.runtime.send(ref, mail), 202);
+    const answer = await c.env.runtime.ask(ref, mail, { timeout, signal: stopping });
     return c.json(answer, answer.outcome === "pending" ? 202 : 200);
   });
 
   app.get("/agents/:ref/inbox", async (c) => {
     const { after, limit } = c.req.query();
-    const rows = await runtime.inbox(
+    const rows = await c.env.runtime.inbox(
       agentRef(c.req.param("ref")),
       pageAfter(after),
       pageLimit(limit),
@@ -34,7 +33,7 @@ export function mailRoutes(app: Hono, runtime: Runtime, options: MailRouteOption
 
   app.get("/agents/:ref/deadletter", async (c) => {
     const { after, limit } = c.req.query();
-    const rows = await runtime.deadLetters(
+    const rows = await c.env.runtime.deadLetters(
       agentRef(c.req.param("ref")),
       pageAfter(after),
       pageLimit(limit),
@@ -43,11 +42,11 @@ export function mailRoutes(app: Hono, runtime: Runtime, options: MailRouteOption
   });
 
   app.post("/agents/:ref/deadletter/:id/replay", async (c) => {
-    await runtime.replay(agentRef(c.req.param("ref")), c.req.param("id"));
+    await c.env.runtime.replay(agentRef(c.req.param("ref")), c.req.param("id"));
     return c.body(null, 204);
   });
   app.post("/agents/:ref/deadletter/:id/discard", async (c) => {
-    await runtime.discard(agentRef(c.req.param("ref")), c.req.param("id"));
+    await c.env.runtime.discard(agentRef(c.req.param("ref")), c.req.param("id"));
     return c.body(null, 204);
   });
 }

@@ -1,7 +1,6 @@
-import type { Hono } from "hono";
 import type { Json } from "../core/json.ts";
 import type { LogRow } from "../core/ports/index.ts";
-import type { Runtime } from "../core/runtime.ts";
+import type { ControlApp } from "./app.ts";
 import type { TickOutput, TickRecord } from "../core/trajectory.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
@@ -17,10 +16,10 @@ export interface TickView {
 }
 
 /** Routes over an agent's record: what it did, and what it does now. */
-export function recordRoutes(app: Hono, runtime: Runtime, stopping: AbortSignal | undefined): void {
+export function recordRoutes(app: ControlApp, stopping: AbortSignal | undefined): void {
   app.get("/agents/:ref/ticks", async (c) => {
     const { after, limit } = c.req.query();
-    const rows = await runtime.log(
+    const rows = await c.env.runtime.log(
       agentRef(c.req.param("ref")),
       pageAfter(after),
       pageLimit(limit),
@@ -32,14 +31,14 @@ export function recordRoutes(app: Hono, runtime: Runtime, stopping: AbortSignal 
     const ref = agentRef(c.req.param("ref"));
     const max = Number.MAX_SAFE_INTEGER;
     const n = wholeNumber("n", c.req.param("n"), { min: 1, max, default: 1 });
-    const [row] = await runtime.log(ref, n - 1, 1);
+    const [row] = await c.env.runtime.log(ref, n - 1, 1);
     if (row?.n !== n) throw new OpenAgentsError("NOT_FOUND", `Cannot find tick ${n} of "${ref}"`);
     return c.json(view(row));
   });
 
   app.get("/agents/:ref/trajectory", async (c) => {
     const { after, limit } = c.req.query();
-    const rows = await runtime.log(
+    const rows = await c.env.runtime.log(
       agentRef(c.req.param("ref")),
       pageAfter(after),
       pageLimit(limit),
@@ -48,7 +47,7 @@ export function recordRoutes(app: Hono, runtime: Runtime, stopping: AbortSignal 
   });
 
   app.get("/agents/:ref/trajectory/verify", async (c) =>
-    c.json(await runtime.verify(agentRef(c.req.param("ref")))),
+    c.json(await c.env.runtime.verify(agentRef(c.req.param("ref")))),
   );
 
   app.get("/agents/:ref/stream", async (c) => {
@@ -60,7 +59,7 @@ export function recordRoutes(app: Hono, runtime: Runtime, stopping: AbortSignal 
     }
     const ref = agentRef(c.req.param("ref"));
     const resume = c.req.header("last-event-id") ?? c.req.query("after");
-    const stream = await tickStream(runtime, ref, {
+    const stream = await tickStream(c.env.runtime, ref, {
       from: resume === undefined || resume === "" ? undefined : streamPosition(resume),
       signal: stopping,
     });

@@ -1,26 +1,47 @@
 import { OpenAgentsError } from "./errors.ts";
+import type { Receipt } from "./ports/store.ts";
 
 /**
  * Where an agent is in its life, as it is stored. A living agent is `active` while a host holds it
  * in memory and `dormant` when nothing does; that difference is seen, not stored, so that falling
- * asleep costs no write.
+ * asleep costs no write. An agent that moves is `leaving` its old home, where it is `moved` from the
+ * moment on from which the new home has it, and `arriving` there until that home knows it.
  */
-export type AgentStatus = "creating" | "live" | "failed" | "quarantined" | "terminated";
+export type AgentStatus =
+  | "creating"
+  | "live"
+  | "failed"
+  | "quarantined"
+  | "terminated"
+  | "leaving"
+  | "moved"
+  | "arriving";
 
 /** Status as people see it: `live` is shown as `active` or `dormant`. */
 export type AgentPhase = Exclude<AgentStatus, "live"> | "active" | "dormant";
 
 /** For each status, the ones that may follow it. */
 export const TRANSITIONS: Readonly<Record<AgentStatus, readonly AgentStatus[]>> = {
-  creating: ["live", "failed", "quarantined", "terminated"],
-  live: ["failed", "quarantined", "terminated"],
-  failed: ["creating", "live", "terminated"],
-  quarantined: ["creating", "live", "terminated"],
+  creating: ["live", "failed", "quarantined", "terminated", "leaving"],
+  live: ["failed", "quarantined", "terminated", "leaving"],
+  failed: ["creating", "live", "terminated", "leaving"],
+  quarantined: ["creating", "live", "terminated", "leaving"],
   terminated: [],
+  leaving: ["creating", "live", "failed", "quarantined", "moved"],
+  moved: ["arriving", "terminated"],
+  arriving: ["creating", "live", "failed", "quarantined", "terminated"],
 };
 
 /** The statuses in which an agent's ticks run. */
 export const TICKING: ReadonlySet<AgentStatus> = new Set<AgentStatus>(["creating", "live"]);
+
+/** What mail gets that is for an agent in a status in which it takes none in. */
+export const CLOSED: Readonly<Partial<Record<AgentStatus, Receipt>>> = {
+  terminated: "terminated",
+  leaving: "busy",
+  arriving: "busy",
+  moved: "moved",
+};
 
 /** @throws INVALID when `to` may not follow `from` */
 export function checkTransition(from: AgentStatus, to: AgentStatus): void {
@@ -40,9 +61,13 @@ export interface AgentRecord {
   /** The name of its definition. */
   readonly type: string;
   readonly status: AgentStatus;
-  /** The NIP-06 account its key is derived with. */
-  readonly account: number;
+  /** The NIP-06 account its key is derived with; null when it brought its key along. */
+  readonly account: number | null;
+  /** The key it brought along, sealed by the signer, which alone can open it. */
+  readonly key?: string;
   readonly createdAt: number;
+  /** Where it is in a move: JSON of a `Move`. */
+  readonly move?: string;
 }
 
 /** @throws INVALID when `name` cannot be an agent's name */

@@ -23,6 +23,8 @@ export class Courier {
   readonly #kernel: Kernel;
   readonly #events: CourierEvents;
   #running: Promise<void> | undefined;
+  #timer: (() => void) | undefined;
+  #wait = FIRST_WAIT;
   #again = false;
 
   constructor(kernel: Kernel, events: CourierEvents) {
@@ -38,54 +40,108 @@ export class Courier {
     });
   }
 
+  /** True while a round is under way. */
+  get busy(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Resolves when the round under way, if any, is over. */
   async idle(): Promise<void> {
     await this.#running;
   }
 
+  /** Goes through the outbox from its start, past what has to wait, until nothing new is there. */
   async #run(): Promise<void> {
     try {
       while (this.#again) {
         this.#again = false;
-        for (;;) {
-          const rows = await this.#kernel.store.outbox(0, BATCH);
-          if (rows.length === 0) break;
-          await this.#carry(rows);
+        let waiting = false;
+        let rows = await this.#kernel.store.outbox(0, BATCH);
+        // Who has mail to whom that waits: what they sent after it waits as well.
+        const blocked = new Set<string>();
+        while (rows.length > 0) {
+          const ready = rows.filter((row) => !blocked.has(pathOf(row)));
+          for (const row of await this.#carry(ready)) blocked.add(pathOf(row));
+          waiting ||= blocked.size > 0;
+          rows = await this.#kernel.store.outbox(waiting ? rows.at(-1)!.seq : 0, BATCH);
         }
+        if (waiting) this.#later();
+        else this.#wait = FIRST_WAIT;
       }
     } catch (error) {
       this.#events.failed(error);
     }
   }
 
-  async #carry(rows: readonly OutboxRow[]): Promise<void> {
-    const { store, clock, agents } = this.#kernel;
+  /** Pokes itself a while from now. */
+  #later(): void {
+    this.#timer?.();
+    this.#timer = this.#kernel.clock.after(this.#wait, () => this.poke());
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+  }
+
+  /** Takes mail to where it goes; the rows that have to wait. */
+  async #carry(rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
+    const { store, clock } = this.#kernel;
     const at = clock.now();
+    const receipts = await this.#deliver(rows, at);
+    const ended = rows.map((row, i) => {
+      const expired = (row.envelope.expiresAt ?? row.envelope.sentAt + GIVE_UP) < at;
+      const receipt = receipts[i] === "busy" && expired ? "unreachable" : receipts[i]!;
+      return { row, receipt, reason: receipt === "busy" ? undefined : REASONS[receipt] };
+    });
+    const gone = ended.filter(({ receipt }) => receipt !== "busy");
+    const bounces = gone.flatMap(({ row: { envelope }, receipt, reason: failed }): Mail[] => {
+      // One that is only kept with the dead letters will not be answered either.
+      const reason = receipt === "dead-lettered" ? REASONS.rejected : failed;
+      if (reason === undefined || envelope.type !== "request") return [];
+      return [{ envelope: bounce(envelope, reason, at), inbox: inboxOf(undefined), at }];
+    });
+    if (bounces.length > 0) await store.deliver(bounces);
+    for (const { envelope } of bounces) this.#events.delivered(envelope.to);
+    // Only what is durable in the inbox may leave the outbox.
+    await store.sync();
+    await store.sent(
+      gone.map(({ row, reason }) =>
+        reason === undefined ? { row } : { row, reason: reason.text },
+      ),
+    );
+    return ended.flatMap(({ row, receipt }) => (receipt === "busy" ? [row] : []));
+  }
+
+  /** Puts mail into inboxes, here or elsewhere. */
+  async #deliver(rows: readonly OutboxRow[], at: number): Promise<readonly Receipt[]> {
+    const { store, agents, carrier } = this.#kernel;
     const targets = await Promise.all(rows.map(({ envelope }) => store.get(envelope.to)));
     const mail = rows.map(({ envelope }, i): Mail => {
       const target = targets[i];
       const to = target?.id ?? envelope.to;
       return { envelope: { ...envelope, to }, inbox: inboxOf(agents.get(target?.type ?? "")), at };
     });
-    const receipts = await store.deliver(mail);
-    const reasons = receipts.map((receipt) => REASONS[receipt]);
-    const bounces = rows.flatMap(({ envelope }, i): Mail[] => {
-      // One that is only kept with the dead letters will not be answered either.
-      const reason = receipts[i] === "dead-lettered" ? REASONS.rejected : reasons[i];
-      if (reason === undefined || envelope.type !== "request") return [];
-      return [{ envelope: bounce(envelope, reason, at), inbox: inboxOf(undefined), at }];
+    const receipts = [...(await store.deliver(mail))];
+    for (const { envelope } of mail) this.#events.delivered(envelope.to);
+    if (carrier === undefined) return receipts;
+    const away = receipts.flatMap((receipt, i) => (AWAY.has(receipt) ? [i] : []));
+    if (away.length === 0) return receipts;
+    const theirs = await carrier.deliver(away.map((i) => mail[i]!.envelope));
+    away.forEach((i, k) => {
+      receipts[i] = theirs[k]!;
     });
-    if (bounces.length > 0) await store.deliver(bounces);
-    for (const { envelope } of [...mail, ...bounces]) this.#events.delivered(envelope.to);
-    // Only what is durable in the inbox may leave the outbox.
-    await store.sync();
-    await store.sent(
-      rows.map((row, i) => {
-        const reason = reasons[i];
-        return reason === undefined ? { row } : { row, reason: reason.text };
-      }),
-    );
+    return receipts;
   }
+}
+
+/** Receipts of mail whose recipient may live elsewhere. */
+const AWAY: ReadonlySet<Receipt> = new Set(["unknown", "moved"]);
+/** How long mail that has to wait does so, ms: at first, and then twice as long each time. */
+const FIRST_WAIT = 100;
+const LONGEST_WAIT = 60_000;
+/** How long after it was sent mail with no end of its own is given up, ms: a day. */
+const GIVE_UP = 86_400_000;
+
+/** Mail on the same path arrives in the order in which it was sent. */
+function pathOf({ agent, envelope }: OutboxRow): string {
+  return `${agent} ${envelope.to}`;
 }
 
 /** Why mail with this receipt goes back to its sender's dead letters; undefined when it arrived. */
@@ -96,7 +152,9 @@ const REASONS = {
   rejected: { code: "INBOX_FULL", text: "The recipient's inbox is full" },
   unknown: { code: "NOT_FOUND", text: "There is no such agent" },
   terminated: { code: "TERMINATED", text: "The recipient is terminated" },
-} as const satisfies Record<Receipt, Reason | undefined>;
+  moved: { code: "MOVED", text: "The recipient has moved, and its mail is not forwarded" },
+  unreachable: { code: "UNREACHABLE", text: "The recipient could not be reached in time" },
+} as const satisfies Record<Exclude<Receipt, "busy"> | "unreachable", Reason | undefined>;
 
 interface Reason {
   readonly code: ErrorCode;

@@ -10,7 +10,16 @@ import { Cache, Serial } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { readState } from "./load.ts";
 import { controlEnvelope, Mailroom } from "./mailroom.ts";
-import type { Clock, LogRow, MailRow, Page, Random, Signer, Store } from "./ports/index.ts";
+import type {
+  Carrier,
+  Clock,
+  LogRow,
+  MailRow,
+  Page,
+  Random,
+  Signer,
+  Store,
+} from "./ports/index.ts";
 import type {
   AgentInfo,
   AgentReport,
@@ -36,6 +45,8 @@ export interface RuntimePorts {
   readonly definition: RuntimeDefinition;
   readonly store: Store;
   readonly signer: Signer;
+  /** Takes mail to agents that are not in the store. Default: there are none. */
+  readonly carrier?: Carrier;
   readonly clock?: Clock;
   readonly random?: Random;
   /** Told what went wrong outside of any tick: a store that failed, an unknown type. */
@@ -76,6 +87,7 @@ class KernelRuntime implements Runtime {
     this.#kernel = {
       store,
       signer,
+      carrier: ports.carrier,
       clock,
       random,
       agents: definition.agents,

@@ -5,6 +5,7 @@ export type ErrorCode =
   | "EXISTS"
   | "DENIED"
   | "TERMINATED" // the agent is gone for good
+  | "MOVED" // the agent lives in another home; the message names it
   | "INBOX_FULL"
   | "LIMIT" // a configured limit was reached; the message names it
   | "STALE_CLAIM" // the claim was lost to another holder; nothing was written

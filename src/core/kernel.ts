@@ -1,12 +1,14 @@
 import type { AgentRecord } from "./agent.ts";
 import type { AgentDefinition, Limits } from "./definition.ts";
-import type { Clock, LogHead, Random, Signer, Store } from "./ports/index.ts";
+import type { Carrier, Clock, LogHead, Random, Signer, Store } from "./ports/index.ts";
 import { uuidv7 } from "./uuid.ts";
 
 /** What every part of the kernel works with: the ports, and what the configuration says. */
 export interface Kernel {
   readonly store: Store;
   readonly signer: Signer;
+  /** Takes mail to agents that are not in the store; without one there are none. */
+  readonly carrier: Carrier | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly agents: ReadonlyMap<string, AgentDefinition>;

@@ -179,6 +179,10 @@ export class Mailroom {
     if (receipt === "unknown" || receipt === undefined) {
       throw new OpenAgentsError("NOT_FOUND", `There is no agent "${name}"`);
     }
+    if (receipt === "busy") {
+      throw new OpenAgentsError("BUSY", `"${name}" is moving: send again in a moment`);
+    }
+    if (receipt === "moved") throw new OpenAgentsError("MOVED", `"${name}" has moved`);
     if (receipt === "terminated") {
       throw new OpenAgentsError("TERMINATED", `"${name}" is terminated`);
     }

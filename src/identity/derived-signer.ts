@@ -46,14 +46,14 @@ export function derivedSigner(mnemonic: string): Signer {
       if (!(message instanceof Uint8Array) || message.length !== 32) {
         throw new OpenAgentsError("INVALID", "Cannot sign: a message is 32 bytes");
       }
-      const { privateKey, publicKey } = keys(agent.account);
-      if (publicKey !== agent.publicKey) {
+      const pair = agent.account === null ? undefined : keys(agent.account);
+      if (pair?.publicKey !== agent.publicKey) {
         throw new OpenAgentsError(
           "DENIED",
           `Cannot sign for "${agent.name}": its key does not come from this mnemonic`,
         );
       }
-      return schnorr.sign(message, privateKey);
+      return schnorr.sign(message, pair.privateKey);
     },
     verify,
   });

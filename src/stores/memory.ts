@@ -1,4 +1,4 @@
-import { TICKING } from "../core/agent.ts";
+import { CLOSED, TICKING } from "../core/agent.ts";
 import type { AgentRecord, AgentStatus } from "../core/agent.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { OpenAgentsError } from "../core/errors.ts";
@@ -378,7 +378,8 @@ class Memory implements MemoryStore {
   #deliver({ envelope, inbox, at }: Mail): Receipt {
     const agent = this.#agents.get(envelope.to);
     if (agent === undefined) return "unknown";
-    if (agent.record.status === "terminated") return "terminated";
+    const closed = CLOSED[agent.record.status];
+    if (closed !== undefined) return closed;
     if (agent.positions.has(envelope.id)) return "duplicate";
     const excess = agent.waiting.size - inbox.depth + 1;
     if (excess > 0 && inbox.overflow === "reject-new") return "rejected";

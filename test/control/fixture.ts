@@ -1,4 +1,3 @@
-import type { Hono } from "hono";
 import { controlApi } from "../../src/control/api.ts";
 import type { ControlOptions } from "../../src/control/api.ts";
 import { createRuntime } from "../../src/core/create-runtime.ts";
@@ -48,7 +47,10 @@ export interface Body {
 }
 
 export interface Fixture {
-  readonly api: Hono;
+  readonly api: {
+    request(path: string, init?: RequestInit): Response | Promise<Response>;
+    readonly routes: readonly { readonly method: string; readonly path: string }[];
+  };
   readonly runtime: Runtime;
   /** A request with the token; an object becomes a JSON body. */
   call(method: string, path: string, input?: CallInput): Promise<Response>;
@@ -72,14 +74,17 @@ export async function fixture(options: Partial<ControlOptions> = {}): Promise<Fi
   const signer = derivedSigner(newMnemonic());
   const runtime = createRuntime({ definition, store: memoryStore(), signer });
   await runtime.start();
-  const api = controlApi({
-    runtime,
+  const app = controlApi({
     token: TOKEN,
     limits: definition.limits,
     version: "1.2.3",
     types: [...definition.agents.keys()],
     ...options,
   });
+  const api = {
+    routes: app.routes,
+    request: (path: string, init?: RequestInit) => app.request(path, init, { runtime }),
+  };
   const call = async (method: string, path: string, input: CallInput = {}): Promise<Response> => {
     const headers: Record<string, string> = { authorization: `Bearer ${TOKEN}`, ...input.headers };
     const init: RequestInit = { method, headers };

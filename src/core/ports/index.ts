@@ -1,5 +1,6 @@
 import type { AgentRecord } from "../agent.ts";
 import type { Envelope } from "../envelope.ts";
+import type { Receipt } from "./store.ts";
 
 export type * from "./store.ts";
 
@@ -54,6 +55,19 @@ export interface Host {
   remove(id: string): Promise<void>;
   /** Passes a request to it. */
   fetch(id: string, request: Request): Promise<Response>;
+}
+
+/**
+ * Takes mail to agents that are not in this store: in other objects, at other homes. What arrives
+ * there is durable, and dedup there makes a second delivery of the same envelope nothing.
+ */
+export interface Carrier {
+  /**
+   * What became of each envelope, at the same index, `to` being a name, an npub or a hex key. An
+   * envelope whose recipient cannot be reached now has the receipt `busy`: it is tried again later,
+   * and later mail of the same sender to the same recipient waits with it.
+   */
+  deliver(mail: readonly Envelope[]): Promise<readonly Receipt[]>;
 }
 
 /** Files by path. A missing file is ENOENT (`NOT_FOUND`), a refused one EACCES (`DENIED`). */

@@ -125,6 +125,8 @@ export interface InboxPolicy {
  * - `dead-lettered`: the inbox is full, it is kept with the dead letters
  * - `rejected`: the inbox is full, nothing changed
  * - `unknown`: there is no such agent; `terminated`: there was one
+ * - `busy`: the agent is on its way out or in: to be delivered again a little later
+ * - `moved`: the agent lives elsewhere now
  */
 export type Receipt =
   | "accepted"
@@ -132,7 +134,9 @@ export type Receipt =
   | "dead-lettered"
   | "rejected"
   | "unknown"
-  | "terminated";
+  | "terminated"
+  | "busy"
+  | "moved";
 
 export interface MailQuery {
   readonly box: "inbox" | "deadletter";

@@ -26,7 +26,7 @@ export function directory(base: Base): Direct<Directory> {
     create(agent, first) {
       const mail = prepare(first);
       const created = whole(agent.createdAt, "time");
-      const account = whole(agent.account, "account");
+      const account = agent.account === null ? null : whole(agent.account, "account");
       const alias = agent.status === "terminated" ? null : agent.name;
       sql.apply(() => {
         const [taken] = sql.all<{ id: string }>(

@@ -1,3 +1,4 @@
+import { CLOSED } from "../../core/agent.ts";
 import type { Letterbox, Mail, MailQuery, Receipt } from "../../core/ports/store.ts";
 import { whole } from "./base.ts";
 import type { Base, Direct, Known } from "./base.ts";
@@ -134,7 +135,8 @@ export function post(base: Base, agent: Known, envelope: string): void {
 function deliverOne(base: Base, { inbox, at }: Mail, mail: Prepared): Receipt {
   const agent = base.find(mail.envelope.to);
   if (agent === undefined) return "unknown";
-  if (agent.status === "terminated") return "terminated";
+  const closed = CLOSED[agent.status];
+  if (closed !== undefined) return closed;
   if (agent.depth < inbox.depth) return enqueue(base, agent, mail, at) ? "accepted" : "duplicate";
   if (stateOf(base, agent, mail.envelope.id) !== undefined) return "duplicate";
   if (inbox.overflow === "reject-new") return "rejected";

@@ -20,7 +20,7 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       alias TEXT UNIQUE,
       type TEXT NOT NULL,
       status TEXT NOT NULL,
-      account INTEGER NOT NULL,
+      account INTEGER,
       created_at INTEGER NOT NULL,
       wake_at INTEGER
     ) STRICT`,
