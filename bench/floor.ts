@@ -109,7 +109,7 @@ function keyed(
 class WatchedFile extends SqliteFile {
   readonly written: Written[] = [];
 
-  override run(query: string, ...params: SqlValue[]): number {
+  override run(query: string, ...params: SqlValue[]): boolean {
     this.written.push({ query, params });
     return super.run(query, ...params);
   }

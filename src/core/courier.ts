@@ -10,6 +10,8 @@ export interface CourierEvents {
   readonly delivered: (id: string) => void;
   /** A round failed; the rows stay and are taken up with the next `poke`. */
   readonly failed: (error: unknown) => void;
+  /** A round is over. */
+  readonly idle: () => void;
 }
 
 const BATCH = 256;
@@ -37,6 +39,7 @@ export class Courier {
     this.#again = true;
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
+      this.#events.idle();
     });
   }
 
@@ -75,6 +78,7 @@ export class Courier {
 
   /** Pokes itself a while from now. */
   #later(): void {
+    if (this.#kernel.waker !== undefined) return;
     this.#timer?.();
     this.#timer = this.#kernel.clock.after(this.#wait, () => this.poke());
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);

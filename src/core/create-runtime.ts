@@ -1,6 +1,7 @@
 import { checkName, checkTransition, TICKING } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
 import { Courier } from "./courier.ts";
+import type { Envelope } from "./envelope.ts";
 import type { RuntimeDefinition } from "./definition.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { toMs } from "./duration.ts";
@@ -17,8 +18,10 @@ import type {
   MailRow,
   Page,
   Random,
+  Receipt,
   Signer,
   Store,
+  Waker,
 } from "./ports/index.ts";
 import type {
   AgentInfo,
@@ -47,6 +50,8 @@ export interface RuntimePorts {
   readonly signer: Signer;
   /** Takes mail to agents that are not in the store. Default: there are none. */
   readonly carrier?: Carrier;
+  /** Keeps the time for what is due. Default: the runtime does, with timers. */
+  readonly waker?: Waker;
   readonly clock?: Clock;
   readonly random?: Random;
   /** Told what went wrong outside of any tick: a store that failed, an unknown type. */
@@ -88,6 +93,7 @@ class KernelRuntime implements Runtime {
       store,
       signer,
       carrier: ports.carrier,
+      waker: ports.waker,
       clock,
       random,
       agents: definition.agents,
@@ -100,10 +106,12 @@ class KernelRuntime implements Runtime {
     this.#dispatcher = new Dispatcher(this.#kernel, {
       ticked: (ticked) => this.#ticked(ticked),
       failed: (id, error) => this.#turnFailed(id, error),
+      idle: () => this.#rest(),
     });
     this.#courier = new Courier(this.#kernel, {
       delivered: (id) => this.#dispatcher.wake(id),
       failed: (error) => this.#recover("Cannot deliver outgoing mail", error),
+      idle: () => this.#rest(),
     });
     this.#mailroom = new Mailroom(this.#kernel, {
       watchers: this.#watchers,
@@ -118,9 +126,23 @@ class KernelRuntime implements Runtime {
     for (const wanted of this.#definition.ensure) {
       if ((await this.#kernel.store.get(wanted.name)) === undefined) await this.create(wanted);
     }
+    await this.takeUp();
+    this.#forgetOld();
+  }
+
+  async takeUp(): Promise<void> {
     await this.#dispatcher.start();
     this.#courier.poke();
-    this.#forgetOld();
+  }
+
+  async settled(): Promise<void> {
+    await this.#dispatcher.settled();
+    await this.#courier.idle();
+    if (this.#dispatcher.busy) await this.settled();
+  }
+
+  careful(): void {
+    this.#kernel.carefulUntil = this.#kernel.clock.now() + CAREFUL;
   }
 
   async stop(grace = 10_000): Promise<void> {
@@ -158,10 +180,19 @@ class KernelRuntime implements Runtime {
       account,
       createdAt,
     };
-    await store.create(record, controlEnvelope(this.#kernel, npub, "initialize"));
-    this.#dispatcher.wake(npub);
+    return this.admit(record);
+  }
+
+  async admit(record: AgentRecord): Promise<AgentInfo> {
+    const { store } = this.#kernel;
+    await store.create(record, controlEnvelope(this.#kernel, record.id, "initialize"));
+    this.#dispatcher.wake(record.id);
     await store.sync();
     return this.#info(record);
+  }
+
+  async deliver(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
+    return this.#mailroom.deliver(envelopes);
   }
 
   async get(ref: string): Promise<AgentInfo> {
@@ -343,8 +374,7 @@ class KernelRuntime implements Runtime {
     if (this.#stopped || this.#recovery !== undefined) return;
     this.#recovery = this.#kernel.clock.after(RECOVERY, () => {
       this.#recovery = undefined;
-      this.#courier.poke();
-      this.#dispatcher.start().catch((again: unknown) => this.#recover(problem, again));
+      this.takeUp().catch((again: unknown) => this.#recover(problem, again));
     });
   }
 
@@ -391,9 +421,13 @@ class KernelRuntime implements Runtime {
     await this.#kernel.store.sync();
   }
 
+  #rest(): void {
+    if (!this.#dispatcher.busy && !this.#courier.busy) this.#kernel.waker?.idle();
+  }
+
   /** Lets go of the ids of envelopes that are older than the dedup window, now and then. */
   #forgetOld(): void {
-    const { store, clock, limits } = this.#kernel;
+    const { store, clock, limits, waker } = this.#kernel;
     const round = async (): Promise<void> => {
       while (
         !this.#stopped &&
@@ -403,7 +437,7 @@ class KernelRuntime implements Runtime {
       }
     };
     round().catch((error: unknown) => this.#onProblem("Cannot shorten the dedup window", error));
-    this.#forgetting = clock.after(HOUR, () => this.#forgetOld());
+    if (waker === undefined) this.#forgetting = clock.after(HOUR, () => this.#forgetOld());
   }
 }
 

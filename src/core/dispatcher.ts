@@ -11,6 +11,8 @@ export interface DispatcherEvents {
   readonly ticked: (ticked: Ticked) => void;
   /** A turn of an agent ended with an error of the store or the kernel, not of agent code. */
   readonly failed: (id: string, error: unknown) => void;
+  /** Nothing runs and nothing is ready. */
+  readonly idle: () => void;
 }
 
 /** Ticks that one agent may run before others that are ready get their turn. */
@@ -45,7 +47,7 @@ export class Dispatcher {
   #reading = false;
   #alarm: { readonly at: number; readonly stop: () => void } | undefined;
   #renewal: (() => void) | undefined;
-  #idle: (() => void) | undefined;
+  #idle: PromiseWithResolvers<void> | undefined;
 
   constructor(kernel: Kernel, events: DispatcherEvents) {
     this.#kernel = kernel;
@@ -54,6 +56,11 @@ export class Dispatcher {
 
   get ready(): number {
     return this.#ready.size;
+  }
+
+  /** True while something runs; then what is ready has its turn to come. */
+  get busy(): boolean {
+    return this.#running.size > 0;
   }
 
   get running(): number {
@@ -74,6 +81,7 @@ export class Dispatcher {
 
   /** An agent is due at a time. */
   wakeAt(at: number): void {
+    if (this.#kernel.waker !== undefined) return;
     if (this.#stopped || (this.#alarm !== undefined && this.#alarm.at <= at)) return;
     this.#alarm?.stop();
     const stop = this.#kernel.clock.after(Math.max(0, at - this.#kernel.clock.now()), () => {
@@ -108,14 +116,19 @@ export class Dispatcher {
     this.#stopped = true;
     this.#alarm?.stop();
     this.#renewal?.();
-    if (this.#running.size === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#idle = resolve;
-      this.#kernel.clock.after(grace, () => {
-        const error = new OpenAgentsError("CANCELLED", "The runtime is stopping");
-        for (const { session } of this.#running.values()) session?.cut(error);
-      });
+    if (!this.busy) return;
+    this.#kernel.clock.after(grace, () => {
+      const error = new OpenAgentsError("CANCELLED", "The runtime is stopping");
+      for (const { session } of this.#running.values()) session?.cut(error);
     });
+    await this.settled();
+  }
+
+  /** Resolves when nothing runs. */
+  async settled(): Promise<void> {
+    if (!this.busy) return;
+    this.#idle ??= Promise.withResolvers();
+    await this.#idle.promise;
   }
 
   /**
@@ -184,8 +197,11 @@ export class Dispatcher {
       return;
     }
     if (running.again) this.#ready.add(id);
-    if (this.#running.size === 0) this.#idle?.();
     this.#pump();
+    if (this.#running.size > 0) return;
+    this.#idle?.resolve();
+    this.#idle = undefined;
+    this.#events.idle();
   }
 
   /** Ticks one agent until nothing is due or its turn is over; true when there may be more. */

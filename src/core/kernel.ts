@@ -1,6 +1,6 @@
 import type { AgentRecord } from "./agent.ts";
 import type { AgentDefinition, Limits } from "./definition.ts";
-import type { Carrier, Clock, LogHead, Random, Signer, Store } from "./ports/index.ts";
+import type { Carrier, Clock, LogHead, Random, Signer, Store, Waker } from "./ports/index.ts";
 import { uuidv7 } from "./uuid.ts";
 
 /** What every part of the kernel works with: the ports, and what the configuration says. */
@@ -9,6 +9,8 @@ export interface Kernel {
   readonly signer: Signer;
   /** Takes mail to agents that are not in the store; without one there are none. */
   readonly carrier: Carrier | undefined;
+  /** Keeps the time for what is due; without one the kernel has timers. */
+  readonly waker: Waker | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly agents: ReadonlyMap<string, AgentDefinition>;

@@ -70,6 +70,29 @@ export class Mailroom {
     return { id: envelope.id, receipt };
   }
 
+  /** Puts mail of other agents into inboxes, as it is; resolves when it is durable. */
+  async deliver(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
+    const { store, clock, agents } = this.#kernel;
+    const at = clock.now();
+    const targets = await Promise.all(envelopes.map(({ to }) => store.get(to)));
+    const receipts = await store.deliver(
+      envelopes.map((envelope, i) => {
+        const target = targets[i];
+        const to = target?.id ?? envelope.to;
+        return {
+          envelope: { ...envelope, to },
+          inbox: inboxOf(agents.get(target?.type ?? "")),
+          at,
+        };
+      }),
+    );
+    receipts.forEach((receipt, i) => {
+      if (receipt === "accepted") this.#wake(targets[i]!.id);
+    });
+    await store.sync();
+    return receipts;
+  }
+
   /** Sends and waits for what becomes of it. */
   async ask(record: AgentRecord, mail: MailInput, options: AskOptions): Promise<Answer> {
     const envelope = this.#envelope(record, mail);

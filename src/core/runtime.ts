@@ -12,11 +12,24 @@ import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
 export interface Runtime {
   /** Takes up the agents that are due, and makes those that `ensure` names. */
   start(): Promise<void>;
+  /** Takes up what is due now: for a host that keeps the time itself. */
+  takeUp(): Promise<void>;
+  /** Resolves when nothing runs and outgoing mail has been tried. */
+  settled(): Promise<void>;
+  /**
+   * From now on nothing is acted on before it is durable, for ten minutes: for a host that saw this
+   * runtime's process die, so that what killed it is found.
+   */
+  careful(): void;
   /** Lets running ticks end for `grace` ms (default 10,000), then cuts them off; closes the store. */
   stop(grace?: number): Promise<void>;
 
   /** @throws INVALID for a bad name or unknown type, EXISTS when the name is taken */
   create(agent: { readonly name: string; readonly type: string }): Promise<AgentInfo>;
+  /** Takes in an agent that a directory elsewhere has made. @throws EXISTS when it is here */
+  admit(agent: AgentRecord): Promise<AgentInfo>;
+  /** Puts mail of other agents into inboxes, as it is; what became of each once that is durable. */
+  deliver(mail: readonly Envelope[]): Promise<readonly Receipt[]>;
   /** Without the parts that cost a read of the ledger. */
   get(ref: string): Promise<AgentInfo>;
   /** In order of creation; `limit` 1 to 1000, default 100. */

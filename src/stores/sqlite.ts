@@ -77,11 +77,11 @@ export class SqliteFile implements Sql {
     }
   }
 
-  run(query: string, ...params: SqlValue[]): number {
+  run(query: string, ...params: SqlValue[]): boolean {
     try {
       const changed = Number(this.#prepare(query).run(...params).changes);
       this.#written += changed;
-      return changed;
+      return changed > 0;
     } catch (error) {
       throw this.#refused(error);
     }

@@ -70,6 +70,15 @@ export interface Carrier {
   deliver(mail: readonly Envelope[]): Promise<readonly Receipt[]>;
 }
 
+/**
+ * A host that keeps the time itself, as a Durable Object does with its alarm: the runtime then has no
+ * timer for what the store knows to be due, and `Runtime.takeUp` is called when something is.
+ */
+export interface Waker {
+  /** Nothing runs and nothing is ready: told at the end of the turn that brought this about. */
+  idle(): void;
+}
+
 /** Files by path. A missing file is ENOENT (`NOT_FOUND`), a refused one EACCES (`DENIED`). */
 export interface FileService {
   stat(path: string): Promise<FileStat>;

@@ -125,7 +125,7 @@ function settle(base: Base, id: string, agent: Known, { ack = [], retry = [] }: 
       position,
       agent.num,
     );
-    if (changed === 0) throw notWaiting(id, position);
+    if (!changed) throw notWaiting(id, position);
     inboxChanged(agent, -1);
   }
   for (const { position, notBefore, attempts } of retry) {
@@ -136,7 +136,7 @@ function settle(base: Base, id: string, agent: Known, { ack = [], retry = [] }: 
       position,
       agent.num,
     );
-    if (changed === 0) throw notWaiting(id, position);
+    if (!changed) throw notWaiting(id, position);
     inboxChanged(agent, 0);
   }
 }

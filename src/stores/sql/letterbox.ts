@@ -101,7 +101,7 @@ export function letterbox(base: Base): Direct<Letterbox> {
       sql.apply(() => {
         base.seqs.keep();
         for (const [i, { row, reason }] of rows.entries()) {
-          const there = sql.run("DELETE FROM outbox WHERE seq = ?", row.seq) > 0;
+          const there = sql.run("DELETE FROM outbox WHERE seq = ?", row.seq);
           const sender = there && reason !== undefined ? base.find(row.agent) : undefined;
           if (sender === undefined || reason === undefined) continue;
           bury(base, sender, prepared[i] as Prepared, { attempts: 0, reason });
@@ -111,13 +111,14 @@ export function letterbox(base: Base): Direct<Letterbox> {
 
     forget: (before, limit) =>
       sql.apply(() => {
-        base.positions.keep();
-        return sql.run(
-          `DELETE FROM mail WHERE pos IN
-             (SELECT pos FROM mail WHERE state = 1 AND at < ? ORDER BY at, pos LIMIT ?)`,
+        const old = sql.all<{ pos: number }>(
+          "SELECT pos FROM mail WHERE state = 1 AND at < ? ORDER BY at, pos LIMIT ?",
           before,
           limit,
         );
+        if (old.length > 0) base.positions.keep();
+        for (const { pos } of old) sql.run("DELETE FROM mail WHERE pos = ?", pos);
+        return old.length;
       }),
   };
 }
@@ -147,16 +148,17 @@ function deliverOne(base: Base, { inbox, at }: Mail, mail: Prepared): Receipt {
   const excess = agent.depth - inbox.depth + 1;
   // Commands stay, and so does the first mail of an agent that is at work: it is being processed.
   const busy = (base.claims.get(mail.envelope.to)?.until ?? 0) > at;
-  const dropped = base.sql.run(
-    `UPDATE mail SET state = 2, not_before = 0, reason = ? WHERE pos IN
-       (SELECT pos FROM mail WHERE agent = ? AND state = 0 AND priority < 100
-        ORDER BY +pos LIMIT ? OFFSET ?)`,
-    FULL,
+  const dropped = base.sql.all<{ pos: number }>(
+    `SELECT pos FROM mail WHERE agent = ? AND state = 0 AND priority < 100
+     ORDER BY +pos LIMIT ? OFFSET ?`,
     agent.num,
     excess,
     busy ? 1 : 0,
   );
-  inboxChanged(agent, -dropped);
+  for (const { pos } of dropped) {
+    base.sql.run("UPDATE mail SET state = 2, not_before = 0, reason = ? WHERE pos = ?", FULL, pos);
+  }
+  inboxChanged(agent, -dropped.length);
   enqueue(base, agent, mail, at);
   return "accepted";
 }

@@ -77,7 +77,7 @@ export function enqueue(base: Base, agent: Known, mail: Prepared, at: number): b
     at,
     mail.text,
   );
-  if (changed === 0) return false;
+  if (!changed) return false;
   base.positions.take();
   inboxChanged(agent, 1);
   if (agent.depth === 1 && mail.text.length <= LONE_MAX) {

@@ -9,8 +9,8 @@ export type SqlValue = string | number | null | Uint8Array;
 export interface Sql {
   /** Runs a query that reads. `R` is the shape of the columns it names. */
   all<R extends object>(query: string, ...params: SqlValue[]): R[];
-  /** Runs a statement that writes, only ever inside `apply`; the number of rows changed. */
-  run(query: string, ...params: SqlValue[]): number;
+  /** Runs a statement that writes, only ever inside `apply`; true when it changed a row. */
+  run(query: string, ...params: SqlValue[]): boolean;
   /**
    * Runs one atomic change within the current group. When `write` throws before a `run` of it
    * changed a row, the change never was and the error passes through. When it throws later, at
