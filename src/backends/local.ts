@@ -88,7 +88,10 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       onError: (error) => warn(describe(error)),
     });
     // Before the agents run, so that a port in use changes nothing.
-    const server = await listen((request) => api.fetch(request, { runtime }), { host, port });
+    const server = await listen((request) => api.fetch(request, { home: runtime, runtime }), {
+      host,
+      port,
+    });
     undo.push(() => server.close(0));
     if (!isLoopback(host)) {
       warn(

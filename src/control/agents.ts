@@ -1,32 +1,8 @@
-import type { ControlApp } from "./app.ts";
-import { checkFields, readObject, requireText } from "./body.ts";
-import { agentRef, flag, pageLimit, statusFilter } from "./query.ts";
+import type { AgentApp } from "./app.ts";
+import { agentRef, flag } from "./query.ts";
 
-const CREATE_LIMIT = 65_536;
-
-/** Routes over the directory of agents and their lifecycle. */
-export function agentRoutes(app: ControlApp): void {
-  app.post("/agents", async (c) => {
-    const body = await readObject(c.req, CREATE_LIMIT);
-    checkFields(body, { name: "text", type: "text" });
-    const agent = await c.env.runtime.create({
-      name: requireText(body, "name"),
-      type: requireText(body, "type"),
-    });
-    return c.json(agent, 201, { location: `/agents/${agent.id}` });
-  });
-
-  app.get("/agents", async (c) => {
-    const { limit, cursor, status, type } = c.req.query();
-    const page = await c.env.runtime.list({
-      limit: pageLimit(limit),
-      cursor,
-      status: statusFilter(status),
-      type,
-    });
-    return c.json(page);
-  });
-
+/** Routes over one agent and its lifecycle. */
+export function agentRoutes(app: AgentApp): void {
   app.get("/agents/:ref", async (c) =>
     c.json(await c.env.runtime.get(agentRef(c.req.param("ref")))),
   );

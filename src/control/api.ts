@@ -1,10 +1,13 @@
 import { Hono } from "hono";
+import type { Context, Env } from "hono";
 import { OpenAgentsError } from "../core/errors.ts";
-import type { ControlApp, ControlEnv } from "./app.ts";
+import type { AgentApp, ControlApp, HomeApp } from "./app.ts";
 import { bearerAuth } from "./auth.ts";
 import { agentRoutes } from "./agents.ts";
+import { homeRoutes } from "./home.ts";
 import { mailRoutes } from "./mailbox.ts";
 import { HttpError, problemResponse } from "./problem.ts";
+import { agentRef } from "./query.ts";
 import { recordRoutes } from "./record.ts";
 
 /** What the control API needs. */
@@ -29,13 +32,49 @@ const ROOM = 65_536;
 
 /**
  * The control API: one handler for Node, Workers and tests. Errors are RFC 9457 problem documents
- * whose `code` is an `ErrorCode`. The runtime comes with each request, `fetch(request, { runtime })`, so
- * that one handler serves all the runtimes of a process.
+ * whose `code` is an `ErrorCode`. The runtime comes with each request, `fetch(request, { home, runtime })`,
+ * so that one handler serves all the runtimes of a process.
  */
 export function controlApi(options: ControlOptions): ControlApp {
-  const { version, types = [], ready = () => true } = options;
+  const app: ControlApp = shell(options);
+  const home: HomeApp = new Hono();
+  homeRoutes(home, { version: options.version, types: options.types ?? [] });
+  const agent: AgentApp = new Hono();
+  agentRoutes(agent);
+  mailRoutes(agent, {
+    bodyLimit: options.limits.envelopeBytes + ROOM,
+    stopping: options.stopping,
+  });
+  recordRoutes(agent, options.stopping);
+  app.route("/", home);
+  app.route("/", agent);
+  refuseOtherMethods(app);
+  return app;
+}
+
+/**
+ * The same API for a home whose agents each have a runtime of their own elsewhere: what is about one
+ * agent is passed on whole, once it has been let in, and `forward` gives the answer.
+ */
+export function gatewayApi(
+  options: ControlOptions,
+  forward: (ref: string, request: Request) => Promise<Response>,
+): HomeApp {
+  const app: HomeApp = shell(options);
+  homeRoutes(app, { version: options.version, types: options.types ?? [] });
+  refuseOtherMethods(app);
+  const pass = (c: Context): Promise<Response> =>
+    forward(agentRef(c.req.param("ref") ?? ""), c.req.raw);
+  app.all("/agents/:ref", pass);
+  app.all("/agents/:ref/*", pass);
+  return app;
+}
+
+/** What comes before all routes: errors, health, and who is let in. */
+function shell<E extends Env>(options: ControlOptions): Hono<E> {
+  const { ready = () => true } = options;
   const authorize = bearerAuth(options.token);
-  const app = new Hono<ControlEnv>();
+  const app = new Hono<E>();
 
   app.onError((error) => {
     const response = problemResponse(error);
@@ -59,20 +98,11 @@ export function controlApi(options: ControlOptions): ControlApp {
     if (!ready()) throw new HttpError(503, "BUSY", "Cannot serve: agentd is starting or stopping");
     await next();
   });
-
-  app.get("/runtime/status", (c) => c.json({ version, types, ...c.env.runtime.metrics() }));
-  agentRoutes(app);
-  mailRoutes(app, {
-    bodyLimit: options.limits.envelopeBytes + ROOM,
-    stopping: options.stopping,
-  });
-  recordRoutes(app, options.stopping);
-  refuseOtherMethods(app);
   return app;
 }
 
 /** Answers 405 where an address exists but not with this method. */
-function refuseOtherMethods(app: ControlApp): void {
+function refuseOtherMethods<E extends Env>(app: Hono<E>): void {
   const methods = new Map<string, string[]>();
   for (const { path, method } of app.routes) {
     if (method !== "ALL") methods.set(path, [...(methods.get(path) ?? []), method]);

@@ -1,9 +1,16 @@
 import type { Hono } from "hono";
-import type { Runtime } from "../core/runtime.ts";
+import type { Home, Runtime } from "../core/runtime.ts";
 
-/** What each request comes with: the runtime that it is about. */
-export interface ControlEnv {
+/** What a request about the home as a whole comes with. */
+export interface HomeEnv {
+  readonly Bindings: { readonly home: Home };
+}
+
+/** What a request about one agent comes with: a runtime that has it. */
+export interface AgentEnv {
   readonly Bindings: { readonly runtime: Runtime };
 }
 
-export type ControlApp = Hono<ControlEnv>;
+export type HomeApp = Hono<HomeEnv>;
+export type AgentApp = Hono<AgentEnv>;
+export type ControlApp = Hono<{ Bindings: HomeEnv["Bindings"] & AgentEnv["Bindings"] }>;

@@ -1,4 +1,4 @@
-import type { ControlApp } from "./app.ts";
+import type { AgentApp } from "./app.ts";
 import { readObject } from "./body.ts";
 import { mailOf } from "./mail.ts";
 import { agentRef, pageAfter, pageLimit, waitTime } from "./query.ts";
@@ -10,7 +10,7 @@ export interface MailRouteOptions {
 }
 
 /** Routes over an agent's inbox and dead letters. */
-export function mailRoutes(app: ControlApp, options: MailRouteOptions): void {
+export function mailRoutes(app: AgentApp, options: MailRouteOptions): void {
   const { bodyLimit, stopping } = options;
   app.post("/agents/:ref/send", async (c) => {
     const ref = agentRef(c.req.param("ref"));

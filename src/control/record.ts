@@ -1,6 +1,6 @@
 import type { Json } from "../core/json.ts";
 import type { LogRow } from "../core/ports/index.ts";
-import type { ControlApp } from "./app.ts";
+import type { AgentApp } from "./app.ts";
 import type { TickOutput, TickRecord } from "../core/trajectory.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
@@ -16,7 +16,7 @@ export interface TickView {
 }
 
 /** Routes over an agent's record: what it did, and what it does now. */
-export function recordRoutes(app: ControlApp, stopping: AbortSignal | undefined): void {
+export function recordRoutes(app: AgentApp, stopping: AbortSignal | undefined): void {
   app.get("/agents/:ref/ticks", async (c) => {
     const { after, limit } = c.req.query();
     const rows = await c.env.runtime.log(

@@ -5,11 +5,21 @@ import type { Json } from "./json.ts";
 import type { LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
 
+/** A home of agents as a whole: its directory. */
+export interface Home {
+  /** @throws INVALID for a bad name or unknown type, EXISTS when the name is taken */
+  create(agent: { readonly name: string; readonly type: string }): Promise<AgentInfo>;
+  /** In a stable order, on one machine that of creation; `limit` 1 to 1000, default 100. */
+  list(query?: ListAgents): Promise<Page<AgentInfo>>;
+  /** What is known where it is asked. */
+  metrics(): Partial<RuntimeMetrics>;
+}
+
 /**
  * A running set of agents. `ref` is an agent's id (npub), hex public key or name everywhere;
  * NOT_FOUND is thrown for one that names nobody. A promise resolves when what it says is durable.
  */
-export interface Runtime {
+export interface Runtime extends Home {
   /** Takes up the agents that are due, and makes those that `ensure` names. */
   start(): Promise<void>;
   /** Takes up what is due now: for a host that keeps the time itself. */
@@ -24,16 +34,12 @@ export interface Runtime {
   /** Lets running ticks end for `grace` ms (default 10,000), then cuts them off; closes the store. */
   stop(grace?: number): Promise<void>;
 
-  /** @throws INVALID for a bad name or unknown type, EXISTS when the name is taken */
-  create(agent: { readonly name: string; readonly type: string }): Promise<AgentInfo>;
   /** Takes in an agent that a directory elsewhere has made. @throws EXISTS when it is here */
   admit(agent: AgentRecord): Promise<AgentInfo>;
   /** Puts mail of other agents into inboxes, as it is; what became of each once that is durable. */
   deliver(mail: readonly Envelope[]): Promise<readonly Receipt[]>;
   /** Without the parts that cost a read of the ledger. */
   get(ref: string): Promise<AgentInfo>;
-  /** In order of creation; `limit` 1 to 1000, default 100. */
-  list(query?: ListAgents): Promise<Page<AgentInfo>>;
   status(ref: string): Promise<AgentReport>;
   /** State as it is stored, by top-level key. */
   state(ref: string): Promise<Record<string, Json>>;

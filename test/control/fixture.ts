@@ -83,7 +83,8 @@ export async function fixture(options: Partial<ControlOptions> = {}): Promise<Fi
   });
   const api = {
     routes: app.routes,
-    request: (path: string, init?: RequestInit) => app.request(path, init, { runtime }),
+    request: (path: string, init?: RequestInit) =>
+      app.request(path, init, { home: runtime, runtime }),
   };
   const call = async (method: string, path: string, input: CallInput = {}): Promise<Response> => {
     const headers: Record<string, string> = { authorization: `Bearer ${TOKEN}`, ...input.headers };

@@ -1,0 +1,39 @@
+import type { DurableObjectStorage } from "../../stores/durable-object.ts";
+
+// What is used of the Workers platform, by its own names and no more than that: its whole types
+// would replace those of the web in every file of the project.
+
+/** `ctx` of a Durable Object. */
+export interface ObjectContext {
+  readonly id: { toString(): string };
+  readonly storage: DurableObjectStorage & {
+    readonly kv: { get(key: string): unknown; put(key: string, value: unknown): void };
+  };
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** A binding to a class of Durable Objects. */
+export interface ObjectNamespace {
+  idFromName(name: string): unknown;
+  get(id: unknown): { fetch(request: Request): Promise<Response> };
+}
+
+/** `ctx` of a request to a Worker. */
+export interface WorkerContext {
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** What an alarm is told. */
+export interface AlarmInfo {
+  readonly isRetry: boolean;
+}
+
+/** The bindings of the Worker: its two classes and its secrets. */
+export interface Env {
+  readonly AGENTS: ObjectNamespace;
+  readonly DIRECTORY: ObjectNamespace;
+  /** The bearer token of the control API. */
+  readonly OPENAGENTS_TOKEN?: string;
+  /** The master mnemonic that agents' keys are derived from (BIP-39). */
+  readonly OPENAGENTS_MNEMONIC?: string;
+}

@@ -1,0 +1,37 @@
+import type { HomeApp } from "./app.ts";
+import { checkFields, readObject, requireText } from "./body.ts";
+import { pageLimit, statusFilter } from "./query.ts";
+
+/** Bytes of a body that describes an agent. */
+const CREATE_LIMIT = 65_536;
+
+export interface HomeRouteOptions {
+  readonly version: string;
+  readonly types: readonly string[];
+}
+
+/** Routes over the home as a whole: what it is, and the directory of its agents. */
+export function homeRoutes(app: HomeApp, { version, types }: HomeRouteOptions): void {
+  app.get("/runtime/status", (c) => c.json({ version, types, ...c.env.home.metrics() }));
+
+  app.post("/agents", async (c) => {
+    const body = await readObject(c.req, CREATE_LIMIT);
+    checkFields(body, { name: "text", type: "text" });
+    const agent = await c.env.home.create({
+      name: requireText(body, "name"),
+      type: requireText(body, "type"),
+    });
+    return c.json(agent, 201, { location: `/agents/${agent.id}` });
+  });
+
+  app.get("/agents", async (c) => {
+    const { limit, cursor, status, type } = c.req.query();
+    const page = await c.env.home.list({
+      limit: pageLimit(limit),
+      cursor,
+      status: statusFilter(status),
+      type,
+    });
+    return c.json(page);
+  });
+}
