@@ -84,7 +84,7 @@ class Memory implements MemoryStore {
     return this.#give("account");
   }
 
-  async create(record: AgentRecord, first: Envelope): Promise<void> {
+  async create(record: AgentRecord, first?: Envelope): Promise<void> {
     this.#open();
     const { id, publicKey, name, status } = record;
     if (this.#agents.has(id) || this.#ids.has(publicKey)) {
@@ -95,6 +95,7 @@ class Memory implements MemoryStore {
     this.#undo.set(this.#agents, id, agent);
     this.#undo.set(this.#ids, publicKey, id);
     if (status !== "terminated") this.#undo.set(this.#ids, name, id);
+    if (first === undefined) return;
     place(this.#undo, agent, newMail(this.#give("position"), first, record.createdAt));
   }
 

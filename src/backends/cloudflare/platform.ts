@@ -7,7 +7,11 @@ import type { DurableObjectStorage } from "../../stores/durable-object.ts";
 export interface ObjectContext {
   readonly id: { toString(): string };
   readonly storage: DurableObjectStorage & {
-    readonly kv: { get(key: string): unknown; put(key: string, value: unknown): void };
+    readonly kv: {
+      get(key: string): unknown;
+      put(key: string, value: unknown): void;
+      delete(key: string): boolean;
+    };
   };
   waitUntil(promise: Promise<unknown>): void;
 }

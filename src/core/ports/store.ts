@@ -36,10 +36,10 @@ export interface Directory {
   /** A NIP-06 account number that was never given before, also not to a removed agent. */
   reserve(): Promise<number>;
   /**
-   * Adds an agent and puts `first` into its inbox, together.
+   * Adds an agent and puts `first`, if there is one, into its inbox, together.
    * @throws EXISTS when its id, or its name among agents that are not terminated, is taken
    */
-  create(agent: AgentRecord, first: Envelope): Promise<void>;
+  create(agent: AgentRecord, first?: Envelope): Promise<void>;
   /** By id, hex public key or name; undefined when there is none. A terminated agent has no name. */
   get(ref: string): Promise<AgentRecord | undefined>;
   /** In order of creation. */

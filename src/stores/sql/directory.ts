@@ -24,7 +24,7 @@ export function directory(base: Base): Direct<Directory> {
       }),
 
     create(agent, first) {
-      const mail = prepare(first);
+      const mail = first && prepare(first);
       const created = whole(agent.createdAt, "time");
       const account = agent.account === null ? null : whole(agent.account, "account");
       const alias = agent.status === "terminated" ? null : agent.name;
@@ -50,7 +50,7 @@ export function directory(base: Base): Direct<Directory> {
           account,
           created,
         );
-        enqueue(base, base.known(agent.id), mail, agent.createdAt);
+        if (mail !== undefined) enqueue(base, base.known(agent.id), mail, agent.createdAt);
       });
     },
 

@@ -1,0 +1,110 @@
+import { controlApi, gatewayApi } from "../control/api.ts";
+import type { RuntimeDefinition } from "../core/definition.ts";
+import { OpenAgentsError } from "../core/errors.ts";
+import type { Signer } from "../core/ports/index.ts";
+import { derivedSigner } from "../identity/derived-signer.ts";
+import { AgentHost } from "./cloudflare/agent-object.ts";
+import type { AgentHome } from "./cloudflare/agent-object.ts";
+import { DirectoryShard } from "./cloudflare/directory-object.ts";
+import { Directory } from "./cloudflare/directory.ts";
+import { forwarder } from "./cloudflare/gateway.ts";
+import type { Env, ObjectContext, WorkerContext } from "./cloudflare/platform.ts";
+
+export type { Env } from "./cloudflare/platform.ts";
+
+export interface CloudflareOptions {
+  /**
+   * Over how many objects the names of agents are spread. Default 16, which is good for some ten
+   * thousand new agents a second. It cannot be changed once there are agents.
+   */
+  readonly shards?: number;
+  /** Default `"0.0.0"`. */
+  readonly version?: string;
+}
+
+/** What a Worker's entry exports: the classes by name, and the handler as its default. */
+export interface CloudflareWorker {
+  /** One agent; bind it as `AGENTS`, with SQLite. */
+  readonly AgentObject: new (context: ObjectContext, env: Env) => AgentHost;
+  /** One shard of the directory; bind it as `DIRECTORY`, with SQLite. */
+  readonly DirectoryObject: new (context: ObjectContext, env: Env) => DirectoryShard;
+  readonly handler: {
+    fetch(request: Request, env: Env, context: WorkerContext): Promise<Response>;
+  };
+}
+
+/**
+ * The agents of a definition as a Worker, each in a Durable Object of its own:
+ *
+ * ```ts
+ * export const { AgentObject, DirectoryObject, handler } = cloudflare(runtime);
+ * export default handler;
+ * ```
+ *
+ * Needs the secrets `OPENAGENTS_TOKEN` and `OPENAGENTS_MNEMONIC`. `definition.store` is not used:
+ * each object has a store of its own. `ensure` names agents that are made when they are first asked for.
+ */
+export function cloudflare(
+  definition: RuntimeDefinition,
+  options: CloudflareOptions = {},
+): CloudflareWorker {
+  const { shards = 16, version = "0.0.0" } = options;
+  const types: ReadonlySet<string> = new Set(definition.agents.keys());
+
+  // Once for each isolate: its environment does not change.
+  const home = once((env: Env): AgentHome & { readonly signer: Signer } => {
+    const directory = new Directory(env.DIRECTORY, { shards, ensure: definition.ensure });
+    const signer = derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"));
+    const api = controlApi({
+      token: secret(env, "OPENAGENTS_TOKEN"),
+      limits: definition.limits,
+      version,
+      types: [...types],
+      onError: (error) => console.error(error),
+    });
+    return { definition, directory, signer, api };
+  });
+  const gateway = once((env: Env) =>
+    gatewayApi(
+      {
+        token: secret(env, "OPENAGENTS_TOKEN"),
+        limits: definition.limits,
+        version,
+        types: [...types],
+        onError: (error) => console.error(error),
+      },
+      forwarder({ agents: env.AGENTS, directory: home(env).directory }),
+    ),
+  );
+
+  return {
+    AgentObject: class extends AgentHost {
+      constructor(context: ObjectContext, env: Env) {
+        super(context, env, home(env));
+      }
+    },
+    DirectoryObject: class extends DirectoryShard {
+      constructor(context: ObjectContext, env: Env) {
+        super(context, env, { signer: home(env).signer, types });
+      }
+    },
+    handler: {
+      fetch: async (request, env) => gateway(env).fetch(request, { home: home(env).directory }),
+    },
+  };
+}
+
+function once<A, T>(make: (input: A) => T): (input: A) => T {
+  let made: { readonly value: T } | undefined;
+  return (input) => (made ??= { value: make(input) }).value;
+}
+
+/** @throws CONFIG saying how to set it */
+function secret(env: Env, name: "OPENAGENTS_TOKEN" | "OPENAGENTS_MNEMONIC"): string {
+  const value = env[name];
+  if (typeof value === "string" && value !== "") return value;
+  throw new OpenAgentsError(
+    "CONFIG",
+    `Cannot serve: the secret ${name} is not set, set it with "npx wrangler secret put ${name}"`,
+  );
+}

@@ -1,0 +1,140 @@
+import type { RuntimeDefinition } from "../../core/definition.ts";
+import { checkName } from "../../core/agent.ts";
+import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
+import { OpenAgentsError } from "../../core/errors.ts";
+import { sha256Hex } from "../../core/hash.ts";
+import type { Page } from "../../core/ports/index.ts";
+import type { AgentInfo, Home, ListAgents } from "../../core/runtime.ts";
+import type { CreateCall, Shard } from "./directory-object.ts";
+import type { ObjectNamespace } from "./platform.ts";
+import { call } from "./wire.ts";
+
+/** How many names a Worker remembers the ids of. */
+const KEPT = 10_000;
+
+/** The directory of all agents, as it is seen by the Worker and by agents' objects: all its shards. */
+export class Directory implements Home {
+  readonly #namespace: ObjectNamespace;
+  readonly #shards: number;
+  /** Agents that are made when they are first asked for. */
+  readonly #ensure: RuntimeDefinition["ensure"];
+  #ensured = false;
+  readonly #startedAt = Date.now();
+  /** Ids by name. That a name went to another agent is found out by the object that had it. */
+  readonly #ids = new Map<string, string>();
+
+  constructor(
+    namespace: ObjectNamespace,
+    options: { readonly shards: number; readonly ensure: RuntimeDefinition["ensure"] },
+  ) {
+    this.#namespace = namespace;
+    this.#shards = options.shards;
+    this.#ensure = options.ensure;
+  }
+
+  async create({
+    name,
+    type,
+  }: {
+    readonly name: string;
+    readonly type: string;
+  }): Promise<AgentInfo> {
+    checkName(name);
+    const shard = { index: this.#indexOf(name), of: this.#shards };
+    const input: CreateCall = { name, type, createdAt: Date.now(), shard };
+    return info(await this.#call<AgentRecord>(shard.index, "create", input));
+  }
+
+  /** Shard by shard, and in each in order of creation. */
+  async list(query: ListAgents = {}): Promise<Page<AgentInfo>> {
+    const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000);
+    let [index, after] = positionOf(query.cursor, this.#shards);
+    const items: AgentInfo[] = [];
+    if (!this.#ensured) await Promise.all(this.#ensure.map(({ name }) => this.idOf(name)));
+    this.#ensured = true;
+    while (index < this.#shards && items.length < limit) {
+      const { status, type } = query;
+      const input = { status, type, limit: limit - items.length, cursor: after };
+      const page = await this.#call<Page<AgentRecord>>(index, "list", input);
+      items.push(...page.items.map(info));
+      after = page.cursor;
+      if (after === undefined) index += 1;
+    }
+    if (index >= this.#shards) return { items };
+    return { items, cursor: after === undefined ? `${index}` : `${index}:${after}` };
+  }
+
+  metrics(): { readonly startedAt: number } {
+    return { startedAt: this.#startedAt };
+  }
+
+  /** The id of the agent with this name, which may be out of date when it is remembered. @throws NOT_FOUND */
+  async idOf(name: string): Promise<string> {
+    const known = this.#ids.get(name);
+    if (known !== undefined) return known;
+    const record =
+      (await this.#call<AgentRecord | null>(this.#indexOf(name), "get", { name })) ??
+      (await this.#make(name));
+    if (record === undefined) throw new OpenAgentsError("NOT_FOUND", `There is no agent "${name}"`);
+    if (this.#ids.size >= KEPT) this.#ids.delete(this.#ids.keys().next().value!);
+    this.#ids.set(name, record.id);
+    return record.id;
+  }
+
+  /** Makes the agent of this name when it is one that is to be there. */
+  async #make(name: string): Promise<AgentInfo | undefined> {
+    const wanted = this.#ensure.find((agent) => agent.name === name);
+    return wanted && this.create(wanted);
+  }
+
+  /** True when the id of this name is remembered. */
+  remembers(name: string): boolean {
+    return this.#ids.has(name);
+  }
+
+  /** Has the next look at this name ask its shard. */
+  forget(name: string): void {
+    this.#ids.delete(name);
+  }
+
+  /** Says how an agent is, for lists. */
+  async setStatus(agent: Pick<AgentRecord, "id" | "name">, status: AgentStatus): Promise<void> {
+    await this.#call(this.#indexOf(agent.name), "setStatus", { id: agent.id, status });
+  }
+
+  async remove(agent: Pick<AgentRecord, "id" | "name">): Promise<void> {
+    await this.#call(this.#indexOf(agent.name), "remove", { id: agent.id });
+  }
+
+  async #call<T>(index: Shard["index"], method: string, input: unknown): Promise<T> {
+    try {
+      return await call<T>(this.#namespace, `shard-${index}`, { method, input });
+    } catch (error) {
+      if (!(error instanceof OpenAgentsError) || error.code !== "UNREACHABLE") throw error;
+      throw new OpenAgentsError(
+        "STORE",
+        `Cannot ask the directory: its shard ${index} does not answer, try again (${error.message})`,
+        { cause: error },
+      );
+    }
+  }
+
+  #indexOf(name: string): number {
+    return Number.parseInt(sha256Hex(name).slice(0, 8), 16) % this.#shards;
+  }
+}
+
+/** @throws INVALID for a cursor that no page gave */
+function positionOf(cursor: string | undefined, shards: number): [number, string | undefined] {
+  if (cursor === undefined) return [0, undefined];
+  const match = /^(\d{1,4})(?::(\d{1,16}))?$/.exec(cursor);
+  if (match === null || Number(match[1]) >= shards) {
+    throw new OpenAgentsError("INVALID", `Cannot list agents: bad cursor "${cursor}"`);
+  }
+  return [Number(match[1]), match[2]];
+}
+
+/** A living agent is shown as dormant: only its own object knows when it is in memory. */
+function info({ status, account: _account, ...record }: AgentRecord): AgentInfo {
+  return { ...record, status: status === "live" ? "dormant" : status };
+}

@@ -1,0 +1,38 @@
+import { idOf } from "./carrier.ts";
+import type { Directory } from "./directory.ts";
+import type { ObjectNamespace } from "./platform.ts";
+import { call, NOT_HERE, reach } from "./wire.ts";
+
+/**
+ * Passes requests about one agent to its object. That a name went to another agent since it was
+ * looked up is noticed by the object that had it, which says so before it reads the body.
+ */
+export function forwarder(to: {
+  readonly agents: ObjectNamespace;
+  readonly directory: Directory;
+}): (ref: string, request: Request) => Promise<Response> {
+  const { agents, directory } = to;
+
+  const pass = async (id: string, request: Request): Promise<Response> => {
+    try {
+      return await reach(agents, id, request);
+    } catch (error) {
+      // It may be the agent's doing that its object ended: from now on nothing may hide there.
+      await call(agents, id, { method: "careful", input: null }).catch(() => undefined);
+      throw error;
+    }
+  };
+
+  return async (ref, request) => {
+    const again = directory.remembers(ref) ? request.clone() : undefined;
+    const id = await idOf(directory, ref);
+    const response = await pass(id, request);
+    if (again === undefined) return response;
+    if (!response.headers.has(NOT_HERE)) {
+      void again.body?.cancel();
+      return response;
+    }
+    directory.forget(ref);
+    return pass(await idOf(directory, ref), again);
+  };
+}

@@ -1,0 +1,155 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import workerdModule from "workerd";
+import { newMnemonic } from "../../src/identity/nip06.ts";
+
+/** A Worker under plain workerd, with its objects on disk. */
+export interface Workerd {
+  readonly url: string;
+  readonly token: string;
+  readonly mnemonic: string;
+  readonly pid: number;
+  /** What it has printed. */
+  readonly output: () => string;
+  /** A request with the token. */
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** Ends it with SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again, on the same port and what is stored. */
+  start(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface WorkerdOptions {
+  /** The entry, a file of this project that exports the Worker. */
+  readonly entry: string;
+  /** Classes of Durable Objects by the name of their binding. */
+  readonly objects?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Bundles an entry as wrangler does; the bundle's text. */
+export async function bundle(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["workerd", "worker", "browser"],
+    external: ["node:*", "cloudflare:*"],
+  });
+  return outputFiles[0]!.text;
+}
+
+/** Starts a Worker in a directory of its own. */
+export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
+  const { entry, objects = { AGENTS: "AgentObject", DIRECTORY: "DirectoryObject" } } = options;
+  const directory = mkdtempSync(join(tmpdir(), "openagents-workerd-"));
+  mkdirSync(join(directory, "data"));
+  writeFileSync(join(directory, "worker.js"), await bundle(entry));
+  const token = "a-token-for-these-tests";
+  const mnemonic = newMnemonic();
+  const env = { OPENAGENTS_TOKEN: token, OPENAGENTS_MNEMONIC: mnemonic, ...options.env };
+  writeFileSync(join(directory, "config.capnp"), config(objects, env));
+
+  let child: ChildProcess;
+  let printed = "";
+  let port = 0;
+  const start = async (): Promise<void> => {
+    const args = ["serve", "config.capnp", "--control-fd=3", `--socket-addr=http=127.0.0.1:${port}`];
+    child = spawn((workerdModule as unknown as { default: string }).default, args, {
+      cwd: directory,
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (data: Buffer) => {
+        printed += String(data);
+      });
+    }
+    port = await listening(child, () => printed);
+  };
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => {
+      child.once("exit", resolve);
+    });
+    child.kill("SIGKILL");
+    await ended;
+  };
+  await start();
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    url,
+    token,
+    mnemonic,
+    get pid() {
+      return child.pid!;
+    },
+    output: () => printed,
+    fetch: (path, init = {}) =>
+      fetch(`${url}${path}`, {
+        ...init,
+        headers: {
+          authorization: `Bearer ${token}`,
+          "content-type": "application/json",
+          ...(init.headers as object),
+        },
+      }),
+    kill,
+    start,
+    async [Symbol.asyncDispose]() {
+      await kill();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The port that it says it listens on. */
+function listening(child: ChildProcess, printed: () => string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let told = "";
+    child.stdio[3]?.on("data", (data: Buffer) => {
+      told += String(data);
+      const match = /"event":"listen","socket":"http","port":(\d+)/.exec(told);
+      if (match !== null) resolve(Number(match[1]));
+    });
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`workerd ended with ${code}: ${printed()}`)));
+  });
+}
+
+function config(
+  objects: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string>>,
+): string {
+  const list = (items: readonly string[]): string => items.map((item) => `    ${item},`).join("\n");
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .main),
+    (name = "disk", disk = (path = "data", writable = true)),
+    (name = "internet", network = (allow = ["public", "private"])),
+  ],
+  sockets = [(name = "http", http = (), service = "main")],
+);
+const main :Workerd.Worker = (
+  modules = [(name = "worker.js", esModule = embed "worker.js")],
+  compatibilityDate = "2026-10-01",
+  durableObjectNamespaces = [
+${list(Object.values(objects).map((name) => `(className = "${name}", uniqueKey = "${name}", enableSql = true)`))}
+  ],
+  durableObjectStorage = (localDisk = "disk"),
+  bindings = [
+${list(Object.entries(objects).map(([binding, name]) => `(name = "${binding}", durableObjectNamespace = "${name}")`))}
+${list(Object.entries(env).map(([name, value]) => `(name = ${JSON.stringify(name)}, text = ${JSON.stringify(value)})`))}
+  ],
+);
+`;
+}
