@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { storeConformance } from "../../src/testing/store-conformance.ts";
+import { startWorkerd } from "./workerd.ts";
+import type { Workerd } from "./workerd.ts";
+
+let worker: Workerd;
+before(async () => {
+  worker = await startWorkerd({
+    entry: "test/cloudflare/store.worker.ts",
+    objects: { STORE: "StoreObject" },
+  });
+});
+after(() => worker[Symbol.asyncDispose]());
+
+const names = storeConformance(() => Promise.reject(new Error("Runs in the Worker")));
+for (const { name } of names) {
+  void test(`in a Durable Object: ${name}`, async () => {
+    const response = await worker.fetch(`/?case=${encodeURIComponent(name)}`);
+    assert.equal(await response.text(), "");
+  });
+}

@@ -1,0 +1,37 @@
+import { durableObjectStore } from "../../src/stores/durable-object.ts";
+import { storeConformance } from "../../src/testing/store-conformance.ts";
+import type { ObjectContext, ObjectNamespace } from "../../src/backends/cloudflare/platform.ts";
+
+/** Runs one case of the store suite on its own storage; the answer is empty or what went wrong. */
+export class StoreObject {
+  readonly #context: ObjectContext;
+
+  constructor(context: ObjectContext) {
+    this.#context = context;
+  }
+
+  async fetch(request: Request): Promise<Response> {
+    const name = new URL(request.url).searchParams.get("case");
+    const { storage } = this.#context;
+    const cases = storeConformance(async () => ({
+      store: await durableObjectStore(storage),
+      // What an object that was evicted finds: its storage, and nothing of its memory.
+      reopen: () => durableObjectStore(storage),
+      dispose: async () => undefined,
+    }));
+    if (name === null) return Response.json(cases.map((one) => one.name));
+    try {
+      await cases.find((one) => one.name === name)!.run();
+      return new Response("");
+    } catch (error) {
+      return new Response(error instanceof Error ? error.stack : String(error));
+    }
+  }
+}
+
+export default {
+  async fetch(request: Request, env: { readonly STORE: ObjectNamespace }): Promise<Response> {
+    const name = new URL(request.url).searchParams.get("case") ?? "";
+    return env.STORE.get(env.STORE.idFromName(name)).fetch(request);
+  },
+};
