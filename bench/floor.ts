@@ -6,13 +6,9 @@ import { MIGRATIONS } from "../src/stores/sql/schema.ts";
 import type { SqlValue } from "../src/stores/sql/sql.ts";
 import { sqlStore } from "../src/stores/sql/store.ts";
 import type { Bench } from "./bench.ts";
+import { keyed, WATCHED, WATCHED_POSITION } from "./watched.ts";
+import type { Written } from "./watched.ts";
 import { createAgents, startRuntime, tell } from "./in-process.ts";
-
-/** One statement that the store ran, as it ran it. */
-interface Written {
-  readonly query: string;
-  readonly params: readonly SqlValue[];
-}
 
 /** The raw floor: SQLite writing what the store writes for a message, and nothing around it. */
 export interface Floor {
@@ -85,26 +81,6 @@ function runAll(
   for (let i = from; i < to; i += 1) statements[i]!.run(...rows[i]!);
 }
 
-/** The keys of the message that is watched. None is the value of anything else that is written. */
-const WATCHED = { agent: 7, n: 21, id: "00000000-0000-7000-8000-000000000021" } as const;
-/** Each of the agents has its first mail at a position of its own. */
-const WATCHED_POSITION = WATCHED.agent + WATCHED.n - 1;
-
-/** A value that was seen, or in the place of a key the next one. */
-function keyed(
-  value: SqlValue,
-  { agent, n, message }: { readonly agent: number; readonly n: number; readonly message: number },
-): SqlValue {
-  if (value === WATCHED.agent) return agent;
-  if (value === WATCHED.n) return n;
-  if (value === WATCHED_POSITION) return message;
-  if (value === WATCHED.id) return String(message).padStart(WATCHED.id.length, "0");
-  if (typeof value === "string" && /^[0-9a-f]{64}$/.test(value)) {
-    return String(message).padStart(64, "0");
-  }
-  return value;
-}
-
 /** A file of the store's own that tells what is written to it. */
 class WatchedFile extends SqliteFile {
   readonly written: Written[] = [];
@@ -116,7 +92,7 @@ class WatchedFile extends SqliteFile {
 }
 
 /** The statements that the store runs for one message to an agent that has had a few. */
-async function watchOneMessage(bench: Bench): Promise<readonly Written[]> {
+export async function watchOneMessage(bench: Bench): Promise<readonly Written[]> {
   const file = new WatchedFile(join(bench.directory(), "watched.db"));
   const runtime = await startRuntime(sqlStore(file));
   const id = (await createAgents(runtime, { type: "counter", count: WATCHED.agent })).at(-1)!;

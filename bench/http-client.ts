@@ -5,7 +5,10 @@ import type { Agentd } from "./children.ts";
 export type Post = (path: string, body: unknown) => Promise<string>;
 
 /** A client with at most so many connections. */
-export function httpClient({ url, token }: Agentd, connections: number): Post {
+export function httpClient(
+  { url, token }: Pick<Agentd, "url" | "token">,
+  connections: number,
+): Post {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const { hostname, port } = new URL(url);
   return (path, body) =>

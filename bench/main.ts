@@ -1,5 +1,11 @@
 import { openBench } from "./bench.ts";
 import type { Measure, Row } from "./bench.ts";
+import {
+  cloudflareCreate,
+  cloudflareMany,
+  cloudflareRss,
+  cloudflareWake,
+} from "./rows/cloudflare.ts";
 import { tickManyHttp } from "./rows/http.ts";
 import { create, processCold, wake } from "./rows/life.ts";
 import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.ts";
@@ -18,6 +24,10 @@ const ROWS = {
   "dormant.due": dormantDue,
   "active.rss": activeRss,
   "process.cold": processCold,
+  "cloudflare.many": cloudflareMany,
+  "cloudflare.create": cloudflareCreate,
+  "cloudflare.wake": cloudflareWake,
+  "cloudflare.rss": cloudflareRss,
 } as const satisfies Record<string, Measure>;
 
 type Name = keyof typeof ROWS;
@@ -56,7 +66,7 @@ for (const name of Object.keys(ROWS) as Name[]) {
 if (json) process.stdout.write(`${JSON.stringify(rows)}\n`);
 
 function print(cells: readonly (string | number | undefined)[]): void {
-  const widths = [14, 8, 11, 7, 7, 6, 0];
+  const widths = [17, 8, 11, 7, 7, 6, 0];
   const line = cells.map((cell = "", i) => {
     const text = typeof cell === "number" ? cell.toLocaleString("en") : cell;
     return typeof cell === "number" ? text.padStart(widths[i]!) : text.padEnd(widths[i]!);

@@ -9,6 +9,9 @@ export interface Sizes {
   readonly many: number;
   readonly one: number;
   readonly http: number;
+  /** Messages in a round under workerd, and agents that it holds live. */
+  readonly cloudflare: number;
+  readonly live: number;
   /** Agents that are woken, and created, once each. */
   readonly wake: number;
   readonly create: number;
@@ -31,6 +34,8 @@ const FULL: Sizes = {
   many: 12_800,
   one: 1000,
   http: 12_800,
+  cloudflare: 3200,
+  live: 500,
   wake: 2000,
   create: 500,
   dormant: 100_000,
@@ -48,6 +53,8 @@ const QUICK: Sizes = {
   many: 80,
   one: 10,
   http: 80,
+  cloudflare: 40,
+  live: 20,
   wake: 10,
   create: 5,
   dormant: 200,

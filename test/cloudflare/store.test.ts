@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { storeConformance } from "../../src/testing/store-conformance.ts";
-import { startWorkerd } from "./workerd.ts";
-import type { Workerd } from "./workerd.ts";
+import { startWorkerd } from "../../scripts/workerd.ts";
+import type { Workerd } from "../../scripts/workerd.ts";
 
 let worker: Workerd;
 before(async () => {

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
-import workerdModule from "workerd";
-import { newMnemonic } from "../../src/identity/nip06.ts";
+import workerd from "workerd";
+import { newMnemonic } from "../src/identity/nip06.ts";
 
 /** A Worker under plain workerd, with its objects on disk. */
 export interface Workerd {
@@ -63,8 +63,13 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   let printed = "";
   let port = 0;
   const start = async (): Promise<void> => {
-    const args = ["serve", "config.capnp", "--control-fd=3", `--socket-addr=http=127.0.0.1:${port}`];
-    child = spawn((workerdModule as unknown as { default: string }).default, args, {
+    const args = [
+      "serve",
+      "config.capnp",
+      "--control-fd=3",
+      `--socket-addr=http=127.0.0.1:${port}`,
+    ];
+    child = spawn(workerd.default, args, {
       cwd: directory,
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     });
