@@ -81,7 +81,7 @@ export default {
     const [, , name] = new URL(request.url).pathname.split("/");
     if (name !== undefined) return env.AGENTS.get(env.AGENTS.idFromName(name)).fetch(request);
     const body = (await request.json()) as { name: string };
-    const shard = [...body.name].reduce((sum, c) => sum + c.charCodeAt(0), 0) % SHARDS;
+    const shard = Number(/\d+$/.exec(body.name)?.[0]) % SHARDS;
     return env.DIRECTORY.get(env.DIRECTORY.idFromName(`${shard}`)).fetch(post("/", body));
   },
 };

@@ -126,7 +126,9 @@ class KernelRuntime implements Runtime {
     for (const wanted of this.#definition.ensure) {
       if ((await this.#kernel.store.get(wanted.name)) === undefined) await this.create(wanted);
     }
-    await this.takeUp();
+    // A host that keeps the time says when something is due.
+    if (this.#kernel.waker === undefined) await this.takeUp();
+    else this.#dispatcher.open();
     this.#forgetOld();
   }
 

@@ -67,9 +67,15 @@ export class Dispatcher {
     return this.#running.size;
   }
 
+  /** From now on agents that are woken have their ticks. */
+  open(): void {
+    this.#stopped = false;
+    this.#pump();
+  }
+
   /** Takes up everything that is due. */
   async start(): Promise<void> {
-    this.#stopped = false;
+    this.open();
     await this.#refill(true);
   }
 

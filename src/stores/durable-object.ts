@@ -1,3 +1,4 @@
+import type { AgentRecord } from "../core/agent.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Store } from "../core/ports/store.ts";
 import type { Sql, SqlValue } from "./sql/sql.ts";
@@ -29,13 +30,16 @@ export interface DurableObjectStore extends Store {
 /** How long after mail came in it is looked for again, when its tick was not done by then, ms. */
 const NET = 30_000;
 
+/** How many microtasks a tick that waits for nothing takes at most, or about that. */
+const HOPS = 400;
+
 /**
- * A store in the SQLite database of a Durable Object, which belongs to it alone.
+ * A store in the SQLite database of a Durable Object, which belongs to it alone, for one agent.
  *
  * **The alarm is never later than what is due.** Whatever makes something due moves the alarm earlier
- * in the same turn, and so in the same transaction; only `rest` moves it later. So an object that is
- * evicted or dies at any moment is woken for what it has to do, and one that does its work at once,
- * in the turn in which its mail came, sets no alarm at all: set and taken back are one transaction.
+ * in the same turn of the event loop, and so in the same transaction; only `rest` moves it later. So
+ * an object that is evicted or dies at any moment is woken for what it has to do. One that does its
+ * work at once, in the turn in which its mail came, sets no alarm at all.
  *
  * Durable Objects commit what one turn of the event loop has written together, and hold back what
  * leaves the object until that is on disk: `sync()` waits for it where the kernel needs to know.
@@ -48,8 +52,15 @@ export async function durableObjectStore(
 ): Promise<DurableObjectStore> {
   const store = sqlStore(new ObjectSql(storage));
   let alarm = await storage.getAlarm();
-  // Counts what made something due, so that `rest` sees when it is overtaken.
+  // Counts what made something due, so that `rest` and `soon` see when they are overtaken.
   let calls = 0;
+  let rests = 0;
+  // When the agent is due by time, while it is known that it has no outgoing mail: with no alarm, never.
+  let wakeAt: number | null | undefined = alarm === null ? null : undefined;
+  // The agent, once it was written to.
+  let agent: string | undefined;
+  // Every request asks for the agent, by its name or id.
+  const found = new Map<string, AgentRecord>();
 
   const earlier = (at: number): void => {
     calls += 1;
@@ -57,48 +68,94 @@ export async function durableObjectStore(
     alarm = at;
     void storage.setAlarm(at);
   };
+  /** Sets the alarm for work that is to be done now, unless it is done before this turn is over. */
+  const soon = async (): Promise<void> => {
+    calls += 1;
+    if (alarm !== null && alarm <= Date.now() + NET) return;
+    const before = rests;
+    for (let i = 0; i < HOPS; i += 1) {
+      await undefined;
+      if (rests !== before) return;
+    }
+    earlier(Date.now() + NET);
+  };
+  const changed = (): void => {
+    wakeAt = undefined;
+    found.clear();
+    void soon();
+  };
+
   return {
     ...store,
+    async get(ref) {
+      const record = found.get(ref) ?? (await store.get(ref));
+      if (record !== undefined) found.set(ref, record);
+      return record;
+    },
     async create(agent, first) {
-      earlier(agent.createdAt + NET);
+      changed();
       return store.create(agent, first);
     },
+    async rename(id, name) {
+      changed();
+      return store.rename(id, name);
+    },
+    async setStatus(id, status) {
+      changed();
+      return store.setStatus(id, status);
+    },
+    async remove(id) {
+      changed();
+      return store.remove(id);
+    },
+    async replay(id, envelopeId) {
+      changed();
+      return store.replay(id, envelopeId);
+    },
     async deliver(mail) {
-      if (mail.length > 0) earlier(mail[0]!.at + NET);
+      void soon();
+      agent ??= mail[0]?.envelope.to;
       return store.deliver(mail);
     },
     async commit(claim, changes) {
-      if (typeof changes.wakeAt === "number") earlier(changes.wakeAt);
-      if ((changes.send?.length ?? 0) > 0) earlier(Date.now() + NET);
+      const { wakeAt: next, send = [], status } = changes;
+      agent = claim.id;
+      if (send.length > 0 || status !== undefined) changed();
+      if (typeof next === "number") earlier(next);
+      if (next !== undefined && wakeAt !== undefined) wakeAt = next;
       return store.commit(claim, changes);
     },
-    async release(claim, wakeAt) {
-      if (typeof wakeAt === "number") earlier(wakeAt);
-      return store.release(claim, wakeAt);
-    },
-    async replay(id, envelopeId) {
-      earlier(Date.now() + NET);
-      return store.replay(id, envelopeId);
-    },
-    async setStatus(id, status) {
-      earlier(Date.now() + NET);
-      return store.setStatus(id, status);
+    async release(claim, next) {
+      if (next !== undefined) wakeAt = undefined;
+      if (typeof next === "number") earlier(next);
+      return store.release(claim, next);
     },
     rang() {
       alarm = null;
     },
     async rest(now) {
+      rests += 1;
       const before = calls;
-      const due = await store.due({ now, limit: 1, mail: true });
-      const outgoing = due.agents.length > 0 ? [] : await store.outbox(0, 1);
-      if (calls !== before) return;
-      const work = due.agents.length + outgoing.length > 0 ? now + NET : Infinity;
-      const next = Math.min(work, due.next ?? Infinity);
-      if (next === (alarm ?? Infinity)) return;
-      alarm = next === Infinity ? null : next;
-      void (alarm === null ? storage.deleteAlarm() : storage.setAlarm(alarm));
+      const next = await nextDue(now);
+      if (calls !== before || next === alarm) return;
+      alarm = next;
+      void (next === null ? storage.deleteAlarm() : storage.setAlarm(next));
     },
   };
+
+  /** When there is something to do next. */
+  async function nextDue(now: number): Promise<number | null> {
+    if (wakeAt !== undefined && (agent === undefined || (await store.depth(agent)) === 0)) {
+      return wakeAt;
+    }
+    const before = calls;
+    const due = await store.due({ now, limit: 1, mail: true });
+    const outgoing = await store.outbox(0, 1);
+    const next = due.next ?? null;
+    if (due.agents.length + outgoing.length > 0) return Math.min(now + NET, next ?? Infinity);
+    if (calls === before) wakeAt = next;
+    return next;
+  }
 }
 
 /** Durable Object SQL as the SQL stores want it. */

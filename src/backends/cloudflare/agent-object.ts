@@ -9,6 +9,7 @@ import type { Signer } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
+import { objectClock } from "./clock.ts";
 import { objectCarrier } from "./carrier.ts";
 import type { Directory } from "./directory.ts";
 import type { AlarmInfo, Env, ObjectContext } from "./platform.ts";
@@ -95,6 +96,7 @@ export class AgentHost {
       definition: { ...definition, ensure: [] },
       store,
       signer,
+      clock: objectClock(),
       carrier: objectCarrier(this.#env.AGENTS, directory),
       waker: { idle: () => void store.rest(Date.now()) },
       onProblem: (problem, error) => console.error(`${problem}:`, error),

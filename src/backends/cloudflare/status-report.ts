@@ -14,12 +14,12 @@ export interface StatusReport {
   send(): Promise<void>;
 }
 
-const KEY = "reported";
-
-/** The directory lists living agents, so their birth is no news to it. */
-function listed(status: AgentStatus): AgentStatus {
-  return status === "creating" ? "live" : status;
-}
+/** What the directory was last told, when that was ever needed. */
+const TOLD = "told";
+/** There is something to tell. */
+const NEWS = "news";
+/** Who was here, when nobody is any more. */
+const REMOVED = "removed";
 
 /** Watches over the status of the one agent that `store` has. */
 export function statusReport(
@@ -28,38 +28,43 @@ export function statusReport(
   directory: Directory,
 ): StatusReport {
   // An object that ended may not have told everything.
-  let news = true;
+  let news = kv.get(NEWS) === true;
 
+  /** Notes in the turn of the change, and so together with it, that it is to be told. */
+  const note = (status: AgentStatus): void => {
+    // The directory lists living agents, so their birth is no news to it.
+    if (status === "live" && kv.get(TOLD) === undefined) return;
+    news = true;
+    kv.put(NEWS, true);
+  };
   const tell = async (): Promise<void> => {
-    const removed = kv.get("removed") as { id: string; name: string } | undefined;
+    const removed = kv.get(REMOVED) as { id: string; name: string } | undefined;
     if (removed !== undefined) {
       await directory.remove(removed);
-      kv.delete("removed");
-      kv.delete(KEY);
+      for (const key of [REMOVED, TOLD]) kv.delete(key);
     }
     const [agent] = (await store.list({ limit: 1 })).items;
-    const status = agent && listed(agent.status);
-    if (agent === undefined || status === undefined || status === (kv.get(KEY) ?? "live")) return;
-    await directory.setStatus(agent, status);
-    kv.put(KEY, status);
+    if (agent === undefined) return;
+    await directory.setStatus(agent, agent.status);
+    kv.put(TOLD, agent.status);
   };
 
   return {
     store: {
       ...store,
       async setStatus(id, status) {
-        news = true;
+        note(status);
         return store.setStatus(id, status);
       },
       async commit(claim, changes) {
-        if (changes.status !== undefined) news = true;
+        if (changes.status !== undefined) note(changes.status);
         return store.commit(claim, changes);
       },
       async remove(id) {
         const agent = await store.get(id);
         if (agent === undefined) return;
-        news = true;
-        kv.put("removed", { id, name: agent.name });
+        note("terminated");
+        kv.put(REMOVED, { id, name: agent.name });
         await store.remove(id);
       },
     },
@@ -68,8 +73,12 @@ export function statusReport(
       news = false;
       try {
         await tell();
+        if (!news) kv.delete(NEWS);
       } catch (error) {
-        if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") return;
+        if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") {
+          kv.delete(NEWS);
+          return;
+        }
         news = true;
         console.error("Cannot tell the directory how an agent is:", error);
       }
