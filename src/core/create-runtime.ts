@@ -77,7 +77,6 @@ class KernelRuntime implements Runtime {
   readonly #onProblem: (problem: string, error: unknown) => void;
   readonly #mailroom: Mailroom;
   readonly #watchers: Watchers;
-  readonly #stopping = new AbortController();
   #stopped = false;
   #recovery: (() => void) | undefined;
   #forgetting: (() => void) | undefined;
@@ -115,7 +114,6 @@ class KernelRuntime implements Runtime {
     });
     this.#mailroom = new Mailroom(this.#kernel, {
       watchers: this.#watchers,
-      stopping: this.#stopping.signal,
       wake: (id) => this.#dispatcher.wake(id),
     });
   }
@@ -155,7 +153,7 @@ class KernelRuntime implements Runtime {
     await this.#dispatcher.stop(grace);
     await this.#courier.idle();
     await this.#kernel.store.sync().catch(() => undefined);
-    this.#stopping.abort();
+    this.#mailroom.stop();
     await this.#kernel.store.close();
   }
 

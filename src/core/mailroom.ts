@@ -43,23 +43,26 @@ export function controlEnvelope(
 export class Mailroom {
   readonly #kernel: Kernel;
   readonly #watchers: Watchers;
-  readonly #stopping: AbortSignal;
+  /** Ends the waits under way. */
+  readonly #waits = new Set<() => void>();
   readonly #wake: (id: string) => void;
 
   constructor(
     kernel: Kernel,
     options: {
       readonly watchers: Watchers;
-      /** Ends every wait. */
-      readonly stopping: AbortSignal;
       /** Says that an agent has mail. */
       readonly wake: (id: string) => void;
     },
   ) {
     this.#kernel = kernel;
     this.#watchers = options.watchers;
-    this.#stopping = options.stopping;
     this.#wake = options.wake;
+  }
+
+  /** Ends every wait: what was waited for is not to come any more. */
+  stop(): void {
+    for (const end of this.#waits) end();
   }
 
   /** Puts mail into an inbox; resolves when it is durable. */
@@ -110,10 +113,10 @@ export class Mailroom {
       );
     };
     const giveUp = (): void => ended.resolve({ outcome: "pending" });
-    const signals = [this.#stopping, ...(options.signal === undefined ? [] : [options.signal])];
     const stopTimer = this.#kernel.clock.after(options.timeout, giveUp);
     const stopWatching = this.#watchers.watch(record.id, see);
-    for (const signal of signals) signal.addEventListener("abort", giveUp);
+    this.#waits.add(giveUp);
+    options.signal?.addEventListener("abort", giveUp);
     try {
       const receipt = await this.#post(record, envelope);
       if (receipt === "dead-lettered") {
@@ -129,7 +132,8 @@ export class Mailroom {
     } finally {
       stopTimer();
       stopWatching();
-      for (const signal of signals) signal.removeEventListener("abort", giveUp);
+      this.#waits.delete(giveUp);
+      options.signal?.removeEventListener("abort", giveUp);
     }
   }
 
@@ -146,13 +150,13 @@ export class Mailroom {
         cancel(`it is ${tick.status} now`);
       }
     });
-    this.#stopping.addEventListener("abort", onStop);
+    this.#waits.add(onStop);
     try {
       await this.#post(record, envelope);
       return await ticked.promise;
     } finally {
       stopWatching();
-      this.#stopping.removeEventListener("abort", onStop);
+      this.#waits.delete(onStop);
     }
   }
 

@@ -74,7 +74,7 @@ export async function durableObjectStore(
     if (alarm !== null && alarm <= Date.now() + NET) return;
     const before = rests;
     for (let i = 0; i < HOPS; i += 1) {
-      await undefined;
+      await Promise.resolve();
       if (rests !== before) return;
     }
     earlier(Date.now() + NET);

@@ -1,6 +1,7 @@
 import { idOf } from "./carrier.ts";
 import type { Directory } from "./directory.ts";
 import type { ObjectNamespace } from "./platform.ts";
+import { HttpError } from "../../control/problem.ts";
 import { call, NOT_HERE, reach } from "./wire.ts";
 
 /**
@@ -24,15 +25,14 @@ export function forwarder(to: {
   };
 
   return async (ref, request) => {
-    const again = directory.remembers(ref) ? request.clone() : undefined;
-    const id = await idOf(directory, ref);
-    const response = await pass(id, request);
-    if (again === undefined) return response;
-    if (!response.headers.has(NOT_HERE)) {
-      void again.body?.cancel();
-      return response;
-    }
+    const remembered = directory.remembers(ref);
+    const response = await pass(await idOf(directory, ref), request);
+    if (!remembered || !response.headers.has(NOT_HERE)) return response;
     directory.forget(ref);
-    return pass(await idOf(directory, ref), again);
+    if (request.body === null) return pass(await idOf(directory, ref), request);
+    // The body is gone, and to keep a copy of each would cost more than that one comes again.
+    throw new HttpError(503, "BUSY", `The name "${ref}" has changed hands: send again`, {
+      "retry-after": "0",
+    });
   };
 }
