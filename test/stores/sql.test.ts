@@ -5,6 +5,7 @@ import type { Sql, SqlValue } from "../../src/stores/sql/sql.ts";
 import { sqlStore } from "../../src/stores/sql/store.ts";
 import { SqliteFile } from "../../src/stores/sqlite.ts";
 import { equal, ok } from "../../src/testing/assert.ts";
+import { create, envelope, idOf, mail, tick } from "../../src/testing/store/kit.ts";
 import { storeConformance } from "../../src/testing/store-conformance.ts";
 
 /** Every query that a conformance run makes. */
@@ -17,6 +18,8 @@ function strict(sql: Sql): Sql {
     queries.add(query);
     equal(params.length, query.split("?").length - 1, `parameters of ${query}`);
     ok(params.length <= 100, "at most 100 parameters");
+    // The one place where SQLite wants them is between the two words of a trigger.
+    if (/^CREATE TRIGGER/.test(query)) return;
     const denied = /;|\b(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|PRAGMA|ATTACH|VACUUM|TEMP)\b/i.exec(query);
     equal(denied, null, `words that are denied in ${query}`);
     for (const param of params) {
@@ -59,6 +62,32 @@ const cases = storeConformance(
   { noReopen: "the database is in memory" },
 );
 for (const { name, skip, run } of cases) void test(`in portable SQL: ${name}`, { skip }, run);
+
+void test("the parts of a large value go with it, by whichever way it goes", async () => {
+  const file = new SqliteFile(":memory:");
+  const store = sqlStore(file);
+  const parts = (): number => file.all<{ n: number }>("SELECT count(*) AS n FROM parts")[0]!.n;
+  const large = "x".repeat(1_200_000);
+  const id = idOf("alice");
+  const letter = (name: string) => ({ ...envelope("alice", name), payload: large });
+  await create(store, "alice");
+  await tick(store, "alice", { put: [{ path: "a/1", value: large }], log: { record: large } });
+  equal(parts(), 6);
+  await tick(store, "alice", { put: [{ path: "a/1", value: large }] });
+  equal(parts(), 6);
+  await tick(store, "alice", { remove: ["a/"], send: [letter("out")] });
+  equal(parts(), 6);
+  await store.sent([{ row: (await store.outbox(0, 1))[0]! }]);
+  equal(parts(), 3);
+  await store.deliver([mail(letter("in")), mail(letter("in")), mail(letter("in 2"))]);
+  equal(parts(), 9);
+  const [first] = await store.waiting(id, 1, 0);
+  await tick(store, "alice", { ack: [first!.position] });
+  equal(parts(), 6);
+  await store.remove(id);
+  equal(parts(), 0);
+  await store.close();
+});
 
 /** What may look at every row, and why. */
 const SCANS: readonly (readonly [query: RegExp, reason: string])[] = [

@@ -35,6 +35,8 @@ export class Base {
   readonly sql: Sql;
   readonly positions: Sequence;
   readonly seqs: Sequence;
+  /** Owners of the parts of large values. */
+  readonly parts: Sequence;
   /** The good claims, and those whose end has passed but which nobody took over. */
   readonly claims: Map<string, { readonly fence: number; until: number }> = new Map();
   #young = new Map<string, Known>();
@@ -47,6 +49,7 @@ export class Base {
     this.sql = sql;
     this.positions = new Sequence(sql, "mail", "SELECT max(pos) AS top FROM mail");
     this.seqs = new Sequence(sql, "outbox", "SELECT max(seq) AS top FROM outbox");
+    this.parts = new Sequence(sql, "parts", "SELECT max(owner) AS top FROM parts");
     sql.onLost(() => this.#forgetAll());
   }
 
@@ -154,6 +157,7 @@ export class Base {
     this.claims.clear();
     this.positions.reload();
     this.seqs.reload();
+    this.parts.reload();
     this.#fenceEnd = 0;
   }
 }

@@ -4,6 +4,7 @@ import { stale, whole } from "./base.ts";
 import type { Base, Direct, Known } from "./base.ts";
 import { writeWakeAt } from "./clock.ts";
 import { checkStatus, writeStatus } from "./directory.ts";
+import { spill, spillText, unspill } from "./large.ts";
 import { post } from "./letterbox.ts";
 import { bury, inboxChanged, MAIL_COLUMNS, prepare, toMailRow } from "./mail.ts";
 import type { StoredMail } from "./mail.ts";
@@ -17,14 +18,14 @@ export function ledger(base: Base): Direct<Ledger> {
   return {
     read(id, paths) {
       const { num } = base.known(id);
-      return paths.map(
-        (path) =>
-          sql.all<{ value: Value }>(
-            "SELECT value FROM tree WHERE agent = ? AND path = ?",
-            num,
-            path,
-          )[0]?.value,
-      );
+      return paths.map((path) => {
+        const [row] = sql.all<{ value: Value }>(
+          "SELECT value FROM tree WHERE agent = ? AND path = ?",
+          num,
+          path,
+        );
+        return row && unspill(sql, row.value);
+      });
     },
 
     files(id, { prefix, after, limit }) {
@@ -40,7 +41,7 @@ export function ledger(base: Base): Direct<Ledger> {
         ...(end === undefined ? [] : [end]),
         limit,
       );
-      return rows.map((row) => ({ path: row.path, value: row.value }));
+      return rows.map((row) => ({ path: row.path, value: unspill(sql, row.value) }));
     },
 
     head: (id) => base.known(id).head,
@@ -53,13 +54,20 @@ export function ledger(base: Base): Direct<Ledger> {
           after,
           limit,
         )
-        .map((row): LogRow => ({ ...row, output: row.output ?? undefined })),
+        .map((row): LogRow => ({
+          n: row.n,
+          hash: row.hash,
+          record: unspill(sql, row.record),
+          output: row.output === null ? undefined : unspill(sql, row.output),
+        })),
 
     waiting(id, limit, offset) {
       const { num, depth, lone } = base.known(id);
       if (offset >= depth) return [];
-      if (lone !== undefined && limit > 0) return [toMailRow(lone)];
-      return sql.all<StoredMail>(WAITING_QUERY, num, limit, offset).map(toMailRow);
+      if (lone !== undefined && limit > 0) return [toMailRow(sql, lone)];
+      return sql
+        .all<StoredMail>(WAITING_QUERY, num, limit, offset)
+        .map((row) => toMailRow(sql, row));
     },
 
     journal(claim, files) {
@@ -92,8 +100,8 @@ export function ledger(base: Base): Direct<Ledger> {
           agent.num,
           log.n,
           log.hash,
-          log.record,
-          log.output ?? null,
+          spillText(base, log.record),
+          log.output === undefined ? null : spillText(base, log.output),
         );
         agent.head = { n: log.n, hash: log.hash };
       });
@@ -151,7 +159,7 @@ function put(base: Base, agent: Known, file: TreeRow): void {
      ON CONFLICT (agent, path) DO UPDATE SET value = excluded.value`,
     agent.num,
     file.path,
-    file.value,
+    spill(base, file.value),
   );
 }
 

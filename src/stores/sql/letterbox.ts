@@ -2,6 +2,7 @@ import { CLOSED } from "../../core/agent.ts";
 import type { Letterbox, Mail, MailQuery, Receipt } from "../../core/ports/store.ts";
 import { whole } from "./base.ts";
 import type { Base, Direct, Known } from "./base.ts";
+import { spillText, unspill } from "./large.ts";
 import {
   bury,
   DEAD,
@@ -43,7 +44,7 @@ export function letterbox(base: Base): Direct<Letterbox> {
     mail: (id, query) =>
       sql
         .all<StoredMail>(BOXES[query.box], base.known(id).num, query.after ?? 0, query.limit)
-        .map(toMailRow),
+        .map((row) => toMailRow(sql, row)),
 
     depth: (id) => base.known(id).depth,
 
@@ -56,7 +57,7 @@ export function letterbox(base: Base): Direct<Letterbox> {
           envelopeId,
         );
         if (dead === undefined) return false;
-        if (toEnvelope(dead.envelope).to === id) {
+        if (toEnvelope(unspill(sql, dead.envelope)).to === id) {
           sql.run(
             "UPDATE mail SET state = 0, attempts = 0, not_before = 0, reason = NULL WHERE pos = ?",
             dead.pos,
@@ -67,7 +68,7 @@ export function letterbox(base: Base): Direct<Letterbox> {
             "UPDATE mail SET state = 1, envelope = '', reason = NULL WHERE pos = ?",
             dead.pos,
           );
-          post(base, agent, dead.envelope);
+          post(base, agent, unspill(sql, dead.envelope));
         }
         return true;
       }),
@@ -93,7 +94,7 @@ export function letterbox(base: Base): Direct<Letterbox> {
           after,
           limit,
         )
-        .map((row) => ({ ...row, envelope: toEnvelope(row.envelope) })),
+        .map((row) => ({ ...row, envelope: toEnvelope(unspill(sql, row.envelope)) })),
 
     sent(rows) {
       if (rows.length === 0) return;
@@ -129,7 +130,7 @@ export function post(base: Base, agent: Known, envelope: string): void {
     "INSERT INTO outbox (seq, agent, envelope) VALUES (?, ?, ?)",
     base.seqs.take(),
     agent.num,
-    envelope,
+    spillText(base, envelope),
   );
 }
 

@@ -3,6 +3,8 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import type { MailRow } from "../../core/ports/store.ts";
 import { whole } from "./base.ts";
 import type { Base, Known } from "./base.ts";
+import { isLarge, spillText, unspill } from "./large.ts";
+import type { Sql } from "./sql.ts";
 
 /** States of mail, as numbers in the database. Queries that use a partial index spell them out. */
 export const WAITING = 0;
@@ -24,10 +26,10 @@ export interface StoredMail {
   readonly reason: string | null;
 }
 
-export function toMailRow(row: StoredMail): MailRow {
+export function toMailRow(sql: Sql, row: StoredMail): MailRow {
   const mail = {
     position: row.pos,
-    envelope: toEnvelope(row.envelope),
+    envelope: toEnvelope(unspill(sql, row.envelope)),
     at: row.at,
     attempts: row.attempts,
     notBefore: row.notBefore,
@@ -66,6 +68,8 @@ export function inboxChanged(agent: Known, more: number): void {
 
 /** Puts an envelope into an inbox. False when its id is known there already. */
 export function enqueue(base: Base, agent: Known, mail: Prepared, at: number): boolean {
+  if (isLarge(mail.text) && stateOf(base, agent, mail.envelope.id) !== undefined) return false;
+  const text = spillText(base, mail.text);
   const pos = base.positions.peek();
   const changed = base.sql.run(
     `INSERT INTO mail (pos, agent, id, state, priority, at, attempts, not_before, envelope)
@@ -75,7 +79,7 @@ export function enqueue(base: Base, agent: Known, mail: Prepared, at: number): b
     mail.envelope.id,
     mail.priority,
     at,
-    mail.text,
+    text,
   );
   if (!changed) return false;
   base.positions.take();
@@ -107,7 +111,7 @@ export function bury(
     mail.priority,
     death.at ?? mail.envelope.sentAt,
     death.attempts,
-    mail.text,
+    spillText(base, mail.text),
     death.reason,
   );
 }

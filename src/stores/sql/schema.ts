@@ -8,6 +8,7 @@ import type { Sql } from "./sql.ts";
  * taken: a terminated agent has none. The partial indexes hold only what waits, is dead, may be
  * forgotten or is due, so that the rest costs nothing. The log keeps its rowid: records of many
  * agents that are written together are then put side by side, which halves what a commit writes.
+ * What is too large for a row is in `parts`.
  */
 export const MIGRATIONS: readonly (readonly string[])[] = [
   [
@@ -63,8 +64,28 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       output TEXT,
       PRIMARY KEY (agent, n)
     ) STRICT`,
+    `CREATE TABLE parts (
+      owner INTEGER NOT NULL,
+      part INTEGER NOT NULL,
+      data ANY NOT NULL,
+      PRIMARY KEY (owner, part)
+    ) STRICT`,
+    ...["mail.envelope", "outbox.envelope", "tree.value", "log.record", "log.output"].flatMap(
+      triggersOf,
+    ),
   ],
 ];
+
+/** Removes the parts of a large value with it: `large.ts` has the mark that is looked for. */
+function triggersOf(place: string): string[] {
+  const [table, column] = place.split(".");
+  const old = `OLD.${column}`;
+  return [`DELETE ON ${table}`, `UPDATE OF ${column} ON ${table}`].map(
+    (event, i) => `CREATE TRIGGER ${table}_${column}_${i === 0 ? "gone" : "changed"} AFTER ${event}
+      WHEN ${old} >= char(1) AND ${old} < char(2)
+      BEGIN DELETE FROM parts WHERE owner = CAST(substr(${old}, 2) AS INTEGER); END`,
+  );
+}
 
 /** The table that tells a database of this package. */
 export const MIGRATIONS_TABLE = "openagents_migrations";

@@ -117,10 +117,10 @@ export function logRow(n: number): LogRow {
 export async function tick(
   store: Store,
   name: string,
-  changes: Omit<Changes, "log"> = {},
+  changes: Omit<Changes, "log"> & { readonly log?: Partial<LogRow> } = {},
 ): Promise<void> {
   const held = await claim(store, name);
   const head = await store.head(held.id);
-  await store.commit(held, { ...changes, log: logRow((head?.n ?? 0) + 1) });
+  await store.commit(held, { ...changes, log: { ...logRow((head?.n ?? 0) + 1), ...changes.log } });
   await store.release(held);
 }

@@ -1,4 +1,4 @@
-import type { TreeRow } from "../../core/ports/store.ts";
+import type { TreeRow, Value } from "../../core/ports/store.ts";
 import { equal, ok, rejects } from "../assert.ts";
 import {
   NOW,
@@ -19,6 +19,12 @@ import type { StoreCases } from "./kit.ts";
 
 const MIB = 1024 * 1024;
 
+/** Compared here, for to print a difference of megabytes helps nobody. */
+function same(a: Value | undefined, b: Value): boolean {
+  if (typeof a === "string" || typeof b === "string") return a === b;
+  return a !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
 /** Files whose value is their path. */
 function named(...paths: string[]): TreeRow[] {
   return paths.map((path) => ({ path, value: path }));
@@ -26,6 +32,70 @@ function named(...paths: string[]): TreeRow[] {
 
 export const LEDGER: StoreCases = {
   cases: {
+    "values of any size and kind come back as they were": async ({ store }) => {
+      await create(store, "alice");
+      const bytes = (size: number): Uint8Array => new Uint8Array(size).map((_, i) => i % 251);
+      const files: TreeRow[] = [
+        { path: "empty", value: "" },
+        { path: "text", value: "x".repeat(3 * MIB) },
+        // Three bytes each, and four for every second pair: no part may end inside of one.
+        { path: "wide", value: "\u20ac\u{1f600}".repeat(500_001) },
+        { path: "mark", value: "\u00017" },
+        { path: "bytes", value: bytes(5 * MIB) },
+        { path: "few bytes", value: bytes(3) },
+      ];
+      await tick(store, "alice", { put: files });
+      const read = async (): Promise<void> => {
+        const values = await store.read(
+          idOf("alice"),
+          files.map(({ path }) => path),
+        );
+        for (const [i, { path, value }] of files.entries()) {
+          ok(same(values[i], value), `the value of "${path}"`);
+        }
+      };
+      await read();
+      const listed = await store.files(idOf("alice"), { prefix: "", limit: 100 });
+      for (const { path, value } of listed) {
+        ok(same(value, files.find((file) => file.path === path)!.value), `"${path}" in a list`);
+      }
+      // Written again, shorter and longer, and removed.
+      await tick(store, "alice", { put: [{ path: "text", value: "short" }] });
+      equal(await store.read(idOf("alice"), ["text"]), ["short"]);
+      await tick(store, "alice", { put: files, remove: ["mark"] });
+      await read();
+      await tick(store, "alice", { remove: files.map(({ path }) => path) });
+      equal(await store.files(idOf("alice"), { prefix: "", limit: 100 }), []);
+    },
+
+    "mail and records of 3 MB pass through every box": async ({ store }) => {
+      await create(store, "alice");
+      const payload = "\u20ac".repeat(MIB);
+      const large = (id: string) => ({ ...envelope("alice", id), payload });
+      const [receipt] = await store.deliver([mail(large("1"))]);
+      equal(receipt, "accepted");
+      equal(await store.deliver([mail(large("1"))]), ["duplicate"]);
+      const [row] = await inbox(store, "alice");
+      ok(row?.envelope.payload === payload, "the payload of what waits");
+      await tick(store, "alice", {
+        ack: [row!.position],
+        send: [large("2")],
+        bury: [{ envelope: large("3"), attempts: 1, reason: "why" }],
+        log: { record: payload, output: payload },
+      });
+      const [sent] = await store.outbox(0, 10);
+      ok(sent?.envelope.payload === payload, "the payload of what is sent");
+      const [buried] = await dead(store, "alice");
+      ok(buried?.envelope.payload === payload, "the payload of a dead letter");
+      const [logged] = await store.log(idOf("alice"), 1, 10);
+      ok(logged?.record === payload && logged.output === payload, "the record");
+      await store.sent([{ row: sent!, reason: "nobody" }]);
+      equal((await dead(store, "alice")).length, 2);
+      equal(await store.replay(idOf("alice"), "3"), true);
+      ok((await inbox(store, "alice"))[0]?.envelope.payload === payload, "what is replayed");
+      equal(await store.discard(idOf("alice"), "2"), true);
+    },
+
     "read() gives values by path and undefined where there is no file": async ({ store }) => {
       await create(store, "alice", "bob");
       await tick(store, "alice", { put: named("a", "b/c") });
