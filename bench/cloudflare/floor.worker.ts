@@ -49,7 +49,7 @@ export class DirectoryObject extends Bare {
     this.born(name);
     const agents = this.env.AGENTS;
     await agents.get(agents.idFromName(name)).fetch(post("/create", { name }));
-    return Response.json({ name });
+    return Response.json({ id: name });
   }
 }
 

@@ -18,6 +18,8 @@ interface Pair {
 interface Side {
   readonly worker: Workerd;
   readonly post: Post;
+  /** The agents' ids, by which the floor finds its objects as well. */
+  readonly ids: string[];
 }
 
 /** What the floor is, for the table. */
@@ -115,7 +117,7 @@ async function open(bench: Bench): Promise<Pair> {
   const side = async (file: string, env: Record<string, string>): Promise<Side> => {
     const entry = fileURLToPath(new URL(`../cloudflare/${file}`, import.meta.url));
     const worker = await startWorkerd({ entry, env });
-    return { worker, post: httpClient(worker, bench.sizes.inFlight) };
+    return { worker, post: httpClient(worker, bench.sizes.inFlight), ids: [] };
   };
   return {
     ours: await side("agents.worker.ts", {}),
@@ -131,16 +133,17 @@ async function close(pair: Pair): Promise<void> {
   await both(pair, ({ worker }) => worker[Symbol.asyncDispose]());
 }
 
-function create({ post }: Side, i: number): Promise<string> {
-  return post("/agents", { name: nameOf(i), type: "counter" });
+async function create({ post, ids }: Side, i: number): Promise<void> {
+  const said = await post("/agents", { name: nameOf(i), type: "counter" });
+  ids[i] = (JSON.parse(said) as { readonly id: string }).id;
 }
 
 async function createMany(side: Side, count: number): Promise<void> {
   await flight({ count, inFlight: 8 }, (i) => create(side, i));
 }
 
-async function send({ post }: Side, i: number): Promise<void> {
-  const said = await post(`/agents/${nameOf(i)}/send?wait=60s`, { payload: "tick" });
+async function send({ post, ids }: Side, i: number): Promise<void> {
+  const said = await post(`/agents/${ids[i]!}/send?wait=60s`, { payload: "tick" });
   if (!said.includes('"done"')) throw new Error(`A message was answered with ${said}`);
 }
 

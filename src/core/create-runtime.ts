@@ -62,6 +62,7 @@ export interface RuntimePorts {
 const RECOVERY = 1_000;
 /** How long after a crash nothing is acted on before it is durable, ms. */
 const CAREFUL = 600_000;
+const MINUTE = 60_000;
 const HOUR = 3_600_000;
 
 /** A runtime over the given ports. Nothing happens before `start()`. */
@@ -124,10 +125,14 @@ class KernelRuntime implements Runtime {
     for (const wanted of this.#definition.ensure) {
       if ((await this.#kernel.store.get(wanted.name)) === undefined) await this.create(wanted);
     }
-    // A host that keeps the time says when something is due.
-    if (this.#kernel.waker === undefined) await this.takeUp();
-    else this.#dispatcher.open();
-    this.#forgetOld();
+    if (this.#kernel.waker === undefined) {
+      await this.takeUp();
+      this.#forgetOld();
+      return;
+    }
+    // Whoever keeps the time says when something is due; to begin is to be quick.
+    this.#dispatcher.open();
+    this.#forgetting = this.#kernel.clock.after(MINUTE, () => this.#forgetOld());
   }
 
   async takeUp(): Promise<void> {

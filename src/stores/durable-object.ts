@@ -88,8 +88,11 @@ export async function durableObjectStore(
   return {
     ...store,
     async get(ref) {
-      const record = found.get(ref) ?? (await store.get(ref));
-      if (record !== undefined) found.set(ref, record);
+      const known = found.get(ref);
+      if (known !== undefined) return known;
+      const record = await store.get(ref);
+      if (record === undefined) return undefined;
+      for (const name of [record.id, ref]) found.set(name, record);
       return record;
     },
     async create(agent, first) {

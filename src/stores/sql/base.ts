@@ -127,27 +127,32 @@ export class Base {
   }
 
   #load(id: string): Known | undefined {
-    const [row] = this.sql.all<{ num: number; status: AgentStatus; wakeAt: number | null }>(
-      "SELECT num, status, wake_at AS wakeAt FROM agents WHERE id = ?",
+    // One query and not three: a Durable Object that wakes has to compile each.
+    const [row] = this.sql.all<{
+      num: number;
+      status: AgentStatus;
+      wakeAt: number | null;
+      depth: number;
+      n: number | null;
+      hash: string;
+    }>(
+      `SELECT num, status, wake_at AS wakeAt, log.n, log.hash,
+         (SELECT count(*) FROM mail WHERE mail.agent = num AND state = 0) AS depth
+       FROM agents LEFT JOIN log ON log.agent = num
+         AND log.n = (SELECT max(n) FROM log WHERE log.agent = num)
+       WHERE id = ?`,
       id,
     );
-    if (row === undefined) return undefined;
-    const [mail] = this.sql.all<{ depth: number }>(
-      "SELECT count(*) AS depth FROM mail WHERE agent = ? AND state = 0",
-      row.num,
+    return (
+      row && {
+        num: row.num,
+        status: row.status,
+        wakeAt: row.wakeAt,
+        depth: row.depth,
+        lone: undefined,
+        head: row.n === null ? undefined : { n: row.n, hash: row.hash },
+      }
     );
-    const [head] = this.sql.all<{ n: number; hash: string }>(
-      "SELECT n, hash FROM log WHERE agent = ? ORDER BY n DESC LIMIT 1",
-      row.num,
-    );
-    return {
-      num: row.num,
-      status: row.status,
-      wakeAt: row.wakeAt,
-      depth: mail?.depth ?? 0,
-      lone: undefined,
-      head: head && { n: head.n, hash: head.hash },
-    };
   }
 
   /** Changes were undone: nothing that was remembered need be true, and every claim is dropped. */
