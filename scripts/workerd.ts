@@ -30,12 +30,20 @@ export interface WorkerdOptions {
   /** Classes of Durable Objects by the name of their binding. */
   readonly objects?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Names in the entry that stand for text, as a Worker's module has no environment. */
+  readonly define?: Readonly<Record<string, string>>;
 }
 
 /** Bundles an entry as wrangler does; the bundle's text. */
-export async function bundle(entry: string): Promise<string> {
+export async function bundle(
+  entry: string,
+  define: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [entry],
+    define: Object.fromEntries(
+      Object.entries(define).map(([name, text]) => [name, JSON.stringify(text)]),
+    ),
     bundle: true,
     write: false,
     format: "esm",
@@ -53,7 +61,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   const { entry, objects = { AGENTS: "AgentObject", DIRECTORY: "DirectoryObject" } } = options;
   const directory = mkdtempSync(join(tmpdir(), "openagents-workerd-"));
   mkdirSync(join(directory, "data"));
-  writeFileSync(join(directory, "worker.js"), await bundle(entry));
+  writeFileSync(join(directory, "worker.js"), await bundle(entry, options.define));
   const token = "a-token-for-these-tests";
   const mnemonic = newMnemonic();
   const env = { OPENAGENTS_TOKEN: token, OPENAGENTS_MNEMONIC: mnemonic, ...options.env };

@@ -1,7 +1,7 @@
 import { UsageError } from "./usage-error.ts";
 import type { Command } from "commander";
-import type { Client } from "./client.ts";
-import { createClient } from "./client.ts";
+import type { Client } from "../control/client.ts";
+import { createClient } from "../control/client.ts";
 import type { Where } from "./connection.ts";
 import { findConnection } from "./connection.ts";
 import type { Output } from "./output.ts";

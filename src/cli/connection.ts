@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { FILES, readPlace } from "../backends/local/data-dir.ts";
 import { isLoopback } from "../backends/local/loopback.ts";
+import type { Connection } from "../control/client.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { UsageError, notEmpty } from "./usage-error.ts";
 
@@ -13,12 +14,6 @@ export interface Where {
   readonly url?: string | undefined;
   readonly token?: string | undefined;
   readonly data?: string | undefined;
-}
-
-/** An agentd, and the right to talk to it. */
-export interface Connection {
-  readonly url: string;
-  readonly token: string;
 }
 
 /** The data directory: `--data`, `OPENAGENTS_HOME`, or `./.openagents`. @throws UsageError */

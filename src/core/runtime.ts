@@ -79,6 +79,12 @@ export interface Runtime extends Home {
   metrics(): RuntimeMetrics;
 }
 
+/** What of a runtime goes over HTTP: all but its start and end, and what only its host calls. */
+export type RemoteRuntime = Omit<
+  Runtime,
+  "start" | "stop" | "takeUp" | "settled" | "careful" | "admit" | "deliver" | "watch" | "metrics"
+>;
+
 export interface ListAgents {
   readonly cursor?: string | undefined;
   readonly limit?: number | undefined;

@@ -28,7 +28,7 @@ export interface DurableObjectStore extends Store {
 }
 
 /** How long after mail came in it is looked for again, when its tick was not done by then, ms. */
-const NET = 30_000;
+const NET = 2_000;
 
 /** How many microtasks a tick that waits for nothing takes at most, or about that. */
 const HOPS = 400;

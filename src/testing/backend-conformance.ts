@@ -6,6 +6,8 @@ import type { ConformanceCase } from "./store-conformance.ts";
 
 export { conformanceAgents } from "./backend/agents.ts";
 export type { BackendFixture, Guarantee } from "./backend/kit.ts";
+export { localOutside, outsideHandler, remoteOutside } from "./backend/outside.ts";
+export type { Outside } from "./backend/outside.ts";
 
 /** One case of the backend suite, with the guarantee that it proves. */
 export interface BackendConformanceCase extends ConformanceCase {

@@ -1,8 +1,19 @@
 export { fakeSigner } from "./fake-signer.ts";
 export { manualClock } from "./manual-clock.ts";
 export type { ManualClock } from "./manual-clock.ts";
-export { backendConformance, conformanceAgents } from "./backend-conformance.ts";
-export type { BackendConformanceCase, BackendFixture, Guarantee } from "./backend-conformance.ts";
+export {
+  backendConformance,
+  conformanceAgents,
+  localOutside,
+  outsideHandler,
+  remoteOutside,
+} from "./backend-conformance.ts";
+export type {
+  BackendConformanceCase,
+  BackendFixture,
+  Guarantee,
+  Outside,
+} from "./backend-conformance.ts";
 export { storeConformance } from "./store-conformance.ts";
 export type {
   ConformanceCase,

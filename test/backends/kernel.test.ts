@@ -4,7 +4,7 @@ import type { Runtime } from "../../src/index.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
-import { backendConformance, conformanceAgents } from "../../src/testing/index.ts";
+import { backendConformance, conformanceAgents, localOutside } from "../../src/testing/index.ts";
 import type { BackendFixture } from "../../src/testing/index.ts";
 import { mortal } from "./mortal.ts";
 
@@ -13,10 +13,11 @@ const signer = derivedSigner(mnemonic);
 
 /** The kernel alone, over a store whose undurable changes a crash loses. */
 async function kernel(): Promise<BackendFixture> {
+  const outside = localOutside();
   const disk = memoryStore();
   let life = mortal(disk);
   const boot = async (): Promise<Runtime> => {
-    const definition = defineRuntime({ agents: conformanceAgents });
+    const definition = defineRuntime({ agents: conformanceAgents(outside) });
     const runtime = createRuntime({ definition, store: life.store, signer });
     await runtime.start();
     return runtime;
@@ -24,6 +25,7 @@ async function kernel(): Promise<BackendFixture> {
   let runtime = await boot();
   return {
     runtime,
+    outside,
     async crash() {
       void life.die();
       disk.crash();

@@ -7,7 +7,7 @@ import { newMnemonic } from "../../src/identity/nip06.ts";
 import { createRuntime, defineRuntime } from "../../src/index.ts";
 import type { Runtime } from "../../src/index.ts";
 import { sqlite } from "../../src/stores/sqlite.ts";
-import { backendConformance, conformanceAgents } from "../../src/testing/index.ts";
+import { backendConformance, conformanceAgents, localOutside } from "../../src/testing/index.ts";
 import type { BackendFixture } from "../../src/testing/index.ts";
 import { mortal } from "./mortal.ts";
 
@@ -19,10 +19,11 @@ const signer = derivedSigner(mnemonic);
  * under the runtime, which is left behind dead; real ones, by SIGKILL, are in test/crash.
  */
 async function local(): Promise<BackendFixture> {
+  const outside = localOutside();
   const directory = mkdtempSync(join(tmpdir(), "openagents-local-"));
   const open = (): ReturnType<typeof mortal> => mortal(sqlite(join(directory, "agents.db")));
   const boot = async (): Promise<Runtime> => {
-    const definition = defineRuntime({ agents: conformanceAgents });
+    const definition = defineRuntime({ agents: conformanceAgents(outside) });
     const runtime = createRuntime({ definition, store: life.store, signer });
     await runtime.start();
     return runtime;
@@ -31,6 +32,7 @@ async function local(): Promise<BackendFixture> {
   let runtime = await boot();
   return {
     runtime,
+    outside,
     async crash() {
       await life.die();
       life = open();

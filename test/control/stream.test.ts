@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseEvents } from "../../src/cli/events.ts";
-import type { ServerEvent } from "../../src/cli/events.ts";
+import { parseEvents } from "../../src/control/events.ts";
+import type { ServerEvent } from "../../src/control/events.ts";
 import { tickStream } from "../../src/control/stream.ts";
 import { fixture } from "./fixture.ts";
 import type { Fixture } from "./fixture.ts";

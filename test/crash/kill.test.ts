@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { start } from "./daemon.ts";
+import { start } from "../../scripts/agentd.ts";
 
 /** How often agentd is killed; more with KILLS. */
 const KILLS = Number(process.env["KILLS"] ?? 50);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { start } from "./daemon.ts";
+import { start } from "../../scripts/agentd.ts";
 
 const CONFIG = new URL("poison.config.ts", import.meta.url);
 

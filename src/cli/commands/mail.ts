@@ -6,7 +6,7 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import type { MailRow } from "../../core/ports/index.ts";
 import type { Answer, Sent } from "../../core/runtime.ts";
-import type { Client } from "../client.ts";
+import type { Client } from "../../control/client.ts";
 import { agentPath, toolsOf } from "../command.ts";
 import type { Output } from "../output.ts";
 import { payloadText, time } from "../output.ts";

@@ -6,9 +6,9 @@ import type { LogRow } from "../../core/ports/index.ts";
 import type { AgentInfo, AgentReport } from "../../core/runtime.ts";
 import type { TickRecord, Verdict } from "../../core/trajectory.ts";
 import { ChainChecker } from "../../core/trajectory.ts";
-import type { Client } from "../client.ts";
+import type { Client } from "../../control/client.ts";
 import { agentPath, toolsOf } from "../command.ts";
-import type { ServerEvent } from "../events.ts";
+import type { ServerEvent } from "../../control/events.ts";
 import type { Output } from "../output.ts";
 import { oneLine, payloadText, time } from "../output.ts";
 

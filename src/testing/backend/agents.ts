@@ -2,46 +2,7 @@ import { defineAgent } from "../../core/definition.ts";
 import type { AgentDefinition } from "../../core/definition.ts";
 import { TerminalError } from "../../core/errors.ts";
 import type { StandardSchema } from "../../core/standard-schema.ts";
-
-/**
- * The world outside of all agents: what they do to it stays done when their process dies. Cases look
- * things up in it and open its gates.
- */
-export class Outside {
-  readonly #counts = new Map<string, number>();
-  readonly #gates = new Map<string, PromiseWithResolvers<void>>();
-
-  /** Counts one more of something; how many there are. */
-  count(what: string): number {
-    const count = this.counted(what) + 1;
-    this.#counts.set(what, count);
-    return count;
-  }
-
-  counted(what: string): number {
-    return this.#counts.get(what) ?? 0;
-  }
-
-  /** Waits until the gate is opened. */
-  pass(gate: string): Promise<void> {
-    return this.#gate(gate).promise;
-  }
-
-  open(gate: string): void {
-    this.#gate(gate).resolve();
-  }
-
-  #gate(name: string): PromiseWithResolvers<void> {
-    let gate = this.#gates.get(name);
-    if (gate === undefined) {
-      gate = Promise.withResolvers();
-      this.#gates.set(name, gate);
-    }
-    return gate;
-  }
-}
-
-export const outside: Outside = new Outside();
+import type { Outside } from "./outside.ts";
 
 /** Accepts objects whose `count` is a number of at most 2. */
 const smallCount: StandardSchema<{ count: number }> = {
@@ -58,185 +19,192 @@ const smallCount: StandardSchema<{ count: number }> = {
 
 const quick = { backoff: 10, maxBackoff: 50 } as const;
 
-/** The agent types that the backend suite works with: give them all to the backend under test. */
-export const conformanceAgents: readonly AgentDefinition[] = [
-  // Keeps the texts it gets, and answers with how many there are.
-  defineAgent({
-    name: "keeper",
-    state: { got: [] as string[] },
-    async onMessage(ctx, message) {
-      ctx.state.got.push(message.text);
-      await ctx.reply(ctx.state.got.length);
-    },
-  }),
-  // Notes when two of its ticks overlap.
-  defineAgent({
-    name: "loner",
-    state: { ticks: 0, overlaps: 0 },
-    async onMessage(ctx) {
-      const inside = outside.count(`${ctx.agent.id} in`) - outside.counted(`${ctx.agent.id} out`);
-      if (inside > 1) ctx.state.overlaps += 1;
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      outside.count(`${ctx.agent.id} out`);
-      ctx.state.ticks += 1;
-    },
-  }),
-  // Stands at a gate named by itself with each message.
-  defineAgent({
-    name: "gated",
-    state: { got: [] as string[] },
-    async onMessage(ctx, message) {
-      await outside.pass(`${ctx.agent.name} gate`);
-      ctx.state.got.push(message.text);
-    },
-  }),
-  // The same with a small inbox.
-  ...(["reject-new", "drop-oldest", "dead-letter"] as const).map((overflow) =>
+/**
+ * The agent types that the backend suite works with: give them all to the backend under test, with
+ * the `outside` that its fixture has.
+ */
+export function conformanceAgents(outside: Outside): readonly AgentDefinition[] {
+  return [
+    // Keeps the texts it gets, and answers with how many there are.
     defineAgent({
-      name: `gated-${overflow}`,
+      name: "keeper",
       state: { got: [] as string[] },
-      inbox: { depth: 2, overflow },
       async onMessage(ctx, message) {
+        ctx.state.got.push(message.text);
+        await ctx.reply(ctx.state.got.length);
+      },
+    }),
+    // Notes when two of its ticks overlap.
+    defineAgent({
+      name: "loner",
+      state: { ticks: 0, overlaps: 0 },
+      async onMessage(ctx) {
+        const entered = await outside.count(`${ctx.agent.id} in`);
+        const inside = entered - (await outside.counted(`${ctx.agent.id} out`));
+        if (inside > 1) ctx.state.overlaps += 1;
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        await outside.count(`${ctx.agent.id} out`);
+        ctx.state.ticks += 1;
+      },
+    }),
+    // Stands at a gate named by itself with each message.
+    defineAgent({
+      name: "gated",
+      state: { got: [] as string[] },
+      async onMessage(ctx, message) {
+        await outside.open(`${ctx.agent.name} reached`);
         await outside.pass(`${ctx.agent.name} gate`);
         ctx.state.got.push(message.text);
       },
     }),
-  ),
-  // Sends before it fails, as often as the message says.
-  defineAgent({
-    name: "sender",
-    state: { sent: 0 },
-    retry: quick,
-    async onMessage(ctx, message) {
-      const { to, failures } = message.payload as { to: string; failures: number };
-      ctx.state.sent += 1;
-      await ctx.send(to, "hello");
-      ctx.broadcast("sent");
-      if (outside.count(`${message.id} tries`) <= failures) throw new Error("not yet");
-    },
-  }),
-  // Does outside work in a step, then fails or waits as it is told.
-  defineAgent({
-    name: "stepper",
-    state: { results: [] as number[], keys: [] as string[] },
-    retry: quick,
-    async onMessage(ctx, message) {
-      const { failures, gate } = message.payload as { failures: number; gate?: string };
-      const keys: string[] = [];
-      const result = await ctx.step("work", ({ key }) => {
-        keys.push(key);
-        return outside.count(`${message.id} work`);
-      });
-      if (gate !== undefined && outside.count(`${message.id} waits`) === 1) {
-        outside.open(`${gate} reached`);
-        await outside.pass(gate);
-      }
-      if (outside.count(`${message.id} tries`) <= failures) throw new Error("not yet");
-      ctx.state.results.push(result);
-      ctx.state.keys.push(...keys);
-    },
-  }),
-  // Asks another agent, then sleeps; counts other mail meanwhile.
-  defineAgent({
-    name: "asker",
-    state: { answers: [] as unknown[], others: 0 },
-    retry: quick,
-    async onMessage(ctx, message) {
-      const question = message.payload as { ask?: string; sleep?: string; timeout?: string };
-      if (question.ask === undefined && question.sleep === undefined) {
-        ctx.state.others += 1;
-        return;
-      }
-      if (question.sleep !== undefined) await ctx.sleep(question.sleep);
-      if (question.ask !== undefined) {
-        const timeout = question.timeout ?? "1m";
-        const answer = await ctx
-          .request(question.ask, "question", { timeout })
-          .catch((error: { code: string }) => error.code);
-        ctx.state.answers.push(answer);
-      }
-      await ctx.reply("asked");
-    },
-  }),
-  // Answers a request when its gate opens.
-  defineAgent({
-    name: "oracle",
-    async onMessage(ctx, message) {
-      await outside.pass(`${ctx.agent.name} gate`);
-      await ctx.reply(`answer to ${message.text}`);
-    },
-  }),
-  // Fails in the way that the message names.
-  defineAgent({
-    name: "clumsy",
-    state: { errors: [] as string[], tries: 0 },
-    timeout: 100,
-    retry: { ...quick, retries: 2, quarantineAfter: 3 },
-    async onMessage(ctx, message) {
-      outside.count(`${message.id} tries`);
-      ctx.state.tries += 1;
-      if (message.text === "throw") throw new Error("thrown");
-      if (message.text === "terminal") throw new TerminalError("no use");
-      if (message.text === "hang") await new Promise(() => undefined);
-      if (message.text === "unserialisable") {
-        (ctx.state as Record<string, unknown>)["bad"] = { fn: () => 1 };
-      }
-      if (message.text === "huge") {
-        (ctx.state as Record<string, unknown>)["huge"] = "x".repeat(20_000_000);
-      }
-      await ctx.reply("fine");
-    },
-    onError(ctx, error) {
-      ctx.state.errors.push(error.message);
-    },
-  }),
-  // Takes its process with it, until its gate is open.
-  defineAgent({
-    name: "poison",
-    retry: { ...quick, retries: 2 },
-    async onMessage(ctx) {
-      outside.count(`${ctx.agent.name} tries`);
-      outside.open(`${ctx.agent.name} reached ${outside.counted(`${ctx.agent.name} tries`)}`);
-      await new Promise(() => undefined);
-    },
-  }),
-  // Sets alarms as it is told and notes when they fire.
-  defineAgent({
-    name: "alarmed",
-    state: { fired: [] as string[] },
-    async onMessage(ctx, message) {
-      const { id, cancel, ...when } = message.payload as {
-        id: string;
-        cancel?: boolean;
-        in: number;
-      };
-      if (cancel === true) ctx.cancel(id);
-      else ctx.schedule(when, { for: id }, { id });
-    },
-    onAlarm(ctx, alarm) {
-      ctx.state.fired.push(alarm.alarmId);
-      if (ctx.state.fired.length >= 3) ctx.cancel(alarm.alarmId);
-    },
-  }),
-  // Every hook of a life.
-  defineAgent({
-    name: "living",
-    state: { life: [] as string[] },
-    onCreate: (ctx) => void ctx.state.life.push("create"),
-    onWake: (ctx) => void ctx.state.life.push("wake"),
-    onMessage: (ctx) => void ctx.state.life.push("message"),
-    onManual: (ctx) => void ctx.state.life.push("manual"),
-    onSleep: (ctx) => void ctx.state.life.push("sleep"),
-    onTerminate: (ctx) => void ctx.state.life.push("terminate"),
-  }),
-  defineAgent({
-    name: "checked",
-    state: { count: 0 },
-    stateSchema: smallCount,
-    messageSchema: smallCount,
-    retry: quick,
-    onMessage(ctx, message) {
-      ctx.state.count = (message.payload as { count: number }).count + 1;
-    },
-  }),
-];
+    // The same with a small inbox.
+    ...(["reject-new", "drop-oldest", "dead-letter"] as const).map((overflow) =>
+      defineAgent({
+        name: `gated-${overflow}`,
+        state: { got: [] as string[] },
+        inbox: { depth: 2, overflow },
+        async onMessage(ctx, message) {
+          await outside.pass(`${ctx.agent.name} gate`);
+          ctx.state.got.push(message.text);
+        },
+      }),
+    ),
+    // Sends before it fails, as often as the message says.
+    defineAgent({
+      name: "sender",
+      state: { sent: 0 },
+      retry: quick,
+      async onMessage(ctx, message) {
+        const { to, failures } = message.payload as { to: string; failures: number };
+        ctx.state.sent += 1;
+        await ctx.send(to, "hello");
+        ctx.broadcast("sent");
+        if ((await outside.count(`${message.id} tries`)) <= failures) throw new Error("not yet");
+      },
+    }),
+    // Does outside work in a step, then fails or waits as it is told.
+    defineAgent({
+      name: "stepper",
+      state: { results: [] as number[], keys: [] as string[] },
+      retry: quick,
+      async onMessage(ctx, message) {
+        const { failures, gate } = message.payload as { failures: number; gate?: string };
+        const keys: string[] = [];
+        const result = await ctx.step("work", ({ key }) => {
+          keys.push(key);
+          return outside.count(`${message.id} work`);
+        });
+        if (gate !== undefined && (await outside.count(`${message.id} waits`)) === 1) {
+          await outside.open(`${gate} reached`);
+          await outside.pass(gate);
+        }
+        if ((await outside.count(`${message.id} tries`)) <= failures) throw new Error("not yet");
+        ctx.state.results.push(result);
+        ctx.state.keys.push(...keys);
+      },
+    }),
+    // Asks another agent, then sleeps; counts other mail meanwhile.
+    defineAgent({
+      name: "asker",
+      state: { answers: [] as unknown[], others: 0 },
+      retry: quick,
+      async onMessage(ctx, message) {
+        const question = message.payload as { ask?: string; sleep?: string; timeout?: string };
+        if (question.ask === undefined && question.sleep === undefined) {
+          ctx.state.others += 1;
+          return;
+        }
+        if (question.sleep !== undefined) await ctx.sleep(question.sleep);
+        if (question.ask !== undefined) {
+          const timeout = question.timeout ?? "1m";
+          const answer = await ctx
+            .request(question.ask, "question", { timeout })
+            .catch((error: { code: string }) => error.code);
+          ctx.state.answers.push(answer);
+        }
+        await ctx.reply("asked");
+      },
+    }),
+    // Answers a request when its gate opens.
+    defineAgent({
+      name: "oracle",
+      async onMessage(ctx, message) {
+        await outside.pass(`${ctx.agent.name} gate`);
+        await ctx.reply(`answer to ${message.text}`);
+      },
+    }),
+    // Fails in the way that the message names.
+    defineAgent({
+      name: "clumsy",
+      state: { errors: [] as string[], tries: 0 },
+      timeout: 100,
+      retry: { ...quick, retries: 2, quarantineAfter: 3 },
+      async onMessage(ctx, message) {
+        await outside.count(`${message.id} tries`);
+        ctx.state.tries += 1;
+        if (message.text === "throw") throw new Error("thrown");
+        if (message.text === "terminal") throw new TerminalError("no use");
+        if (message.text === "hang") await new Promise(() => undefined);
+        if (message.text === "unserialisable") {
+          (ctx.state as Record<string, unknown>)["bad"] = { fn: () => 1 };
+        }
+        if (message.text === "huge") {
+          (ctx.state as Record<string, unknown>)["huge"] = "x".repeat(20_000_000);
+        }
+        await ctx.reply("fine");
+      },
+      onError(ctx, error) {
+        ctx.state.errors.push(error.message);
+      },
+    }),
+    // Takes its process with it, until its gate is open.
+    defineAgent({
+      name: "poison",
+      retry: { ...quick, retries: 2 },
+      async onMessage(ctx) {
+        const tries = await outside.count(`${ctx.agent.name} tries`);
+        await outside.open(`${ctx.agent.name} reached ${tries}`);
+        await new Promise(() => undefined);
+      },
+    }),
+    // Sets alarms as it is told and notes when they fire.
+    defineAgent({
+      name: "alarmed",
+      state: { fired: [] as string[] },
+      async onMessage(ctx, message) {
+        const { id, cancel, ...when } = message.payload as {
+          id: string;
+          cancel?: boolean;
+          in: number;
+        };
+        if (cancel === true) ctx.cancel(id);
+        else ctx.schedule(when, { for: id }, { id });
+      },
+      onAlarm(ctx, alarm) {
+        ctx.state.fired.push(alarm.alarmId);
+        if (ctx.state.fired.length >= 3) ctx.cancel(alarm.alarmId);
+      },
+    }),
+    // Every hook of a life.
+    defineAgent({
+      name: "living",
+      state: { life: [] as string[] },
+      onCreate: (ctx) => void ctx.state.life.push("create"),
+      onWake: (ctx) => void ctx.state.life.push("wake"),
+      onMessage: (ctx) => void ctx.state.life.push("message"),
+      onManual: (ctx) => void ctx.state.life.push("manual"),
+      onSleep: (ctx) => void ctx.state.life.push("sleep"),
+      onTerminate: (ctx) => void ctx.state.life.push("terminate"),
+    }),
+    defineAgent({
+      name: "checked",
+      state: { count: 0 },
+      stateSchema: smallCount,
+      messageSchema: smallCount,
+      retry: quick,
+      onMessage(ctx, message) {
+        ctx.state.count = (message.payload as { count: number }).count + 1;
+      },
+    }),
+  ];
+}

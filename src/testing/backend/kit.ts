@@ -1,15 +1,18 @@
 import type { Json } from "../../core/json.ts";
-import type { Answer, MailInput, Runtime } from "../../core/runtime.ts";
+import type { Answer, MailInput, RemoteRuntime } from "../../core/runtime.ts";
 import { AssertionError } from "../assert.ts";
+import type { Outside } from "./outside.ts";
 
 /** A backend that runs `conformanceAgents`, for one case. */
 export interface BackendFixture {
-  readonly runtime: Runtime;
+  readonly runtime: RemoteRuntime;
+  /** The same one that its agents have. */
+  readonly outside: Outside;
   /**
    * Ends the process as a crash does, losing all that is not durable, and starts it again on what is
    * stored. Use only the new runtime then.
    */
-  readonly crash: () => Promise<Runtime>;
+  readonly crash: () => Promise<RemoteRuntime>;
   /** Private keys and the secrets they come from, in every form in which they could leak. */
   readonly secrets?: () => Promise<readonly string[]>;
   readonly dispose: () => Promise<void>;
@@ -45,7 +48,7 @@ export type Guarantee =
 let made = 0;
 
 /** Makes an agent of this type with a name of its own; the name. */
-export async function make(runtime: Runtime, type: string): Promise<string> {
+export async function make(runtime: RemoteRuntime, type: string): Promise<string> {
   made += 1;
   const name = `${type}-${made}`;
   await runtime.create({ name, type });
@@ -54,7 +57,7 @@ export async function make(runtime: Runtime, type: string): Promise<string> {
 
 /** Sends and waits until it is dealt with. */
 export function ask(
-  runtime: Runtime,
+  runtime: RemoteRuntime,
   name: string,
   payload: Json,
   mail: Partial<MailInput> = {},
@@ -75,7 +78,7 @@ export async function until(what: string, look: () => Promise<boolean> | boolean
 
 /** One key of an agent's stored state. */
 export async function stateOf(
-  runtime: Runtime,
+  runtime: RemoteRuntime,
   name: string,
   key: string,
 ): Promise<Json | undefined> {

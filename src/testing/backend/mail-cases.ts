@@ -1,5 +1,4 @@
 import { equal, ok, rejects } from "../assert.ts";
-import { outside } from "./agents.ts";
 import { ask, fresh, make, stateOf, until } from "./kit.ts";
 import type { BackendCase } from "./kit.ts";
 
@@ -68,14 +67,14 @@ export const MAIL_CASES: readonly BackendCase[] = [
   {
     guarantee: "order per sender",
     name: "mail of higher priority goes first, and expired mail is a dead letter",
-    async body({ runtime }) {
+    async body({ runtime, outside }) {
       const name = await make(runtime, "gated");
       await until("it exists", async () => (await runtime.status(name)).ticks === 1);
       await runtime.send(name, { payload: "first" });
-      await until("the first one is in work", () => runtime.metrics().running > 0);
+      await outside.pass(`${name} reached`);
       await runtime.send(name, { payload: "late", expiresAt: Date.now() - 1 });
       await runtime.send(name, { payload: "urgent", priority: 10 });
-      outside.open(`${name} gate`);
+      await outside.open(`${name} gate`);
       await until("all is processed", async () => (await runtime.status(name)).ticks === 4);
       equal(await stateOf(runtime, name, "got"), ["first", "urgent"]);
       const [dead] = await runtime.deadLetters(name, 0, 10);
@@ -85,7 +84,7 @@ export const MAIL_CASES: readonly BackendCase[] = [
   {
     guarantee: "bounded inbox",
     name: "mail beyond the depth is rejected, drops the oldest, or becomes a dead letter",
-    async body({ runtime }) {
+    async body({ runtime, outside }) {
       const [reject, drop, dead] = await Promise.all(
         ["reject-new", "drop-oldest", "dead-letter"].map((type) => make(runtime, `gated-${type}`)),
       );
@@ -96,7 +95,7 @@ export const MAIL_CASES: readonly BackendCase[] = [
       await rejects(runtime.send(reject!, { payload: "3" }), "INBOX_FULL");
       equal((await runtime.send(drop!, { payload: "3" })).receipt, "accepted");
       equal((await runtime.send(dead!, { payload: "3" })).receipt, "dead-lettered");
-      for (const name of [reject!, drop!, dead!]) outside.open(`${name} gate`);
+      for (const name of [reject!, drop!, dead!]) await outside.open(`${name} gate`);
       await until("all is processed", async () => {
         const depths = await Promise.all([reject!, drop!, dead!].map((n) => runtime.status(n)));
         return depths.every(({ queued, status }) => queued === 0 && status !== "creating");
@@ -111,7 +110,7 @@ export const MAIL_CASES: readonly BackendCase[] = [
   {
     guarantee: "bounded inbox",
     name: "a dead letter is replayed, or discarded",
-    async body({ runtime }) {
+    async body({ runtime, outside }) {
       const name = await make(runtime, "clumsy");
       const [again, gone] = [fresh("again"), fresh("gone")];
       for (const id of [again, gone]) {
@@ -119,9 +118,9 @@ export const MAIL_CASES: readonly BackendCase[] = [
       }
       await runtime.discard(name, gone);
       await runtime.replay(name, again);
-      await until("it is tried again", () => outside.counted(`${again} tries`) === 2);
+      await until("it is tried again", async () => (await outside.counted(`${again} tries`)) === 2);
       await until("it failed", async () => (await runtime.deadLetters(name, 0, 9)).length === 1);
-      equal(outside.counted(`${gone} tries`), 1);
+      equal(await outside.counted(`${gone} tries`), 1);
       await rejects(runtime.replay(name, gone), "NOT_FOUND");
     },
   },

@@ -78,7 +78,7 @@ export const LEDGER: StoreCases = {
       const [row] = await inbox(store, "alice");
       ok(row?.envelope.payload === payload, "the payload of what waits");
       await tick(store, "alice", {
-        ack: [row!.position],
+        ack: [row.position],
         send: [large("2")],
         bury: [{ envelope: large("3"), attempts: 1, reason: "why" }],
         log: { record: payload, output: payload },
@@ -89,7 +89,7 @@ export const LEDGER: StoreCases = {
       ok(buried?.envelope.payload === payload, "the payload of a dead letter");
       const [logged] = await store.log(idOf("alice"), 1, 10);
       ok(logged?.record === payload && logged.output === payload, "the record");
-      await store.sent([{ row: sent!, reason: "nobody" }]);
+      await store.sent([{ row: sent, reason: "nobody" }]);
       equal((await dead(store, "alice")).length, 2);
       equal(await store.replay(idOf("alice"), "3"), true);
       ok((await inbox(store, "alice"))[0]?.envelope.payload === payload, "what is replayed");

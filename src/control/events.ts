@@ -11,7 +11,7 @@ export async function* parseEvents(body: ReadableStream<Uint8Array>): AsyncItera
   let id = "";
   let event = "message";
   let data: string[] = [];
-  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+  for await (const chunk of textOf(body)) {
     const lines = (rest + chunk).split("\n");
     rest = lines.pop() ?? "";
     for (const raw of lines) {
@@ -30,4 +30,9 @@ export async function* parseEvents(body: ReadableStream<Uint8Array>): AsyncItera
       else if (field === "data") data.push(value);
     }
   }
+}
+
+async function* textOf(body: ReadableStream<Uint8Array>): AsyncIterable<string> {
+  const decoder = new TextDecoder();
+  for await (const chunk of body) yield decoder.decode(chunk, { stream: true });
 }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const AGENTD = fileURLToPath(new URL("../../src/cli/agentd.ts", import.meta.url));
+const AGENTD = fileURLToPath(new URL("../src/cli/agentd.ts", import.meta.url));
 
 /** A real agentd in a process of its own. */
 export interface Daemon {

@@ -1,9 +1,15 @@
-import type { Problem } from "../control/problem.ts";
+import type { Problem } from "./problem.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Page } from "../core/ports/index.ts";
-import type { Connection } from "./connection.ts";
 import { parseEvents } from "./events.ts";
 import type { ServerEvent } from "./events.ts";
+
+/** Where the API is, and the right to use it. */
+export interface Connection {
+  /** With no slash at its end. */
+  readonly url: string;
+  readonly token: string;
+}
 
 /** What a request carries. */
 export interface RequestInput {
@@ -103,7 +109,7 @@ function stranger(url: string, answer: string): OpenAgentsError {
 
 function unreachable(url: string, error: unknown): OpenAgentsError {
   const cause = (error as Error).cause ?? error;
-  const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+  const why = (cause as { readonly code?: string }).code ?? (cause as Error).message;
   return new OpenAgentsError(
     "UNREACHABLE",
     `Cannot reach agentd at ${url}: ${why}: is it running? Start it with "agentd", or look with "agentctl doctor"`,

@@ -1,0 +1,38 @@
+import { outsideServer } from "./outside-server.ts";
+import { startWorkerd } from "./workerd.ts";
+import type { Workerd } from "./workerd.ts";
+import { remoteRuntime } from "../src/control/remote-runtime.ts";
+import type { BackendFixture } from "../src/testing/index.ts";
+
+/** The Cloudflare backend with the agents of the suite: one workerd, shared by all cases. */
+export interface SharedBackend extends AsyncDisposable {
+  readonly worker: Workerd;
+  readonly fixture: BackendFixture;
+}
+
+export async function cloudflareBackend(): Promise<SharedBackend> {
+  const { outside, url, close } = await outsideServer();
+  const worker = await startWorkerd({
+    entry: "test/cloudflare/conformance.worker.ts",
+    define: { OUTSIDE: url },
+  });
+  const runtime = remoteRuntime(worker);
+  return {
+    worker,
+    fixture: {
+      runtime,
+      outside,
+      async crash() {
+        await worker.kill();
+        await worker.start();
+        return runtime;
+      },
+      secrets: async () => [worker.mnemonic, worker.token],
+      dispose: async () => undefined,
+    },
+    async [Symbol.asyncDispose]() {
+      await worker[Symbol.asyncDispose]();
+      close();
+    },
+  };
+}

@@ -1,0 +1,7 @@
+import { defineRuntime } from "../src/index.ts";
+import { conformanceAgents, remoteOutside } from "../src/testing/index.ts";
+
+/** The agents of the backend suite, whose outside is where this says. */
+export default defineRuntime({
+  agents: conformanceAgents(remoteOutside(process.env["OPENAGENTS_OUTSIDE"] ?? "")),
+});
