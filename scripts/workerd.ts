@@ -37,7 +37,10 @@ export interface WorkerdOptions {
 /** Bundles an entry as wrangler does; the bundle's text. */
 export async function bundle(
   entry: string,
-  define: Readonly<Record<string, string>> = {},
+  {
+    define = {},
+    minify = false,
+  }: { readonly define?: Readonly<Record<string, string>>; readonly minify?: boolean } = {},
 ): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [entry],
@@ -45,6 +48,7 @@ export async function bundle(
       Object.entries(define).map(([name, text]) => [name, JSON.stringify(text)]),
     ),
     bundle: true,
+    minify,
     write: false,
     format: "esm",
     target: "es2024",
@@ -61,51 +65,31 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   const { entry, objects = { AGENTS: "AgentObject", DIRECTORY: "DirectoryObject" } } = options;
   const directory = mkdtempSync(join(tmpdir(), "openagents-workerd-"));
   mkdirSync(join(directory, "data"));
-  writeFileSync(join(directory, "worker.js"), await bundle(entry, options.define));
+  writeFileSync(
+    join(directory, "worker.js"),
+    await bundle(entry, options.define && { define: options.define }),
+  );
   const token = "a-token-for-these-tests";
   const mnemonic = newMnemonic();
   const env = { OPENAGENTS_TOKEN: token, OPENAGENTS_MNEMONIC: mnemonic, ...options.env };
   writeFileSync(join(directory, "config.capnp"), config(objects, env));
 
-  let child: ChildProcess;
+  let served: Served | undefined;
   let printed = "";
-  let port = 0;
   const start = async (): Promise<void> => {
-    const args = [
-      "serve",
-      "config.capnp",
-      "--control-fd=3",
-      `--socket-addr=http=127.0.0.1:${port}`,
-    ];
-    child = spawn(workerd.default, args, {
-      cwd: directory,
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
-    });
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on("data", (data: Buffer) => {
-        printed += String(data);
-      });
-    }
-    port = await listening(child, () => printed);
-  };
-  const kill = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => {
-      child.once("exit", resolve);
-    });
-    child.kill("SIGKILL");
-    await ended;
+    printed += served?.output() ?? "";
+    served = await serve(directory, { config: "config.capnp", port: served?.port ?? 0 });
   };
   await start();
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://127.0.0.1:${served!.port}`;
   return {
     url,
     token,
     mnemonic,
     get pid() {
-      return child.pid!;
+      return served!.pid;
     },
-    output: () => printed,
+    output: () => printed + served!.output(),
     fetch: (path, init = {}) =>
       fetch(`${url}${path}`, {
         ...init,
@@ -115,11 +99,57 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
           ...(init.headers as object),
         },
       }),
-    kill,
+    kill: () => served!.kill(),
     start,
     async [Symbol.asyncDispose]() {
-      await kill();
+      await served!.kill();
       rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A running workerd. */
+export interface Served {
+  readonly port: number;
+  readonly pid: number;
+  /** What it has printed. */
+  readonly output: () => string;
+  /** Ends it with SIGKILL. */
+  kill(): Promise<void>;
+}
+
+export interface ServeOptions {
+  /** The configuration's file, in the directory. Its socket is named `http`. */
+  readonly config: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs `workerd serve` in a directory; resolves when it listens. */
+export async function serve(directory: string, options: ServeOptions): Promise<Served> {
+  const address = `--socket-addr=http=127.0.0.1:${options.port}`;
+  const child = spawn(workerd.default, ["serve", options.config, "--control-fd=3", address], {
+    cwd: directory,
+    env: { ...process.env, ...options.env },
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
+  let printed = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (data: Buffer) => {
+      printed += String(data);
+    });
+  }
+  const ended = new Promise((resolve) => {
+    child.once("exit", resolve);
+  });
+  return {
+    port: await listening(child, () => printed),
+    pid: child.pid!,
+    output: () => printed,
+    async kill() {
+      child.kill("SIGKILL");
+      await ended;
     },
   };
 }

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { errorInfo } from "../core/errors.ts";
 import { commonOptions } from "./command.ts";
 import { agentCommands } from "./commands/agents.ts";
+import { buildCommand } from "./commands/build.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { initCommand } from "./commands/init.ts";
 import { mailCommands } from "./commands/mail.ts";
@@ -28,6 +29,7 @@ function program(): Command {
   recordCommands(program);
   doctorCommand(program);
   initCommand(program);
+  buildCommand(program);
   return program;
 }
 
@@ -37,7 +39,8 @@ function report(error: unknown): number {
   const { code, message } = errorInfo(error);
   process.stderr.write(`agentctl: ${message}\n`);
   const hint = HINTS[code];
-  if (hint !== undefined && process.argv[2] !== "init") process.stderr.write(`${hint}\n`);
+  if (hint !== undefined && !["init", "build"].includes(process.argv[2] ?? ""))
+    process.stderr.write(`${hint}\n`);
   return error instanceof UsageError ? EXIT.usage : exitCodeOf(code);
 }
 

@@ -1,3 +1,5 @@
+import { WORKERD, WRANGLER } from "./cloudflare-files.ts";
+
 const NODE = "24.21.0";
 
 /** What the files of a new project are made of. */
@@ -5,10 +7,16 @@ export interface Project {
   readonly name: string;
   /** What package.json says of this package: a version, or `file:` and a path. */
   readonly dependency: string;
+  /** It is to be a Worker as well. */
+  readonly cloudflare: boolean;
 }
 
 /** The files of a new project, by name. */
-export function projectFiles({ name, dependency }: Project): Readonly<Record<string, string>> {
+export function projectFiles({
+  name,
+  dependency,
+  cloudflare,
+}: Project): Readonly<Record<string, string>> {
   const manifest = {
     name,
     version: "0.0.0",
@@ -16,7 +24,9 @@ export function projectFiles({ name, dependency }: Project): Readonly<Record<str
     type: "module",
     scripts: { start: "agentd", agentctl: "agentctl", doctor: "agentctl doctor" },
     dependencies: { "@openagents/runtime": dependency },
-    devDependencies: { node: NODE },
+    devDependencies: { node: NODE, ...(cloudflare && { wrangler: WRANGLER }) },
+    // The newest workerd lacks builds for some machines, on which npm then refuses to install.
+    ...(cloudflare && { overrides: { workerd: WORKERD } }),
     engines: { node: ">=24" },
     // The pinned Node fetches its binary in an install script, which npm runs only when told to.
     allowScripts: { [`node@${NODE}`]: true },

@@ -3,28 +3,44 @@ import { basename, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { OpenAgentsError } from "../../core/errors.ts";
+import { cloudflareFiles } from "../cloudflare-files.ts";
 import { outputOf } from "../command.ts";
 import { PACKAGE_URL, packageVersion } from "../version.ts";
 import { projectFiles } from "../project-files.ts";
+import { UsageError } from "../usage-error.ts";
+import { workerName, writeWorker } from "./build.ts";
 
 /** `agentctl init`. */
 export function initCommand(program: Command): void {
   program
     .command("init <dir>")
     .description("make a project that runs")
-    .action((dir: string, _options: unknown, command: Command) => {
+    .option("--backend <name>", "local, or cloudflare for a Worker as well", "local")
+    .action((dir: string, { backend }: { readonly backend: string }, command: Command) => {
       const out = outputOf(command);
       const target = resolve(dir);
+      if (!["local", "cloudflare"].includes(backend)) {
+        throw new UsageError(`There is no backend "${backend}", there are: local, cloudflare`);
+      }
+      const cloudflare = backend === "cloudflare";
       makeEmpty(target);
-      const files = projectFiles({ name: packageName(target), dependency: dependency() });
-      for (const [name, text] of Object.entries(files)) writeFileSync(join(target, name), text);
+      const name = packageName(target);
+      const files = projectFiles({ name, dependency: dependency(), cloudflare });
+      for (const [file, text] of Object.entries(files)) writeFileSync(join(target, file), text);
+      if (cloudflare) {
+        const worker = { name: workerName(name), config: "openagents.config.ts" };
+        writeWorker(target, { files: cloudflareFiles(worker), force: false });
+      }
       if (out.json) out.document({ dir: target, files: Object.keys(files) });
       const path = relative(process.cwd(), target) || ".";
       out.talk(
-        `Made a project in ${target}. Go on with:\n  cd ${path}\n  npm install\n  npm start`,
+        `Made a project in ${target}. Go on with:\n  cd ${path}\n  npm install\n  npm start${cloudflare ? DEPLOY : ""}`,
       );
     });
 }
+
+/** What is said besides to who wants a Worker. */
+const DEPLOY = `\nand to put it on Cloudflare:\n  npx wrangler deploy\n  npx wrangler secret bulk .dev.vars`;
 
 function makeEmpty(dir: string): void {
   try {

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { serve } from "../../scripts/workerd.ts";
+import { CONFIG, PACKAGE, project } from "./project.ts";
+import type { Ended } from "./project.ts";
+
+const run = promisify(execFile);
+
+/** A configuration that names the store it has at home, which is not there in a Worker. */
+const WITH_STORE = CONFIG.replace(
+  "export default defineRuntime({",
+  `import { sqlite } from "@openagents/runtime/stores/sqlite";
+export default defineRuntime({
+  store: sqlite("agents.db"),`,
+);
+
+function ok({ code, stdout, stderr }: Ended): string {
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+void test("agentctl build cloudflare makes a Worker that deploys, and that workerd serves", async () => {
+  await using p = project(WITH_STORE);
+  const built = JSON.parse(
+    ok(await p.agentctl("build", "cloudflare", "--name", "mine", "--json")),
+  ) as {
+    files: string[];
+  };
+  const files = ["worker.ts", "wrangler.jsonc", "workerd.capnp", ".dev.vars", ".gitignore"];
+  assert.deepEqual(built.files, files);
+  assert.equal(statSync(join(p.dir, ".dev.vars")).mode & 0o777, 0o600);
+
+  const wrangler = join(PACKAGE, "node_modules/wrangler/bin/wrangler.js");
+  const args = [wrangler, "deploy", "--dry-run", "--outdir", "dist"];
+  const env = { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "true" };
+  const deployed = await run(process.execPath, args, { cwd: p.dir, env });
+  assert.match(deployed.stdout, /env\.AGENTS \(AgentObject\)/);
+  assert.match(deployed.stdout, /--dry-run: exiting now/);
+
+  mkdirSync(join(p.dir, "data"));
+  const secrets = Object.fromEntries(
+    [...readFileSync(join(p.dir, ".dev.vars"), "utf8").matchAll(/^(\w+)="(.*)"$/gm)].map(
+      ([, name, value]) => [name!, value!],
+    ),
+  );
+  const served = await serve(p.dir, { config: "workerd.capnp", port: 0, env: secrets });
+  try {
+    const where = [
+      "--url",
+      `http://127.0.0.1:${served.port}`,
+      "--token",
+      secrets["OPENAGENTS_TOKEN"]!,
+    ];
+    const agentctl = async (...words: string[]): Promise<string> =>
+      ok(await p.agentctl(...where, ...words));
+    assert.equal(
+      await agentctl("send", "greeter", "Ada", "--wait"),
+      "Hello Ada, you are number 1\n",
+    );
+    assert.equal(await agentctl("send", "greeter", "Bo", "--wait"), "Hello Bo, you are number 2\n");
+    await agentctl("create", "second", "--type", "greeter");
+    const listed = JSON.parse(await agentctl("list", "--json")) as { name: string }[] | object;
+    assert.match(JSON.stringify(listed), /second/);
+    await agentctl("trajectory", "greeter", "--verify");
+    await agentctl("status", "greeter");
+    await agentctl("delete", "second");
+    assert.equal((await p.agentctl(...where, "status", "second")).code, 3);
+    assert.equal((await p.agentctl(where[0]!, where[1]!, "--token", "wrong", "list")).code, 4);
+  } finally {
+    await served.kill();
+  }
+});
+
+void test("agentctl build cloudflare leaves alone what is there", async () => {
+  await using p = project(CONFIG);
+  ok(await p.agentctl("build", "cloudflare"));
+  const secrets = readFileSync(join(p.dir, ".dev.vars"), "utf8");
+  assert.deepEqual(
+    (JSON.parse(ok(await p.agentctl("build", "cloudflare", "--json"))) as { files: string[] })
+      .files,
+    [],
+  );
+  p.write("worker.ts", "// mine\n");
+  const refused = await p.agentctl("build", "cloudflare");
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /worker\.ts.*--force/);
+  ok(await p.agentctl("build", "cloudflare", "--force"));
+  assert.match(readFileSync(join(p.dir, "worker.ts"), "utf8"), /cloudflare\(runtime\)/);
+  assert.equal(readFileSync(join(p.dir, ".dev.vars"), "utf8"), secrets);
+  assert.equal((await p.agentctl("build", "cloudflare", "--name", "Not Fit")).code, 2);
+  assert.equal((await p.agentctl("build", "cloudflare", "--config", "none.ts")).code, 3);
+});
+
+void test("agentctl init --backend cloudflare makes the same in a new project", async () => {
+  await using p = project(null);
+  ok(await p.agentctl("init", "Edge Agents", "--backend", "cloudflare"));
+  const read = (file: string): string => readFileSync(join(p.dir, "Edge Agents", file), "utf8");
+  assert.match(read("wrangler.jsonc"), /"name": "edge-agents"/);
+  const { devDependencies } = JSON.parse(read("package.json")) as {
+    devDependencies: Record<string, string>;
+  };
+  const own = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8")) as {
+    devDependencies: Record<string, string>;
+  };
+  assert.equal(devDependencies["wrangler"], own.devDependencies["wrangler"]);
+  assert.match(read(".gitignore"), /^\.dev\.vars$/m);
+  assert.equal((await p.agentctl("init", "x", "--backend", "nope")).code, 2);
+});
+
+void test("a Worker of one agent is below 300 KB", async () => {
+  const script = join(PACKAGE, "scripts/size.ts");
+  const { stdout } = await run(process.execPath, [script], { cwd: PACKAGE });
+  assert.ok(Number(stdout) > 10_000 && Number(stdout) < 307_200, stdout);
+});
