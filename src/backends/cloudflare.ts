@@ -1,4 +1,5 @@
 import { controlApi, gatewayApi } from "../control/api.ts";
+import { problemResponse } from "../control/problem.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Signer } from "../core/ports/index.ts";
@@ -89,7 +90,13 @@ export function cloudflare(
       }
     },
     handler: {
-      fetch: async (request, env) => gateway(env).fetch(request, { home: home(env).directory }),
+      async fetch(request, env) {
+        try {
+          return await gateway(env).fetch(request, { home: home(env).directory });
+        } catch (error) {
+          return problemResponse(error);
+        }
+      },
     },
   };
 }

@@ -6,7 +6,7 @@ import type { Output } from "../output.ts";
 import { time } from "../output.ts";
 
 /** The runtime as `GET /runtime/status` shows it. */
-export interface RuntimeStatus extends RuntimeMetrics {
+export interface RuntimeStatus extends Partial<RuntimeMetrics> {
   readonly version: string;
   readonly types: readonly string[];
 }

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startWorkerd } from "../../scripts/workerd.ts";
+import type { Workerd } from "../../scripts/workerd.ts";
+
+let worker: Workerd;
+before(async () => {
+  worker = await startWorkerd({ entry: "test/cloudflare/faults.worker.ts" });
+});
+after(() => worker[Symbol.asyncDispose]());
+
+interface Answer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+async function call(method: string, path: string, body?: unknown): Promise<Answer> {
+  const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+  const response = await worker.fetch(path, init);
+  return { status: response.status, body: (await response.json()) as Answer["body"] };
+}
+
+async function make(name: string, type: string): Promise<string> {
+  const { status, body } = await call("POST", "/agents", { name, type });
+  assert.equal(status, 201, JSON.stringify(body));
+  return String(body["id"]);
+}
+
+const tell = (ref: string, payload: unknown): Promise<Answer> =>
+  call("POST", `/agents/${ref}/send?wait`, { payload });
+
+void test("an alarm that fires twice does its work once", async () => {
+  await make("twice", "subject");
+  await tell("twice", "alarm");
+  await sleep(60);
+  await call("GET", "/agents/twice/status?ring");
+  await call("GET", "/agents/twice/status?ring");
+  const { body } = await call("GET", "/agents/twice/state");
+  assert.equal(body["fired"], 1);
+  const verdict = await call("GET", "/agents/twice/trajectory/verify");
+  assert.equal(verdict.body["ok"], true);
+});
+
+void test("a parked tick goes on after its object was evicted", async () => {
+  await make("other", "slow");
+  await make("evicted", "subject");
+  const asked = { payload: "ask", id: "the-question" };
+  await call("POST", "/agents/evicted/send", asked);
+  for (const name of ["evicted", "other"]) {
+    for (let i = 0; ; i += 1) {
+      assert.ok(i < 200, `"${name}" to be parked`);
+      const { body } = await call("GET", `/agents/${name}/status`);
+      if ((body["parked"] as string[]).length === 1) break;
+      await sleep(10);
+    }
+    const { status, body } = await call("GET", `/agents/${name}/status?evict`);
+    assert.equal(status, 503);
+    assert.equal(body["code"], "UNREACHABLE");
+  }
+  const answer = await call("POST", "/agents/evicted/send?wait", asked);
+  assert.deepEqual([answer.body["receipt"], answer.body["replies"]], ["duplicate", ["asked"]]);
+  const { body } = await call("GET", "/agents/evicted/state");
+  assert.deepEqual(body["answers"], ["answer to question"]);
+});
+
+void test("a value of 6 MB is stored, survives a crash, and is on the record", async () => {
+  await make("large", "subject");
+  assert.equal((await tell("large", "large")).body["outcome"], "done");
+  await worker.kill();
+  await worker.start();
+  assert.deepEqual((await tell("large", "length")).body["replies"], [2 * 1024 * 1024]);
+  assert.equal((await call("GET", "/agents/large/trajectory/verify")).body["ok"], true);
+});
+
+void test("a directory that does not answer is an error that says so, and mail by id goes on", async () => {
+  const id = await make("known", "subject");
+  const list = await call("GET", "/agents?broken=all");
+  assert.deepEqual([list.status, list.body["code"]], [503, "STORE"]);
+  assert.match(String(list.body["detail"]), /directory: its shard \d+ does not answer/);
+  const made = await call("POST", "/agents?broken=all", { name: "unknown", type: "subject" });
+  assert.deepEqual([made.status, made.body["code"]], [503, "STORE"]);
+  const sent = await call("POST", `/agents/${id}/send?wait&broken=all`, { payload: "hello" });
+  assert.equal(sent.body["outcome"], "done");
+  assert.equal((await call("GET", "/agents/unknown")).status, 404);
+  await make("unknown", "subject");
+});
+
+void test("a list is whole and in pages, and a strange cursor is refused", async () => {
+  const names = Array.from({ length: 40 }, (_, i) => `listed-${i}`);
+  for (const name of names) await make(name, "slow");
+  const seen: string[] = [];
+  let cursor = "";
+  do {
+    const { body } = await call("GET", `/agents?type=slow&limit=7${cursor}`);
+    const items = body["items"] as { name: string }[];
+    assert.ok(items.length <= 7);
+    seen.push(...items.map(({ name }) => name));
+    cursor = body["cursor"] === undefined ? "" : `&cursor=${body["cursor"] as string}`;
+  } while (cursor !== "");
+  const listed = seen.filter((name) => name.startsWith("listed-"));
+  assert.deepEqual(listed.toSorted(), names.toSorted());
+  for (const strange of ["x", "99", "-1", "1:x", "1:2:3"]) {
+    assert.equal((await call("GET", `/agents?cursor=${strange}`)).status, 400, strange);
+  }
+});
+
+void test("what needs a secret says which one is missing", async () => {
+  await using bare = await startWorkerd({
+    entry: "test/cloudflare/faults.worker.ts",
+    env: { OPENAGENTS_TOKEN: "" },
+  });
+  const response = await bare.fetch("/agents");
+  assert.equal(response.status, 500);
+  assert.match(await response.text(), /OPENAGENTS_TOKEN/);
+});

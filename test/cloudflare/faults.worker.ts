@@ -1,0 +1,80 @@
+import { cloudflare } from "../../src/backends/cloudflare.ts";
+import type { AgentHost } from "../../src/backends/cloudflare/agent-object.ts";
+import type { Env, ObjectContext } from "../../src/backends/cloudflare/platform.ts";
+import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+
+const MIB = 1024 * 1024;
+
+/** Does to itself what the platform does, and what it must survive. */
+const subject = defineAgent({
+  name: "subject",
+  state: { fired: 0, answers: [] as unknown[], large: "" },
+  async onMessage(ctx, message) {
+    switch (message.text) {
+      case "alarm":
+        ctx.schedule({ in: 50 });
+        return;
+      case "large":
+        ctx.state.large = "\u20ac".repeat(2 * MIB);
+        return;
+      case "ask":
+        ctx.state.answers.push(await ctx.request("other", "question", { timeout: "1m" }));
+        await ctx.reply("asked");
+        return;
+      default:
+        await ctx.reply(ctx.state.large.length);
+    }
+  },
+  onAlarm(ctx) {
+    ctx.state.fired += 1;
+  },
+});
+
+/** Answers after a while. */
+const slow = defineAgent({
+  name: "slow",
+  async onMessage(ctx, message) {
+    await ctx.sleep(1500);
+    await ctx.reply(`answer to ${message.text}`);
+  },
+});
+
+const worker = cloudflare(defineRuntime({ agents: [subject, slow] }));
+
+/** The shard that does not answer. */
+const broken = { shard: "" };
+
+export class DirectoryObject extends worker.DirectoryObject {
+  override async fetch(request: Request): Promise<Response> {
+    if (broken.shard !== "") throw new Error("The machine is on fire");
+    return super.fetch(request);
+  }
+}
+
+export class AgentObject extends worker.AgentObject {
+  readonly #end: () => void;
+
+  constructor(context: ObjectContext & { abort(reason: string): void }, env: Env) {
+    super(context, env);
+    this.#end = () => context.abort("evicted");
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    const { searchParams } = new URL(request.url);
+    if (searchParams.has("evict")) this.#end();
+    if (searchParams.has("ring")) await Promise.all([ring(this), ring(this)]);
+    return super.fetch(request);
+  }
+}
+
+/** What the platform does when an alarm is due, and does again when it is not sure. */
+function ring(object: AgentHost): Promise<void> {
+  return object.alarm({ isRetry: false });
+}
+
+export default {
+  async fetch(...args: Parameters<typeof worker.handler.fetch>): Promise<Response> {
+    broken.shard = new URL(args[0].url).searchParams.get("broken") ?? "";
+    return worker.handler.fetch(...args);
+  },
+};
