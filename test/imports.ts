@@ -24,7 +24,9 @@ export function importsOf(source: string): Imports {
   for (const [, number] of code.matchAll(/(?<![\w$.])import\s*\(?\s*"(\d+)"/g)) {
     imports.push({ from: strings[Number(number)]!, typeOnly: false });
   }
-  const computed = [...code.matchAll(/(?<![\w$.])import\s*\(\s*[^"\s]/g)].length;
+  // A method of that name is declared with the type of what it takes.
+  const call = /(?<![\w$.])import\s*\(\s*(?!\w+\s*\??\s*:)[^"\s]/g;
+  const computed = [...code.matchAll(call)].length;
   return { imports, computed };
 }
 

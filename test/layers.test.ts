@@ -21,7 +21,7 @@ const BELOW_BACKENDS = "core identity memory vfs models stores drivers wallets c
 
 /** The table of the architecture. `index` stands for src/index.ts, the package's main face. */
 const LAYERS: Readonly<Record<string, Layer>> = {
-  core: { layers: "", packages: "@noble/hashes @scure/base croner" },
+  core: { layers: "", packages: "@noble/hashes @scure/base croner modern-tar" },
   identity: { layers: "core", packages: "@noble/* @scure/*" },
   memory: { layers: "core", packages: "" },
   vfs: { layers: "core identity memory", packages: "" },

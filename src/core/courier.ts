@@ -1,6 +1,7 @@
 import type { AgentDefinition } from "./definition.ts";
 import type { Envelope } from "./envelope.ts";
 import type { ErrorCode } from "./errors.ts";
+import { forwardMoved } from "./forwarding.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mail, OutboxRow, Receipt } from "./ports/index.ts";
 
@@ -94,23 +95,39 @@ export class Courier {
       const receipt = receipts[i] === "busy" && expired ? "unreachable" : receipts[i]!;
       return { row, receipt, reason: receipt === "busy" ? undefined : REASONS[receipt] };
     });
-    const gone = ended.filter(({ receipt }) => receipt !== "busy");
-    const bounces = gone.flatMap(({ row: { envelope }, receipt, reason: failed }): Mail[] => {
+    const waiting = new Set(
+      ended.filter(({ receipt }) => receipt === "busy").map(({ row }) => row),
+    );
+    const bounces = ended.flatMap(({ row, receipt, reason: failed }) => {
       // One that is only kept with the dead letters will not be answered either.
       const reason = receipt === "dead-lettered" ? REASONS.rejected : failed;
-      if (reason === undefined || envelope.type !== "request") return [];
-      return [{ envelope: bounce(envelope, reason, at), inbox: inboxOf(undefined), at }];
+      if (reason === undefined || row.envelope.type !== "request") return [];
+      return [{ row, envelope: bounce(row.envelope, reason, at) }];
     });
-    if (bounces.length > 0) await store.deliver(bounces);
-    for (const { envelope } of bounces) this.#events.delivered(envelope.to);
+    if (bounces.length > 0) {
+      const told = await this.#bounce(
+        bounces.map(({ envelope }) => envelope),
+        at,
+      );
+      // A sender that is between two homes is told a little later.
+      bounces.forEach(({ row }, i) => told[i] === "busy" && waiting.add(row));
+    }
     // Only what is durable in the inbox may leave the outbox.
     await store.sync();
     await store.sent(
-      gone.map(({ row, reason }) =>
-        reason === undefined ? { row } : { row, reason: reason.text },
-      ),
+      ended
+        .filter(({ row }) => !waiting.has(row))
+        .map(({ row, reason }) => (reason === undefined ? { row } : { row, reason: reason.text })),
     );
-    return ended.flatMap(({ row, receipt }) => (receipt === "busy" ? [row] : []));
+    return [...waiting];
+  }
+
+  /** Tells senders, wherever they live by now, what cannot be delivered. */
+  async #bounce(envelopes: readonly Envelope[], at: number): Promise<readonly Receipt[]> {
+    const mail = envelopes.map((envelope) => ({ envelope, inbox: inboxOf(undefined), at }));
+    const receipts = await this.#kernel.store.deliver(mail);
+    for (const { to } of envelopes) this.#events.delivered(to);
+    return forwardMoved(this.#kernel, envelopes, receipts);
   }
 
   /** Puts mail into inboxes, here or elsewhere. */
@@ -122,10 +139,12 @@ export class Courier {
       const to = target?.id ?? envelope.to;
       return { envelope: { ...envelope, to }, inbox: inboxOf(agents.get(target?.type ?? "")), at };
     });
-    const receipts = [...(await store.deliver(mail))];
+    const here = await store.deliver(mail);
     for (const { envelope } of mail) this.#events.delivered(envelope.to);
+    const envelopes = mail.map(({ envelope }) => envelope);
+    const receipts = [...(await forwardMoved(this.#kernel, envelopes, here))];
     if (carrier === undefined) return receipts;
-    const away = receipts.flatMap((receipt, i) => (AWAY.has(receipt) ? [i] : []));
+    const away = receipts.flatMap((receipt, i) => (receipt === "unknown" ? [i] : []));
     if (away.length === 0) return receipts;
     const theirs = await carrier.deliver(away.map((i) => mail[i]!.envelope));
     away.forEach((i, k) => {
@@ -135,8 +154,6 @@ export class Courier {
   }
 }
 
-/** Receipts of mail whose recipient may live elsewhere. */
-const AWAY: ReadonlySet<Receipt> = new Set(["unknown", "moved"]);
 /** How long mail that has to wait does so, ms: at first, and then twice as long each time. */
 const FIRST_WAIT = 100;
 const LONGEST_WAIT = 60_000;

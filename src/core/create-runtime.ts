@@ -1,19 +1,26 @@
 import { checkName, checkTransition, TICKING } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
+import { infoOf, reportOf } from "./agent-info.ts";
+import { checkHere } from "./between-homes.ts";
 import { Courier } from "./courier.ts";
 import type { Envelope } from "./envelope.ts";
 import type { RuntimeDefinition } from "./definition.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { toMs } from "./duration.ts";
 import { OpenAgentsError } from "./errors.ts";
+import { Importer } from "./importer.ts";
 import type { Json } from "./json.ts";
 import { Cache, Serial } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { readState } from "./load.ts";
 import { controlEnvelope, Mailroom } from "./mailroom.ts";
+import type { Departure, Imported, ImportOptions, LeaveOptions, MoveGoal } from "./move.ts";
+import { Mover } from "./mover.ts";
 import type {
   Carrier,
   Clock,
+  Forwarder,
+  Identity,
   LogRow,
   MailRow,
   Page,
@@ -28,6 +35,7 @@ import type {
   AgentReport,
   Answer,
   AskOptions,
+  ExportOptions,
   ListAgents,
   MailInput,
   Runtime,
@@ -37,9 +45,8 @@ import type {
 } from "./runtime.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import type { Ticked } from "./tick.ts";
-import { readRow } from "./trajectory.ts";
 import type { TickRecord, Verdict } from "./trajectory.ts";
-import { lastSegment, paths, timerOf } from "./tree.ts";
+import { paths } from "./tree.ts";
 import { verifyAgent } from "./verify.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -50,8 +57,12 @@ export interface RuntimePorts {
   readonly signer: Signer;
   /** Takes mail to agents that are not in the store. Default: there are none. */
   readonly carrier?: Carrier;
+  /** Passes on the mail of agents that moved away. Default: it is refused. */
+  readonly forwarder?: Forwarder;
   /** Keeps the time for what is due. Default: the runtime does, with timers. */
   readonly waker?: Waker;
+  /** The release, as bundles name it. Default `"0.0.0"`. */
+  readonly version?: string;
   readonly clock?: Clock;
   readonly random?: Random;
   /** Told what went wrong outside of any tick: a store that failed, an unknown type. */
@@ -77,6 +88,8 @@ class KernelRuntime implements Runtime {
   readonly #courier: Courier;
   readonly #onProblem: (problem: string, error: unknown) => void;
   readonly #mailroom: Mailroom;
+  readonly #mover: Mover;
+  readonly #importer: Importer;
   readonly #watchers: Watchers;
   #stopped = false;
   #recovery: (() => void) | undefined;
@@ -93,11 +106,13 @@ class KernelRuntime implements Runtime {
       store,
       signer,
       carrier: ports.carrier,
+      forwarder: ports.forwarder,
       waker: ports.waker,
       clock,
       random,
       agents: definition.agents,
       limits: definition.limits,
+      version: ports.version ?? "0.0.0",
       startedAt: clock.now(),
       carefulUntil: 0,
       cache: new Cache<LoadedAgent>(definition.limits.cached),
@@ -117,6 +132,12 @@ class KernelRuntime implements Runtime {
       watchers: this.#watchers,
       wake: (id) => this.#dispatcher.wake(id),
     });
+    this.#mover = new Mover(this.#kernel, this.#dispatcher, {
+      left: (id) => this.#mailroom.stop(id),
+      settled: () => this.#courier.poke(),
+      failed: (problem, error) => this.#onProblem(problem, error),
+    });
+    this.#importer = new Importer(this.#kernel, this.#dispatcher, this.#mover);
   }
 
   async start(): Promise<void> {
@@ -125,6 +146,7 @@ class KernelRuntime implements Runtime {
     for (const wanted of this.#definition.ensure) {
       if ((await this.#kernel.store.get(wanted.name)) === undefined) await this.create(wanted);
     }
+    await this.#mover.start();
     if (this.#kernel.waker === undefined) {
       await this.takeUp();
       this.#forgetOld();
@@ -155,6 +177,7 @@ class KernelRuntime implements Runtime {
     this.#stopped = true;
     this.#recovery?.();
     this.#forgetting?.();
+    this.#mover.stop();
     await this.#dispatcher.stop(grace);
     await this.#courier.idle();
     await this.#kernel.store.sync().catch(() => undefined);
@@ -212,28 +235,9 @@ class KernelRuntime implements Runtime {
 
   async status(ref: string): Promise<AgentReport> {
     const record = await this.#find(ref);
-    const { store } = this.#kernel;
-    const { id } = record;
-    const [head, queued, timers, parked] = await Promise.all([
-      store.head(id),
-      store.depth(id),
-      store.files(id, { prefix: paths.timers, limit: 256 }),
-      store.files(id, { prefix: paths.parkeds, limit: 256 }),
-    ]);
-    const [last] = head === undefined ? [] : await store.log(id, head.n - 1, 1);
-    await store.sync();
-    return {
-      ...this.#info(record),
-      ticks: head?.n ?? 0,
-      head: head?.hash,
-      lastTick: last === undefined ? undefined : readRow(last).record,
-      queued,
-      alarms: timers
-        .map(({ path }) => timerOf(path))
-        .filter(({ kind }) => kind === "alarm")
-        .map(({ id: alarm, at }) => ({ id: alarm, at })),
-      parked: parked.map(({ path }) => lastSegment(path)),
-    };
+    const report = await reportOf(this.#kernel.store, record.id);
+    await this.#kernel.store.sync();
+    return { ...this.#info(record), ...report };
   }
 
   async state(ref: string): Promise<Record<string, Json>> {
@@ -257,6 +261,7 @@ class KernelRuntime implements Runtime {
 
   async wake(ref: string): Promise<TickRecord> {
     const record = await this.#find(ref);
+    checkHere(record);
     if (!TICKING.has(record.status)) await this.#revive(record);
     return this.#mailroom.command(record, "wake");
   }
@@ -271,6 +276,7 @@ class KernelRuntime implements Runtime {
   async terminate(ref: string): Promise<void> {
     const record = await this.#find(ref);
     if (record.status === "terminated") return;
+    if (record.status === "leaving") checkHere(record);
     if (TICKING.has(record.status) && this.#kernel.agents.has(record.type)) {
       const ended = this.#mailroom.command(record, "terminate");
       this.#dispatcher.cut(record.id, new OpenAgentsError("CANCELLED", "The agent is terminated"));
@@ -314,16 +320,50 @@ class KernelRuntime implements Runtime {
   }
 
   async replay(ref: string, envelopeId: string): Promise<void> {
-    const { id } = await this.#find(ref);
+    const { id } = await this.#here(ref);
     if (!(await this.#kernel.store.replay(id, envelopeId))) throw noDeadLetter(ref, envelopeId);
     this.#dispatcher.wake(id);
     await this.#kernel.store.sync();
   }
 
   async discard(ref: string, envelopeId: string): Promise<void> {
-    const { id } = await this.#find(ref);
+    const { id } = await this.#here(ref);
     if (!(await this.#kernel.store.discard(id, envelopeId))) throw noDeadLetter(ref, envelopeId);
     await this.#kernel.store.sync();
+  }
+
+  async identity(): Promise<Identity> {
+    return this.#kernel.signer.home();
+  }
+
+  async export(ref: string, options: ExportOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    return this.#mover.export((await this.#find(ref)).id, options);
+  }
+
+  async import(bundle: ReadableStream<Uint8Array>, options: ImportOptions = {}): Promise<Imported> {
+    const { record, ...rest } = await this.#importer.import(bundle, options);
+    return { agent: this.#info(record), ...rest };
+  }
+
+  async leave(ref: string, options: LeaveOptions): Promise<{ readonly until: number }> {
+    return this.#mover.leave((await this.#find(ref)).id, options);
+  }
+
+  async stay(ref: string, move: string): Promise<void> {
+    const record = await this.#kernel.store.get(ref);
+    if (record !== undefined) await this.#mover.stay(record.id, move);
+  }
+
+  async depart(ref: string, goal: MoveGoal): Promise<Departure> {
+    return this.#mover.depart((await this.#find(ref)).id, goal);
+  }
+
+  async arrive(ref: string, receipt: Departure): Promise<AgentInfo> {
+    return this.#info(await this.#mover.arrive((await this.#find(ref)).id, receipt));
+  }
+
+  async admits(ref: string, ticket: string): Promise<boolean> {
+    return this.#mover.admits(ref, ticket);
   }
 
   watch(id: string | undefined, listener: (tick: TickEvent) => void): () => void {
@@ -389,6 +429,13 @@ class KernelRuntime implements Runtime {
     return record;
   }
 
+  /** @throws BUSY, MOVED when it is between two homes */
+  async #here(ref: string): Promise<AgentRecord> {
+    const record = await this.#find(ref);
+    checkHere(record);
+    return record;
+  }
+
   /** @throws INVALID when the agent's ticks do not run */
   async #ticking(ref: string): Promise<AgentRecord> {
     const record = await this.#find(ref);
@@ -398,6 +445,7 @@ class KernelRuntime implements Runtime {
         `Cannot tick "${record.name}": there is no agent type "${record.type}" in this runtime`,
       );
     }
+    checkHere(record);
     if (TICKING.has(record.status)) return record;
     throw new OpenAgentsError(
       "INVALID",
@@ -405,10 +453,8 @@ class KernelRuntime implements Runtime {
     );
   }
 
-  #info({ status, account: _account, ...record }: AgentRecord): AgentInfo {
-    const phase =
-      status !== "live" ? status : this.#kernel.cache.has(record.id) ? "active" : "dormant";
-    return { ...record, status: phase };
+  #info(record: AgentRecord): AgentInfo {
+    return infoOf(record, this.#kernel.cache.has(record.id));
   }
 
   /** Brings a failed or quarantined agent back; one that was never created begins anew. */

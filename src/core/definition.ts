@@ -161,7 +161,8 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
   };
 }
 
-const HOOKS = [
+/** The names of the hooks. */
+export const HOOKS: readonly (keyof Hooks<State>)[] = [
   "onCreate",
   "onWake",
   "onMessage",
@@ -172,7 +173,7 @@ const HOOKS = [
   "onSleep",
   "onError",
   "onTerminate",
-] as const satisfies readonly (keyof Hooks<State>)[];
+];
 
 const RETRY_KEYS = ["retries", "backoff", "maxBackoff", "quarantineAfter"] as const;
 

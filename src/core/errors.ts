@@ -61,11 +61,25 @@ export class RetryableError extends OpenAgentsError {
   }
 }
 
+/** An agent lives elsewhere now. */
+export class MovedError extends OpenAgentsError {
+  override readonly name: string = "MovedError";
+  /** The address of its new home. */
+  readonly url: string;
+
+  constructor(message: string, url: string) {
+    super("MOVED", message);
+    this.url = url;
+  }
+}
+
 /** Codes with which a request comes back that could not be delivered. */
 export const BOUNCE_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "INBOX_FULL",
+  "MOVED",
   "NOT_FOUND",
   "TERMINATED",
+  "UNREACHABLE",
 ]);
 
 /** An error as it is kept in records, dead letters and answers. */

@@ -1,6 +1,15 @@
 import type { AgentRecord } from "./agent.ts";
 import type { AgentDefinition, Limits } from "./definition.ts";
-import type { Carrier, Clock, LogHead, Random, Signer, Store, Waker } from "./ports/index.ts";
+import type {
+  Carrier,
+  Clock,
+  Forwarder,
+  LogHead,
+  Random,
+  Signer,
+  Store,
+  Waker,
+} from "./ports/index.ts";
 import { uuidv7 } from "./uuid.ts";
 
 /** What every part of the kernel works with: the ports, and what the configuration says. */
@@ -9,12 +18,16 @@ export interface Kernel {
   readonly signer: Signer;
   /** Takes mail to agents that are not in the store; without one there are none. */
   readonly carrier: Carrier | undefined;
+  /** Passes on the mail of agents that moved away; without one it is refused. */
+  readonly forwarder: Forwarder | undefined;
   /** Keeps the time for what is due; without one the kernel has timers. */
   readonly waker: Waker | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly agents: ReadonlyMap<string, AgentDefinition>;
   readonly limits: Limits;
+  /** The release that this is. */
+  readonly version: string;
   /** When this process began: a trigger from before then may be what ended the one before. */
   readonly startedAt: number;
   /** Until then nothing is acted on that could still be lost: see `suspects.ts`. */

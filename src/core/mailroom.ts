@@ -6,8 +6,10 @@ import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
+import { forwardMoved } from "./forwarding.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel } from "./kernel.ts";
+import { movedError } from "./between-homes.ts";
 import type { Receipt } from "./ports/index.ts";
 import type { Answer, AskOptions, MailInput, Sent, TickEvent } from "./runtime.ts";
 import type { Command } from "./think.ts";
@@ -43,8 +45,8 @@ export function controlEnvelope(
 export class Mailroom {
   readonly #kernel: Kernel;
   readonly #watchers: Watchers;
-  /** Ends the waits under way. */
-  readonly #waits = new Set<() => void>();
+  /** Ends the waits under way, and whom they are for. */
+  readonly #waits = new Map<() => void, string>();
   readonly #wake: (id: string) => void;
 
   constructor(
@@ -60,9 +62,9 @@ export class Mailroom {
     this.#wake = options.wake;
   }
 
-  /** Ends every wait: what was waited for is not to come any more. */
-  stop(): void {
-    for (const end of this.#waits) end();
+  /** Ends every wait, or those for one agent: what was waited for is not to come any more here. */
+  stop(id?: string): void {
+    for (const [end, agent] of this.#waits) if (id === undefined || id === agent) end();
   }
 
   /** Puts mail into an inbox; resolves when it is durable. */
@@ -93,7 +95,11 @@ export class Mailroom {
       if (receipt === "accepted") this.#wake(targets[i]!.id);
     });
     await store.sync();
-    return receipts;
+    const sent = envelopes.map((envelope, i) => ({
+      ...envelope,
+      to: targets[i]?.id ?? envelope.to,
+    }));
+    return forwardMoved(this.#kernel, sent, receipts);
   }
 
   /** Sends and waits for what becomes of it. */
@@ -115,7 +121,7 @@ export class Mailroom {
     const giveUp = (): void => ended.resolve({ outcome: "pending" });
     const stopTimer = this.#kernel.clock.after(options.timeout, giveUp);
     const stopWatching = this.#watchers.watch(record.id, see);
-    this.#waits.add(giveUp);
+    this.#waits.set(giveUp, record.id);
     options.signal?.addEventListener("abort", giveUp);
     try {
       const receipt = await this.#post(record, envelope);
@@ -143,14 +149,14 @@ export class Mailroom {
     const ticked = Promise.withResolvers<TickRecord>();
     const cancel = (why: string): void =>
       ticked.reject(new OpenAgentsError("CANCELLED", `Cannot ${command} "${record.name}": ${why}`));
-    const onStop = (): void => cancel("the runtime is stopping");
+    const onStop = (): void => cancel("the runtime is stopping, or the agent leaves");
     const stopWatching = this.#watchers.watch(record.id, ({ record: tick }) => {
       if (tick.trigger.id === envelope.id) ticked.resolve(tick);
       else if (tick.status !== undefined && !TICKING.has(tick.status as AgentStatus)) {
         cancel(`it is ${tick.status} now`);
       }
     });
-    this.#waits.add(onStop);
+    this.#waits.set(onStop, record.id);
     try {
       await this.#post(record, envelope);
       return await ticked.promise;
@@ -209,7 +215,7 @@ export class Mailroom {
     if (receipt === "busy") {
       throw new OpenAgentsError("BUSY", `"${name}" is moving: send again in a moment`);
     }
-    if (receipt === "moved") throw new OpenAgentsError("MOVED", `"${name}" has moved`);
+    if (receipt === "moved") throw movedError(record);
     if (receipt === "terminated") {
       throw new OpenAgentsError("TERMINATED", `"${name}" is terminated`);
     }

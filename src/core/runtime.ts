@@ -2,7 +2,8 @@ import type { AgentPhase, AgentRecord, AgentStatus } from "./agent.ts";
 import type { Envelope, EnvelopeType } from "./envelope.ts";
 import type { ErrorInfo } from "./errors.ts";
 import type { Json } from "./json.ts";
-import type { LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
+import type { Departure, Imported, ImportOptions, LeaveOptions, MoveGoal } from "./move.ts";
+import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
 
 /** A home of agents as a whole: its directory. */
@@ -74,6 +75,38 @@ export interface Runtime extends Home {
   /** @throws NOT_FOUND when there is no such dead letter */
   discard(ref: string, envelopeId: string): Promise<void>;
 
+  /** The public half of the runtime's own key: whom the keys of agents that move here are sealed for. */
+  identity(): Promise<Identity>;
+  /**
+   * A bundle of an agent, made as it is read; between two ticks, which then wait until it is read. One
+   * of an agent that leaves needs its `move`. With `to`, the public key (hex) of a home, the agent's
+   * private key comes along, sealed for that home; else it can only be restored here.
+   */
+  export(ref: string, options?: ExportOptions): Promise<ReadableStream<Uint8Array>>;
+  /**
+   * Takes an agent in from a bundle; nothing of it is kept when it throws. One that moves waits for
+   * `arrive`.
+   * @throws CORRUPT, VERSION, LIMIT for the bundle; DENIED for its key; EXISTS, MOVED for the agent;
+   * INVALID for what this runtime does not have
+   */
+  import(bundle: ReadableStream<Uint8Array>, options?: ImportOptions): Promise<Imported>;
+  /**
+   * Begins a move: no more ticks, and mail is `busy`. Idempotent for the same move; another one takes
+   * its place. When it does not `depart` in time, it stays.
+   */
+  leave(ref: string, options: LeaveOptions): Promise<{ readonly until: number }>;
+  /** Ends a move that is not to be: an agent that leaves stays, a copy that arrives is dropped. Idempotent. */
+  stay(ref: string, move: string): Promise<void>;
+  /**
+   * From here on the agent lives elsewhere; its receipt, durable here and the same each time.
+   * @throws INVALID when it does not leave by this move
+   */
+  depart(ref: string, goal: MoveGoal): Promise<Departure>;
+  /** Brings to life an agent that was taken in, once its old home's receipt proves that it left. Idempotent. */
+  arrive(ref: string, receipt: Departure): Promise<AgentInfo>;
+  /** True when a home that the agent left has this ticket to deliver mail to it. */
+  admits(ref: string, ticket: string): Promise<boolean>;
+
   /** Calls `listener` for every committed, durable tick of one agent (by id) or all; undo by the result. */
   watch(id: string | undefined, listener: (tick: TickEvent) => void): () => void;
   metrics(): RuntimeMetrics;
@@ -82,8 +115,29 @@ export interface Runtime extends Home {
 /** What of a runtime goes over HTTP: all but its start and end, and what only its host calls. */
 export type RemoteRuntime = Omit<
   Runtime,
-  "start" | "stop" | "takeUp" | "settled" | "careful" | "admit" | "deliver" | "watch" | "metrics"
+  | "start"
+  | "stop"
+  | "takeUp"
+  | "settled"
+  | "careful"
+  | "admit"
+  | "admits"
+  | "deliver"
+  | "watch"
+  | "metrics"
+  | "identity"
+  | "export"
+  | "import"
+  | "leave"
+  | "stay"
+  | "depart"
+  | "arrive"
 >;
+
+export interface ExportOptions {
+  readonly move?: string | undefined;
+  readonly to?: string | undefined;
+}
 
 export interface ListAgents {
   readonly cursor?: string | undefined;
@@ -93,8 +147,10 @@ export interface ListAgents {
 }
 
 /** An agent as the outside sees it. */
-export interface AgentInfo extends Omit<AgentRecord, "status" | "account"> {
+export interface AgentInfo extends Omit<AgentRecord, "status" | "account" | "key" | "move"> {
   readonly status: AgentPhase;
+  /** The move that it is in, or was in; with the address of its new home once it has moved. */
+  readonly move?: { readonly id: string; readonly url?: string };
 }
 
 export interface AgentReport extends AgentInfo {

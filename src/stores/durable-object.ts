@@ -103,9 +103,17 @@ export async function durableObjectStore(
       changed();
       return store.rename(id, name);
     },
-    async setStatus(id, status) {
+    async setStatus(id, status, move) {
       changed();
-      return store.setStatus(id, status);
+      return store.setStatus(id, status, move);
+    },
+    async restore(id, part) {
+      changed();
+      return store.restore(id, part);
+    },
+    async clear(id) {
+      changed();
+      return store.clear(id);
     },
     async remove(id) {
       changed();

@@ -17,6 +17,9 @@ import type {
   OutboxRow,
   Page,
   Receipt,
+  Restored,
+  SeenQuery,
+  SeenRow,
   Store,
   TreeQuery,
   TreeRow,
@@ -25,6 +28,7 @@ import type {
 import { bury, byPosition, byPriority, finish, kill, newAgent } from "./memory/agent.ts";
 import { newMail, place, toMailRow } from "./memory/agent.ts";
 import type { Agent } from "./memory/agent.ts";
+import { restore } from "./memory/restore.ts";
 import { Undo } from "./memory/undo.ts";
 
 /** A store that ends with its process: for tests, and for trying things out. */
@@ -134,10 +138,13 @@ class Memory implements MemoryStore {
     this.#undo.assign(agent, "record", { ...record, name });
   }
 
-  async setStatus(id: string, status: AgentStatus): Promise<void> {
+  async setStatus(id: string, status: AgentStatus, move?: string | null): Promise<void> {
     const agent = this.#agent(id);
     this.#checkStatus(agent, status);
     this.#writeStatus(agent, status);
+    if (move === undefined) return;
+    const { move: _before, ...record } = agent.record;
+    this.#undo.assign(agent, "record", move === null ? record : { ...record, move });
   }
 
   async remove(id: string): Promise<void> {
@@ -154,6 +161,21 @@ class Memory implements MemoryStore {
     this.#claims.delete(id);
   }
 
+  async clear(id: string): Promise<void> {
+    const agent = this.#agent(id);
+    const { num, record } = agent;
+    if (record.status !== "moved" && record.status !== "arriving") {
+      throw new OpenAgentsError("INVALID", `Cannot clear agent "${id}": it is ${record.status}`);
+    }
+    this.#undo.set(this.#agents, id, newAgent(num, record));
+    this.#claims.delete(id);
+  }
+
+  async restore(id: string, part: Restored): Promise<void> {
+    const agent = this.#agent(id);
+    restore(this.#undo, agent, part, () => this.#give("position"));
+  }
+
   async deliver(mail: readonly Mail[]): Promise<readonly Receipt[]> {
     this.#open();
     return mail.map((one) => this.#deliver(one));
@@ -166,6 +188,14 @@ class Memory implements MemoryStore {
       .sort(byPosition)
       .slice(0, limit)
       .map(toMailRow);
+  }
+
+  async seen(id: string, { after = "", limit }: SeenQuery): Promise<readonly SeenRow[]> {
+    return [...this.#agent(id).done.values()]
+      .filter((row) => comparePaths(row.id, after) > 0)
+      .sort((a, b) => comparePaths(a.id, b.id))
+      .slice(0, limit)
+      .map((row) => ({ ...row }));
   }
 
   async depth(id: string): Promise<number> {

@@ -1,26 +1,41 @@
+import { OpenAgentsError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
-import type { Signer } from "../core/ports/index.ts";
+import type { Identity, Signer } from "../core/ports/index.ts";
 
 /**
  * A signer for tests of agents: the same keys in each run and no work to make them. A signature is a
- * hash that anybody could make, so it proves nothing outside of a test.
+ * hash that anybody could make, and a sealed key names those whom it is for, so it proves nothing
+ * outside of a test. `home` sets apart the signers of two runtimes.
  */
-export function fakeSigner(): Signer {
+export function fakeSigner(home: string = "home"): Signer {
+  const own = identityOf(`key of ${home}`);
   return {
-    async identity(account) {
-      const publicKey = sha256Hex(`key of account ${account}`);
-      // The letters of an npub, which has none of b, i, o and 1; the checksum is not a true one.
-      const npub = `npub1${publicKey.slice(0, 58).replaceAll("b", "x").replaceAll("1", "z")}`;
-      return { npub, publicKey };
-    },
+    identity: async (account) => identityOf(`key of account ${account}`),
+    home: async () => own,
+    npub: npubOf,
     async sign({ publicKey }, message) {
       return signature(publicKey, message);
+    },
+    seal: async ({ publicKey }, to) => `${publicKey} for ${to}`,
+    async adopt(publicKey, sealed) {
+      if (sealed === `${publicKey} for ${own.publicKey}`) return sealed;
+      throw new OpenAgentsError("DENIED", "Cannot adopt key: it is not sealed for this home");
     },
     verify: (publicKey, message, given) => {
       const expected = signature(publicKey, message);
       return given.length === expected.length && expected.every((byte, i) => byte === given[i]);
     },
   };
+}
+
+function identityOf(text: string): Identity {
+  const publicKey = sha256Hex(text);
+  return { npub: npubOf(publicKey), publicKey };
+}
+
+/** The letters of an npub, which has none of b, i, o and 1; the checksum is not a true one. */
+function npubOf(publicKey: string): string {
+  return `npub1${publicKey.slice(0, 58).replaceAll("b", "x").replaceAll("1", "z")}`;
 }
 
 /** 64 bytes, as a true one has: a hash, twice. */

@@ -4,6 +4,7 @@ import { DURABILITY } from "./store/durability.ts";
 import type { StoreCase, StoreFixture } from "./store/kit.ts";
 import { LEDGER } from "./store/ledger.ts";
 import { LETTERBOX } from "./store/letterbox.ts";
+import { MOBILITY } from "./store/mobility.ts";
 
 export type { StoreFixture } from "./store/kit.ts";
 
@@ -41,7 +42,8 @@ export function storeConformance(
     },
   });
   const skip = options.noReopen === undefined ? {} : { skip: options.noReopen };
-  return [DIRECTORY, LETTERBOX, LEDGER, CLOCK, DURABILITY].flatMap(({ cases, reopening = {} }) => [
+  const suites = [DIRECTORY, LETTERBOX, LEDGER, CLOCK, DURABILITY, MOBILITY];
+  return suites.flatMap(({ cases, reopening = {} }) => [
     ...Object.entries(cases).map(toCase),
     ...Object.entries(reopening).map((entry) => ({ ...toCase(entry), ...skip })),
   ]);

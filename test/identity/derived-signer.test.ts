@@ -11,7 +11,7 @@ import * as fc from "fast-check";
 import type { AgentRecord } from "../../src/core/agent.ts";
 import { errorInfo, OpenAgentsError } from "../../src/core/errors.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
-import { accountKeys } from "../../src/identity/nip06.ts";
+import { accountKeys, newMnemonic } from "../../src/identity/nip06.ts";
 import { decodeNpub, encodeNsec } from "../../src/identity/nip19.ts";
 
 const MNEMONIC =
@@ -172,4 +172,42 @@ void test("derivedSigner() shows no secret in print, JSON, its members or its er
     for (const secret of secrets) assert.ok(!text.includes(secret), text);
   }
   assert.ok(Object.isFrozen(signer));
+});
+
+void test("home() is a key of its own, whose account no agent can have", async () => {
+  const signer = derivedSigner(newMnemonic());
+  const home = await signer.home();
+  assert.notEqual(home.publicKey, (await signer.identity(0)).publicKey);
+  await assert.rejects(signer.identity(2 ** 31 - 1), { code: "INVALID" });
+  const posing = { name: "x", publicKey: home.publicKey, account: 2 ** 31 - 1 };
+  await assert.rejects(signer.sign(posing, new Uint8Array(32)), { code: "INVALID" });
+  await assert.rejects(signer.seal(posing, home.publicKey), { code: "INVALID" });
+});
+
+void test("adopt() takes in a key that seal() made for this home, and sign() then uses it", async () => {
+  const [old, young, other] = [newMnemonic(), newMnemonic(), newMnemonic()].map(derivedSigner);
+  const { publicKey } = await old!.identity(3);
+  const there = { name: "x", publicKey, account: 3 };
+  const sealed = await old!.seal(there, (await young!.home()).publicKey);
+  const key = await young!.adopt(publicKey, sealed);
+  assert.notEqual(key, sealed);
+  const here = { name: "x", publicKey, account: null, key };
+  const message = new Uint8Array(32).fill(7);
+  const signature = await young!.sign(here, message);
+  assert.equal(young!.verify(publicKey, message, signature), true);
+  assert.match(await young!.adopt(publicKey, key), /^[A-Za-z0-9+/=]+$/);
+  // And on, and back.
+  const back = await young!.seal(here, (await old!.home()).publicKey);
+  assert.match(await old!.adopt(publicKey, back), /^[A-Za-z0-9+/=]+$/);
+
+  const { publicKey: another } = await old!.identity(4);
+  await assert.rejects(other!.adopt(publicKey, sealed), { code: "DENIED" });
+  await assert.rejects(young!.adopt(another, sealed), { code: "DENIED" });
+  await assert.rejects(young!.adopt(publicKey, `${sealed.slice(0, -8)}AAAAAAA=`), {
+    code: "DENIED",
+  });
+  await assert.rejects(young!.sign({ ...here, publicKey: another }, message), { code: "DENIED" });
+  await assert.rejects(young!.sign({ name: "x", publicKey, account: null }, message), {
+    code: "DENIED",
+  });
 });

@@ -1,3 +1,4 @@
+import { fakeSigner } from "../../src/testing/fake-signer.ts";
 import { createRuntime, defineAgent, defineRuntime, TerminalError } from "../../src/index.ts";
 import type { Context, Runtime, Store } from "../../src/index.ts";
 import { sha256Hex } from "../../src/core/hash.ts";
@@ -7,6 +8,7 @@ import { shaky, World } from "./world.ts";
 const MINUTE = 60_000;
 
 const signer = {
+  ...fakeSigner(),
   identity: async (account: number) => {
     const publicKey = sha256Hex(`key ${account}`);
     const npub = `npub1${publicKey.slice(0, 58).replaceAll(/[b1]/g, "q")}`;

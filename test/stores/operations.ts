@@ -17,7 +17,15 @@ const value = fc.oneof(fc.constantFrom("", "text", "ünï 🦊"), fc.uint8Array(
 const file = fc.record({ path, value });
 const time = fc.integer({ min: -5, max: 5 }).map((offset) => NOW + offset);
 const priority = fc.constantFrom(undefined, 0, 1, -1);
-const status = fc.constantFrom<AgentStatus>("creating", "live", "live", "failed", "terminated");
+const status = fc.constantFrom<AgentStatus>(
+  "creating",
+  "live",
+  "live",
+  "failed",
+  "terminated",
+  "arriving",
+  "moved",
+);
 const few = <T>(item: fc.Arbitrary<T>) => fc.array(item, { maxLength: 2 });
 const letter = fc.record({ to: name, id, priority }).map(({ to, id, priority }) => {
   return envelope(to, id, priority === undefined ? {} : { priority });
@@ -44,6 +52,21 @@ const changes = fc.record(
   { requiredKeys: [] },
 );
 
+const note = fc.constantFrom(undefined, null, "note");
+const part = fc.record({
+  files: few(file),
+  /** How far a row is off the next one. */
+  log: few(fc.constantFrom(0, 0, 0, 1)),
+  seen: few(fc.record({ id: fc.constantFrom("4", "5", "6"), at: time })),
+  mail: few(
+    fc.record({ letter, at: time, attempts: fc.nat(3), notBefore: time, dead: fc.boolean() }),
+  ).map((rows) =>
+    rows.map(({ letter, dead, ...row }) => {
+      return { ...row, envelope: letter, ...(dead && { reason: "x" }) };
+    }),
+  ),
+});
+
 /** Claims are kept by agent, the newest one and the one before. */
 function remembered(claims: Map<string, Claim>, name: string, old: boolean): Claim {
   return claims.get(old ? `old ${name}` : name) ?? { id: idOf(name), fence: 0 };
@@ -69,9 +92,15 @@ export const operation: fc.Arbitrary<readonly [label: string, run: Operation]> =
   of("rename", {}, { name, alias: name }, (store, { name, alias }) =>
     store.rename(idOf(name), alias),
   ),
-  of("setStatus", {}, { name, status }, (store, { name, status }) =>
-    store.setStatus(idOf(name), status),
+  of("setStatus", {}, { name, status, move: note }, (store, { name, status, move }) =>
+    store.setStatus(idOf(name), status, move),
   ),
+  of("clear", {}, { name }, (store, { name }) => store.clear(idOf(name))),
+  of("restore", { weight: 3 }, { name, part }, async (store, { name, part }) => {
+    const head = await store.head(idOf(name));
+    const log = part.log.map((offset, i) => logRow((head?.n ?? 0) + 1 + i + offset));
+    await store.restore(idOf(name), { ...part, log });
+  }),
   of("remove", {}, { name }, (store, { name }) => store.remove(idOf(name))),
   of("reserve", {}, {}, (store) => store.reserve()),
   of("list", {}, { limit: fc.integer({ min: 1, max: 3 }), after: fc.nat(3) }, (store, query) =>
@@ -182,6 +211,7 @@ export async function view(store: Store): Promise<unknown> {
         found,
         key: await store.get(agent(name).publicKey),
         depth: await store.depth(id),
+        seen: await store.seen(id, { limit: 99 }),
         waiting: await store.waiting(id, 99, 0),
         inbox: await store.mail(id, { box: "inbox", limit: 99 }),
         dead: await store.mail(id, { box: "deadletter", limit: 99 }),

@@ -1,5 +1,6 @@
 import type { RuntimeDefinition } from "../../core/definition.ts";
 import { checkName } from "../../core/agent.ts";
+import { infoOf } from "../../core/agent-info.ts";
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { sha256Hex } from "../../core/hash.ts";
@@ -135,6 +136,6 @@ function positionOf(cursor: string | undefined, shards: number): [number, string
 }
 
 /** A living agent is shown as dormant: only its own object knows when it is in memory. */
-function info({ status, account: _account, ...record }: AgentRecord): AgentInfo {
-  return { ...record, status: status === "live" ? "dormant" : status };
+function info(record: AgentRecord): AgentInfo {
+  return infoOf(record, false);
 }

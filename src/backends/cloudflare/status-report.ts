@@ -52,9 +52,9 @@ export function statusReport(
   return {
     store: {
       ...store,
-      async setStatus(id, status) {
+      async setStatus(id, status, move) {
         note(status);
-        return store.setStatus(id, status);
+        return store.setStatus(id, status, move);
       },
       async commit(claim, changes) {
         if (changes.status !== undefined) note(changes.status);

@@ -20,13 +20,31 @@ export interface Random {
 
 /** The part of factotum that the kernel sees. Private keys exist only behind it. */
 export interface Signer {
-  /** The key pair of a NIP-06 account (`m/44'/1237'/<account>'/0/0`), its public half. */
+  /**
+   * The key pair of a NIP-06 account (`m/44'/1237'/<account>'/0/0`), its public half.
+   * @throws INVALID for the account of `home`
+   */
   identity(account: number): Promise<Identity>;
+  /** The runtime's own key pair, that no agent ever has: whom keys are sealed for. */
+  home(): Promise<Identity>;
+  /** The npub (NIP-19) of a public key. */
+  npub(publicKey: string): string;
   /** A BIP-340 signature of a 32-byte message by an agent's key, 64 bytes. */
-  sign(agent: AgentRecord, message: Uint8Array): Promise<Uint8Array>;
+  sign(agent: Keyed, message: Uint8Array): Promise<Uint8Array>;
+  /** An agent's private key, sealed by that key for the home with the public key `to` (hex). */
+  seal(agent: Keyed, to: string): Promise<string>;
+  /**
+   * Takes in the key of an agent that was sealed for this home; gives what to keep as
+   * `AgentRecord.key`. The same for the result of an earlier call.
+   * @throws DENIED when it was sealed for another home, by another key, or altered
+   */
+  adopt(publicKey: string, sealed: string): Promise<string>;
   /** True when `signature` of `message` is by `publicKey` (hex). False for anything malformed. */
   verify(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean;
 }
+
+/** What a signer needs to know of an agent to find its key. */
+export type Keyed = Pick<AgentRecord, "name" | "publicKey" | "account" | "key">;
 
 export interface Identity {
   /** NIP-19. */
@@ -70,6 +88,25 @@ export interface Carrier {
   deliver(mail: readonly Envelope[]): Promise<readonly Receipt[]>;
 }
 
+/** Passes mail on to the new homes of agents that moved away. */
+export interface Forwarder {
+  /**
+   * What became of each envelope there, at the same index, once that is durable. Rejects, or has the
+   * receipt `busy`, when the home cannot be reached now.
+   */
+  forward(to: NewHome, mail: readonly Envelope[]): Promise<readonly Receipt[]>;
+}
+
+/** Where an agent has moved to. */
+export interface NewHome {
+  /** The address of its control API. */
+  readonly url: string;
+  /** The agent's id. */
+  readonly agent: string;
+  /** The right to deliver mail to this agent there. */
+  readonly ticket: string;
+}
+
 /**
  * A host that keeps the time itself, as a Durable Object does with its alarm: the runtime then has no
  * timer for what the store knows to be due, and `Runtime.takeUp` is called when something is.
@@ -77,6 +114,11 @@ export interface Carrier {
 export interface Waker {
   /** Nothing runs and nothing is ready: told at the end of the turn that brought this about. */
   idle(): void;
+  /**
+   * `Runtime.takeUp` is to be called at this time, of which the store knows nothing: an agent that
+   * has not left by then stays.
+   */
+  remind?(at: number): void;
 }
 
 /** Files by path. A missing file is ENOENT (`NOT_FOUND`), a refused one EACCES (`DENIED`). */

@@ -47,12 +47,44 @@ export interface Directory {
   /** @throws EXISTS when another agent has the name */
   rename(id: string, name: string): Promise<void>;
   /**
-   * Sets the status whatever it was: the caller has checked the transition.
+   * Sets the status whatever it was: the caller has checked the transition. `move` is written with
+   * it; null takes it away, undefined leaves it.
    * @throws EXISTS when an agent would come back from `terminated` and its name is taken
    */
-  setStatus(id: string, status: AgentStatus): Promise<void>;
+  setStatus(id: string, status: AgentStatus, move?: string | null): Promise<void>;
   /** Erases the agent and everything it has. Nothing happens when it is not there. */
   remove(id: string): Promise<void>;
+  /**
+   * Erases the files, the mail and the record of an agent that lives elsewhere or is on its way in.
+   * Its entry and its outgoing mail stay, and every claim on it is dropped.
+   * @throws INVALID when its status is not `moved` or `arriving`
+   */
+  clear(id: string): Promise<void>;
+  /**
+   * Adds a part of what an agent that is `arriving` brings along, as it is. Files replace those of
+   * the same path; the rows of the record go on from its head; mail gets new positions, in its order.
+   * @throws INVALID when its status is another one, rows of the record are missing, or an envelope's
+   * id is known already; nothing was changed then
+   */
+  restore(id: string, part: Restored): Promise<void>;
+}
+
+/** A part of what an agent brings along. */
+export interface Restored {
+  readonly files?: readonly TreeRow[];
+  readonly log?: readonly LogRow[];
+  readonly seen?: readonly SeenRow[];
+  readonly mail?: readonly RestoredMail[];
+}
+
+/** Mail without a position; among the dead letters when it has a `reason`. */
+export type RestoredMail = Omit<MailRow, "position">;
+
+/** An envelope that is done with, of which the id is remembered. */
+export interface SeenRow {
+  readonly id: string;
+  /** When it was delivered. */
+  readonly at: number;
 }
 
 export interface ListQuery {
@@ -79,6 +111,11 @@ export interface Letterbox {
   deliver(mail: readonly Mail[]): Promise<readonly Receipt[]>;
   /** Mail in the inbox or among the dead letters, in order of position, after a position. */
   mail(id: string, query: MailQuery): Promise<readonly MailRow[]>;
+  /**
+   * The dedup window: envelopes that are done with, by id as UTF-8 bytes, after an id. Those that
+   * wait or are dead letters are not in it.
+   */
+  seen(id: string, query: SeenQuery): Promise<readonly SeenRow[]>;
   /** How many envelopes wait in the inbox. */
   depth(id: string): Promise<number>;
   /**
@@ -142,6 +179,11 @@ export interface MailQuery {
   readonly box: "inbox" | "deadletter";
   /** Positions above this one only. */
   readonly after?: number | undefined;
+  readonly limit: number;
+}
+
+export interface SeenQuery {
+  readonly after?: string | undefined;
   readonly limit: number;
 }
 

@@ -4,10 +4,18 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import type { Directory } from "../../core/ports/store.ts";
 import { readMeta, whole, writeMeta } from "./base.ts";
 import type { Base, Direct, Known } from "./base.ts";
+import { writeWakeAt } from "./clock.ts";
 import { enqueue, prepare } from "./mail.ts";
+import { restore } from "./restore.ts";
 import type { SqlValue } from "./sql.ts";
 
-const COLUMNS = `id, public_key AS "publicKey", name, type, status, account, created_at AS "createdAt"`;
+const COLUMNS = `id, public_key AS "publicKey", name, type, status, account, key, created_at AS "createdAt", move`;
+
+/** The columns as they are stored. */
+type Row = Omit<AgentRecord, "key" | "move"> & {
+  readonly key: string | null;
+  readonly move: string | null;
+};
 
 const BY_KEY = ["id", "public_key", "alias"] as const;
 const BY_NAME = ["alias", "id", "public_key"] as const;
@@ -39,8 +47,8 @@ export function directory(base: Base): Direct<Directory> {
         }
         if (alias !== null) checkFree(base, alias, agent.id);
         sql.run(
-          `INSERT INTO agents (id, public_key, name, alias, type, status, account, created_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+          `INSERT INTO agents (id, public_key, name, alias, type, status, account, key, created_at, move)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
           agent.id,
           agent.publicKey,
           agent.name,
@@ -48,7 +56,9 @@ export function directory(base: Base): Direct<Directory> {
           agent.type,
           agent.status,
           account,
+          agent.key ?? null,
           created,
+          agent.move ?? null,
         );
         if (mail !== undefined) enqueue(base, base.known(agent.id), mail, agent.createdAt);
       });
@@ -57,10 +67,7 @@ export function directory(base: Base): Direct<Directory> {
     get(ref) {
       // What it looks like is tried first.
       for (const column of isKey(ref) ? BY_KEY : BY_NAME) {
-        const [row] = sql.all<AgentRecord>(
-          `SELECT ${COLUMNS} FROM agents WHERE ${column} = ?`,
-          ref,
-        );
+        const [row] = sql.all<Row>(`SELECT ${COLUMNS} FROM agents WHERE ${column} = ?`, ref);
         if (row !== undefined) return toRecord(row);
       }
       return undefined;
@@ -77,7 +84,7 @@ export function directory(base: Base): Direct<Directory> {
       ].filter((filter) => filter.value !== undefined);
       const where = filters.map((filter) => ` AND ${filter.column} = ?`).join("");
       const values = filters.map((filter): SqlValue => filter.value ?? null);
-      const rows = sql.all<AgentRecord & { num: number }>(
+      const rows = sql.all<Row & { num: number }>(
         `SELECT num, ${COLUMNS} FROM agents WHERE num > ?${where} ORDER BY num LIMIT ?`,
         after,
         ...values,
@@ -98,11 +105,13 @@ export function directory(base: Base): Direct<Directory> {
       });
     },
 
-    setStatus(id, status) {
+    setStatus(id, status, move) {
       sql.apply(() => {
         const agent = base.known(id);
         checkStatus(base, id, agent, status);
         writeStatus(base, agent, status);
+        if (move === undefined) return;
+        sql.run("UPDATE agents SET move = ? WHERE num = ?", move, agent.num);
       });
     },
 
@@ -110,17 +119,38 @@ export function directory(base: Base): Direct<Directory> {
       sql.apply(() => {
         const agent = base.find(id);
         if (agent === undefined) return;
-        base.positions.keep();
         base.seqs.keep();
-        for (const table of ["mail", "tree", "log", "outbox"]) {
-          sql.run(`DELETE FROM ${table} WHERE agent = ?`, agent.num);
-        }
+        empty(base, agent);
+        sql.run("DELETE FROM outbox WHERE agent = ?", agent.num);
         sql.run("DELETE FROM agents WHERE num = ?", agent.num);
         base.claims.delete(id);
         base.forget(id);
       });
     },
+
+    clear(id) {
+      sql.apply(() => {
+        const agent = base.known(id);
+        if (agent.status !== "moved" && agent.status !== "arriving") {
+          throw new OpenAgentsError("INVALID", `Cannot clear agent "${id}": it is ${agent.status}`);
+        }
+        empty(base, agent);
+        writeWakeAt(base, agent, null);
+        base.claims.delete(id);
+        base.forget(id);
+      });
+    },
+
+    restore: (id, part) => restore(base, id, part),
   };
+}
+
+/** Deletes an agent's mail, files and record. */
+function empty(base: Base, { num }: Known): void {
+  base.positions.keep();
+  for (const table of ["mail", "tree", "log"]) {
+    base.sql.run(`DELETE FROM ${table} WHERE agent = ?`, num);
+  }
 }
 
 /** @throws EXISTS when an agent that comes back from termination would find its name taken */
@@ -153,7 +183,17 @@ function checkFree(base: Base, name: string, id: string): void {
 }
 
 /** The record alone, as a plain object. */
-function toRecord(row: AgentRecord): AgentRecord {
-  const { id, publicKey, name, type, status, account, createdAt } = row;
-  return { id, publicKey, name, type, status, account, createdAt };
+function toRecord(row: Row): AgentRecord {
+  const { id, publicKey, name, type, status, account, key, createdAt, move } = row;
+  return {
+    id,
+    publicKey,
+    name,
+    type,
+    status,
+    account,
+    ...(key !== null && { key }),
+    createdAt,
+    ...(move !== null && { move }),
+  };
 }

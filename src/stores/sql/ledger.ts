@@ -73,7 +73,7 @@ export function ledger(base: Base): Direct<Ledger> {
     journal(claim, files) {
       sql.apply(() => {
         const agent = base.claimed(claim);
-        for (const file of files) put(base, agent, file);
+        for (const file of files) putFile(base, agent, file);
       });
     },
 
@@ -90,20 +90,12 @@ export function ledger(base: Base): Direct<Ledger> {
         if (status !== undefined) checkStatus(base, claim.id, agent, status);
         settle(base, claim.id, agent, changes);
         for (const path of changes.remove ?? []) remove(base, agent, path);
-        for (const file of changes.put ?? []) put(base, agent, file);
+        for (const file of changes.put ?? []) putFile(base, agent, file);
         for (const { row, mail } of buried ?? []) bury(base, agent, mail, row);
         for (const envelope of sent ?? []) post(base, agent, envelope);
         if (wakeAt !== undefined) writeWakeAt(base, agent, wakeAt);
         if (status !== undefined) writeStatus(base, agent, status);
-        sql.run(
-          "INSERT INTO log (agent, n, hash, record, output) VALUES (?, ?, ?, ?, ?)",
-          agent.num,
-          log.n,
-          log.hash,
-          spillText(base, log.record),
-          log.output === undefined ? null : spillText(base, log.output),
-        );
-        agent.head = { n: log.n, hash: log.hash };
+        addRow(base, agent, log);
       });
     },
   };
@@ -153,7 +145,21 @@ function notWaiting(id: string, position: number): Error {
   return stale(id, `no mail waits at position ${position}`);
 }
 
-function put(base: Base, agent: Known, file: TreeRow): void {
+/** Adds the next row of the trajectory. */
+export function addRow(base: Base, agent: Known, log: LogRow): void {
+  base.sql.run(
+    "INSERT INTO log (agent, n, hash, record, output) VALUES (?, ?, ?, ?, ?)",
+    agent.num,
+    log.n,
+    log.hash,
+    spillText(base, log.record),
+    log.output === undefined ? null : spillText(base, log.output),
+  );
+  agent.head = { n: log.n, hash: log.hash };
+}
+
+/** Writes a file, over the one that is there. */
+export function putFile(base: Base, agent: Known, file: TreeRow): void {
   base.sql.run(
     `INSERT INTO tree (agent, path, value) VALUES (?, ?, ?)
      ON CONFLICT (agent, path) DO UPDATE SET value = excluded.value`,

@@ -1,5 +1,5 @@
 import { CLOSED } from "../../core/agent.ts";
-import type { Letterbox, Mail, MailQuery, Receipt } from "../../core/ports/store.ts";
+import type { Letterbox, Mail, MailQuery, Receipt, SeenRow } from "../../core/ports/store.ts";
 import { whole } from "./base.ts";
 import type { Base, Direct, Known } from "./base.ts";
 import { spillText, unspill } from "./large.ts";
@@ -27,6 +27,10 @@ const BOXES = {
     WHERE agent = ? AND state = 2 AND pos > ? ORDER BY pos LIMIT ?`,
 } as const satisfies Record<MailQuery["box"], string>;
 
+/** In the order of the index of ids. */
+const SEEN_QUERY = `SELECT id, at FROM mail
+  WHERE agent = ? AND id > ? AND state = 1 ORDER BY id LIMIT ?`;
+
 /** The letterbox of a SQL store. */
 export function letterbox(base: Base): Direct<Letterbox> {
   const { sql } = base;
@@ -45,6 +49,9 @@ export function letterbox(base: Base): Direct<Letterbox> {
       sql
         .all<StoredMail>(BOXES[query.box], base.known(id).num, query.after ?? 0, query.limit)
         .map((row) => toMailRow(sql, row)),
+
+    seen: (id, { after = "", limit }) =>
+      sql.all<SeenRow>(SEEN_QUERY, base.known(id).num, after, limit).map((row) => ({ ...row })),
 
     depth: (id) => base.known(id).depth,
 

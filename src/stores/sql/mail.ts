@@ -125,3 +125,29 @@ export function stateOf(base: Base, agent: Known, envelopeId: string): number | 
   );
   return row?.state;
 }
+
+/** Adds a row of mail at the next position; its id must not be known. */
+export function insert(
+  base: Base,
+  agent: Known,
+  row: Omit<StoredMail, "pos"> & {
+    readonly id: string;
+    readonly state: number;
+    readonly priority: number;
+  },
+): void {
+  base.sql.run(
+    `INSERT INTO mail (pos, agent, id, state, priority, at, attempts, not_before, envelope, reason)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    base.positions.take(),
+    agent.num,
+    row.id,
+    row.state,
+    row.priority,
+    row.at,
+    row.attempts,
+    row.notBefore,
+    spillText(base, row.envelope),
+    row.reason,
+  );
+}

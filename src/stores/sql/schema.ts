@@ -22,8 +22,10 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       type TEXT NOT NULL,
       status TEXT NOT NULL,
       account INTEGER,
+      key TEXT,
       created_at INTEGER NOT NULL,
-      wake_at INTEGER
+      wake_at INTEGER,
+      move TEXT
     ) STRICT`,
     `CREATE INDEX agents_by_status ON agents (status)`,
     `CREATE INDEX agents_by_type ON agents (type)`,

@@ -1,0 +1,43 @@
+import type { AgentRecord } from "./agent.ts";
+import { moveOf } from "./move.ts";
+import type { Store } from "./ports/index.ts";
+import type { AgentInfo, AgentReport } from "./runtime.ts";
+import { readRow } from "./trajectory.ts";
+import { lastSegment, paths, timerOf } from "./tree.ts";
+
+/** What the outside sees of an agent's entry; `active`: a host has it in memory. */
+export function infoOf(record: AgentRecord, active: boolean): AgentInfo {
+  const { status, account: _account, key: _key, move: _move, ...rest } = record;
+  const { leaving, arriving, moved } = moveOf(record);
+  const id = (moved ?? arriving ?? leaving)?.move;
+  return {
+    ...rest,
+    status: status !== "live" ? status : active ? "active" : "dormant",
+    ...(id !== undefined && { move: { id, ...(moved && { url: moved.url }) } }),
+  };
+}
+
+/** What an agent is at, out of its ledger. */
+export async function reportOf(
+  store: Store,
+  id: string,
+): Promise<Omit<AgentReport, keyof AgentInfo>> {
+  const [head, queued, timers, parked] = await Promise.all([
+    store.head(id),
+    store.depth(id),
+    store.files(id, { prefix: paths.timers, limit: 256 }),
+    store.files(id, { prefix: paths.parkeds, limit: 256 }),
+  ]);
+  const [last] = head === undefined ? [] : await store.log(id, head.n - 1, 1);
+  return {
+    ticks: head?.n ?? 0,
+    head: head?.hash,
+    lastTick: last === undefined ? undefined : readRow(last).record,
+    queued,
+    alarms: timers
+      .map(({ path }) => timerOf(path))
+      .filter(({ kind }) => kind === "alarm")
+      .map(({ id: alarm, at }) => ({ id: alarm, at })),
+    parked: parked.map(({ path }) => lastSegment(path)),
+  };
+}

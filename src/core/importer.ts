@@ -1,0 +1,290 @@
+import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
+import { checkName } from "./agent.ts";
+import type { AgentRecord } from "./agent.ts";
+import { movedError } from "./between-homes.ts";
+import { digestOf, manifestDigest } from "./bundle/manifest.ts";
+import type { Manifest } from "./bundle/manifest.ts";
+import { readBundle } from "./bundle/read.ts";
+import type { BundleLimits, Piece } from "./bundle/read.ts";
+import type { End } from "./bundle/write.ts";
+import { cloneAgent } from "./clone.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { OpenAgentsError } from "./errors.ts";
+import type { ErrorCode } from "./errors.ts";
+import { sha256Hex } from "./hash.ts";
+import type { Kernel } from "./kernel.ts";
+import { moveOf, moveText, settled } from "./move.ts";
+import type { ImportOptions } from "./move.ts";
+import type { Mover } from "./mover.ts";
+import type { Restored } from "./ports/index.ts";
+import { paths } from "./tree.ts";
+import { verifyAgent } from "./verify.ts";
+
+/** What `Importer.import` gives: as `Imported`, with the agent as it is stored. */
+export interface Admitted {
+  readonly record: AgentRecord;
+  readonly warnings: readonly string[];
+  readonly ticket?: string;
+}
+
+const TOTAL_BYTES = 2 ** 36;
+const ENTRIES = 10_000_000;
+/** Files that are restored at once. */
+const FILES = 64;
+const FILE_BYTES = 1_048_576;
+
+/** Takes agents in from bundles. */
+export class Importer {
+  readonly #kernel: Kernel;
+  readonly #dispatcher: Dispatcher;
+  readonly #mover: Mover;
+  /** Agents whose bundles are being read. */
+  readonly #importing = new Set<string>();
+
+  constructor(kernel: Kernel, dispatcher: Dispatcher, mover: Mover) {
+    this.#kernel = kernel;
+    this.#dispatcher = dispatcher;
+    this.#mover = mover;
+  }
+
+  async import(
+    stream: ReadableStream<Uint8Array>,
+    { mode = "restore", name }: ImportOptions,
+  ): Promise<Admitted> {
+    const pieces = readBundle(stream, this.#limits());
+    try {
+      const first = await pieces.next();
+      if (first.done === true || !("manifest" in first.value))
+        throw refuse("CORRUPT", "it is empty");
+      const { manifest } = first.value;
+      if (name !== undefined) checkName(name);
+      this.#checkSigned(manifest);
+      const warnings = this.#checkFits(manifest, mode === "migrate" || mode === "clone");
+      if (mode === "clone") {
+        const parts = this.#parts(manifest, pieces);
+        const record = await cloneAgent(this.#kernel, { manifest, name, parts });
+        const settle = (): Promise<AgentRecord> => this.#mover.settle(record);
+        return { record: await this.#dispatcher.hold(record.id, settle), warnings };
+      }
+      const { id } = manifest.agent;
+      if (this.#importing.has(id))
+        throw refuse("BUSY", "another one of this agent is being imported");
+      this.#importing.add(id);
+      try {
+        return { ...(await this.#restore(manifest, pieces, name)), warnings };
+      } finally {
+        this.#importing.delete(id);
+      }
+    } finally {
+      await pieces.return(undefined).catch(() => undefined);
+    }
+  }
+
+  /** Between `#begin` and the end nothing else touches the agent: it is `arriving`, and not complete. */
+  async #restore(
+    manifest: Manifest,
+    pieces: AsyncGenerator<Piece>,
+    name: string | undefined,
+  ): Promise<{ readonly record: AgentRecord; readonly ticket?: string }> {
+    const { id } = manifest.agent;
+    const { store } = this.#kernel;
+    const record = await this.#dispatcher.hold(id, () => this.#begin(manifest, name));
+    try {
+      for await (const part of this.#parts(manifest, pieces)) {
+        await store.restore(id, part);
+        // What can be undone until then is held in memory.
+        await store.sync();
+      }
+      await this.#checkWhole(manifest);
+      return await this.#dispatcher.hold(id, () => this.#complete(record, manifest));
+    } catch (error) {
+      await this.#dispatcher.hold(id, async () => {
+        const left = await store.get(id);
+        if (left !== undefined && moveOf(left).arriving?.complete === false) {
+          await this.#mover.undoArrival(left);
+        }
+      });
+      throw error;
+    }
+  }
+
+  /** Makes room for an agent: its entry, `arriving`, with nothing in it. */
+  async #begin(manifest: Manifest, wanted: string | undefined): Promise<AgentRecord> {
+    const { store } = this.#kernel;
+    const { id, status: was } = manifest.agent;
+    const { move, createdAt, head } = manifest;
+    const known = await store.get(id);
+    const note = known === undefined ? {} : moveOf(known);
+    if (known !== undefined) checkReplaces(known, manifest);
+    const name = wanted ?? known?.name ?? manifest.agent.name;
+    const owner = await store.get(name);
+    if (owner !== undefined && owner.id !== id) {
+      throw refuse("EXISTS", `the name "${name}" is taken: give it another one`);
+    }
+    const before = note.moved ?? note.arriving?.before;
+    const arriving = { move, createdAt, was, head, complete: false, ...(before && { before }) };
+    const text = moveText({ ...settled(note), arriving })!;
+    if (known === undefined) {
+      const key = await this.#key(manifest);
+      const { publicKey, type } = manifest.agent;
+      const entry = { id, publicKey, name, type, createdAt: manifest.agent.createdAt };
+      const record: AgentRecord = { ...entry, ...key, status: "arriving", move: text };
+      await store.create(record);
+      await store.sync();
+      return record;
+    }
+    this.#kernel.cache.delete(id);
+    await store.setStatus(id, "arriving", text);
+    await store.clear(id);
+    if (name !== known.name) await store.rename(id, name);
+    await store.sync();
+    return { ...known, name, status: "arriving", move: text };
+  }
+
+  /** All of it is here and right: from now on it may arrive, and one that does not move is alive. */
+  async #complete(
+    record: AgentRecord,
+    manifest: Manifest,
+  ): Promise<{ readonly record: AgentRecord; readonly ticket?: string }> {
+    const { store, random } = this.#kernel;
+    const note = moveOf(record);
+    if (manifest.move === undefined) return { record: await this.#mover.settle(record) };
+    const ticket = bytesToHex(random.bytes(32));
+    const tickets = [...(note.tickets ?? []), sha256Hex(ticket)];
+    const arriving = { ...note.arriving!, complete: true };
+    const move = moveText({ ...note, tickets, arriving })!;
+    await store.setStatus(record.id, "arriving", move);
+    await store.sync();
+    return { record: { ...record, move }, ticket };
+  }
+
+  /** The parts of a bundle, small files together; checks its end before it gives the last one. */
+  async *#parts(manifest: Manifest, pieces: AsyncGenerator<Piece>): AsyncGenerator<Restored> {
+    const { id } = manifest.agent;
+    let files: NonNullable<Restored["files"]>[number][] = [];
+    let size = 0;
+    let end: End | undefined;
+    let head = 0;
+    for await (const piece of pieces) {
+      if ("end" in piece) end = piece.end;
+      if (!("part" in piece)) continue;
+      const { part } = piece;
+      files.push(...(part.files ?? []));
+      size += part.files?.reduce((sum, file) => sum + file.value.length, 0) ?? 0;
+      if (files.length >= FILES || size >= FILE_BYTES || part.files === undefined) {
+        if (files.length > 0) yield { files };
+        [files, size] = [[], 0];
+      }
+      if (part.files !== undefined) continue;
+      for (const { n } of part.log ?? []) {
+        head += 1;
+        if (n !== head) throw refuse("CORRUPT", `record ${head} is missing`);
+      }
+      for (const { envelope, reason } of part.mail ?? []) {
+        const theirs = envelope.to !== id && reason === undefined;
+        if (theirs) throw refuse("CORRUPT", `mail "${envelope.id}" is for somebody else`);
+      }
+      yield part;
+    }
+    if (files.length > 0) yield { files };
+    const { publicKey } = manifest.agent;
+    const signed =
+      end !== undefined &&
+      this.#kernel.signer.verify(publicKey, hexToBytes(end.digest), hexToBytes(end.signature));
+    if (!signed) throw refuse("CORRUPT", "it is not signed by the agent that it holds");
+  }
+
+  /** Checks what was stored: the trajectory, and the files against it. */
+  async #checkWhole({ agent, head, definition }: Manifest): Promise<void> {
+    const { store } = this.#kernel;
+    const verdict = await verifyAgent(store, agent.id);
+    if (!verdict.ok) throw refuse("CORRUPT", `record ${verdict.wrong} is wrong: ${verdict.reason}`);
+    if (verdict.records !== (head?.n ?? 0) || verdict.head !== head?.hash) {
+      throw refuse("CORRUPT", "its trajectory does not end where its manifest says");
+    }
+    const [version] = await store.read(agent.id, [paths.version]);
+    if (Number(version ?? 0) !== definition.version) {
+      throw refuse("CORRUPT", "its state is of another version than its manifest says");
+    }
+  }
+
+  #checkSigned(manifest: Manifest): void {
+    const { signer } = this.#kernel;
+    const { id, publicKey } = manifest.agent;
+    const digest = hexToBytes(manifestDigest(manifest));
+    const signed = signer.verify(publicKey, digest, hexToBytes(manifest.signature));
+    if (signed && signer.npub(publicKey) === id) return;
+    throw refuse("CORRUPT", "its manifest is not signed by the agent that it names");
+  }
+
+  /** Checks that this runtime can run the agent; warnings of what differs. */
+  #checkFits({ agent, definition, mounts }: Manifest, older: boolean): readonly string[] {
+    const { agents } = this.#kernel;
+    const here = agents.get(agent.type);
+    if (here === undefined) {
+      const types = [...agents.keys()].join(", ");
+      throw refuse("INVALID", `there is no agent type "${agent.type}", there are: ${types}`);
+    }
+    if (mounts.length > 0) throw refuse("INVALID", `it needs mounts: ${mounts.join(", ")}`);
+    const { version } = definition;
+    const its = `its state has version ${version}, and "${here.name}" has version ${here.version}`;
+    if (version > here.version) throw refuse("VERSION", `${its}: use the newer definition`);
+    if (version > 0 && version < here.version && !older) {
+      throw refuse("VERSION", `${its}: to have it migrated, import with mode "migrate"`);
+    }
+    if (definition.digest === digestOf(here)) return [];
+    return [`The definition of "${here.name}" is not the one that it had at its old home`];
+  }
+
+  /** How the signer finds the key of an agent that was not here before. @throws DENIED */
+  async #key({ agent, key }: Manifest): Promise<Pick<AgentRecord, "account" | "key">> {
+    const { signer } = this.#kernel;
+    const home = await signer.home();
+    const whose = "signer" in key ? key.signer : key.for;
+    if (whose !== home.publicKey) {
+      throw refuse(
+        "DENIED",
+        `its key is for another runtime (${signer.npub(whose)}): export it with --to ${home.npub}`,
+      );
+    }
+    if ("sealed" in key) {
+      return { account: null, key: await signer.adopt(agent.publicKey, key.sealed) };
+    }
+    const { account } = agent;
+    const same = account !== null && (await signer.identity(account)).publicKey === agent.publicKey;
+    if (!same) throw refuse("DENIED", "its key is not the one of its account");
+    return { account };
+  }
+
+  #limits(): BundleLimits {
+    // A character has up to three bytes.
+    const entryBytes = 3 * this.#kernel.limits.valueBytes;
+    return { entryBytes, totalBytes: TOTAL_BYTES, entries: ENTRIES };
+  }
+}
+
+/** @throws EXISTS, MOVED when a bundle may not take the place of what is here */
+function checkReplaces(known: AgentRecord, { move, createdAt, agent }: Manifest): void {
+  const { arriving, past = [] } = moveOf(known);
+  if (known.type !== agent.type) throw refuse("INVALID", `"${known.name}" is a ${known.type} here`);
+  if (move !== undefined && past.includes(move)) {
+    throw refuse("EXISTS", `the move "${move}" is over: begin another one`);
+  }
+  if (known.status === "moved") {
+    // A copy that was kept is of the past: the agent lives on elsewhere.
+    if (move === undefined) throw movedError(known);
+    return;
+  }
+  if (known.status !== "arriving" || arriving === undefined) {
+    throw refuse("EXISTS", `"${known.name}" is here`);
+  }
+  // What is whole may be all that there is of the agent, unless its old home has let it go anew.
+  const newer = move !== undefined && move !== arriving.move && createdAt > arriving.createdAt;
+  if (arriving.complete && !newer) {
+    throw refuse("EXISTS", `"${known.name}" is here and waits to arrive`);
+  }
+}
+
+function refuse(code: ErrorCode, why: string): OpenAgentsError {
+  return new OpenAgentsError(code, `Cannot import: ${why}`);
+}

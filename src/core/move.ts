@@ -1,0 +1,124 @@
+import type { AgentRecord, AgentStatus } from "./agent.ts";
+import { canonicalJson } from "./json.ts";
+import { sha256Hex } from "./hash.ts";
+import type { LogHead } from "./ports/index.ts";
+import type { AgentInfo } from "./runtime.ts";
+
+/**
+ * What a home does with mail to an agent that left: pass it on, or say that it moved. Either way the
+ * control API says where to.
+ */
+export type ForwardPolicy = "forward" | "refuse";
+
+export interface LeaveOptions {
+  /** A new name for this move: 1 to 64 letters, digits, "-" and "_". */
+  readonly move: string;
+  /** Ms until it stays after all, unless it departs. Default 300,000. */
+  readonly wait?: number | undefined;
+}
+
+/** Where a move ends. */
+export interface MoveGoal {
+  readonly move: string;
+  /** The address of the new home's control API. */
+  readonly url: string;
+  /** What `import` there gave. */
+  readonly ticket: string;
+  /** Default `forward`. */
+  readonly policy?: ForwardPolicy | undefined;
+}
+
+/** An old home's receipt: the agent left it, with this record, and will not tick there again. */
+export interface Departure {
+  readonly agent: string;
+  readonly move: string;
+  readonly head: LogHead | null;
+  /** BIP-340, by the agent's key, hex: see `departureDigest`. */
+  readonly signature: string;
+}
+
+export interface ImportOptions {
+  /**
+   * - `restore` (default): the same agent
+   * - `clone`: a new one with its state, alarms and memory, a key and a record of its own, and no mail
+   * - `migrate`: as `restore`, also when its state is of an older version
+   */
+  readonly mode?: ImportMode | undefined;
+  /** Another name than it has. */
+  readonly name?: string | undefined;
+}
+
+export const IMPORT_MODES = ["restore", "clone", "migrate"] as const;
+export type ImportMode = (typeof IMPORT_MODES)[number];
+
+/** An agent that was taken in. */
+export interface Imported {
+  readonly agent: AgentInfo;
+  /** What differs between its old home and this one. */
+  readonly warnings: readonly string[];
+  /** For an agent that moves: what its old home needs to pass on mail. A secret. */
+  readonly ticket?: string;
+}
+
+/** What an agent's record holds of moves, as JSON in `AgentRecord.move`. */
+export interface Move {
+  /** SHA-256 of the tickets of homes that it left, the newest last. */
+  readonly tickets?: readonly string[];
+  /** Moves of it that are over here, the newest last: by which it came, or did not leave. */
+  readonly past?: readonly string[];
+  readonly leaving?: Leaving;
+  readonly moved?: Moved;
+  readonly arriving?: Arriving;
+}
+
+export interface Leaving {
+  readonly move: string;
+  /** The status it had. */
+  readonly was: AgentStatus;
+  readonly until: number;
+}
+
+export interface Moved extends Required<MoveGoal> {
+  readonly receipt: Departure;
+}
+
+export interface Arriving {
+  /** Absent when it does not come from another home. */
+  readonly move?: string | undefined;
+  /** When its bundle was made. */
+  readonly createdAt: number;
+  /** The status it is to have. */
+  readonly was: AgentStatus;
+  readonly head: LogHead | null;
+  /** All of it is here, and checked. */
+  readonly complete: boolean;
+  /** It was here before, and moved away. */
+  readonly before?: Moved | undefined;
+}
+
+/** How many tickets and past moves are kept. */
+const KEPT = 64;
+
+export function moveOf({ move }: Pick<AgentRecord, "move">): Move {
+  return move === undefined ? {} : (JSON.parse(move) as Move);
+}
+
+/** As it is stored; null for nothing. */
+export function moveText({ tickets = [], past = [], ...stage }: Move): string | null {
+  const kept = {
+    ...(tickets.length > 0 && { tickets: tickets.slice(-KEPT) }),
+    ...(past.length > 0 && { past: past.slice(-KEPT) }),
+    ...stage,
+  };
+  return Object.keys(kept).length === 0 ? null : JSON.stringify(kept);
+}
+
+/** The same between two moves. */
+export function settled({ tickets, past }: Move): Move {
+  return { ...(tickets && { tickets }), ...(past && { past }) };
+}
+
+/** What the signature of a receipt is over: 32 bytes, hex. */
+export function departureDigest({ agent, move, head }: Omit<Departure, "signature">): string {
+  return sha256Hex(`openagents-departure\n${canonicalJson({ agent, move, head })}`);
+}
