@@ -9,7 +9,7 @@ import type { Secp } from "./secp.ts";
 /** The most UTF-16 units that the parts of an event may have together: about a mebibyte. */
 export const MAX_EVENT_LENGTH = 1_048_576;
 /** The greatest kind that NIP-01 has. */
-const MAX_KIND = 65_535;
+export const MAX_KIND = 65_535;
 
 /** What its author says of an event before it is signed (NIP-01). */
 export interface EventTemplate {
