@@ -67,15 +67,18 @@ export function signEvent(
  * is good. It computes both each time. False, and never an error, for anything else.
  */
 export function verifyEvent(event: unknown, secp: Secp = nobleSecp): event is NostrEvent {
+  let parts: Pick<NostrEvent, "id" | "sig" | "pubkey">;
   try {
     if (whatIsWrong(event) !== undefined) return false;
     const { id, sig, pubkey } = event as NostrEvent;
     if (typeof sig !== "string" || !/^[0-9a-f]{128}$/.test(sig)) return false;
     if (id !== idOf(event as NostrEvent)) return false;
-    return secp.verify(hexToBytes(sig), hexToBytes(id), pubkey);
+    parts = { id, sig, pubkey };
   } catch {
+    // An object that will not even be read.
     return false;
   }
+  return secp.verify(hexToBytes(parts.sig), hexToBytes(parts.id), parts.pubkey);
 }
 
 /**
