@@ -29,7 +29,7 @@ void test("unwrap() and readDirectMessage() read the example of NIP-17 from both
     readonly toReceiver: NostrEvent;
     readonly toSender: NostrEvent;
   }
-  const example = jsonVectors<Example>("nip17-example.json");
+  const example = jsonVectors("nip17-example.json") as Example;
   const sender = memorySigner(decodeNsec(example.sender), { secp: wasm });
   const receiver = memorySigner(decodeNsec(example.receiver), { secp: wasm });
   // Both were dated back.

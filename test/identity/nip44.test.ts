@@ -52,7 +52,7 @@ interface Vectors {
   };
 }
 
-const { valid, invalid } = jsonVectors<Vectors>("nip44.vectors.json").v2;
+const { valid, invalid } = (jsonVectors("nip44.vectors.json") as Vectors).v2;
 
 /** From NIP-44 itself, which allows longer texts than the file of vectors did. */
 const LONG = [

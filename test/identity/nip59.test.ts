@@ -59,7 +59,7 @@ void test("unwrap() opens the example of NIP-59", async () => {
     readonly rumor: object & { readonly pubkey: string };
     readonly wrap: NostrEvent;
   }
-  const { recipient, rumor, wrap } = jsonVectors<Example>("nip59-example.json");
+  const { recipient, rumor, wrap } = jsonVectors("nip59-example.json") as Example;
   for (const [, secp] of CURVES) {
     const signer = memorySigner(hexToBytes(recipient), { secp });
     const now = wrap.created_at * 1000;
@@ -126,11 +126,7 @@ void test("giftWrap() and unwrap() agree for any rumor, and with nostr-tools in 
       const wrap = await giftWrap(alice, rumor, bob.publicKey, options);
       assert.deepEqual(await unwrap(bob, wrap, opening), { rumor, sender: alice.publicKey });
       assert.deepEqual(tools.unwrapEvent(wrap as ToolsEvent, secretOf(2)), rumor);
-      const theirs = tools.wrapEvent(
-        structuredClone(template) as object,
-        secretOf(1),
-        bob.publicKey,
-      );
+      const theirs = tools.wrapEvent(structuredClone(template), secretOf(1), bob.publicKey);
       // It dates them by the machine's own clock.
       const now = Math.max(NOW, Date.now());
       const opened = await unwrap(bob, theirs, { ...opening, now, maxAge: 1e9 });
@@ -190,7 +186,7 @@ void test("unwrap() refuses what is wrong with the seal", async () => {
     ["NIP-04", { seal: { content: "AAAA?iv=AAAA" } }, "DENIED"],
     ["a later version", { seal: { content: "#later" } }, "VERSION"],
     ["the content of another", { seal: { content: stranger.content } }, "DENIED"],
-    ["no signature", { spoil: ({ sig: _, ...seal }) => seal }, "DENIED"],
+    ["no signature", { spoil: (seal) => ({ ...seal, sig: undefined }) }, "DENIED"],
     ["a bad signature", { spoil: (seal) => ({ ...seal, sig: "1".repeat(128) }) }, "DENIED"],
     ["another id", { spoil: (seal) => ({ ...seal, id: "1".repeat(64) }) }, "DENIED"],
     ["a changed time", { spoil: (seal) => ({ ...seal, created_at: SECONDS - 1 }) }, "DENIED"],
