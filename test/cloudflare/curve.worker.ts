@@ -7,8 +7,8 @@ import curve from "./secp256k1.wasm";
 const notary = defineAgent({
   name: "notary",
   async onMessage(ctx, message) {
-    const { publicKey, sign } = ctx.identity;
-    await ctx.reply({ publicKey, signature: await sign(String(message.text)) });
+    const signature = await ctx.identity.sign(message.text);
+    await ctx.reply({ publicKey: ctx.identity.publicKey, signature });
   },
 });
 
