@@ -577,3 +577,19 @@ void test("defineAgent() and defineRuntime() refuse what is wrong and say where"
   );
   wrong(() => defineRuntime({ agents: [a], limits: { concurrency: 0 } }), /"limits.concurrency"/);
 });
+
+void test("ask() under an id sent before counts a reply once when the tick ends while it looks back", async () => {
+  const agent = defineAgent({ name: "a", onMessage: (ctx) => ctx.reply("once") });
+  const store = memoryStore();
+  const { clock, runtime } = await setting([agent], { store });
+  await runtime.send("a", { payload: "x", id: "first" });
+  // The tick is committed and told of before what it wrote is looked for.
+  const log = store.log.bind(store);
+  store.log = async (...query) => {
+    await clock.advance(0);
+    return log(...query);
+  };
+  const asked = runtime.ask("a", { payload: "x", id: "first" }, { timeout: HOUR });
+  await clock.advance(0);
+  assert.deepEqual((await asked).replies, ["once"]);
+});

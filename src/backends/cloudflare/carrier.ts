@@ -16,15 +16,17 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
   const failed = new Set<string>();
 
   const deliverTo = async (to: string, mail: readonly Envelope[]): Promise<readonly Receipt[]> => {
+    const remembered = directory.remembers(to);
     try {
       const id = await idOf(directory, to);
       const input = { mail: mail.map((one) => ({ ...one, to: id })), again: failed.has(to) };
       const receipts = await call<Receipt[]>(agents, id, { method: "deliver", input });
       failed.delete(to);
-      if (!receipts.some((receipt) => GONE.has(receipt)) || !directory.remembers(to))
-        return receipts;
-      // The name may be another agent's by now; what arrived is known there by its id.
-      directory.forget(to);
+      if (!receipts.some((receipt) => GONE.has(receipt))) return receipts;
+      // The name may be another agent's by now, or of one whose making was cut short. What arrived is
+      // known there by its id.
+      if (remembered) directory.forget(to);
+      else if (!(await directory.complete(to))) return receipts;
       return await deliverTo(to, mail);
     } catch (error) {
       if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") {

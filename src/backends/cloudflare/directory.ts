@@ -1,5 +1,5 @@
 import type { RuntimeDefinition } from "../../core/definition.ts";
-import { checkName } from "../../core/agent.ts";
+import { checkName, isKey } from "../../core/agent.ts";
 import { infoOf } from "../../core/agent-info.ts";
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
@@ -86,6 +86,11 @@ export class Directory implements Home {
   async #make(name: string): Promise<AgentInfo | undefined> {
     const wanted = this.#ensure.find((agent) => agent.name === name);
     return wanted && this.create(wanted);
+  }
+
+  /** Ends the making of an agent that was cut short, when there is such a one; true when there was. */
+  async complete(name: string): Promise<boolean> {
+    return !isKey(name) && (await this.#call<boolean>(this.#indexOf(name), "complete", { name }));
   }
 
   /** True when the id of this name is remembered. */
