@@ -42,7 +42,9 @@ export class DirectoryShard {
       get: async ({ name }: { name: string }) => (await this.#open()).get(name),
       complete: async ({ name }: { name: string }) => {
         const known = await (await this.#open()).get(name);
-        return known?.status === "live" && this.#admit(known);
+        if (known?.status !== "live") return false;
+        await this.#admit(known);
+        return true;
       },
       list: async (query: ListQuery): Promise<Page<AgentRecord>> =>
         (await this.#open()).list(query),

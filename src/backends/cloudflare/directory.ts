@@ -88,7 +88,10 @@ export class Directory implements Home {
     return wanted && this.create(wanted);
   }
 
-  /** Ends the making of an agent that was cut short, when there is such a one; true when there was. */
+  /**
+   * Makes sure that the object of the living agent with this name knows who it is: its making may be
+   * under way, or was cut short. False when there is no such agent.
+   */
   async complete(name: string): Promise<boolean> {
     return !isKey(name) && (await this.#call<boolean>(this.#indexOf(name), "complete", { name }));
   }
