@@ -1,3 +1,4 @@
+import { agentMemory } from "../src/memory/index.ts";
 import { createRuntime } from "../src/core/create-runtime.ts";
 import { defineRuntime } from "../src/core/definition.ts";
 import type { AgentRecord } from "../src/core/agent.ts";
@@ -13,6 +14,7 @@ const MNEMONIC = `${"abandon ".repeat(11)}about`;
 /** A started runtime on a store, in this process. */
 export async function startRuntime(store: Store): Promise<Runtime> {
   const runtime = createRuntime({
+    memory: agentMemory,
     definition: defineRuntime({ agents: AGENTS }),
     store,
     signer: derivedSigner(MNEMONIC),

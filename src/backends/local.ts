@@ -7,6 +7,7 @@ import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
+import { agentMemory } from "../memory/index.ts";
 import { sqlite } from "../stores/sqlite.ts";
 import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
@@ -71,6 +72,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       definition,
       store,
       signer,
+      memory: agentMemory,
       clock: systemClock,
       random: systemRandom,
       onProblem: (problem, error) => warn(`${problem}: ${describe(error)}`),

@@ -31,6 +31,7 @@ import type {
   Store,
   Waker,
 } from "./ports/index.ts";
+import type { MemoryTools, TickMemory } from "./ports/memory.ts";
 import type {
   AgentInfo,
   AgentReport,
@@ -58,6 +59,8 @@ export interface RuntimePorts {
   readonly signer: Signer;
   /** Takes mail to agents that are not in the store. Default: there are none. */
   readonly carrier?: Carrier;
+  /** What agents remember beside their state. Default: nothing, and no `ctx.memory`. */
+  readonly memory?: (tools: MemoryTools) => TickMemory;
   /** Passes on the mail of agents that moved away. Default: it is refused. */
   readonly forwarder?: Forwarder;
   /** Keeps the time for what is due. Default: the runtime does, with timers. */
@@ -107,6 +110,7 @@ class KernelRuntime implements Runtime {
       store,
       signer: factotum(signer, clock),
       carrier: ports.carrier,
+      memory: ports.memory,
       forwarder: ports.forwarder,
       waker: ports.waker,
       clock,
@@ -220,8 +224,8 @@ class KernelRuntime implements Runtime {
     return this.#info(record);
   }
 
-  async accept(envelope: Envelope): Promise<Receipt> {
-    return this.#mailroom.accept(envelope);
+  async accept(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
+    return this.#mailroom.accept(envelopes);
   }
 
   async deliver(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
