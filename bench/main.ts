@@ -16,6 +16,7 @@ import {
   schnorrVerify,
 } from "./rows/identity.ts";
 import { create, processCold, wake } from "./rows/life.ts";
+import { mailOpen, mailSealed } from "./rows/mail.ts";
 import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
 import { sizesOf } from "./sizes.ts";
@@ -25,6 +26,8 @@ const ROWS = {
   "tick.many": tickMany,
   "tick.many.http": tickManyHttp,
   "tick.one": tickOne,
+  "mail.sealed": mailSealed,
+  "mail.open": mailOpen,
   wake,
   create,
   "dormant.rss": dormantRss,

@@ -1,6 +1,7 @@
+import { addressAt, addressOf } from "./address.ts";
 import { checkName, checkTransition, TICKING } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
-import { infoOf, reportOf } from "./agent-info.ts";
+import { agentPeers, infoOf, reportOf } from "./agent-info.ts";
 import { checkHere } from "./between-homes.ts";
 import { Courier } from "./courier.ts";
 import type { Envelope } from "./envelope.ts";
@@ -8,6 +9,7 @@ import type { RuntimeDefinition } from "./definition.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { toMs } from "./duration.ts";
 import { OpenAgentsError } from "./errors.ts";
+import { factotum } from "./factotum.ts";
 import { Importer } from "./importer.ts";
 import type { Json } from "./json.ts";
 import { Cache, Serial } from "./kernel.ts";
@@ -23,6 +25,7 @@ import type {
   Identity,
   LogRow,
   MailRow,
+  NameResolver,
   Page,
   Random,
   Receipt,
@@ -30,6 +33,7 @@ import type {
   Store,
   Waker,
 } from "./ports/index.ts";
+import type { MemoryTools, Peer, TickMemory } from "./ports/memory.ts";
 import type {
   AgentInfo,
   AgentReport,
@@ -57,6 +61,10 @@ export interface RuntimePorts {
   readonly signer: Signer;
   /** Takes mail to agents that are not in the store. Default: there are none. */
   readonly carrier?: Carrier;
+  /** Looks up `name@domain` (NIP-05). Default: such names are nobody's. */
+  readonly names?: NameResolver;
+  /** What agents remember beside their state. Default: nothing, and no `ctx.memory`. */
+  readonly memory?: (tools: MemoryTools) => TickMemory;
   /** Passes on the mail of agents that moved away. Default: it is refused. */
   readonly forwarder?: Forwarder;
   /** Keeps the time for what is due. Default: the runtime does, with timers. */
@@ -104,8 +112,10 @@ class KernelRuntime implements Runtime {
     this.#watchers = new Watchers(this.#onProblem);
     this.#kernel = {
       store,
-      signer,
+      signer: factotum(signer, clock),
       carrier: ports.carrier,
+      memory: ports.memory,
+      names: ports.names,
       forwarder: ports.forwarder,
       waker: ports.waker,
       clock,
@@ -219,6 +229,10 @@ class KernelRuntime implements Runtime {
     return this.#info(record);
   }
 
+  async accept(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
+    return this.#mailroom.accept(envelopes);
+  }
+
   async deliver(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
     return this.#mailroom.deliver(envelopes);
   }
@@ -317,6 +331,18 @@ class KernelRuntime implements Runtime {
   async deadLetters(ref: string, after: number, limit: number): Promise<readonly MailRow[]> {
     const { id } = await this.#find(ref);
     return this.#kernel.store.mail(id, { box: "deadletter", after, limit });
+  }
+
+  async peers(ref: string, after: string, limit: number): Promise<readonly Peer[]> {
+    const { id } = await this.#find(ref);
+    return agentPeers(this.#kernel.store, id, { after, limit });
+  }
+
+  async resolve(ref: string): Promise<Identity> {
+    const kernel = this.#kernel;
+    const found = (await addressOf(kernel, ref)) ?? (await addressAt(kernel, ref));
+    if (found !== undefined) return { npub: found.id, publicKey: found.publicKey };
+    throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
   }
 
   async replay(ref: string, envelopeId: string): Promise<void> {

@@ -1,23 +1,29 @@
 import type { AgentRecord } from "./agent.ts";
+import type { Factotum } from "./factotum.ts";
 import type { AgentDefinition, Limits } from "./definition.ts";
 import type {
   Carrier,
   Clock,
   Forwarder,
   LogHead,
+  NameResolver,
   Random,
-  Signer,
   Store,
   Waker,
 } from "./ports/index.ts";
+import type { MemoryTools, TickMemory } from "./ports/memory.ts";
 import { uuidv7 } from "./uuid.ts";
 
 /** What every part of the kernel works with: the ports, and what the configuration says. */
 export interface Kernel {
   readonly store: Store;
-  readonly signer: Signer;
+  readonly signer: Factotum;
   /** Takes mail to agents that are not in the store; without one there are none. */
   readonly carrier: Carrier | undefined;
+  /** The npub behind `name@domain`; without it such names are nobody's. */
+  readonly names: NameResolver | undefined;
+  /** What agents remember beside their state; without one they have no `ctx.memory`. */
+  readonly memory: ((tools: MemoryTools) => TickMemory) | undefined;
   /** Passes on the mail of agents that moved away; without one it is refused. */
   readonly forwarder: Forwarder | undefined;
   /** Keeps the time for what is due; without one the kernel has timers. */

@@ -1,4 +1,5 @@
 import { TICKING } from "./agent.ts";
+import { isKey } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
 import { inboxOf } from "./courier.ts";
 import { checkEnvelope } from "./envelope.ts";
@@ -15,6 +16,7 @@ import type { Answer, AskOptions, MailInput, Sent, TickEvent } from "./runtime.t
 import type { Command } from "./think.ts";
 import { readRow } from "./trajectory.ts";
 import type { TickRecord } from "./trajectory.ts";
+import { sealOwn } from "./seal.ts";
 import type { Watchers } from "./watchers.ts";
 
 /** Types of mail that may come from outside; the others are the kernel's own. */
@@ -102,15 +104,30 @@ export class Mailroom {
     return forwardMoved(this.#kernel, sent, receipts);
   }
 
+  /**
+   * Takes in what a driver made of something outside, from senders that it made sure of; durable. From
+   * a key's owner it is kept sealed.
+   */
+  async accept(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
+    const letters = envelopes.map(async (envelope) => {
+      checkEnvelope(envelope);
+      if (!isKey(envelope.from) || envelope.sealed !== undefined) return envelope;
+      const record = await this.#kernel.store.get(envelope.to);
+      return record === undefined ? envelope : sealOwn(this.#kernel, record, envelope);
+    });
+    return this.deliver(await Promise.all(letters));
+  }
+
   /** Sends and waits for what becomes of it. */
   async ask(record: AgentRecord, mail: MailInput, options: AskOptions): Promise<Answer> {
     const envelope = this.#envelope(record, mail);
     const { id } = envelope;
-    const replies: Json[] = [];
+    // By tick, as one may be both told of and found in the record.
+    const replies = new Map<number, readonly Json[]>();
     const ended = Promise.withResolvers<Pick<Answer, "outcome" | "error">>();
     const see = ({ record: tick, output }: Pick<TickEvent, "record" | "output">): void => {
       if (tick.trigger.id !== id) return;
-      for (const reply of output.replies ?? []) replies.push(reply.payload);
+      replies.set(tick.n, output.replies?.map(({ payload }) => payload) ?? []);
       if (tick.outcome === "parked" || tick.outcome === "retry") return;
       ended.resolve(
         tick.error === undefined
@@ -134,7 +151,9 @@ export class Mailroom {
         await this.#kernel.store.sync();
         recent.forEach(see);
       }
-      return { id, receipt, replies, ...(await ended.promise) };
+      const end = await ended.promise;
+      const inOrder = [...replies].sort(([a], [b]) => a - b).flatMap(([, texts]) => texts);
+      return { id, receipt, replies: inOrder, ...end };
     } finally {
       stopTimer();
       stopWatching();

@@ -7,10 +7,12 @@ import type { Envelope } from "./envelope.ts";
 import { sha256Hex } from "./hash.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { memoryOver } from "./memory.ts";
 import type { Parked } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Changes, TreeRow } from "./ports/index.ts";
 import { commandOf } from "./think.ts";
+import { sealMail } from "./seal.ts";
 import { paths } from "./tree.ts";
 import type { Timer } from "./tree.ts";
 import { sealRecord } from "./trajectory.ts";
@@ -41,19 +43,24 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   const draft = new Draft();
   const outcome = outcomeOf(acted, occasion);
   if (acted.failure?.next !== "stop") takeAway(draft, occasion);
+  // However it went, the process lives.
+  if (occasion.suspect) draft.erase(paths.crashes(occasion.envelope.id));
   if (outcome === "done") {
     await keepEffects(kernel, draft, input);
     finish(draft, occasion);
     if (!acted.session.replied) answer(kernel, draft, input, null);
     if (agent.failures > 0) draft.erase(paths.failures);
   } else if (outcome === "parked") {
-    park(draft, input);
+    draft.send.push(...acted.session.requests);
   } else if (acted.failure?.next === "retry") {
     retry(draft, input);
   } else if (acted.failure?.next === "dead-letter") {
     if (acted.state !== undefined) await keepEffects(kernel, draft, input);
     deadLetter(kernel, draft, input);
   }
+  draft.send = await Promise.all(draft.send.map((mail) => sealMail(kernel, agent.record, mail)));
+  if (outcome === "parked") park(draft, input);
+  const keys = kernel.signer.takeUses(agent.record);
   const status = statusAfter(agent, occasion, acted);
   const { session } = acted;
   const output = session.output(acted.state !== undefined);
@@ -75,6 +82,7 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
     steps: someOf(session.steps),
     waits: acted.ending.kind === "parked" ? acted.ending.waits.map(({ key }) => key) : undefined,
     sent: someOf(draft.send.map(({ id, to, type }) => ({ id, to, type }))),
+    keys: someOf(keys),
     wrote: draft.digests(),
     removed: someOf([...draft.remove]),
     status,
@@ -105,7 +113,7 @@ class Draft {
   readonly remove = new Set<string>();
   readonly timersSet: Timer[] = [];
   readonly timersRemoved: Timer[] = [];
-  readonly send: Envelope[] = [];
+  send: Envelope[] = [];
   readonly ack: number[] = [];
   readonly retry: NonNullable<Changes["retry"]>[number][] = [];
   readonly bury: NonNullable<Changes["bury"]>[number][] = [];
@@ -157,7 +165,7 @@ function outcomeOf(acted: Acted, { refusal }: Occasion): TickRecord["outcome"] {
   return refusal?.outcome ?? "failed";
 }
 
-/** What the occasion itself uses up, however the tick went: timers, alarm, the mark of a suspect. */
+/** What the occasion itself uses up, however the tick went: timers and the alarm. */
 function takeAway(draft: Draft, occasion: Occasion): void {
   for (const timer of occasion.timers) draft.removeTimer(timer);
   const { alarm } = occasion;
@@ -165,7 +173,6 @@ function takeAway(draft: Draft, occasion: Occasion): void {
     if (alarm.next === undefined) draft.erase(paths.alarm(alarm.id));
     else draft.moveAlarm(alarm.id, undefined, alarm.next);
   }
-  if (occasion.suspect) draft.erase(paths.crashes(occasion.envelope.id));
 }
 
 /** State, mail and alarms of a hook that came to its end. */
@@ -176,6 +183,14 @@ async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): 
   for (const key of state?.removed ?? []) draft.erase(paths.stateKey(key));
   if (version !== agent.version) draft.write(paths.version, String(version));
   draft.send.push(...session.mail, ...session.requests);
+  const { from } = occasion.envelope;
+  if (isNpub(from) && kernel.memory !== undefined) {
+    await memoryOver(kernel, session.files).met(from);
+  }
+  for (const [path, text] of session.files.changes) {
+    if (text === undefined) draft.erase(path);
+    else draft.write(path, text);
+  }
   if (session.alarms.size === 0) return;
   const ids = [...session.alarms.keys()];
   const files = await kernel.store.read(
@@ -204,19 +219,21 @@ function finish(draft: Draft, occasion: Occasion): void {
 
 /** Puts the tick down until an answer or a time comes. Of what the hook did, only requests leave. */
 function park(draft: Draft, { agent, occasion, acted }: RememberInput): void {
-  const { envelope, mail } = occasion;
-  const waits = acted.ending.kind === "parked" ? acted.ending.waits : [];
+  const { envelope, letter, mail } = occasion;
+  const asked = new Map(draft.send.map(({ id, to }) => [id, isNpub(to) ? to : undefined]));
+  const waits = (acted.ending.kind === "parked" ? acted.ending.waits : []).map((wait) =>
+    asked.has(wait.request ?? "") ? { ...wait, asked: asked.get(wait.request!) } : wait,
+  );
   if (mail !== undefined) draft.ack.push(mail.position);
-  draft.send.push(...acted.session.requests);
-  for (const { id } of acted.session.requests) draft.write(paths.wait(id), envelope.id);
+  for (const id of asked.keys()) draft.write(paths.wait(id), envelope.id);
   keepSettled(draft, agent, occasion);
   const at = Math.min(...waits.map(({ until }) => until));
-  putDown(draft, { envelope, waits, at, attempts: occasion.attempt - 1 });
+  putDown(draft, { envelope: letter, waits, at, attempts: occasion.attempt - 1 });
 }
 
 /** Mail waits in the inbox to be tried again; what came from elsewhere waits as a parked tick. */
 function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
-  const { envelope, mail, parked, attempt } = occasion;
+  const { letter, mail, parked, attempt } = occasion;
   const { retryAt } = acted.failure!;
   if (mail !== undefined && parked === undefined) {
     draft.retry.push({ position: mail.position, notBefore: retryAt, attempts: attempt });
@@ -226,7 +243,7 @@ function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
   if (mail !== undefined) draft.ack.push(mail.position);
   const settled = new Set(keepSettled(draft, agent, occasion));
   const waits = (parked?.waits ?? []).filter(({ key }) => !settled.has(key));
-  putDown(draft, { envelope, waits, at: retryAt, attempts: attempt });
+  putDown(draft, { envelope: letter, waits, at: retryAt, attempts: attempt });
 }
 
 function putDown(draft: Draft, parked: Parked): void {
@@ -249,12 +266,12 @@ function keepSettled(draft: Draft, agent: LoadedAgent, occasion: Occasion): stri
 
 function deadLetter(kernel: Kernel, draft: Draft, input: RememberInput): void {
   const { agent, occasion, acted } = input;
-  const { envelope, mail, parked, attempt } = occasion;
+  const { letter, mail, parked, attempt } = occasion;
   const { message } = errorInfo(acted.failure!.error);
   finish(draft, occasion);
   // A mail that is itself the dead letter is moved there; only the answer to a parked tick is done.
   if (mail !== undefined && parked === undefined) draft.ack.length = 0;
-  draft.bury.push({ envelope, attempts: attempt, reason: message });
+  draft.bury.push({ envelope: letter, attempts: attempt, reason: message });
   if (acted.failure!.blame) draft.write(paths.failures, String(agent.failures + 1));
   if (acted.state === undefined || !acted.session.replied) answer(kernel, draft, input, message);
 }
@@ -263,11 +280,11 @@ function deadLetter(kernel: Kernel, draft: Draft, input: RememberInput): void {
 function answer(
   kernel: Kernel,
   draft: Draft,
-  { agent, occasion: { envelope } }: RememberInput,
+  { agent, occasion: { envelope, refusal } }: RememberInput,
   error: string | null,
 ): void {
   // Whoever asked from outside sees in the record what became of it.
-  if (envelope.type !== "request" || !isNpub(envelope.from)) return;
+  if (envelope.type !== "request" || !isNpub(envelope.from) || refusal?.unsigned) return;
   draft.send.push({
     id: newId(kernel),
     sentAt: kernel.clock.now(),

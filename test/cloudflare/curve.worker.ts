@@ -7,8 +7,11 @@ import curve from "./secp256k1.wasm";
 const notary = defineAgent({
   name: "notary",
   async onMessage(ctx, message) {
-    const signature = await ctx.identity.sign(message.text);
-    await ctx.reply({ publicKey: ctx.identity.publicKey, signature });
+    const { identity } = ctx;
+    await ctx.reply({
+      publicKey: identity.publicKey,
+      signature: await identity.sign(message.text),
+    });
   },
 });
 

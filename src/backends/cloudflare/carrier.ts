@@ -17,25 +17,29 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
 
   const deliverTo = async (to: string, mail: readonly Envelope[]): Promise<readonly Receipt[]> => {
     try {
-      const id = await idOf(directory, to);
-      const input = { mail: mail.map((one) => ({ ...one, to: id })), again: failed.has(to) };
-      const receipts = await call<Receipt[]>(agents, id, { method: "deliver", input });
+      const input = { mail, again: failed.has(to) };
+      const receipts = await call<Receipt[]>(agents, to, { method: "deliver", input });
       failed.delete(to);
-      if (!receipts.some((receipt) => GONE.has(receipt)) || !directory.remembers(to))
-        return receipts;
-      // The name may be another agent's by now; what arrived is known there by its id.
-      directory.forget(to);
-      return await deliverTo(to, mail);
-    } catch (error) {
-      if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") {
-        return mail.map((): Receipt => "unknown");
-      }
+      return receipts;
+    } catch {
       failed.add(to);
       return mail.map((): Receipt => "busy");
     }
   };
 
   return {
+    async find(name, fresh) {
+      if (fresh) {
+        directory.forget(name);
+        await directory.complete(name);
+      }
+      try {
+        return await directory.idOf(name);
+      } catch (error) {
+        if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") return undefined;
+        throw error;
+      }
+    },
     async deliver(mail) {
       const receipts: Receipt[] = [];
       const byRecipient = Map.groupBy(mail.keys(), (i) => mail[i]!.to);
@@ -54,9 +58,6 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
     },
   };
 }
-
-/** Receipts of mail whose recipient is not the one that was meant, or no more. */
-const GONE: ReadonlySet<Receipt> = new Set(["unknown", "terminated"]);
 
 /** The npub that a name, an npub or a hex key stands for. @throws NOT_FOUND for a name of nobody */
 export async function idOf(directory: Directory, ref: string): Promise<string> {
