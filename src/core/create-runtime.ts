@@ -14,22 +14,9 @@ import { Cache, Serial } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { readState } from "./load.ts";
 import { controlEnvelope, Mailroom } from "./mailroom.ts";
-import type { Departure, Imported, ImportOptions, LeaveOptions, MoveGoal } from "./move.ts";
+import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside } from "./move.ts";
 import { Mover } from "./mover.ts";
-import type {
-  Carrier,
-  Clock,
-  Forwarder,
-  Identity,
-  LogRow,
-  MailRow,
-  Page,
-  Random,
-  Receipt,
-  Signer,
-  Store,
-  Waker,
-} from "./ports/index.ts";
+import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type {
   AgentInfo,
   AgentReport,
@@ -43,31 +30,13 @@ import type {
   Sent,
   TickEvent,
 } from "./runtime.ts";
+import type { RuntimePorts } from "./runtime-ports.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import type { Ticked } from "./tick.ts";
 import type { TickRecord, Verdict } from "./trajectory.ts";
 import { paths } from "./tree.ts";
 import { verifyAgent } from "./verify.ts";
 import { Watchers } from "./watchers.ts";
-
-/** The ports that a runtime works with. */
-export interface RuntimePorts {
-  readonly definition: RuntimeDefinition;
-  readonly store: Store;
-  readonly signer: Signer;
-  /** Takes mail to agents that are not in the store. Default: there are none. */
-  readonly carrier?: Carrier;
-  /** Passes on the mail of agents that moved away. Default: it is refused. */
-  readonly forwarder?: Forwarder;
-  /** Keeps the time for what is due. Default: the runtime does, with timers. */
-  readonly waker?: Waker;
-  /** The release, as bundles name it. Default `"0.0.0"`. */
-  readonly version?: string;
-  readonly clock?: Clock;
-  readonly random?: Random;
-  /** Told what went wrong outside of any tick: a store that failed, an unknown type. */
-  readonly onProblem?: (problem: string, error: unknown) => void;
-}
 
 /** How long after a failure of the store what was due is taken up again, ms. */
 const RECOVERY = 1_000;
@@ -158,6 +127,7 @@ class KernelRuntime implements Runtime {
   }
 
   async takeUp(): Promise<void> {
+    await this.#mover.takeUp();
     await this.#dispatcher.start();
     this.#courier.poke();
   }
@@ -219,8 +189,8 @@ class KernelRuntime implements Runtime {
     return this.#info(record);
   }
 
-  async deliver(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
-    return this.#mailroom.deliver(envelopes);
+  async deliver(envelopes: readonly Envelope[], hops: number = 0): Promise<readonly Receipt[]> {
+    return this.#mailroom.deliver(envelopes, hops);
   }
 
   async get(ref: string): Promise<AgentInfo> {
@@ -235,13 +205,13 @@ class KernelRuntime implements Runtime {
 
   async status(ref: string): Promise<AgentReport> {
     const record = await this.#find(ref);
-    const report = await reportOf(this.#kernel.store, record.id);
+    const report = await reportOf(this.#kernel.store, record);
     await this.#kernel.store.sync();
     return { ...this.#info(record), ...report };
   }
 
   async state(ref: string): Promise<Record<string, Json>> {
-    const record = await this.#find(ref);
+    const record = await this.#atHome(ref);
     const state = await readState(this.#kernel.store, record.id);
     await this.#kernel.store.sync();
     return Object.fromEntries([...state].map(([key, json]) => [key, JSON.parse(json) as Json]));
@@ -310,12 +280,12 @@ class KernelRuntime implements Runtime {
   }
 
   async inbox(ref: string, after: number, limit: number): Promise<readonly MailRow[]> {
-    const { id } = await this.#find(ref);
+    const { id } = await this.#atHome(ref);
     return this.#kernel.store.mail(id, { box: "inbox", after, limit });
   }
 
   async deadLetters(ref: string, after: number, limit: number): Promise<readonly MailRow[]> {
-    const { id } = await this.#find(ref);
+    const { id } = await this.#atHome(ref);
     return this.#kernel.store.mail(id, { box: "deadletter", after, limit });
   }
 
@@ -340,7 +310,7 @@ class KernelRuntime implements Runtime {
     return this.#mover.export((await this.#find(ref)).id, options);
   }
 
-  async import(bundle: ReadableStream<Uint8Array>, options: ImportOptions = {}): Promise<Imported> {
+  async import(bundle: ReadableStream<Uint8Array>, options: SetAside = {}): Promise<Imported> {
     const { record, ...rest } = await this.#importer.import(bundle, options);
     return { agent: this.#info(record), ...rest };
   }
@@ -426,6 +396,13 @@ class KernelRuntime implements Runtime {
   async #find(ref: string): Promise<AgentRecord> {
     const record = await this.#kernel.store.get(ref);
     if (record === undefined) throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
+    return record;
+  }
+
+  /** @throws MOVED, BUSY when what is stored here of an agent is not what it has */
+  async #atHome(ref: string): Promise<AgentRecord> {
+    const record = await this.#find(ref);
+    if (record.status !== "leaving") checkHere(record);
     return record;
   }
 
