@@ -39,10 +39,23 @@ const slow = defineAgent({
   },
 });
 
-const worker = cloudflare(defineRuntime({ agents: [subject, slow] }));
+/** Passes on to whom it is told, by name. */
+const teller = defineAgent({
+  name: "teller",
+  async onMessage(ctx, message) {
+    if (message.from === "operator") await ctx.send(message.text, "told");
+  },
+});
 
-/** The shard that does not answer. */
-const broken = { shard: "" };
+const worker = cloudflare(
+  defineRuntime({
+    agents: [subject, slow, teller],
+    ensure: ["wanted-1", "wanted-2"].map((name) => ({ name, type: "subject" })),
+  }),
+);
+
+/** The shard that does not answer, and whether agents' objects are not told who they are. */
+const broken = { shard: "", births: false };
 
 export class DirectoryObject extends worker.DirectoryObject {
   override async fetch(request: Request): Promise<Response> {
@@ -60,7 +73,8 @@ export class AgentObject extends worker.AgentObject {
   }
 
   override async fetch(request: Request): Promise<Response> {
-    const { searchParams } = new URL(request.url);
+    const { pathname, searchParams } = new URL(request.url);
+    if (broken.births && pathname === "/~/admit") this.#end();
     if (searchParams.has("evict")) this.#end();
     if (searchParams.has("ring")) await Promise.all([ring(this), ring(this)]);
     return super.fetch(request);
@@ -74,7 +88,9 @@ function ring(object: AgentHost): Promise<void> {
 
 export default {
   async fetch(...args: Parameters<typeof worker.handler.fetch>): Promise<Response> {
-    broken.shard = new URL(args[0].url).searchParams.get("broken") ?? "";
+    const { searchParams } = new URL(args[0].url);
+    broken.shard = searchParams.get("broken") ?? "";
+    broken.births = searchParams.has("stillborn");
     return worker.handler.fetch(...args);
   },
 };

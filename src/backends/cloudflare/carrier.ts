@@ -28,6 +28,9 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
       return await deliverTo(to, mail);
     } catch (error) {
       if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") {
+        if (!isKey(to) && (await directory.complete(to).catch(() => false))) {
+          return deliverTo(to, mail);
+        }
         return mail.map((): Receipt => "unknown");
       }
       failed.add(to);

@@ -1,3 +1,4 @@
+import { isKey } from "../../core/agent.ts";
 import { idOf } from "./carrier.ts";
 import type { Directory } from "./directory.ts";
 import type { ObjectNamespace } from "./platform.ts";
@@ -8,7 +9,7 @@ import { call, NOT_HERE, reach } from "./wire.ts";
  * Passes requests about one agent to its object. That a name went to another agent since it was
  * looked up is noticed by the object that had it, which says so before it reads the body.
  */
-export function forwarder(to: {
+export function passTo(to: {
   readonly agents: ObjectNamespace;
   readonly directory: Directory;
 }): (ref: string, request: Request) => Promise<Response> {
@@ -27,7 +28,10 @@ export function forwarder(to: {
   return async (ref, request) => {
     const remembered = directory.remembers(ref);
     const response = await pass(await idOf(directory, ref), request);
-    if (!remembered || !response.headers.has(NOT_HERE)) return response;
+    const away = response.headers.get(NOT_HERE);
+    if (away === null || isKey(ref)) return response;
+    const completed = away === "empty" && (await directory.complete(ref));
+    if (!remembered && !completed) return response;
     directory.forget(ref);
     if (request.body === null) return pass(await idOf(directory, ref), request);
     // The body is gone, and to keep a copy of each would cost more than that one comes again.
