@@ -3,6 +3,7 @@ import type { RuntimeDefinition } from "../core/definition.ts";
 import type { Signer, Store } from "../core/ports/index.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { controlApi } from "../control/api.ts";
+import { httpForwarder } from "../control/forwarder.ts";
 import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
@@ -79,6 +80,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       names: domainNames,
       clock: systemClock,
       random: systemRandom,
+      forwarder: httpForwarder({ clock: systemClock }),
+      version: options.version ?? "0.0.0",
       onProblem: (problem, error) => warn(`${problem}: ${describe(error)}`),
     });
 

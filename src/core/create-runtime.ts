@@ -16,24 +16,10 @@ import { Cache, Serial } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { readState } from "./load.ts";
 import { controlEnvelope, Mailroom } from "./mailroom.ts";
-import type { Departure, Imported, ImportOptions, LeaveOptions, MoveGoal } from "./move.ts";
+import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside } from "./move.ts";
 import { Mover } from "./mover.ts";
-import type {
-  Carrier,
-  Clock,
-  Forwarder,
-  Identity,
-  LogRow,
-  MailRow,
-  NameResolver,
-  Page,
-  Random,
-  Receipt,
-  Signer,
-  Store,
-  Waker,
-} from "./ports/index.ts";
-import type { MemoryTools, Peer, TickMemory } from "./ports/memory.ts";
+import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
+import type { Peer } from "./ports/memory.ts";
 import type {
   AgentInfo,
   AgentReport,
@@ -47,35 +33,13 @@ import type {
   Sent,
   TickEvent,
 } from "./runtime.ts";
+import type { RuntimePorts } from "./runtime-ports.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import type { Ticked } from "./tick.ts";
 import type { TickRecord, Verdict } from "./trajectory.ts";
 import { paths } from "./tree.ts";
 import { verifyAgent } from "./verify.ts";
 import { Watchers } from "./watchers.ts";
-
-/** The ports that a runtime works with. */
-export interface RuntimePorts {
-  readonly definition: RuntimeDefinition;
-  readonly store: Store;
-  readonly signer: Signer;
-  /** Takes mail to agents that are not in the store. Default: there are none. */
-  readonly carrier?: Carrier;
-  /** Looks up `name@domain` (NIP-05). Default: such names are nobody's. */
-  readonly names?: NameResolver;
-  /** What agents remember beside their state. Default: nothing, and no `ctx.memory`. */
-  readonly memory?: (tools: MemoryTools) => TickMemory;
-  /** Passes on the mail of agents that moved away. Default: it is refused. */
-  readonly forwarder?: Forwarder;
-  /** Keeps the time for what is due. Default: the runtime does, with timers. */
-  readonly waker?: Waker;
-  /** The release, as bundles name it. Default `"0.0.0"`. */
-  readonly version?: string;
-  readonly clock?: Clock;
-  readonly random?: Random;
-  /** Told what went wrong outside of any tick: a store that failed, an unknown type. */
-  readonly onProblem?: (problem: string, error: unknown) => void;
-}
 
 /** How long after a failure of the store what was due is taken up again, ms. */
 const RECOVERY = 1_000;
@@ -168,6 +132,7 @@ class KernelRuntime implements Runtime {
   }
 
   async takeUp(): Promise<void> {
+    await this.#mover.takeUp();
     await this.#dispatcher.start();
     this.#courier.poke();
   }
@@ -233,8 +198,8 @@ class KernelRuntime implements Runtime {
     return this.#mailroom.accept(envelopes);
   }
 
-  async deliver(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
-    return this.#mailroom.deliver(envelopes);
+  async deliver(envelopes: readonly Envelope[], hops: number = 0): Promise<readonly Receipt[]> {
+    return this.#mailroom.deliver(envelopes, hops);
   }
 
   async get(ref: string): Promise<AgentInfo> {
@@ -249,13 +214,13 @@ class KernelRuntime implements Runtime {
 
   async status(ref: string): Promise<AgentReport> {
     const record = await this.#find(ref);
-    const report = await reportOf(this.#kernel.store, record.id);
+    const report = await reportOf(this.#kernel.store, record);
     await this.#kernel.store.sync();
     return { ...this.#info(record), ...report };
   }
 
   async state(ref: string): Promise<Record<string, Json>> {
-    const record = await this.#find(ref);
+    const record = await this.#atHome(ref);
     const state = await readState(this.#kernel.store, record.id);
     await this.#kernel.store.sync();
     return Object.fromEntries([...state].map(([key, json]) => [key, JSON.parse(json) as Json]));
@@ -324,12 +289,12 @@ class KernelRuntime implements Runtime {
   }
 
   async inbox(ref: string, after: number, limit: number): Promise<readonly MailRow[]> {
-    const { id } = await this.#find(ref);
+    const { id } = await this.#atHome(ref);
     return this.#kernel.store.mail(id, { box: "inbox", after, limit });
   }
 
   async deadLetters(ref: string, after: number, limit: number): Promise<readonly MailRow[]> {
-    const { id } = await this.#find(ref);
+    const { id } = await this.#atHome(ref);
     return this.#kernel.store.mail(id, { box: "deadletter", after, limit });
   }
 
@@ -366,7 +331,7 @@ class KernelRuntime implements Runtime {
     return this.#mover.export((await this.#find(ref)).id, options);
   }
 
-  async import(bundle: ReadableStream<Uint8Array>, options: ImportOptions = {}): Promise<Imported> {
+  async import(bundle: ReadableStream<Uint8Array>, options: SetAside = {}): Promise<Imported> {
     const { record, ...rest } = await this.#importer.import(bundle, options);
     return { agent: this.#info(record), ...rest };
   }
@@ -452,6 +417,13 @@ class KernelRuntime implements Runtime {
   async #find(ref: string): Promise<AgentRecord> {
     const record = await this.#kernel.store.get(ref);
     if (record === undefined) throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
+    return record;
+  }
+
+  /** @throws MOVED, BUSY when what is stored here of an agent is not what it has */
+  async #atHome(ref: string): Promise<AgentRecord> {
+    const record = await this.#find(ref);
+    if (record.status !== "leaving") checkHere(record);
     return record;
   }
 
