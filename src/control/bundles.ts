@@ -1,10 +1,11 @@
 import { BUNDLE_TYPE } from "../core/bundle/manifest.ts";
-import { OpenAgentsError } from "../core/errors.ts";
+import { errorInfo, OpenAgentsError } from "../core/errors.ts";
 import { IMPORT_MODES } from "../core/move.ts";
 import { decodeNpub } from "../identity/nip19.ts";
 import type { AgentApp, HomeApp } from "./app.ts";
 import { HttpError } from "./problem.ts";
 import { agentRef, moveId, oneOf } from "./query.ts";
+import { unread } from "./unread.ts";
 
 /** The route that makes a bundle of an agent. */
 export function exportRoute(app: AgentApp): void {
@@ -45,38 +46,45 @@ export function importRoutes(app: HomeApp): void {
     }
     const mode = oneOf("mode", c.req.query("mode"), IMPORT_MODES);
     const { body } = c.req.raw;
-    if (body === null) throw new OpenAgentsError("CORRUPT", "Cannot read bundle: it is empty");
+    if (body === null) throw new HttpError(422, "CORRUPT", "Cannot read bundle: it is empty");
     const reader = body.getReader();
     try {
-      const imported = await c.env.home.import(taken(reader), { mode, name: c.req.query("name") });
+      // To give up reading is not to let go of the connection, which carries the answer.
+      const bundle = unread(reader);
+      const imported = await c.env.home.import(bundle, { mode, name: c.req.query("name") });
       return c.json(imported, 201, { location: `/agents/${imported.agent.id}` });
     } catch (error) {
-      drain(reader);
-      throw error;
+      await drain(reader);
+      const { code, message } = errorInfo(error);
+      // Here these are no damage of what is stored, but faults of what was sent.
+      throw code === "CORRUPT" || code === "VERSION" ? new HttpError(422, code, message) : error;
     }
   });
 }
 
-/** What a reader reads. To give it up is not to let go of the connection, which carries the answer. */
-function taken(reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await reader.read();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-    },
-    { highWaterMark: 0 },
-  );
-}
+/** Bytes of a refused bundle that are let in before the answer goes out, and for how long at most, ms. */
+const LET_IN = 16_777_216;
+const PATIENCE = 5_000;
 
-/** Lets whoever still sends come to the end, so that the answer is seen. */
-function drain(reader: ReadableStreamDefaultReader<Uint8Array>): void {
+/**
+ * Reads on what is refused: a client that is still sending may not see the answer before it is done,
+ * and some servers cut it off once they have answered. Resolves when enough was read; all that is left
+ * is read then, as nobody waits for it.
+ */
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  const enough = Promise.withResolvers<void>();
+  const timer = setTimeout(enough.resolve, PATIENCE);
   const run = async (): Promise<void> => {
-    while (!(await reader.read()).done);
+    for (let left = LET_IN; ;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      left -= value.length;
+      if (left < 0) enough.resolve();
+    }
   };
-  void run().catch(() => undefined);
+  run().then(enough.resolve, () => enough.resolve());
+  await enough.promise;
+  clearTimeout(timer);
 }
 
 /** The hex public key that an npub or a hex key stands for. @throws INVALID */

@@ -3,6 +3,7 @@ import { OpenAgentsError } from "../core/errors.ts";
 import type { Page } from "../core/ports/index.ts";
 import { parseEvents } from "./events.ts";
 import type { ServerEvent } from "./events.ts";
+import { unread } from "./unread.ts";
 
 /** Where the API is, and the right to use it. */
 export interface Connection {
@@ -48,12 +49,16 @@ export function createClient({ url, token }: Connection): Client {
       headers["content-type"] = "application/json";
       init.body = JSON.stringify(input.body);
     }
-    if (input.stream !== undefined) Object.assign(init, { body: input.stream, duplex: "half" });
+    const sent = input.stream?.getReader();
+    if (sent !== undefined) Object.assign(init, { body: unread(sent), duplex: "half" });
     let response: Response;
     try {
       response = await fetch(`${url}${path}`, init);
     } catch (error) {
       throw unreachable(url, error);
+    } finally {
+      // Whoever has answered, or is gone, wants no more of it, and who made it has to know.
+      void sent?.cancel().catch(() => undefined);
     }
     if (!response.ok) throw await problemOf(url, response);
     return response;
