@@ -4,6 +4,7 @@ import type { EventSigner } from "./event-signer.ts";
 import { eventId, expiration, signEvent, templateOf, verifyEvent } from "./event.ts";
 import type { EventTemplate, NostrEvent, UnsignedEvent } from "./event.ts";
 import { bytesOf, conversationKey, encrypt } from "./nip44.ts";
+import { isRelayUrl } from "./relay-url.ts";
 import { isPublicKey, nobleSecp } from "./secp.ts";
 import type { Secp } from "./secp.ts";
 
@@ -78,6 +79,9 @@ export async function giftWrap(
     throw refused("wrap", "INVALID", "it is no rumor of this key");
   }
   if (!isPublicKey(recipient)) throw refused("wrap", "INVALID", "the recipient is no public key");
+  if (relay !== undefined && !isRelayUrl(relay)) {
+    throw refused("wrap", "INVALID", `"${relay}" is no relay`);
+  }
   const dated = (): number => Math.floor(now / 1000) - below(random, BACKDATED);
 
   const { id, pubkey } = rumor;
@@ -125,12 +129,12 @@ export async function unwrap(
     if (time > seconds + AHEAD) throw denied(`${what} is of the future`);
     if (time < seconds - maxAge - BACKDATED) throw denied(`${what} is too old`);
   };
+  const expired = (event: EventTemplate): boolean => (expiration(event) ?? Infinity) <= seconds;
   // What costs nothing comes first: anybody can send gift wraps.
   if (kindOf(event) !== GIFT_WRAP) throw refused("open", "INVALID", "it is of another kind");
   if (!verifyEvent(event, secp)) throw denied("it or its signature is wrong");
   dated("it", event.created_at);
-  const end = expiration(event);
-  if (end !== undefined && end <= seconds) throw denied("it expired");
+  if (expired(event)) throw denied("it expired");
 
   const seal = parse("seal", await signer.decrypt(event.pubkey, event.content));
   if (kindOf(seal) !== SEAL) throw refused("open", "INVALID", "what is in it is no seal");
@@ -148,6 +152,7 @@ export async function unwrap(
   if (made.pubkey !== seal.pubkey) throw denied("its rumor names another sender than its seal");
   if (made.id !== rumor.id) throw denied("the id of its rumor is that of another");
   dated("its rumor", made.created_at);
+  if (expired(made)) throw denied("its rumor expired");
   return { rumor: made, sender: seal.pubkey };
 }
 
