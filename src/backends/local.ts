@@ -7,9 +7,10 @@ import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
-import { agentMemory } from "../memory/index.ts";
+import { domainNames } from "../identity/domain-names.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
+import { agentMemory } from "../memory/index.ts";
 import { sqlite } from "../stores/sqlite.ts";
 import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
@@ -75,6 +76,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       store,
       signer,
       memory: agentMemory,
+      names: domainNames,
       clock: systemClock,
       random: systemRandom,
       onProblem: (problem, error) => warn(`${problem}: ${describe(error)}`),

@@ -6,6 +6,7 @@ import { buildCommand } from "./commands/build.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { initCommand } from "./commands/init.ts";
 import { mailCommands } from "./commands/mail.ts";
+import { peerCommands } from "./commands/peers.ts";
 import { recordCommands } from "./commands/record.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { UsageError } from "./usage-error.ts";
@@ -27,6 +28,7 @@ function program(): Command {
   agentCommands(program);
   mailCommands(program);
   recordCommands(program);
+  peerCommands(program);
   doctorCommand(program);
   initCommand(program);
   buildCommand(program);

@@ -7,6 +7,7 @@ import { agentRoutes } from "./agents.ts";
 import { homeRoutes } from "./home.ts";
 import { mailRoutes } from "./mailbox.ts";
 import { HttpError, problemResponse } from "./problem.ts";
+import { peerRoutes } from "./peers.ts";
 import { agentRef } from "./query.ts";
 import { recordRoutes } from "./record.ts";
 
@@ -46,6 +47,7 @@ export function controlApi(options: ControlOptions): ControlApp {
     stopping: options.stopping,
   });
   recordRoutes(agent, options.stopping);
+  peerRoutes(agent);
   app.route("/", home);
   app.route("/", agent);
   refuseOtherMethods(app);

@@ -1,5 +1,6 @@
 import type { HomeApp } from "./app.ts";
 import { checkFields, readObject, requireText } from "./body.ts";
+import { resolveRoute } from "./peers.ts";
 import { pageLimit, statusFilter } from "./query.ts";
 
 /** Bytes of a body that describes an agent. */
@@ -13,6 +14,8 @@ export interface HomeRouteOptions {
 /** Routes over the home as a whole: what it is, and the directory of its agents. */
 export function homeRoutes(app: HomeApp, { version, types }: HomeRouteOptions): void {
   app.get("/runtime/status", (c) => c.json({ version, types, ...c.env.home.metrics() }));
+
+  resolveRoute(app);
 
   app.post("/agents", async (c) => {
     const body = await readObject(c.req, CREATE_LIMIT);

@@ -1,3 +1,4 @@
+import type { Peer } from "../core/ports/memory.ts";
 import type { AgentInfo, RemoteRuntime } from "../core/runtime.ts";
 import { createClient } from "./client.ts";
 import type { Connection } from "./client.ts";
@@ -40,6 +41,11 @@ export function remoteRuntime(connection: Connection): RemoteRuntime {
     verify: (ref) => client.get(of(ref, "/trajectory/verify")),
     inbox: (ref, ...range) => rows(ref, "inbox", range),
     deadLetters: (ref, ...range) => rows(ref, "deadletter", range),
+    peers: async (ref, after, limit) => {
+      const query = new URLSearchParams({ after, limit: String(limit) });
+      return (await client.page<Peer>(of(ref, `/peers?${query.toString()}`))).items;
+    },
+    resolve: (ref) => client.get(`/runtime/resolve?name=${encodeURIComponent(ref)}`),
     replay: (ref, id) => client.post(of(ref, `/deadletter/${encodeURIComponent(id)}/replay`)),
     discard: (ref, id) => client.post(of(ref, `/deadletter/${encodeURIComponent(id)}/discard`)),
   };

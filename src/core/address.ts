@@ -9,6 +9,13 @@ export interface Address {
   readonly publicKey: string;
 }
 
+/** Who is meant by `name@domain` (NIP-05): asks that domain. Undefined for nobody, and other text. */
+export async function addressAt(kernel: Kernel, ref: string): Promise<Address | undefined> {
+  if (!ref.includes("@")) return undefined;
+  const id = await kernel.names?.(ref);
+  return id === undefined ? undefined : addressOf(kernel, id);
+}
+
 /**
  * Who is meant by an npub, a hex key or a name; undefined when that is nobody. Every key is somebody,
  * known here or not. Rejects when a name cannot be looked up now.

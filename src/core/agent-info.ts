@@ -1,5 +1,6 @@
 import type { AgentRecord } from "./agent.ts";
 import { moveOf } from "./move.ts";
+import type { Peer } from "./ports/memory.ts";
 import type { Store } from "./ports/index.ts";
 import type { AgentInfo, AgentReport } from "./runtime.ts";
 import { readRow } from "./trajectory.ts";
@@ -15,6 +16,21 @@ export function infoOf(record: AgentRecord, active: boolean): AgentInfo {
     status: status !== "live" ? status : active ? "active" : "dormant",
     ...(id !== undefined && { move: { id, ...(moved && { url: moved.url }) } }),
   };
+}
+
+/** The peers in an agent's book, as of its last commit. */
+export async function agentPeers(
+  store: Store,
+  id: string,
+  { after, limit }: { readonly after: string; readonly limit: number },
+): Promise<readonly Peer[]> {
+  const rows = await store.files(id, {
+    prefix: paths.peers,
+    limit,
+    ...(after !== "" && { after: paths.peers + after }),
+  });
+  await store.sync();
+  return rows.map(({ value }) => JSON.parse(value as string) as Peer);
 }
 
 /** What an agent is at, out of its ledger. */

@@ -1,6 +1,7 @@
+import { addressAt, addressOf } from "./address.ts";
 import { checkName, checkTransition, TICKING } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
-import { infoOf, reportOf } from "./agent-info.ts";
+import { agentPeers, infoOf, reportOf } from "./agent-info.ts";
 import { checkHere } from "./between-homes.ts";
 import { Courier } from "./courier.ts";
 import type { Envelope } from "./envelope.ts";
@@ -24,6 +25,7 @@ import type {
   Identity,
   LogRow,
   MailRow,
+  NameResolver,
   Page,
   Random,
   Receipt,
@@ -31,7 +33,7 @@ import type {
   Store,
   Waker,
 } from "./ports/index.ts";
-import type { MemoryTools, TickMemory } from "./ports/memory.ts";
+import type { MemoryTools, Peer, TickMemory } from "./ports/memory.ts";
 import type {
   AgentInfo,
   AgentReport,
@@ -59,6 +61,8 @@ export interface RuntimePorts {
   readonly signer: Signer;
   /** Takes mail to agents that are not in the store. Default: there are none. */
   readonly carrier?: Carrier;
+  /** Looks up `name@domain` (NIP-05). Default: such names are nobody's. */
+  readonly names?: NameResolver;
   /** What agents remember beside their state. Default: nothing, and no `ctx.memory`. */
   readonly memory?: (tools: MemoryTools) => TickMemory;
   /** Passes on the mail of agents that moved away. Default: it is refused. */
@@ -111,6 +115,7 @@ class KernelRuntime implements Runtime {
       signer: factotum(signer, clock),
       carrier: ports.carrier,
       memory: ports.memory,
+      names: ports.names,
       forwarder: ports.forwarder,
       waker: ports.waker,
       clock,
@@ -326,6 +331,18 @@ class KernelRuntime implements Runtime {
   async deadLetters(ref: string, after: number, limit: number): Promise<readonly MailRow[]> {
     const { id } = await this.#find(ref);
     return this.#kernel.store.mail(id, { box: "deadletter", after, limit });
+  }
+
+  async peers(ref: string, after: string, limit: number): Promise<readonly Peer[]> {
+    const { id } = await this.#find(ref);
+    return agentPeers(this.#kernel.store, id, { after, limit });
+  }
+
+  async resolve(ref: string): Promise<Identity> {
+    const kernel = this.#kernel;
+    const found = (await addressOf(kernel, ref)) ?? (await addressAt(kernel, ref));
+    if (found !== undefined) return { npub: found.id, publicKey: found.publicKey };
+    throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
   }
 
   async replay(ref: string, envelopeId: string): Promise<void> {

@@ -1,7 +1,16 @@
 import type { AgentRecord } from "./agent.ts";
 import type { Factotum } from "./factotum.ts";
 import type { AgentDefinition, Limits } from "./definition.ts";
-import type { Carrier, Clock, Forwarder, LogHead, Random, Store, Waker } from "./ports/index.ts";
+import type {
+  Carrier,
+  Clock,
+  Forwarder,
+  LogHead,
+  NameResolver,
+  Random,
+  Store,
+  Waker,
+} from "./ports/index.ts";
 import type { MemoryTools, TickMemory } from "./ports/memory.ts";
 import { uuidv7 } from "./uuid.ts";
 
@@ -11,6 +20,8 @@ export interface Kernel {
   readonly signer: Factotum;
   /** Takes mail to agents that are not in the store; without one there are none. */
   readonly carrier: Carrier | undefined;
+  /** The npub behind `name@domain`; without it such names are nobody's. */
+  readonly names: NameResolver | undefined;
   /** What agents remember beside their state; without one they have no `ctx.memory`. */
   readonly memory: ((tools: MemoryTools) => TickMemory) | undefined;
   /** Passes on the mail of agents that moved away; without one it is refused. */

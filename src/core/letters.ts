@@ -1,4 +1,4 @@
-import { addressOf } from "./address.ts";
+import { addressAt, addressOf } from "./address.ts";
 import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
@@ -32,7 +32,8 @@ async function address(
   fresh: boolean,
 ): Promise<Envelope | Receipt> {
   try {
-    const to = await addressOf(kernel, envelope.toName ?? envelope.to, fresh);
+    const name = envelope.toName ?? envelope.to;
+    const to = (await addressOf(kernel, name, fresh)) ?? (await addressAt(kernel, name));
     const sender = await kernel.store.get(agent);
     if (to === undefined || sender === undefined) return "unknown";
     if (to.id === envelope.to && envelope.sealed === "sender") return envelope;

@@ -3,6 +3,7 @@ import type { Envelope, EnvelopeType } from "./envelope.ts";
 import type { ErrorInfo } from "./errors.ts";
 import type { Json } from "./json.ts";
 import type { Departure, Imported, ImportOptions, LeaveOptions, MoveGoal } from "./move.ts";
+import type { Peer } from "./ports/memory.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
 
@@ -10,6 +11,11 @@ import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
 export interface Home {
   /** @throws INVALID for a bad name or unknown type, EXISTS when the name is taken */
   create(agent: { readonly name: string; readonly type: string }): Promise<AgentInfo>;
+  /**
+   * Who is meant by a name here, an npub, a hex key or `name@domain` (NIP-05).
+   * @throws NOT_FOUND for nobody, UNREACHABLE when a domain cannot be asked
+   */
+  resolve(ref: string): Promise<Identity>;
   /** In a stable order, on one machine that of creation; `limit` 1 to 1000, default 100. */
   list(query?: ListAgents): Promise<Page<AgentInfo>>;
   /** What is known where it is asked. */
@@ -76,6 +82,8 @@ export interface Runtime extends Home {
   verify(ref: string): Promise<Verdict>;
   inbox(ref: string, after: number, limit: number): Promise<readonly MailRow[]>;
   deadLetters(ref: string, after: number, limit: number): Promise<readonly MailRow[]>;
+  /** Whom the agent knows, in order of npub, after the npub `after`; `limit` 1 to 1000. */
+  peers(ref: string, after: string, limit: number): Promise<readonly Peer[]>;
   /** @throws NOT_FOUND when there is no such dead letter */
   replay(ref: string, envelopeId: string): Promise<void>;
   /** @throws NOT_FOUND when there is no such dead letter */

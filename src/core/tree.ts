@@ -11,6 +11,7 @@
  * waits/<request>                 the trigger whose tick waits for the answer to a request
  * journal/<trigger>/<step>        a finished step, JSON
  * crashes/<trigger>               how many processes died while they worked on it
+ * memory/peers/<npub>             a peer that the agent knows, JSON
  * ```
  */
 export const paths = {
@@ -30,6 +31,7 @@ export const paths = {
   journal: (trigger: string): string => `journal/${encode(trigger)}/`,
   step: (trigger: string, key: string): string => `journal/${encode(trigger)}/${encode(key)}`,
   crashMarks: "crashes/",
+  peers: "memory/peers/",
   crashes: (trigger: string): string => `crashes/${encode(trigger)}`,
 } as const;
 

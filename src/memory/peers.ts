@@ -1,8 +1,8 @@
 import { OpenAgentsError } from "../core/errors.ts";
 import { TRUST } from "../core/ports/memory.ts";
 import type { MemoryTools, Peer, PeerBook, PeerFacts } from "../core/ports/memory.ts";
+import { paths } from "../core/tree.ts";
 
-const FOLDER = "memory/peers/";
 /** How exactly it is kept when mail came last, ms: not each mail is worth a write. */
 const EXACT = 3_600_000;
 /** Names and relays of one peer; more push out the oldest. */
@@ -15,11 +15,11 @@ export function peerBook({ files, now, npub }: MemoryTools): PeerBook & {
   met(npub: string): Promise<void>;
 } {
   const read = async (id: string): Promise<Peer | undefined> => {
-    const text = await files.read(FOLDER + id);
+    const text = await files.read(paths.peers + id);
     return text === undefined ? undefined : (JSON.parse(text) as Peer);
   };
   const write = (peer: Peer): Peer => {
-    files.write(FOLDER + peer.npub, JSON.stringify(peer));
+    files.write(paths.peers + peer.npub, JSON.stringify(peer));
     return peer;
   };
   const keyOf = (key: string): string => {
@@ -29,8 +29,8 @@ export function peerBook({ files, now, npub }: MemoryTools): PeerBook & {
   };
   const list: PeerBook["list"] = async ({ after, limit = 100 } = {}) => {
     const rows = await files.list({
-      prefix: FOLDER,
-      after: after === undefined ? undefined : FOLDER + after,
+      prefix: paths.peers,
+      after: after === undefined ? undefined : paths.peers + after,
       limit: Math.min(Math.max(limit, 1), 1000),
     });
     return rows.map(({ value }) => JSON.parse(value) as Peer);
@@ -63,7 +63,7 @@ export function peerBook({ files, now, npub }: MemoryTools): PeerBook & {
     },
     async forget(key) {
       const id = keyOf(key);
-      if ((await read(id)) !== undefined) files.remove(FOLDER + id);
+      if ((await read(id)) !== undefined) files.remove(paths.peers + id);
     },
     async met(id) {
       const at = now();

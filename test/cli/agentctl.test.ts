@@ -82,6 +82,37 @@ void test("agentctl send reads stdin, takes JSON, and is idempotent by id", asyn
   assert.equal(dead.code, 1, "it takes no messages");
 });
 
+void test("agentctl resolve says who has a name, and peers whom an agent knows", async () => {
+  await using p = project(`
+    import { defineAgent, defineRuntime } from "@openagents/runtime";
+    const pen = defineAgent({
+      name: "pen",
+      async onMessage(ctx, message) {
+        if (message.source !== "agent") await ctx.send(message.text, "hello");
+        else await ctx.memory.peers.note(message.from, { name: "Al", note: "writes" });
+      },
+    });
+    const ensure = ["al", "bo"].map((name) => ({ name, type: "pen" }));
+    export default defineRuntime({ agents: [pen], ensure });
+  `);
+  await p.start();
+  const al = ok(await p.agentctl("resolve", "al")).trim();
+  const { publicKey } = json(await p.agentctl("info", "al", "--json"));
+  const asJson = json(await p.agentctl("resolve", String(publicKey), "--json"));
+  assert.deepEqual(asJson, { npub: al, publicKey });
+  fails(await p.agentctl("resolve", "nobody"), 3, /There is no agent "nobody"/);
+  fails(await p.agentctl("resolve", "x@nowhere"), 1, /Cannot resolve identifier/);
+  assert.equal((await p.agentctl("peers", "bo")).stderr, "None.\n");
+  ok(await p.agentctl("send", "al", "bo", "--wait"));
+  let peers: { npub: string }[] = [];
+  while (peers.length === 0) peers = JSON.parse(ok(await p.agentctl("peers", "bo", "--json")));
+  assert.deepEqual([peers[0]?.npub, peers.length], [al, 1]);
+  assert.match(
+    ok(await p.agentctl("peers", "bo")),
+    new RegExp(`^${al} +Al +unknown .*writes$`, "m"),
+  );
+});
+
 void test("agentctl deadletter lists, replays and discards what failed", async () => {
   await using p = project();
   await p.start();

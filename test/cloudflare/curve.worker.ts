@@ -7,8 +7,11 @@ import curve from "./secp256k1.wasm";
 const notary = defineAgent({
   name: "notary",
   async onMessage(ctx, message) {
-    const { publicKey, sign } = ctx.identity;
-    await ctx.reply({ publicKey, signature: await sign(String(message.text)) });
+    const { identity } = ctx;
+    await ctx.reply({
+      publicKey: identity.publicKey,
+      signature: await identity.sign(message.text),
+    });
   },
 });
 

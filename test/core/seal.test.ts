@@ -14,7 +14,7 @@ const pen = defineAgent({
   retry: { retries: 0 },
   inbox: { depth: 100 },
   async onMessage(ctx, message) {
-    const [, ask, to, text] = /^(\?)?([\w-]+): (.*)$/.exec(message.text) ?? [];
+    const [, ask, to, text] = /^(\?)?([\w@.-]+): (.*)$/.exec(message.text) ?? [];
     if (to === undefined) {
       ctx.state.got.push(`${message.from}: ${message.text}`);
       if (message.expectsReply) await ctx.reply(`answer to ${message.text}`);
@@ -289,4 +289,30 @@ void test("a tick that is not committed keeps what it noted of keys for the next
   await set.clock.advance(HOUR);
   const { lastTick } = await set.runtime.status("alice");
   assert.equal(lastTick?.keys?.length, 2, "of the try that was lost, and of the one that was not");
+});
+
+void test("mail to name@domain goes to whom the domain names, when it can be asked", async () => {
+  const set = await pens();
+  const asked: string[] = [];
+  let away = true;
+  const names = async (identifier: string): Promise<string | undefined> => {
+    asked.push(identifier);
+    if (away) throw new OpenAgentsError("UNREACHABLE", "Cannot ask");
+    return identifier === "bob@example.com" ? set.bob : undefined;
+  };
+  const other = await setting([pen], { ...set, names });
+  await other.tell("alice", `bob@example.com: ${SECRET}`);
+  assert.deepEqual(await got(set, "bob"), []);
+  away = false;
+  await other.clock.advance(HOUR);
+  assert.deepEqual(await got(set, "bob"), [`${set.alice}: ${SECRET}`]);
+  await other.tell("alice", "?eve@example.com: hello");
+  await other.clock.advance(0);
+  assert.deepEqual((await other.runtime.state("alice"))["answers"], ["NOT_FOUND"]);
+  assert.ok(asked.includes("eve@example.com"));
+  const { publicKey } = await other.runtime.get("bob");
+  for (const ref of ["bob", set.bob, publicKey, "bob@example.com"]) {
+    assert.deepEqual(await other.runtime.resolve(ref), { npub: set.bob, publicKey });
+  }
+  await assert.rejects(other.runtime.resolve("nobody"), { code: "NOT_FOUND" });
 });

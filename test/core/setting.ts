@@ -1,5 +1,11 @@
 import { createRuntime, defineRuntime } from "../../src/index.ts";
-import type { AgentDefinition, Limits, Runtime, TickRecord } from "../../src/index.ts";
+import type {
+  AgentDefinition,
+  Limits,
+  NameResolver,
+  Runtime,
+  TickRecord,
+} from "../../src/index.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
 import { agentMemory } from "../../src/memory/index.ts";
@@ -27,12 +33,14 @@ export async function setting(
     readonly store?: MemoryStore;
     readonly clock?: ManualClock;
     readonly limits?: Partial<Limits>;
+    readonly names?: NameResolver;
   } = {},
 ): Promise<Setting> {
-  const { store = memoryStore(), clock = manualClock(START), limits = {} } = options;
+  const { store = memoryStore(), clock = manualClock(START), limits = {}, names } = options;
   const ensure = agents.map(({ name }) => ({ name, type: name }));
   const definition = defineRuntime({ agents, ensure, limits });
-  const runtime = createRuntime({ definition, store, signer, clock, memory: agentMemory });
+  const ports = { definition, store, signer, clock, memory: agentMemory };
+  const runtime = createRuntime(names === undefined ? ports : { ...ports, names });
   await runtime.start();
   await clock.advance(0);
   const tell = async (name: string, payload: string, id?: string): Promise<TickRecord> => {

@@ -144,6 +144,7 @@ void test("the signer port gives nothing that is private", () => {
     "identity: Promise<Identity>",
     "home: Promise<Identity>",
     "npub: string",
+    "publicKey: string | undefined",
     "sign: Promise<Uint8Array>",
     "encrypt: Promise<string>",
     "decrypt: Promise<Uint8Array>",

@@ -7,6 +7,7 @@ import type { Envelope } from "../../core/envelope.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { Signer } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
+import { domainNames } from "../../identity/domain-names.ts";
 import { agentMemory } from "../../memory/index.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
@@ -98,6 +99,7 @@ export class AgentHost {
       store,
       signer,
       memory: agentMemory,
+      names: domainNames,
       clock: objectClock(),
       carrier: objectCarrier(this.#env.AGENTS, directory),
       waker: { idle: () => void store.rest(Date.now()) },

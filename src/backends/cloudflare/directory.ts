@@ -1,11 +1,13 @@
 import type { RuntimeDefinition } from "../../core/definition.ts";
-import { checkName, isKey } from "../../core/agent.ts";
+import { checkName, isKey, isNpub } from "../../core/agent.ts";
 import { infoOf } from "../../core/agent-info.ts";
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { sha256Hex } from "../../core/hash.ts";
-import type { Page } from "../../core/ports/index.ts";
+import type { Identity, Page } from "../../core/ports/index.ts";
 import type { AgentInfo, Home, ListAgents } from "../../core/runtime.ts";
+import { domainNames } from "../../identity/domain-names.ts";
+import { decodeNpub, encodeNpub } from "../../identity/nip19.ts";
 import type { CreateCall, Shard } from "./directory-object.ts";
 import type { ObjectNamespace } from "./platform.ts";
 import { call } from "./wire.ts";
@@ -44,6 +46,14 @@ export class Directory implements Home {
     const shard = { index: this.#indexOf(name), of: this.#shards };
     const input: CreateCall = { name, type, createdAt: Date.now(), shard };
     return info(await this.#call<AgentRecord>(shard.index, "create", input));
+  }
+
+  async resolve(ref: string): Promise<Identity> {
+    if (isNpub(ref)) return { npub: ref, publicKey: decodeNpub(ref) };
+    if (isKey(ref)) return { npub: encodeNpub(ref.toLowerCase()), publicKey: ref.toLowerCase() };
+    const npub = ref.includes("@") ? await domainNames(ref) : await this.idOf(ref);
+    if (npub !== undefined) return { npub, publicKey: decodeNpub(npub) };
+    throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
   }
 
   /** Shard by shard, and in each in order of creation. */

@@ -112,6 +112,12 @@ export interface Host {
 }
 
 /**
+ * The npub that a domain says is `name@domain` (NIP-05); undefined when it knows no such name. Rejects
+ * when it cannot be asked now, with INVALID for what is no such name.
+ */
+export type NameResolver = (identifier: string) => Promise<string | undefined>;
+
+/**
  * Takes mail to agents that are not in this store: in other objects, at other homes. What arrives
  * there is durable, and dedup there makes a second delivery of the same envelope nothing.
  */
