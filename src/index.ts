@@ -21,7 +21,7 @@ export type {
   When,
 } from "./core/context.ts";
 export { createRuntime } from "./core/create-runtime.ts";
-export type { RuntimePorts } from "./core/create-runtime.ts";
+export type { RuntimePorts } from "./core/runtime-ports.ts";
 export type * from "./core/runtime.ts";
 export type * from "./core/ports/index.ts";
 export type { AgentPhase, AgentRecord, AgentStatus } from "./core/agent.ts";

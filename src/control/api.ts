@@ -5,6 +5,7 @@ import type { AgentApp, ControlApp, HomeApp } from "./app.ts";
 import { bearerAuth } from "./auth.ts";
 import { agentRoutes } from "./agents.ts";
 import { homeRoutes } from "./home.ts";
+import { keyRoutes } from "./keys.ts";
 import { mailRoutes } from "./mailbox.ts";
 import { HttpError, problemResponse } from "./problem.ts";
 import { peerRoutes } from "./peers.ts";
@@ -42,6 +43,7 @@ export function controlApi(options: ControlOptions): ControlApp {
   homeRoutes(home, { version: options.version, types: options.types ?? [] });
   const agent: AgentApp = new Hono();
   agentRoutes(agent);
+  keyRoutes(agent);
   mailRoutes(agent, {
     bodyLimit: options.limits.envelopeBytes + ROOM,
     stopping: options.stopping,

@@ -1,6 +1,7 @@
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { ListQuery, Page, Signer } from "../../core/ports/index.ts";
+import type { NewAgent } from "../../core/runtime.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
 import type { Env, ObjectContext } from "./platform.ts";
@@ -60,7 +61,7 @@ export class DirectoryShard {
    * the name points at an object that knows of nothing; `complete`, or the next `create` of the name,
    * ends it.
    */
-  async #create({ name, type, createdAt, shard }: CreateCall): Promise<AgentRecord> {
+  async #create({ name, type, createdAt, shard, ...brought }: CreateCall): Promise<AgentRecord> {
     if (!this.#types.has(type)) {
       throw new OpenAgentsError("INVALID", `There is no agent type "${type}"`);
     }
@@ -68,23 +69,48 @@ export class DirectoryShard {
     this.#creating.add(name);
     try {
       const store = await this.#open();
+      const imported = await this.#import(brought);
       const known = await store.get(name);
       if (known !== undefined) {
+        if (imported !== undefined && imported.id !== known.id) throw taken(name);
         const made = await this.#admit(known);
         if (!made || known.type !== type) throw taken(name);
         return known;
       }
       this.#check(shard);
-      const account = (await store.reserve()) * shard.of + shard.index;
-      const { npub: id, publicKey } = await this.#signer.identity(account);
-      const record = { id, publicKey, name, type, account, createdAt };
+      const key = imported ?? (await this.#derive(shard));
+      const record = { ...key, name, type, createdAt };
       // Listed as living from the start: an agent that fails at its birth says so itself.
       await store.create({ ...record, status: "live" });
-      await this.#admit({ ...record, status: "creating" });
+      if (!(await this.#admit({ ...record, status: "creating" }))) {
+        await store.remove(record.id);
+        throw new OpenAgentsError("EXISTS", `Cannot create "${name}": an agent has its key`);
+      }
       return { ...record, status: "creating" };
     } finally {
       this.#creating.delete(name);
     }
+  }
+
+  /** The key that an agent is to bring along, when it is to. */
+  async #import({
+    key: text,
+    password,
+  }: Pick<CreateCall, "key" | "password">): Promise<Key | undefined> {
+    if (text === undefined) {
+      if (password === undefined) return undefined;
+      throw new OpenAgentsError("INVALID", "Cannot create agent: a password is given, and no key");
+    }
+    const { npub: id, publicKey, key } = await this.#signer.importKey(text, password);
+    return { id, publicKey, account: null, key };
+  }
+
+  /** The key of an account that no agent had. */
+  async #derive(shard: Shard): Promise<Key> {
+    const store = await this.#open();
+    const account = (await store.reserve()) * shard.of + shard.index;
+    const { npub: id, publicKey } = await this.#signer.identity(account);
+    return { id, publicKey, account };
   }
 
   /** Tells an agent's object that it is this agent; false when it knew. */
@@ -112,9 +138,10 @@ export class DirectoryShard {
   }
 }
 
-export interface CreateCall {
-  readonly name: string;
-  readonly type: string;
+/** What an agent's entry says of its key. */
+type Key = Pick<AgentRecord, "id" | "publicKey" | "account" | "key">;
+
+export interface CreateCall extends NewAgent {
   readonly createdAt: number;
   readonly shard: Shard;
 }

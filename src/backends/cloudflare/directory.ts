@@ -5,7 +5,7 @@ import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { sha256Hex } from "../../core/hash.ts";
 import type { Identity, Page } from "../../core/ports/index.ts";
-import type { AgentInfo, Home, ListAgents } from "../../core/runtime.ts";
+import type { AgentInfo, Home, ListAgents, NewAgent } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
 import { decodeNpub, encodeNpub } from "../../identity/nip19.ts";
 import type { CreateCall, Shard } from "./directory-object.ts";
@@ -21,6 +21,7 @@ export class Directory implements Home {
   readonly #shards: number;
   /** Agents that are made when they are first asked for. */
   readonly #ensure: RuntimeDefinition["ensure"];
+  readonly #identity: () => Promise<Identity>;
   #ensured = false;
   readonly #startedAt = Date.now();
   /** Ids by name. That a name went to another agent is found out by the object that had it. */
@@ -28,23 +29,24 @@ export class Directory implements Home {
 
   constructor(
     namespace: ObjectNamespace,
-    options: { readonly shards: number; readonly ensure: RuntimeDefinition["ensure"] },
+    options: {
+      readonly shards: number;
+      readonly ensure: RuntimeDefinition["ensure"];
+      /** The home's own key. */
+      readonly identity: () => Promise<Identity>;
+    },
   ) {
     this.#namespace = namespace;
     this.#shards = options.shards;
     this.#ensure = options.ensure;
+    this.#identity = options.identity;
   }
 
-  async create({
-    name,
-    type,
-  }: {
-    readonly name: string;
-    readonly type: string;
-  }): Promise<AgentInfo> {
+  async create(agent: NewAgent): Promise<AgentInfo> {
+    const { name } = agent;
     checkName(name);
     const shard = { index: this.#indexOf(name), of: this.#shards };
-    const input: CreateCall = { name, type, createdAt: Date.now(), shard };
+    const input: CreateCall = { ...agent, createdAt: Date.now(), shard };
     return info(await this.#call<AgentRecord>(shard.index, "create", input));
   }
 
@@ -54,6 +56,17 @@ export class Directory implements Home {
     const npub = ref.includes("@") ? await domainNames(ref) : await this.idOf(ref);
     if (npub !== undefined) return { npub, publicKey: decodeNpub(npub) };
     throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
+  }
+
+  identity(): Promise<Identity> {
+    return this.#identity();
+  }
+
+  async unlock(): Promise<void> {
+    throw new OpenAgentsError(
+      "INVALID",
+      "Cannot unlock: the keys of a Worker are never locked, they come from its secret OPENAGENTS_MNEMONIC",
+    );
   }
 
   /** Shard by shard, and in each in order of creation. */
@@ -75,8 +88,8 @@ export class Directory implements Home {
     return { items, cursor: after === undefined ? `${index}` : `${index}:${after}` };
   }
 
-  metrics(): { readonly startedAt: number } {
-    return { startedAt: this.#startedAt };
+  metrics(): { readonly startedAt: number; readonly locked: false } {
+    return { startedAt: this.#startedAt, locked: false };
   }
 
   /** The id of the agent with this name, which may be out of date when it is remembered. @throws NOT_FOUND */

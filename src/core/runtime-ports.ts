@@ -1,0 +1,36 @@
+import type { RuntimeDefinition } from "./definition.ts";
+import type {
+  Carrier,
+  Clock,
+  Forwarder,
+  MemoryTools,
+  NameResolver,
+  Random,
+  Signer,
+  Store,
+  TickMemory,
+  Waker,
+} from "./ports/index.ts";
+
+/** The ports that a runtime works with. */
+export interface RuntimePorts {
+  readonly definition: RuntimeDefinition;
+  readonly store: Store;
+  readonly signer: Signer;
+  /** Takes mail to agents that are not in the store. Default: there are none. */
+  readonly carrier?: Carrier;
+  /** Looks up `name@domain` (NIP-05). Default: such names are nobody's. */
+  readonly names?: NameResolver;
+  /** What agents remember beside their state. Default: nothing, and no `ctx.memory`. */
+  readonly memory?: (tools: MemoryTools) => TickMemory;
+  /** Passes on the mail of agents that moved away. Default: it is refused. */
+  readonly forwarder?: Forwarder;
+  /** Keeps the time for what is due. Default: the runtime does, with timers. */
+  readonly waker?: Waker;
+  /** The release, as bundles name it. Default `"0.0.0"`. */
+  readonly version?: string;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Told what went wrong outside of any tick: a store that failed, an unknown type. */
+  readonly onProblem?: (problem: string, error: unknown) => void;
+}
