@@ -60,8 +60,8 @@ export function cloudflare(
 
   // Once for each isolate: its environment does not change.
   const home = once((env: Env): AgentHome & { readonly whole: WorkerHome } => {
-    const directory = new Directory(env.DIRECTORY, { shards, ensure: definition.ensure });
     const signer = derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp });
+    const directory = new Directory(env.DIRECTORY, { shards, ensure: definition.ensure });
     const api = controlApi({
       token: secret(env, "OPENAGENTS_TOKEN"),
       limits: definition.limits,

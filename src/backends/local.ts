@@ -1,23 +1,19 @@
 import { closeSync, openSync } from "node:fs";
 import type { RuntimeDefinition } from "../core/definition.ts";
-import type { Signer, Store } from "../core/ports/index.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { controlApi } from "../control/api.ts";
 import { httpForwarder } from "../control/forwarder.ts";
 import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
-import { derivedSigner } from "../identity/derived-signer.ts";
 import { domainNames } from "../identity/domain-names.ts";
-import { nobleSecp } from "../identity/secp.ts";
-import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
 import { sqlite } from "../stores/sqlite.ts";
 import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
 import { listen } from "./local/http-server.ts";
-import { loadMasterKey } from "./local/keys.ts";
 import { isLoopback } from "./local/loopback.ts";
+import { openSigner } from "./local/signer.ts";
 import { watchEventLoop } from "./local/watchdog.ts";
 
 export type { DataDir } from "./local/data-dir.ts";
@@ -32,7 +28,10 @@ export interface LocalOptions {
   readonly host?: string;
   /** Default 4600; 0 for any free port. */
   readonly port?: number;
-  /** Seals the master key at rest. Default: it is kept plain, mode 0600. */
+  /**
+   * Seals the master key at rest. Default: it is kept plain, mode 0600; one that is sealed already stays
+   * locked, and what needs a key waits, until `Runtime.unlock`.
+   */
   readonly passphrase?: string | undefined;
   /**
    * How long agent code may block the event loop, in ms, before the process ends itself; 0 for no
@@ -71,7 +70,12 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const token = loadToken(data);
     const store = definition.store ?? sqlite(privateFile(data.file("store")));
     undo.push(() => store.close());
-    const signer = await openSigner(store, data.file("keys"), options.passphrase);
+    const signer = await openSigner({
+      store,
+      path: data.file("keys"),
+      passphrase: options.passphrase,
+      warn,
+    });
     const runtime = createRuntime({
       definition,
       store,
@@ -156,28 +160,4 @@ function privateFile(path: string): string {
 function describe(error: unknown): string {
   if (error instanceof OpenAgentsError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-/**
- * The signer for a store, made sure to be the one that its agents' keys come from: with another
- * they could neither sign nor read their mail.
- */
-async function openSigner(
-  store: Store,
-  path: string,
-  passphrase: string | undefined,
-): Promise<Signer> {
-  const [agent] = (await store.list({ limit: 1 })).items;
-  const create = agent === undefined;
-  const [mnemonic, secp] = await Promise.all([
-    loadMasterKey(path, { passphrase, create }),
-    loadWasmSecp(),
-  ]);
-  const signer = derivedSigner(mnemonic, { secp: secp ?? nobleSecp });
-  if (create || agent.account === null) return signer;
-  if ((await signer.identity(agent.account)).npub === agent.id) return signer;
-  throw new OpenAgentsError(
-    "DENIED",
-    `Cannot use key file "${path}": the agents in the store were made with another one: restore that from a backup`,
-  );
 }

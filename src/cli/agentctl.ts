@@ -6,6 +6,8 @@ import { buildCommand } from "./commands/build.ts";
 import { bundleCommands } from "./commands/bundle.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { initCommand } from "./commands/init.ts";
+import { keyFileCommands } from "./commands/key-files.ts";
+import { keyCommands } from "./commands/keys.ts";
 import { mailCommands } from "./commands/mail.ts";
 import { peerCommands } from "./commands/peers.ts";
 import { moveCommand } from "./commands/move.ts";
@@ -21,6 +23,9 @@ const HINTS: Readonly<Record<string, string>> = {
   EXISTS: 'See what there is with "agentctl list", or choose another name',
 };
 
+/** Commands that make or find files, and no agents. */
+const OF_FILES: ReadonlySet<string> = new Set(["init", "build", "backup", "restore"]);
+
 function program(): Command {
   const program = commonOptions(new Command("agentctl"))
     .description("Manages the agents of an agentd")
@@ -34,6 +39,7 @@ function program(): Command {
   peerCommands(program);
   bundleCommands(program);
   moveCommand(program);
+  keyFileCommands(keyCommands(program));
   doctorCommand(program);
   initCommand(program);
   buildCommand(program);
@@ -46,8 +52,8 @@ function report(error: unknown): number {
   const { code, message } = errorInfo(error);
   process.stderr.write(`agentctl: ${message}\n`);
   const hint = HINTS[code];
-  if (hint !== undefined && !["init", "build"].includes(process.argv[2] ?? ""))
-    process.stderr.write(`${hint}\n`);
+  const aboutFiles = process.argv.slice(2).some((word) => OF_FILES.has(word));
+  if (hint !== undefined && !aboutFiles) process.stderr.write(`${hint}\n`);
   return error instanceof UsageError ? EXIT.usage : exitCodeOf(code);
 }
 

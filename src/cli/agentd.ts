@@ -23,7 +23,8 @@ Options:
   --help          print this
 
 Environment:
-  OPENAGENTS_PASSPHRASE   seals the master key in the data directory
+  OPENAGENTS_PASSPHRASE   seals the master key in the data directory, and opens it; without it agents
+                          wait for a sealed one until "agentctl unlock"
   OPENAGENTS_BLOCK_LIMIT  how long agent code may block the event loop; default 30s, 0 for no limit
 `;
 
@@ -93,6 +94,8 @@ const UNSETTLED = 13;
 /** Runs the daemon until it is told to stop. */
 async function main({ config, data, host, port }: Arguments): Promise<void> {
   const { OPENAGENTS_PASSPHRASE, OPENAGENTS_BLOCK_LIMIT } = process.env;
+  // Neither agent code nor what it starts is to find it.
+  delete process.env["OPENAGENTS_PASSPHRASE"];
   // A second agentd is told so before it runs any code of the configuration.
   const dir = openDataDir(data, (text) => talk(`agentd: ${text}`));
   guardExit(dir);

@@ -7,6 +7,7 @@ import { bearerAuth, unauthorized } from "./auth.ts";
 import { agentRoutes } from "./agents.ts";
 import { exportRoute, importRoutes } from "./bundles.ts";
 import { homeRoutes } from "./home.ts";
+import { keyRoutes } from "./keys.ts";
 import { mailRoutes } from "./mailbox.ts";
 import { MAIL_PATH, moveRoutes, passedOnRoute } from "./moves.ts";
 import { HttpError, problemResponse } from "./problem.ts";
@@ -54,6 +55,7 @@ export function controlApi(options: ControlOptions): ControlApp {
   agentRoutes(agent);
   exportRoute(agent);
   moveRoutes(agent);
+  keyRoutes(agent);
   mailRoutes(agent, {
     bodyLimit: envelopeBytes + ROOM,
     stopping: options.stopping,

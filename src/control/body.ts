@@ -1,6 +1,5 @@
 import type { Json } from "../core/json.ts";
 import { OpenAgentsError } from "../core/errors.ts";
-import { parseJson } from "../core/json.ts";
 
 /** The part of a request that a body is read from. */
 interface BodySource {
@@ -23,11 +22,21 @@ export async function readObject(
   }
   const text = await readText(request, limit);
   if (text === "") return {};
-  const value = parseJson(text, "body");
+  const value = parse(text);
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
     throw invalid("it is not a JSON object");
   }
   return value;
+}
+
+/** What is wrong is not quoted, as the engine does: there may be a key in it. */
+function parse(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    const [place = ""] = / at position \d+/.exec((error as Error).message) ?? [];
+    throw new OpenAgentsError("INVALID", `Cannot parse body: it is not JSON${place}`);
+  }
 }
 
 async function readText(request: BodySource, limit: number): Promise<string> {

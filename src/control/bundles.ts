@@ -34,8 +34,6 @@ export function exportRoute(app: AgentApp): void {
 
 /** Routes over the home that an agent in a bundle is to have. */
 export function importRoutes(app: HomeApp): void {
-  app.get("/runtime/identity", async (c) => c.json(await c.env.home.identity()));
-
   app.post("/agents/import", async (c) => {
     const type = c.req.header("content-type");
     if (type !== undefined && !/^application\/(?:x-tar|octet-stream)\b/i.test(type)) {

@@ -1,5 +1,6 @@
 import type { HomeApp } from "./app.ts";
 import { checkFields, readObject, requireText } from "./body.ts";
+import { homeKeyRoutes } from "./keys.ts";
 import { resolveRoute } from "./peers.ts";
 import { pageLimit, statusFilter } from "./query.ts";
 
@@ -16,13 +17,16 @@ export function homeRoutes(app: HomeApp, { version, types }: HomeRouteOptions): 
   app.get("/runtime/status", (c) => c.json({ version, types, ...c.env.home.metrics() }));
 
   resolveRoute(app);
+  homeKeyRoutes(app);
 
   app.post("/agents", async (c) => {
     const body = await readObject(c.req, CREATE_LIMIT);
-    checkFields(body, { name: "text", type: "text" });
+    checkFields(body, { name: "text", type: "text", key: "text", password: "text" });
     const agent = await c.env.home.create({
       name: requireText(body, "name"),
       type: requireText(body, "type"),
+      key: body["key"] as string | undefined,
+      password: body["password"] as string | undefined,
     });
     return c.json(agent, 201, { location: `/agents/${agent.id}` });
   });

@@ -52,6 +52,14 @@ export function remoteRuntime(connection: Connection): RemoteRuntime {
       return (await client.page<Peer>(of(ref, `/peers?${query.toString()}`))).items;
     },
     resolve: (ref) => client.get(`/runtime/resolve?name=${encodeURIComponent(ref)}`),
+    unlock: (passphrase) => client.post("/runtime/unlock", { body: { passphrase } }),
+    key: (ref) => client.get(of(ref, "/key")),
+    async exportKey(ref, password) {
+      const sealed = client.post<{ ncryptsec: string }>(of(ref, "/key/export"), {
+        body: { password },
+      });
+      return (await sealed).ncryptsec;
+    },
     replay: (ref, id) => client.post(of(ref, `/deadletter/${encodeURIComponent(id)}/replay`)),
     discard: (ref, id) => client.post(of(ref, `/deadletter/${encodeURIComponent(id)}/discard`)),
     identity: () => client.get("/runtime/identity"),

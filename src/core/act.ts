@@ -4,6 +4,7 @@ import type { ErrorCode } from "./errors.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Claim } from "./ports/index.ts";
+import { isLocked } from "./locked.ts";
 import { Session } from "./session.ts";
 import type { Ending } from "./session.ts";
 import { validate } from "./standard-schema.ts";
@@ -181,6 +182,7 @@ async function giveUp(
     const state = await settleState(kernel, agent, session);
     return { ...nothing, session, state, version: agent.definition.version };
   } catch (second) {
+    if (isLocked(second)) throw second;
     last.session.note("error", `onError failed: ${errorInfo(second).message}`);
     return nothing;
   }
@@ -205,11 +207,6 @@ const PASSING: ReadonlySet<string> = new Set<ErrorCode>([
   "NOT_FOUND",
   "LOCKED",
 ]);
-
-/** The keys cannot be used now, which is no fault of the tick. */
-function isLocked(error: unknown): boolean {
-  return error instanceof OpenAgentsError && error.code === "LOCKED";
-}
 
 function lost(error: unknown): FailedTick {
   return { error, next: "dead-letter", retryAt: 0, blame: false, quarantine: false };

@@ -2,7 +2,7 @@ import type { AgentRecord } from "./agent.ts";
 import { moveOf } from "./move.ts";
 import type { Peer } from "./ports/memory.ts";
 import type { Store } from "./ports/index.ts";
-import type { AgentInfo, AgentReport } from "./runtime.ts";
+import type { AgentInfo, AgentReport, KeyInfo } from "./runtime.ts";
 import { readRow } from "./trajectory.ts";
 import { lastSegment, paths, timerOf } from "./tree.ts";
 
@@ -31,6 +31,14 @@ export async function agentPeers(
   });
   await store.sync();
   return rows.map(({ value }) => JSON.parse(value as string) as Peer);
+}
+
+/** What the outside may know of an agent's key. */
+export function keyInfoOf({ id, publicKey, account }: AgentRecord): KeyInfo {
+  const identity = { npub: id, publicKey };
+  return account === null
+    ? { ...identity, source: "imported" }
+    : { ...identity, source: "derived", account };
 }
 
 /** What an agent is at, out of its ledger. One that moved away is at nothing here. */

@@ -4,15 +4,32 @@ import type { AgentRecord } from "./agent.ts";
 import type { ContextIdentity } from "./context.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
+import { isLocked } from "./locked.ts";
 
-/** What agent code may do with its key. `check` throws once the tick is over. */
+/** What the run that uses it has to say. */
+export interface IdentityUse {
+  /** Throws once the tick is over. */
+  readonly check: () => void;
+  /** The keys are locked, so the tick waits, whatever agent code makes of the error. */
+  readonly locked: (error: unknown) => void;
+}
+
+/** What agent code may do with its key. */
 export function contextIdentity(
   kernel: Kernel,
   record: AgentRecord,
-  check: () => void,
+  { check, locked }: IdentityUse,
 ): ContextIdentity {
   const { signer } = kernel;
   const key = { ...record, purpose: "agent code" };
+  const using = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (isLocked(error)) locked(error);
+      throw error;
+    }
+  };
   const peerOf = async (ref: string): Promise<string> => {
     check();
     const peer = await addressOf(kernel, ref);
@@ -24,7 +41,7 @@ export function contextIdentity(
     publicKey: record.publicKey,
     async sign(hash) {
       check();
-      return bytesToHex(await signer.sign(key, hexToBytes(hash)));
+      return bytesToHex(await using(signer.sign(key, hexToBytes(hash))));
     },
     verify(publicKey, hash, signature) {
       try {
@@ -35,11 +52,11 @@ export function contextIdentity(
     },
     async encrypt(to, text) {
       const peer = await peerOf(to);
-      return signer.encrypt(key, peer, utf8ToBytes(text));
+      return using(signer.encrypt(key, peer, utf8ToBytes(text)));
     },
     async decrypt(from, payload) {
       const peer = await peerOf(from);
-      const bytes = await signer.decrypt(key, peer, payload);
+      const bytes = await using(signer.decrypt(key, peer, payload));
       try {
         return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
       } catch {

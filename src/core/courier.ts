@@ -89,11 +89,13 @@ export class Courier {
 
   /** Takes mail to where it goes; the rows that have to wait. */
   async #carry(rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
-    const { store, clock } = this.#kernel;
+    const { store, clock, keyWaits } = this.#kernel;
     const at = clock.now();
     const receipts = await this.#deliver(rows, at);
+    // What has to be signed or sealed first waits for the keys as long as they are locked.
+    const giveUp = keyWaits.locked ? Number.POSITIVE_INFINITY : GIVE_UP;
     const ended = rows.map((row, i) => {
-      const expired = (row.envelope.expiresAt ?? row.envelope.sentAt + GIVE_UP) < at;
+      const expired = (row.envelope.expiresAt ?? row.envelope.sentAt + giveUp) < at;
       const receipt = receipts[i] === "busy" && expired ? "unreachable" : receipts[i]!;
       return { row, receipt, reason: receipt === "busy" ? undefined : REASONS[receipt] };
     });

@@ -1,23 +1,26 @@
 import { addressAt, addressOf } from "./address.ts";
-import { checkName, checkTransition, TICKING } from "./agent.ts";
+import { checkTransition, TICKING } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
-import { agentPeers, infoOf, reportOf } from "./agent-info.ts";
+import { agentPeers, infoOf, keyInfoOf, reportOf } from "./agent-info.ts";
 import { checkHere } from "./between-homes.ts";
 import { Courier } from "./courier.ts";
 import type { Envelope } from "./envelope.ts";
 import type { RuntimeDefinition } from "./definition.ts";
+import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { toMs } from "./duration.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { factotum } from "./factotum.ts";
 import { Importer } from "./importer.ts";
 import type { Json } from "./json.ts";
+import { KeyWaits } from "./key-waits.ts";
 import { Cache, Serial } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { readState } from "./load.ts";
+import { isLocked, lockedError } from "./locked.ts";
 import { controlEnvelope, Mailroom } from "./mailroom.ts";
 import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside } from "./move.ts";
 import { Mover } from "./mover.ts";
+import { newAgent } from "./new-agent.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { Peer } from "./ports/memory.ts";
 import type {
@@ -26,8 +29,10 @@ import type {
   Answer,
   AskOptions,
   ExportOptions,
+  KeyInfo,
   ListAgents,
   MailInput,
+  NewAgent,
   Runtime,
   RuntimeMetrics,
   Sent,
@@ -45,8 +50,6 @@ import { Watchers } from "./watchers.ts";
 const RECOVERY = 1_000;
 /** How long after a crash nothing is acted on before it is durable, ms. */
 const CAREFUL = 600_000;
-const MINUTE = 60_000;
-const HOUR = 3_600_000;
 
 /** A runtime over the given ports. Nothing happens before `start()`. */
 export function createRuntime(ports: RuntimePorts): Runtime {
@@ -63,9 +66,10 @@ class KernelRuntime implements Runtime {
   readonly #mover: Mover;
   readonly #importer: Importer;
   readonly #watchers: Watchers;
+  readonly #window: DedupWindow;
+  #started = false;
   #stopped = false;
   #recovery: (() => void) | undefined;
-  #forgetting: (() => void) | undefined;
   #ticks = 0;
   #failures = 0;
 
@@ -90,6 +94,10 @@ class KernelRuntime implements Runtime {
       startedAt: clock.now(),
       carefulUntil: 0,
       cache: new Cache<LoadedAgent>(definition.limits.cached),
+      keyWaits: new KeyWaits(signer.lock, {
+        first: () => this.#onProblem("Agents wait for their keys", lockedError()),
+        held: (source) => this.#mailroom.held(source),
+      }),
       suspects: new Serial(),
     };
     this.#dispatcher = new Dispatcher(this.#kernel, {
@@ -112,23 +120,21 @@ class KernelRuntime implements Runtime {
       failed: (problem, error) => this.#onProblem(problem, error),
     });
     this.#importer = new Importer(this.#kernel, this.#dispatcher, this.#mover);
+    this.#window = new DedupWindow(this.#kernel, (error) =>
+      this.#onProblem("Cannot shorten the dedup window", error),
+    );
   }
 
   async start(): Promise<void> {
     if (await this.#kernel.store.crashed())
       this.#kernel.carefulUntil = this.#kernel.startedAt + CAREFUL;
-    for (const wanted of this.#definition.ensure) {
-      if ((await this.#kernel.store.get(wanted.name)) === undefined) await this.create(wanted);
-    }
+    await this.#makeEnsured();
     await this.#mover.start();
-    if (this.#kernel.waker === undefined) {
-      await this.takeUp();
-      this.#forgetOld();
-      return;
-    }
+    this.#started = true;
     // Whoever keeps the time says when something is due; to begin is to be quick.
-    this.#dispatcher.open();
-    this.#forgetting = this.#kernel.clock.after(MINUTE, () => this.#forgetOld());
+    if (this.#kernel.waker !== undefined) this.#dispatcher.open();
+    else await this.takeUp();
+    this.#window.start();
   }
 
   async takeUp(): Promise<void> {
@@ -151,7 +157,7 @@ class KernelRuntime implements Runtime {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#recovery?.();
-    this.#forgetting?.();
+    this.#window.stop();
     this.#mover.stop();
     await this.#dispatcher.stop(grace);
     await this.#courier.idle();
@@ -160,30 +166,25 @@ class KernelRuntime implements Runtime {
     await this.#kernel.store.close();
   }
 
-  async create(wanted: { readonly name: string; readonly type: string }): Promise<AgentInfo> {
-    const { name, type } = wanted;
-    checkName(name);
-    if (!this.#kernel.agents.has(type)) {
-      const types = [...this.#kernel.agents.keys()].join(", ");
-      throw new OpenAgentsError(
-        "INVALID",
-        `Cannot create "${name}": there is no agent type "${type}", there are: ${types}`,
-      );
+  async create(wanted: NewAgent): Promise<AgentInfo> {
+    return this.admit(await newAgent(this.#kernel, wanted));
+  }
+
+  async unlock(passphrase: string): Promise<void> {
+    const { keyWaits, signer } = this.#kernel;
+    if (signer.lock === undefined) {
+      throw new OpenAgentsError("INVALID", "Cannot unlock: the keys here are never locked");
     }
-    const { store, signer, clock } = this.#kernel;
-    const account = await store.reserve();
-    const { npub, publicKey } = await signer.identity(account);
-    const createdAt = clock.now();
-    const record: AgentRecord = {
-      id: npub,
-      publicKey,
-      name,
-      type,
-      status: "creating",
-      account,
-      createdAt,
-    };
-    return this.admit(record);
+    await signer.lock.open(passphrase);
+    keyWaits.clear();
+    // What is due begins with its start, and ends with its stop.
+    if (!this.#started || this.#stopped) return;
+    try {
+      await this.#makeEnsured();
+    } catch (error) {
+      this.#onProblem("Cannot make the agents that are to be there", error);
+    }
+    await this.takeUp();
   }
 
   async admit(record: AgentRecord): Promise<AgentInfo> {
@@ -323,6 +324,15 @@ class KernelRuntime implements Runtime {
     await this.#kernel.store.sync();
   }
 
+  async key(ref: string): Promise<KeyInfo> {
+    return keyInfoOf(await this.#find(ref));
+  }
+
+  async exportKey(ref: string, password: string): Promise<string> {
+    const key = { ...(await this.#find(ref)), purpose: "ncryptsec" };
+    return this.#kernel.signer.exportKey(key, password);
+  }
+
   async identity(): Promise<Identity> {
     return this.#kernel.signer.home();
   }
@@ -369,6 +379,7 @@ class KernelRuntime implements Runtime {
       running: this.#dispatcher.running,
       ready: this.#dispatcher.ready,
       cached: this.#kernel.cache.size,
+      locked: this.#kernel.keyWaits.locked,
     };
   }
 
@@ -394,6 +405,10 @@ class KernelRuntime implements Runtime {
       return;
     }
     if (code === "NOT_FOUND") return; // It was purged.
+    if (code === "LOCKED" && this.#kernel.signer.lock?.locked === false) {
+      this.#dispatcher.wake(id); // They were opened while it ran.
+      return;
+    }
     if (code === "STORE" || id === "") {
       this.#recover("A tick could not be committed", error);
       return;
@@ -470,23 +485,21 @@ class KernelRuntime implements Runtime {
     await this.#kernel.store.sync();
   }
 
-  #rest(): void {
-    if (!this.#dispatcher.busy && !this.#courier.busy) this.#kernel.waker?.idle();
+  /** Makes the agents that are to be there; not before the keys are open, if they are locked. */
+  async #makeEnsured(): Promise<void> {
+    for (const wanted of this.#definition.ensure) {
+      if ((await this.#kernel.store.get(wanted.name)) !== undefined) continue;
+      try {
+        await this.create(wanted);
+      } catch (error) {
+        if (!isLocked(error) || !this.#kernel.keyWaits.locked) throw error;
+        return this.#onProblem("Some agents are not made yet", error);
+      }
+    }
   }
 
-  /** Lets go of the ids of envelopes that are older than the dedup window, now and then. */
-  #forgetOld(): void {
-    const { store, clock, limits, waker } = this.#kernel;
-    const round = async (): Promise<void> => {
-      while (
-        !this.#stopped &&
-        (await store.forget(clock.now() - toMs(limits.dedup), 1000)) === 1000
-      ) {
-        await store.sync();
-      }
-    };
-    round().catch((error: unknown) => this.#onProblem("Cannot shorten the dedup window", error));
-    if (waker === undefined) this.#forgetting = clock.after(HOUR, () => this.#forgetOld());
+  #rest(): void {
+    if (!this.#dispatcher.busy && !this.#courier.busy) this.#kernel.waker?.idle();
   }
 }
 

@@ -41,6 +41,8 @@ export class Dispatcher {
   /** Ready agents, first come first served. */
   readonly #ready = new Set<string>();
   readonly #running = new Map<string, Running>();
+  /** Agents for whom the store has a time that waits for the keys, and when something else is due. */
+  readonly #resting = new Map<string, number>();
   #stopped = true;
   /** Where the store's list of due agents goes on, while it does. */
   #cursor: string | undefined;
@@ -75,6 +77,7 @@ export class Dispatcher {
 
   /** Takes up everything that is due. */
   async start(): Promise<void> {
+    this.#resting.clear();
     this.open();
     await this.#refill(true);
   }
@@ -148,8 +151,10 @@ export class Dispatcher {
       const due = await store.due({ now: clock.now(), limit: BATCH, mail, cursor });
       if (this.#stopped) return;
       this.#cursor = due.cursor ?? (mail ? undefined : this.#cursor);
-      for (const id of due.agents) this.#enqueue(id);
-      if (due.next !== undefined) this.wakeAt(due.next);
+      const now = clock.now();
+      for (const id of due.agents) if ((this.#resting.get(id) ?? 0) <= now) this.#enqueue(id);
+      const next = Math.min(due.next ?? Number.POSITIVE_INFINITY, this.#restingUntil(now));
+      if (next !== Number.POSITIVE_INFINITY) this.wakeAt(next);
     } finally {
       this.#reading = false;
     }
@@ -210,10 +215,24 @@ export class Dispatcher {
     this.#events.idle();
   }
 
+  /** Leaves an agent alone until something else is due, or it is woken. */
+  #rest(id: string, until: number | null | undefined): void {
+    this.#resting.set(id, until ?? Number.POSITIVE_INFINITY);
+    if (until) this.wakeAt(until);
+  }
+
+  /** When something else is due for those who are left alone, which the store does not say. */
+  #restingUntil(now: number): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const until of this.#resting.values()) if (until > now && until < first) first = until;
+    return first;
+  }
+
   /** Ticks one agent until nothing is due or its turn is over; true when there may be more. */
   async #ticks(id: string, running: Running): Promise<boolean> {
     const { store, clock } = this.#kernel;
     const now = clock.now();
+    this.#resting.delete(id);
     const claim = await store.claim(id, now, now + CLAIM);
     if (claim === undefined) {
       clock.after(CLAIM, () => this.wake(id));
@@ -228,7 +247,8 @@ export class Dispatcher {
         });
         running.session = undefined;
         if ("idle" in result) {
-          wakeAt = result.wakeAt;
+          if (result.held) this.#rest(id, result.wakeAt);
+          else wakeAt = result.wakeAt;
           return false;
         }
         this.#events.ticked(result);

@@ -19,6 +19,7 @@ export interface Factotum extends Signer {
  */
 export function factotum(signer: Signer, clock: Pick<Clock, "now">): Factotum {
   const noted = new Map<string, Map<string, KeyUse>>();
+  const { lock } = signer;
 
   const keep = (publicKey: string, { use, for: purpose, at, count = 1 }: KeyUse): void => {
     const uses = noted.get(publicKey) ?? new Map<string, KeyUse>();
@@ -29,10 +30,13 @@ export function factotum(signer: Signer, clock: Pick<Clock, "now">): Factotum {
     const total = (known?.count ?? (known === undefined ? 0 : 1)) + count;
     uses.set(`${use} ${what}`, total === 1 ? counted : { ...counted, count: total });
   };
-  const note = ({ publicKey, purpose = "unsaid" }: Keyed, use: KeyUse["use"]): void =>
-    keep(publicKey, { use, for: purpose, at: clock.now() });
+  const note = ({ publicKey, purpose = "unsaid" }: Keyed, use: KeyUse["use"]): void => {
+    // What a locked signer refuses is no use of a key.
+    if (lock?.locked !== true) keep(publicKey, { use, for: purpose, at: clock.now() });
+  };
 
   return {
+    ...(lock && { lock }),
     identity: (account) => signer.identity(account),
     home: () => signer.home(),
     npub: (publicKey) => signer.npub(publicKey),
@@ -61,6 +65,11 @@ export function factotum(signer: Signer, clock: Pick<Clock, "now">): Factotum {
     seal(agent, to) {
       note(agent, "export");
       return signer.seal(agent, to);
+    },
+    async exportKey(agent, password) {
+      const text = await signer.exportKey(agent, password);
+      note(agent, "export");
+      return text;
     },
     takeUses({ publicKey }) {
       const uses = [...(noted.get(publicKey)?.values() ?? [])];

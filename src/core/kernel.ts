@@ -1,6 +1,7 @@
 import type { AgentRecord } from "./agent.ts";
 import type { Factotum } from "./factotum.ts";
 import type { AgentDefinition, Limits } from "./definition.ts";
+import type { KeyWaits } from "./key-waits.ts";
 import type {
   Carrier,
   Clock,
@@ -40,6 +41,8 @@ export interface Kernel {
   carefulUntil: number;
   /** Agents in memory, by id. */
   readonly cache: Cache<LoadedAgent>;
+  /** What waits for the keys while they are locked. */
+  readonly keyWaits: KeyWaits;
   /** Runs triggers that may have killed a process one at a time, so that only the culprit is blamed. */
   readonly suspects: Serial;
 }

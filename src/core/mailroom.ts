@@ -8,6 +8,7 @@ import { OpenAgentsError } from "./errors.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { forwardMoved } from "./forwarding.ts";
+import { mailSource } from "./key-waits.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import { movedError } from "./between-homes.ts";
@@ -49,6 +50,8 @@ export class Mailroom {
   readonly #watchers: Watchers;
   /** Ends the waits under way, and whom they are for. */
   readonly #waits = new Map<() => void, string>();
+  /** Ends the wait for a command that has to wait for the keys, by its source. */
+  readonly #commands = new Map<string, () => void>();
   readonly #wake: (id: string) => void;
 
   constructor(
@@ -67,6 +70,11 @@ export class Mailroom {
   /** Ends every wait, or those for one agent: what was waited for is not to come any more here. */
   stop(id?: string): void {
     for (const [end, agent] of this.#waits) if (id === undefined || id === agent) end();
+  }
+
+  /** A trigger waits for the keys: whoever gave it as a command is told so. */
+  held(source: string): void {
+    this.#commands.get(source)?.();
   }
 
   /** Puts mail into an inbox, here or at the agent's new home; resolves when it is durable. */
@@ -164,7 +172,10 @@ export class Mailroom {
     }
   }
 
-  /** Has an agent do a command; the record of the first tick that it causes. */
+  /**
+   * Has an agent do a command; the record of the first tick that it causes.
+   * @throws LOCKED when it has to wait for the keys; it is done when these are open
+   */
   async command(record: AgentRecord, command: Command | "tick"): Promise<TickRecord> {
     const envelope = controlEnvelope(this.#kernel, record.id, command);
     const ticked = Promise.withResolvers<TickRecord>();
@@ -178,12 +189,22 @@ export class Mailroom {
       }
     });
     this.#waits.set(onStop, record.id);
+    const source = mailSource(envelope.id);
+    this.#commands.set(source, () =>
+      ticked.reject(
+        new OpenAgentsError(
+          "LOCKED",
+          `Cannot ${command} "${record.name}" now: it needs its key, and is done once "agentctl unlock" has opened that`,
+        ),
+      ),
+    );
     try {
       await this.#post(record, envelope);
       return await ticked.promise;
     } finally {
       stopWatching();
       this.#waits.delete(onStop);
+      this.#commands.delete(source);
     }
   }
 

@@ -7,7 +7,9 @@ import type { Envelope } from "./envelope.ts";
 import { Journal } from "./journal.ts";
 import type { Entry } from "./journal.ts";
 import { allFiles } from "./load.ts";
+import { HELD, mailSource, timerSource } from "./key-waits.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { lockedError } from "./locked.ts";
 import type { Parked, Wait } from "./parked.ts";
 import type { MailRow } from "./ports/index.ts";
 import { openMail } from "./seal.ts";
@@ -16,6 +18,8 @@ import type { Timer } from "./tree.ts";
 
 /** What a tick is about to act on: one trigger, and where it came from. */
 export interface Occasion {
+  /** The trigger as `KeyWaits` knows it. */
+  readonly source: string;
   /** What caused the tick; for one that goes on, what caused it in the beginning. Opened. */
   readonly envelope: Envelope;
   /** The same as it was delivered, sealed where it comes from an agent: as it is to be kept. */
@@ -56,16 +60,30 @@ export async function perceive(
   const mail = await nextMail(kernel, agent, now);
   const gone = due.filter(({ kind }) => kind === "retry");
   const timer = due.find(({ kind }) => kind !== "retry");
+  const take = (source: string, found: () => Promise<Found | undefined>) =>
+    kernel.keyWaits.attempt(agent.record.id, source, async () => {
+      const occasion = await found();
+      return occasion && { ...occasion, source };
+    });
   if (timer !== undefined && (mail === undefined || timer.at <= mail.at)) {
     gone.push(timer);
-    const occasion =
+    const occasion = await take(timerSource(paths.timer(timer)), () =>
       timer.kind === "alarm"
-        ? await fromAlarm(kernel, agent, { timer, timers: gone, now })
-        : await fromParked(kernel, agent, { trigger: timer.id, timers: gone, now });
+        ? fromAlarm(kernel, agent, { timer, timers: gone, now })
+        : fromParked(kernel, agent, { trigger: timer.id, timers: gone, now }),
+    );
+    // What else is due may need no key.
+    if (occasion === HELD) return perceive(kernel, agent, now);
     if (occasion !== undefined) return occasion;
   }
-  return mail && fromMail(kernel, agent, { mail, timers: gone, now });
+  if (mail === undefined) return undefined;
+  const source = mailSource(mail.envelope.id);
+  const occasion = await take(source, () => fromMail(kernel, agent, { mail, timers: gone, now }));
+  return occasion === HELD ? perceive(kernel, agent, now) : occasion;
 }
+
+/** An occasion as it is found at a place that knows where it looks. */
+type Found = Omit<Occasion, "source">;
 
 /** True for the little that an agent takes before its first tick has come to an end. */
 function mayComeFirst({ type, payload }: Envelope): boolean {
@@ -81,6 +99,7 @@ async function dueTimers(kernel: Kernel, agent: LoadedAgent, now: number): Promi
   for await (const { path } of allFiles(kernel.store, agent.record.id, paths.timers)) {
     const timer = timerOf(path);
     if (timer.at > now) break;
+    if (kernel.keyWaits.holds(agent.record.id, timerSource(path))) continue;
     due.push(timer);
     // A retry only lets its mail be taken again, and leaves its timer behind if that is gone.
     if (timer.kind !== "retry") break;
@@ -90,7 +109,7 @@ async function dueTimers(kernel: Kernel, agent: LoadedAgent, now: number): Promi
 
 /**
  * The mail to take next: by priority, then by position, but none of a sender whose earlier mail is
- * waiting to be tried again.
+ * waiting to be tried again, or for the keys.
  */
 async function nextMail(
   kernel: Kernel,
@@ -106,7 +125,7 @@ async function nextMail(
       const { from, source } = row.envelope;
       if (agent.record.status === "creating" && !mayComeFirst(row.envelope)) continue;
       if (blocked.has(from) && source !== "control") continue;
-      if (row.notBefore <= now) return row;
+      if (row.notBefore <= now && !waitsForKey(kernel, agent, row)) return row;
       blocked.add(from);
     }
     if (rows.length < limit) return undefined;
@@ -115,11 +134,19 @@ async function nextMail(
   }
 }
 
+function waitsForKey(
+  { keyWaits }: Kernel,
+  { record }: LoadedAgent,
+  { envelope }: MailRow,
+): boolean {
+  return keyWaits.seals(envelope) || keyWaits.holds(record.id, mailSource(envelope.id));
+}
+
 async function fromMail(
   kernel: Kernel,
   agent: LoadedAgent,
   input: { readonly mail: MailRow; readonly timers: readonly Timer[]; readonly now: number },
-): Promise<Occasion> {
+): Promise<Found> {
   const { mail, timers, now } = input;
   const letter = mail.envelope;
   const late = letter.expiresAt !== undefined && letter.expiresAt <= now;
@@ -127,7 +154,7 @@ async function fromMail(
     late && letter.type !== "response"
       ? { envelope: letter, refusal: expired("The envelope expired before it was taken") }
       : await open(kernel, agent, letter);
-  const occasion: Occasion = {
+  const occasion: Found = {
     envelope,
     letter,
     mail,
@@ -151,7 +178,7 @@ async function fromAlarm(
   kernel: Kernel,
   agent: LoadedAgent,
   input: { readonly timer: Timer; readonly timers: readonly Timer[]; readonly now: number },
-): Promise<Occasion | undefined> {
+): Promise<Found | undefined> {
   const { timer, timers, now } = input;
   const text = await readText(kernel, agent, paths.alarm(timer.id));
   const file = text && (JSON.parse(text) as AlarmFile);
@@ -180,11 +207,12 @@ async function fromParked(
     /** Opened. */
     readonly answer?: MailRow;
   },
-): Promise<Occasion | undefined> {
+): Promise<Found | undefined> {
   const { trigger, now, answer } = input;
   const text = await readText(kernel, agent, paths.parked(trigger));
   if (text === undefined) return undefined;
   const parked = JSON.parse(text) as Parked;
+  if (answer === undefined && (await hasSealedAnswer(kernel, agent, parked))) throw lockedError();
   // The answer must be that of the one who was asked.
   if (answer !== undefined && !parked.waits.some((wait) => isAnswer(wait, answer.envelope))) {
     return undefined;
@@ -207,6 +235,24 @@ async function fromParked(
     attempt: parked.attempts + 1,
     suspect: (answer?.at ?? parked.at) <= kernel.startedAt,
   };
+}
+
+/** True when an answer that a tick waits for is here, in time, and cannot be opened before the keys are. */
+async function hasSealedAnswer(
+  { store, keyWaits }: Kernel,
+  { record }: LoadedAgent,
+  { waits, at }: Parked,
+): Promise<boolean> {
+  if (!keyWaits.locked || waits.every(({ request }) => request === undefined)) return false;
+  const limit = 256;
+  for (let offset = 0; ; offset += limit) {
+    const rows = await store.waiting(record.id, limit, offset);
+    const found = rows.some(
+      (row) =>
+        row.at <= at && row.envelope.sealed && waits.some((wait) => isAnswer(wait, row.envelope)),
+    );
+    if (found || rows.length < limit) return found;
+  }
 }
 
 /** How a wait ends now, undefined when it does not. */

@@ -3,13 +3,14 @@ import type {
   Carrier,
   Clock,
   Forwarder,
+  MemoryTools,
   NameResolver,
   Random,
   Signer,
   Store,
+  TickMemory,
   Waker,
 } from "./ports/index.ts";
-import type { MemoryTools, TickMemory } from "./ports/memory.ts";
 
 /** The ports that a runtime works with. */
 export interface RuntimePorts {

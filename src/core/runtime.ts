@@ -16,8 +16,11 @@ import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
 
 /** A home of agents as a whole: its directory. */
 export interface Home {
-  /** @throws INVALID for a bad name or unknown type, EXISTS when the name is taken */
-  create(agent: { readonly name: string; readonly type: string }): Promise<AgentInfo>;
+  /**
+   * @throws INVALID for a bad name or key, or an unknown type; EXISTS when name or key is taken; DENIED
+   * for a wrong or missing password; LOCKED while the keys are
+   */
+  create(agent: NewAgent): Promise<AgentInfo>;
   /**
    * Who is meant by a name here, an npub, a hex key or `name@domain` (NIP-05).
    * @throws NOT_FOUND for nobody, UNREACHABLE when a domain cannot be asked
@@ -36,6 +39,21 @@ export interface Home {
    * agent; INVALID for what this home does not have
    */
   import(bundle: ReadableStream<Uint8Array>, options?: ImportOptions): Promise<Imported>;
+  /**
+   * Opens the keys, and takes up all that waited for them. Nothing happens when they are open.
+   * @throws DENIED for a wrong passphrase; INVALID where keys are never locked
+   */
+  unlock(passphrase: string): Promise<void>;
+}
+
+/** An agent that is to be. */
+export interface NewAgent {
+  readonly name: string;
+  readonly type: string;
+  /** The private key that it is to have: an nsec (NIP-19) or an ncryptsec (NIP-49). Default: a new one. */
+  readonly key?: string | undefined;
+  /** Of an ncryptsec. */
+  readonly password?: string | undefined;
 }
 
 /**
@@ -108,6 +126,14 @@ export interface Runtime extends Home {
   /** @throws NOT_FOUND when there is no such dead letter */
   discard(ref: string, envelopeId: string): Promise<void>;
 
+  /** The public half of an agent's key, and where the key is from. */
+  key(ref: string): Promise<KeyInfo>;
+  /**
+   * An agent's private key under a password, an ncryptsec (NIP-49): whoever has both is the agent. Its
+   * next record says so.
+   * @throws INVALID for an empty password, LOCKED while the keys are
+   */
+  exportKey(ref: string, password: string): Promise<string>;
   /**
    * A bundle of an agent, made as it is read; between two ticks, which then wait until it is read. One
    * of an agent that leaves needs its `move`. With `to`, the public key (hex) of a home, the agent's
@@ -154,6 +180,13 @@ export type RemoteRuntime = Omit<
   | "import"
 > &
   Pick<Home, "import">;
+
+/** What may be known of an agent's key. */
+export interface KeyInfo extends Identity {
+  /** `derived` with the account below from the home's mnemonic, or `imported` with the agent. */
+  readonly source: "derived" | "imported";
+  readonly account?: number;
+}
 
 export interface ExportOptions {
   readonly move?: string | undefined;
@@ -235,6 +268,8 @@ export interface RuntimeMetrics {
   readonly running: number;
   readonly ready: number;
   readonly cached: number;
+  /** What needs a key waits until somebody unlocks them. */
+  readonly locked: boolean;
 }
 
 export type { Envelope };

@@ -98,7 +98,10 @@ export class Session {
     this.agent = { id: record.id, name: record.name, type: record.type };
     this.trigger = Object.freeze(triggerOf(input.occasion.envelope));
     this.draft = new StateDraft(state);
-    this.identity = contextIdentity(kernel, record, () => this.#check());
+    this.identity = contextIdentity(kernel, record, {
+      check: () => this.#check(),
+      locked: (error) => this.cut(error),
+    });
     this.files = new TreeDraft(kernel.store, { id: record.id, limit: kernel.limits.valueBytes });
     const line =
       (level: LogLine["level"]): Log["info"] =>

@@ -1,6 +1,7 @@
 import type { RetryPolicy } from "./definition.ts";
 import { toMs } from "./duration.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { isLocked } from "./locked.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Claim } from "./ports/index.ts";
 import { paths } from "./tree.ts";
@@ -47,6 +48,8 @@ export async function watchSuspect<T>(
     } catch (error) {
       // It was cut off or could not be committed: whatever it was, the process lives.
       await mark(crashes).catch(() => undefined);
+      // What waits for the keys may do so for long, and is not to blame for what happens meanwhile.
+      if (isLocked(error)) await kernel.store.sync();
       throw error;
     }
   };

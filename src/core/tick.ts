@@ -1,7 +1,8 @@
 import { act, unrecordable } from "./act.ts";
-import type { Acted } from "./act.ts";
+import type { Acted, ActInput } from "./act.ts";
 import { TICKING } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
+import { HELD } from "./key-waits.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { loadAgent } from "./load.ts";
 import { perceive } from "./perceive.ts";
@@ -29,6 +30,8 @@ export interface Ticked {
 export interface Idle {
   readonly idle: true;
   readonly wakeAt?: number | null;
+  /** Something is due, and waits for the keys: what the store has stays, and `wakeAt` is what comes next. */
+  readonly held?: true;
 }
 
 /**
@@ -51,17 +54,30 @@ export async function tick(
   const waiting = await perceive(kernel, agent, at);
   if (waiting === undefined) return idle(kernel, agent, at);
 
-  return watchSuspect(kernel, { agent, claim, occasion: waiting }, async (occasion) => {
-    const plan = think(agent, occasion);
-    const input = { agent, claim, occasion, plan, running };
-    const settle = async (acted: Acted): Promise<Ticked> => {
-      const memory = await remember(kernel, { agent, occasion, acted, at });
-      const wakeAt = await schedule(kernel, agent, memory);
-      return sleep(kernel, claim, { agent, acted, memory, wakeAt });
-    };
-    const acted = await act(kernel, input);
-    return settle(acted).catch((error: unknown) => settle(unrecordable(kernel, input, error)));
-  });
+  const ticked = await kernel.keyWaits.attempt(record.id, waiting.source, () =>
+    watchSuspect(kernel, { agent, claim, occasion: waiting }, (occasion) =>
+      takeOn(kernel, { agent, claim, occasion, running, at }),
+    ),
+  );
+  // What else is due may need no key.
+  return ticked === HELD ? tick(kernel, claim, running) : ticked;
+}
+
+/** The phases from THINK on. */
+async function takeOn(
+  kernel: Kernel,
+  { at, ...given }: Omit<ActInput, "plan"> & { readonly at: number },
+): Promise<Ticked> {
+  const { agent, claim, occasion } = given;
+  const plan = think(agent, occasion);
+  const input = { ...given, plan };
+  const settle = async (acted: Acted): Promise<Ticked> => {
+    const memory = await remember(kernel, { agent, occasion, acted, at });
+    const wakeAt = await schedule(kernel, agent, memory);
+    return sleep(kernel, claim, { agent, acted, memory, wakeAt });
+  };
+  const acted = await act(kernel, input);
+  return settle(acted).catch((error: unknown) => settle(unrecordable(kernel, input, error)));
 }
 
 /** WAKE: who is it, and may it tick? */
@@ -140,6 +156,7 @@ async function idle(kernel: Kernel, agent: LoadedAgent, now: number): Promise<Id
     limit: 1,
   });
   const wakeAt = row === undefined ? null : timerOf(row.path).at;
+  if (kernel.keyWaits.holdsTimer(agent.record.id)) return { idle: true, wakeAt, held: true };
   agent.wakeAt = wakeAt;
   return { idle: true, wakeAt };
 }

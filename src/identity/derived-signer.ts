@@ -6,9 +6,9 @@ import { ConversationKeys } from "./conversation-keys.ts";
 import { decryptNip04 } from "./nip04.ts";
 import { accountKeys } from "./nip06.ts";
 import type { KeyPair } from "./nip06.ts";
-import { decodeNpub, decodeNsec, encodeNpub } from "./nip19.ts";
+import { decodeNsec, encodeNpub, publicKeyOf } from "./nip19.ts";
 import { conversationKey, decrypt, encrypt } from "./nip44.ts";
-import { decodeNcryptsec } from "./nip49.ts";
+import { decodeNcryptsec, encodeNcryptsec } from "./nip49.ts";
 import { nobleSecp } from "./secp.ts";
 import type { Secp } from "./secp.ts";
 
@@ -145,16 +145,17 @@ export function derivedSigner(
         privateKey.fill(0);
       }
     },
+    async exportKey(agent, password): Promise<string> {
+      // A copy: the pair's own may fall out of the cache, and be wiped, while scrypt is at work.
+      const privateKey = pair(agent).privateKey.slice();
+      try {
+        return await encodeNcryptsec(privateKey, password);
+      } finally {
+        privateKey.fill(0);
+      }
+    },
     verify: (publicKey, message, signature) => secp.verify(signature, message, publicKey),
   });
-}
-
-function publicKeyOf(npub: string): string | undefined {
-  try {
-    return decodeNpub(npub);
-  } catch {
-    return undefined;
-  }
 }
 
 function identityOf({ publicKey }: Pick<KeyPair, "publicKey">): Identity {

@@ -5,6 +5,7 @@ export type { EventTemplate, NostrEvent, UnsignedEvent } from "./event.ts";
 export { agentSigner } from "./event-signer.ts";
 export type { EventSigner } from "./event-signer.ts";
 export { openKeyfile, sealKeyfile } from "./keyfile.ts";
+export { lockedSigner } from "./locked-signer.ts";
 export { memorySigner } from "./memory-signer.ts";
 export type { MemorySignerOptions } from "./memory-signer.ts";
 export { resolveNip05 } from "./nip05.ts";

@@ -27,6 +27,15 @@ export function decodeNpub(npub: string): string {
   return bytesToHex(decode32("npub", npub));
 }
 
+/** The same, but undefined for text that is no npub. */
+export function publicKeyOf(npub: string): string | undefined {
+  try {
+    return decodeNpub(npub);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * NIP-19 `nsec1…` of a private key. The result is as secret as the key.
  * @param privateKey 32 bytes

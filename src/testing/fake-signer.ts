@@ -40,6 +40,7 @@ export function fakeSigner(home: string = "home"): Signer {
       const identity = identityOf(text);
       return { ...identity, key: `${identity.publicKey} for ${own.publicKey}` };
     },
+    exportKey: async ({ publicKey }) => `${publicKey} for whoever has the password`,
     verify: (publicKey, message, given) => {
       const expected = signature(publicKey, message);
       return given.length === expected.length && expected.every((byte, i) => byte === given[i]);

@@ -4,6 +4,7 @@ import type {
   Limits,
   NameResolver,
   Runtime,
+  Signer,
   TickRecord,
 } from "../../src/index.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
@@ -34,12 +35,17 @@ export async function setting(
     readonly clock?: ManualClock;
     readonly limits?: Partial<Limits>;
     readonly names?: NameResolver;
+    /** Default: the one that is exported here. */
+    readonly signer?: Signer;
+    readonly onProblem?: (problem: string, error: unknown) => void;
   } = {},
 ): Promise<Setting> {
   const { store = memoryStore(), clock = manualClock(START), limits = {}, names } = options;
   const ensure = agents.map(({ name }) => ({ name, type: name }));
   const definition = defineRuntime({ agents, ensure, limits });
-  const ports = { definition, store, signer, clock, memory: agentMemory };
+  const { onProblem = () => undefined } = options;
+  const keys = options.signer ?? signer;
+  const ports = { definition, store, signer: keys, clock, memory: agentMemory, onProblem };
   const runtime = createRuntime(names === undefined ? ports : { ...ports, names });
   await runtime.start();
   await clock.advance(0);

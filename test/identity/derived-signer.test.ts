@@ -318,3 +318,22 @@ void test("importKey() refuses what is no key, and a password that is wrong, mis
     await assert.rejects(home.importKey(text as string, password), { code }, String(text));
   }
 });
+
+void test("exportKey() gives an ncryptsec that other clients and importKey() read, and no key but an agent's", async () => {
+  const home = derivedSigner(MNEMONIC, { secp: wasm });
+  const one = await agent(1);
+  const { privateKey } = accountKeys(MNEMONIC)(1);
+  const ncryptsec = await home.exportKey(one, "a password");
+  assert.deepEqual(nip49.decrypt(ncryptsec, "a password"), privateKey);
+  assert.notEqual(await home.exportKey(one, "a password"), ncryptsec, "a new salt each time");
+  const brought = await home.importKey(encodeNsec(secretOf(9)));
+  const nine = { name: "nine", publicKey: brought.publicKey, account: null, key: brought.key };
+  const again = await home.exportKey(nine, "ÅΩẛ̣");
+  const other = derivedSigner(newMnemonic(), { secp: wasm });
+  assert.equal((await other.importKey(again, "ÅΩẛ̣")).publicKey, brought.publicKey);
+
+  await assert.rejects(home.exportKey(one, ""), { code: "INVALID" });
+  await assert.rejects(other.exportKey(one, "a password"), { code: "DENIED" });
+  const posing = { name: "x", publicKey: (await home.home()).publicKey, account: 2 ** 31 - 1 };
+  await assert.rejects(home.exportKey(posing, "a password"), { code: "INVALID" });
+});

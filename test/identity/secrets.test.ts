@@ -152,6 +152,7 @@ void test("the signer port gives nothing that is private", () => {
     "seal: Promise<string>",
     "adopt: Promise<string>",
     "importKey: Promise<ImportedKey>",
+    "exportKey: Promise<string>",
     "verify: boolean",
   ]);
 });

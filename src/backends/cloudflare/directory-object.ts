@@ -1,6 +1,7 @@
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { ListQuery, Page, Signer } from "../../core/ports/index.ts";
+import type { NewAgent } from "../../core/runtime.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
 import type { Env, ObjectContext } from "./platform.ts";
@@ -73,20 +74,24 @@ export class DirectoryShard {
    * Makes an agent: its name is taken first, then its object is told. When the second step failed,
    * the name points at an object that knows of nothing, and whoever comes upon that completes it.
    */
-  async #create({ name, type, createdAt, shard }: CreateCall): Promise<AgentRecord> {
+  async #create(call: CreateCall): Promise<AgentRecord> {
+    const { name, type } = call;
     this.#checkType(type);
+    const imported = await this.#import(call);
     const made = await this.#complete(name);
     const store = await this.#open();
     const known = await store.get(name);
     if (known !== undefined) {
-      if (!made || known.type !== type) throw taken(name);
+      const other = imported !== undefined && imported.id !== known.id;
+      if (!made || known.type !== type || other) throw taken(name);
       return known;
     }
-    const record = await this.#newRecord({ name, type, createdAt, shard });
+    const record = await this.#newRecord(call, imported);
     // Listed as living from the start: an agent that fails at its birth says so itself.
     await store.create({ ...record, status: "live" });
-    await this.#admit(record);
-    return { ...record, status: "creating" };
+    if (await this.#admit(record)) return { ...record, status: "creating" };
+    await store.remove(record.id);
+    throw new OpenAgentsError("EXISTS", `Cannot create "${name}": an agent has its key`);
   }
 
   /** Sets a name and an account aside for an agent that is to come out of a bundle. */
@@ -143,21 +148,36 @@ export class DirectoryShard {
     return known?.name === name ? known : undefined;
   }
 
-  async #newRecord({
-    name,
-    type,
-    createdAt,
-    shard,
-  }: CreateCall): Promise<Omit<AgentRecord, "status">> {
+  async #newRecord(call: CreateCall, imported?: Key): Promise<Omit<AgentRecord, "status">> {
+    const { name, type, createdAt, shard } = call;
     this.#check(shard);
-    const account = (await (await this.#open()).reserve()) * shard.of + shard.index;
-    const { npub: id, publicKey } = await this.#signer.identity(account);
-    return { id, publicKey, name, type, account, createdAt };
+    return { ...(imported ?? (await this.#derive(shard))), name, type, createdAt };
   }
 
   #checkType(type: string): void {
     if (this.#types.has(type)) return;
     throw new OpenAgentsError("INVALID", `There is no agent type "${type}"`);
+  }
+
+  /** The key that an agent is to bring along, when it is to. */
+  async #import({
+    key: text,
+    password,
+  }: Pick<CreateCall, "key" | "password">): Promise<Key | undefined> {
+    if (text === undefined) {
+      if (password === undefined) return undefined;
+      throw new OpenAgentsError("INVALID", "Cannot create agent: a password is given, and no key");
+    }
+    const { npub: id, publicKey, key } = await this.#signer.importKey(text, password);
+    return { id, publicKey, account: null, key };
+  }
+
+  /** The key of an account that no agent had. */
+  async #derive(shard: Shard): Promise<Key> {
+    const store = await this.#open();
+    const account = (await store.reserve()) * shard.of + shard.index;
+    const { npub: id, publicKey } = await this.#signer.identity(account);
+    return { id, publicKey, account };
   }
 
   /** Tells an agent's object that it is this agent; false when it knew. */
@@ -205,9 +225,10 @@ export interface TakeCall extends Entry {
   readonly shard: Shard;
 }
 
-export interface CreateCall {
-  readonly name: string;
-  readonly type: string;
+/** What an agent's entry says of its key. */
+type Key = Pick<AgentRecord, "id" | "publicKey" | "account" | "key">;
+
+export interface CreateCall extends NewAgent {
   readonly createdAt: number;
   readonly shard: Shard;
 }

@@ -5,7 +5,7 @@ import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { sha256Hex } from "../../core/hash.ts";
 import type { Page } from "../../core/ports/index.ts";
-import type { AgentInfo, ListAgents } from "../../core/runtime.ts";
+import type { AgentInfo, ListAgents, NewAgent } from "../../core/runtime.ts";
 import type { CreateCall, Entry, Named, Shard } from "./directory-object.ts";
 import type { ObjectNamespace } from "./platform.ts";
 import { call } from "./wire.ts";
@@ -33,15 +33,10 @@ export class Directory {
     this.#ensure = options.ensure;
   }
 
-  async create({
-    name,
-    type,
-  }: {
-    readonly name: string;
-    readonly type: string;
-  }): Promise<AgentInfo> {
+  async create(agent: NewAgent): Promise<AgentInfo> {
+    const { name } = agent;
     checkName(name);
-    return info(await this.#make("create", { name, type }));
+    return info(await this.#make("create", agent));
   }
 
   /** Sets a name and an account aside for a clone; its record. @throws EXISTS */
@@ -93,8 +88,8 @@ export class Directory {
     return { items, cursor: after === undefined ? `${index}` : `${index}:${after}` };
   }
 
-  metrics(): { readonly startedAt: number } {
-    return { startedAt: this.#startedAt };
+  metrics(): { readonly startedAt: number; readonly locked: false } {
+    return { startedAt: this.#startedAt, locked: false };
   }
 
   /** The id of the agent with this name, which may be out of date when it is remembered. @throws NOT_FOUND */
@@ -135,12 +130,9 @@ export class Directory {
     await this.#call(this.#indexOf(name), "remove", { id, name });
   }
 
-  #make(
-    method: "create" | "clone",
-    { name, type }: { readonly name: string; readonly type: string },
-  ): Promise<AgentRecord> {
-    const shard = this.#shardOf(name);
-    const input: CreateCall = { name, type, createdAt: Date.now(), shard };
+  #make(method: "create" | "clone", agent: NewAgent): Promise<AgentRecord> {
+    const shard = this.#shardOf(agent.name);
+    const input: CreateCall = { ...agent, createdAt: Date.now(), shard };
     return this.#call<AgentRecord>(shard.index, method, input);
   }
 

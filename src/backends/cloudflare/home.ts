@@ -3,7 +3,7 @@ import { peekManifest } from "../../core/bundle/read.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { Imported, ImportOptions, SetAside } from "../../core/move.ts";
 import type { Identity, Page, Signer } from "../../core/ports/index.ts";
-import type { AgentInfo, Home, ListAgents } from "../../core/runtime.ts";
+import type { AgentInfo, Home, ListAgents, NewAgent } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
 import { decodeNpub, encodeNpub } from "../../identity/nip19.ts";
 import type { Named, Presence } from "./directory-object.ts";
@@ -27,7 +27,7 @@ export class WorkerHome implements Home {
     this.#signer = parts.signer;
   }
 
-  create(agent: { readonly name: string; readonly type: string }): Promise<AgentInfo> {
+  create(agent: NewAgent): Promise<AgentInfo> {
     return this.#directory.create(agent);
   }
 
@@ -41,6 +41,13 @@ export class WorkerHome implements Home {
 
   identity(): Promise<Identity> {
     return this.#signer.home();
+  }
+
+  async unlock(): Promise<void> {
+    throw new OpenAgentsError(
+      "INVALID",
+      "Cannot unlock: the keys of a Worker are never locked, they come from its secret OPENAGENTS_MNEMONIC",
+    );
   }
 
   async resolve(ref: string): Promise<Identity> {

@@ -11,16 +11,20 @@ export interface MasterKeyOptions {
 }
 
 /**
- * The master mnemonic of a data directory. A plain file is sealed when there is a passphrase.
- * @throws DENIED for a wrong or missing passphrase; CORRUPT for a damaged file; NOT_FOUND
+ * The master mnemonic of a data directory; undefined for a sealed one when there is no passphrase. A
+ * plain file is sealed when there is one.
+ * @throws DENIED for a wrong passphrase; CORRUPT for a damaged file; NOT_FOUND
  */
-export async function loadMasterKey(path: string, options: MasterKeyOptions): Promise<string> {
+export async function loadMasterKey(
+  path: string,
+  options: MasterKeyOptions,
+): Promise<string | undefined> {
   const { passphrase, create } = options;
   if (!existsSync(path)) {
     if (!create) {
       throw new OpenAgentsError(
         "NOT_FOUND",
-        `Cannot find key file "${path}", but the store has agents whose keys come from it: restore it from a backup`,
+        `Cannot find key file "${path}", but the store has agents whose keys come from it: restore it with "agentctl keys restore"`,
       );
     }
     const mnemonic = newMnemonic();
@@ -38,6 +42,7 @@ export async function loadMasterKey(path: string, options: MasterKeyOptions): Pr
     if (passphrase !== undefined) writeSecret(path, await sealKeyfile(plain, passphrase));
     return plain;
   }
+  if (passphrase === undefined) return undefined;
   try {
     return await openKeyfile(text, passphrase);
   } catch (error) {
@@ -56,8 +61,8 @@ async function openPlain(path: string, text: string): Promise<string | undefined
 }
 
 const REMEDY: Readonly<Record<string, string>> = {
-  DENIED: "set OPENAGENTS_PASSPHRASE to the one that it was sealed with",
-  CORRUPT: "restore it from a backup, the agents' keys come from it",
+  DENIED: "give the one that it was sealed with",
+  CORRUPT: 'move it away and put a backup in its place with "agentctl keys restore"',
   VERSION: "use the newer release that wrote it",
 };
 

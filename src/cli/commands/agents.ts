@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { AgentInfo, AgentReport, RuntimeMetrics } from "../../core/runtime.ts";
 import type { TickRecord } from "../../core/trajectory.ts";
 import { agentPath, toolsOf } from "../command.ts";
+import { broughtKey } from "../brought-key.ts";
 import type { Output } from "../output.ts";
 import { time } from "../output.ts";
 
@@ -17,9 +18,12 @@ export function agentCommands(program: Command): void {
     .command("create <name>")
     .description("make an agent")
     .requiredOption("--type <type>", "what it is: a name that defineAgent() was given")
-    .action(async (name: string, { type }: { type: string }, command: Command) => {
+    .option("--key <file>", 'give it the nsec or ncryptsec in a file; "-" reads it from stdin')
+    .action(async (name: string, options: { type: string; key?: string }, command: Command) => {
       const { client, out } = toolsOf(command);
-      const agent = await client.post<AgentInfo>("/agents", { body: { name, type } });
+      const { type, key } = options;
+      const body = { name, type, ...(key !== undefined && (await broughtKey(key))) };
+      const agent = await client.post<AgentInfo>("/agents", { body });
       if (out.json) out.document(agent);
       else out.print(agent.id);
       out.talk(`Created ${name}. Talk to it with: agentctl send ${name} "hello" --wait`);
@@ -59,7 +63,8 @@ export function agentCommands(program: Command): void {
         name === undefined
           ? { url: client.url, ...(await client.get<RuntimeStatus>("/runtime/status")) }
           : await client.get<AgentInfo>(agentPath(name));
-      fields(out, info);
+      const named = "publicKey" in info && { npub: info.id, pubkey: info.publicKey };
+      fields(out, out.json ? { ...info, ...named } : info);
     });
 
   program

@@ -143,7 +143,7 @@ async function daemon(where: Where): Promise<Check[]> {
   try {
     const status = await client.get<RuntimeStatus>("/runtime/status");
     const access: Check = { name: "access", result: "ok", detail: "the token is accepted" };
-    return [reachable, access, runtime(status), await stopped(client)];
+    return [reachable, access, runtime(status), ...locked(status), await stopped(client)];
   } catch (error) {
     const { code, message } = errorInfo(error);
     const remedy = code === "DENIED" ? "Use the token of the data directory it runs on" : undefined;
@@ -158,6 +158,14 @@ function runtime({ version, ticks, failures, running, ready }: RuntimeStatus): C
       ? ""
       : `, ${ticks} ticks since the start, ${failures} failed, ${running} running, ${ready} waiting`;
   return { name: "runtime", result: "ok", detail: `version ${version}${work}` };
+}
+
+/** Keys that an operator has to open. */
+function locked(status: RuntimeStatus): Check[] {
+  if (status.locked !== true) return [];
+  const remedy = 'Open them with "agentctl unlock"';
+  const detail = "locked: agents that need their key wait";
+  return [{ name: "keys", result: "warn", detail, remedy }];
 }
 
 /** Agents that only an operator can bring back. */

@@ -10,6 +10,7 @@ import type { Answer, Sent } from "../../core/runtime.ts";
 import type { Client } from "../../control/client.ts";
 import { agentPath, toolsOf } from "../command.ts";
 import type { Output } from "../output.ts";
+import type { RuntimeStatus } from "./agents.ts";
 import { payloadText, time } from "../output.ts";
 
 interface SendOptions {
@@ -54,6 +55,7 @@ export function mailCommands(program: Command): void {
       else for (const reply of answer.replies) out.print(payloadText(reply));
       if (answer.outcome !== "done") process.exitCode = 1;
       explain(out, name, answer);
+      if (answer.outcome === "pending") await explainLock(client, out);
     });
 
   program
@@ -145,6 +147,11 @@ function explain(out: Output, name: string, { id, outcome, error, replies }: Ans
     out.talk(`It expired before ${name} came to it. ${deadLetters}`);
   else if (outcome === "dead-lettered") out.talk(`The inbox of ${name} is full. ${deadLetters}`);
   else if (replies.length === 0) out.talk(`${name} is done and did not reply.`);
+}
+
+async function explainLock(client: Client, out: Output): Promise<void> {
+  const { locked } = await client.get<RuntimeStatus>("/runtime/status");
+  if (locked === true) out.talk("The keys are locked, so it may wait for: agentctl unlock");
 }
 
 async function mailRows(client: Client, path: string): Promise<readonly MailRow[]> {

@@ -22,6 +22,11 @@ export interface Random {
 /** The part of factotum that the kernel sees. Private keys exist only behind it. */
 export interface Signer {
   /**
+   * There when the keys may have to wait for a passphrase. While it is locked, whatever needs a secret
+   * rejects with LOCKED; `npub`, `publicKey` and `verify` need none.
+   */
+  readonly lock?: Lock;
+  /**
    * The key pair of a NIP-06 account (`m/44'/1237'/<account>'/0/0`), its public half.
    * @throws INVALID for the account of `home`
    */
@@ -66,8 +71,20 @@ export interface Signer {
    * DENIED when the password is wrong or missing
    */
   importKey(text: string, password?: string): Promise<ImportedKey>;
+  /**
+   * An agent's private key under a password: an ncryptsec (NIP-49), which any client of Nostr can read.
+   * @throws INVALID for an empty password
+   */
+  exportKey(agent: Keyed, password: string): Promise<string>;
   /** True when `signature` of `message` is by `publicKey` (hex). False for anything malformed. */
   verify(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean;
+}
+
+/** What is between a signer and its secrets until somebody gives the passphrase. It is never shut again. */
+export interface Lock {
+  readonly locked: boolean;
+  /** Nothing happens when it is open. @throws DENIED for a wrong passphrase, or the keys of other agents */
+  open(passphrase: string): Promise<void>;
 }
 
 /** What a signer needs to know of an agent to find its key, and what it is used for. */
