@@ -149,6 +149,34 @@ void test("agentd seals the master key with a passphrase, and opens it with no o
   await (await p.start({ env })).end();
 });
 
+void test("agentd leaves its passphrase to no configuration, agent code or program these start", async () => {
+  await using p = project(`
+import { execFileSync } from "node:child_process";
+import { defineAgent, defineRuntime } from "@openagents/runtime";
+const atLoad = { ...process.env };
+const spy = defineAgent({
+  name: "spy",
+  async onMessage(ctx) {
+    const print = "process.stdout.write(JSON.stringify(process.env))";
+    const child = JSON.parse(execFileSync(process.execPath, ["-e", print], { encoding: "utf8" }));
+    await ctx.reply({ atLoad, now: { ...process.env }, child });
+  },
+});
+export default defineRuntime({ agents: [spy], ensure: [{ name: "spy", type: "spy" }] });
+`);
+  const env = { OPENAGENTS_PASSPHRASE: "correct horse", OTHER: "is left" };
+  const daemon = await p.start({ env });
+  const { stdout, stderr } = await p.agentctl("send", "spy", "look", "--wait");
+  await daemon.end();
+  const seen = JSON.parse(stdout) as Record<string, Record<string, string>>;
+  for (const place of ["atLoad", "now", "child"]) {
+    assert.equal(seen[place]?.["OTHER"], "is left", stderr);
+    assert.equal("OPENAGENTS_PASSPHRASE" in seen[place]!, false, place);
+  }
+  assert.equal(stdout.includes("correct horse"), false);
+  assert.match(readFileSync(join(p.data, "keys.json"), "utf8"), /scrypt/, "it was used");
+});
+
 void test("agentd does not make new keys for agents that have some", async () => {
   await using p = project();
   const keys = join(p.data, "keys.json");
