@@ -58,8 +58,8 @@ export class OptionsCheck {
   /** A schema, when there is one. Some libraries make schemas that are functions. */
   schema(where: string, value: unknown): void {
     if (value === undefined) return;
-    const standard = (value as Partial<StandardSchema> | null)?.["~standard"];
-    if (typeof standard?.validate === "function") return;
+    const schema: Partial<StandardSchema> | null = value;
+    if (typeof schema?.["~standard"]?.validate === "function") return;
     this.refuse(`"${where}" must be a Standard Schema, as zod or valibot make it`);
   }
 
