@@ -19,17 +19,17 @@ function victim(cut: () => void, inStep: boolean): AgentDefinition {
 
 void test("mail is durable before the work of a step begins, also when nobody waited for it to be", async () => {
   const store = memoryStore();
-  let cuts = 0;
+  const cuts: string[] = [];
   const cut = (): void => {
-    if (cuts === 0) store.crash();
-    cuts += 1;
+    if (cuts.length === 0) store.crash();
+    cuts.push("cut");
   };
   const { clock, runtime } = await setting([victim(cut, true)], { store });
   const { id } = await runtime.get("a");
   // What was there when the runtime began may have killed the one before: that is made durable anyway.
   await clock.advance(1);
   const asked = runtime.ask("a", { payload: "x", id: "x" }, { timeout: 1 });
-  while (cuts === 0) await clock.advance(0);
+  while (cuts.length === 0) await clock.advance(0);
   const [row] = await store.mail(id, { box: "inbox", limit: 9 });
   assert.equal(row?.envelope.id, "x");
   const stopped = runtime.stop(0);
@@ -39,10 +39,10 @@ void test("mail is durable before the work of a step begins, also when nobody wa
 
 void test("for a while after a crash, mail is durable before it is acted on at all", async () => {
   const store = memoryStore();
-  let cuts = 0;
+  const cuts: string[] = [];
   const cut = (): void => {
-    cuts += 1;
     store.crash();
+    cuts.push("cut");
   };
   const agent = victim(cut, false);
   const first = await setting([agent], { store });
@@ -52,7 +52,7 @@ void test("for a while after a crash, mail is durable before it is acted on at a
   const { runtime } = await setting([agent], { store, clock });
   await clock.advance(1000);
   const asked = runtime.ask("a", { payload: "x", id: "x" }, { timeout: 1 });
-  while (cuts === 0) await clock.advance(0);
+  while (cuts.length === 0) await clock.advance(0);
   const [row] = await store.mail(id, { box: "inbox", limit: 9 });
   assert.equal(row?.envelope.id, "x");
   const stopped = runtime.stop(0);
