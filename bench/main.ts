@@ -7,6 +7,14 @@ import {
   cloudflareWake,
 } from "./rows/cloudflare.ts";
 import { tickManyHttp } from "./rows/http.ts";
+import {
+  giftwrapMake,
+  giftwrapOpen,
+  nip44Open,
+  nip44Seal,
+  schnorrSign,
+  schnorrVerify,
+} from "./rows/identity.ts";
 import { create, processCold, wake } from "./rows/life.ts";
 import { mailOpen, mailSealed } from "./rows/mail.ts";
 import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.ts";
@@ -27,6 +35,12 @@ const ROWS = {
   "dormant.due": dormantDue,
   "active.rss": activeRss,
   "process.cold": processCold,
+  "nip44.seal": nip44Seal,
+  "nip44.open": nip44Open,
+  "schnorr.sign": schnorrSign,
+  "schnorr.verify": schnorrVerify,
+  "giftwrap.make": giftwrapMake,
+  "giftwrap.open": giftwrapOpen,
   "cloudflare.many": cloudflareMany,
   "cloudflare.create": cloudflareCreate,
   "cloudflare.wake": cloudflareWake,
@@ -41,6 +55,7 @@ const MILLION = { rows: ["dormant.rss", "dormant.start", "dormant.due"], dormant
 const USAGE = `Usage: npm run bench -- [--json] [NAME…]
 
 Names: ${Object.keys(ROWS).join(", ")};
+what stands before a dot, such as nip44, for all rows of it;
 million for the dormant rows with 1,000,000 agents.
 `;
 
@@ -48,7 +63,7 @@ const args = process.argv.slice(2);
 const json = args.includes("--json");
 const wanted = args.filter((arg) => arg !== "--json");
 const million = wanted.includes("million");
-const names = wanted.flatMap((name) => (name === "million" ? MILLION.rows : [name]));
+const names = wanted.flatMap((name) => (name === "million" ? MILLION.rows : rowsOf(name)));
 const unknown = names.find((name) => !(name in ROWS));
 if (unknown !== undefined) {
   process.stderr.write(`There is no row "${unknown}"\n\n${USAGE}`);
@@ -67,6 +82,12 @@ for (const name of Object.keys(ROWS) as Name[]) {
   if (!json) print([name, value, unit, p50, p99, ratio, against]);
 }
 if (json) process.stdout.write(`${JSON.stringify(rows)}\n`);
+
+/** The row of this name, or else those of which it is the first part; itself when there is none. */
+function rowsOf(name: string): readonly string[] {
+  const rows = Object.keys(ROWS).filter((row) => row.startsWith(`${name}.`));
+  return name in ROWS || rows.length === 0 ? [name] : rows;
+}
 
 function print(cells: readonly (string | number | undefined)[]): void {
   const widths = [17, 8, 11, 7, 7, 6, 0];

@@ -25,6 +25,9 @@ export interface Sizes {
   readonly activeFew: number;
   /** How often due is looked up in each store. */
   readonly lookups: number;
+  /** Payloads of NIP-44, and signatures, in a round. */
+  readonly payloads: number;
+  readonly signatures: number;
   /** Processes that are started for one figure. */
   readonly starts: number;
 }
@@ -46,6 +49,8 @@ const FULL: Sizes = {
   active: 10_000,
   activeFew: 100,
   lookups: 2000,
+  payloads: 20_000,
+  signatures: 300,
   starts: 7,
 };
 
@@ -66,6 +71,8 @@ const QUICK: Sizes = {
   active: 200,
   activeFew: 20,
   lookups: 10,
+  payloads: 20,
+  signatures: 2,
   starts: 1,
 };
 

@@ -8,6 +8,7 @@ const AGENTD = fileURLToPath(new URL("../src/cli/agentd.ts", import.meta.url));
 /** A real agentd in a process of its own. */
 export interface Daemon {
   readonly url: string;
+  readonly pid: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Its exit code; null when it was killed. */
   readonly ended: Promise<number | null>;
@@ -16,9 +17,9 @@ export interface Daemon {
   get(path: string): Promise<Record<string, unknown>>;
 }
 
-/** Starts agentd; resolves when it listens. */
-export async function start(config: URL, data: string): Promise<Daemon> {
-  const args = [AGENTD, "--config", fileURLToPath(config), "--data", data, "--port", "0"];
+/** Starts agentd, on any free port unless it is to have one; resolves when it listens. */
+export async function start(config: URL, data: string, port: number = 0): Promise<Daemon> {
+  const args = [AGENTD, "--config", fileURLToPath(config), "--data", data, "--port", String(port)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve) => {
     child.once("exit", resolve);
@@ -38,6 +39,7 @@ export async function start(config: URL, data: string): Promise<Daemon> {
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
   return {
     url,
+    pid: child.pid!,
     headers,
     ended,
     async kill() {

@@ -1,8 +1,9 @@
 import { controlApi, gatewayApi } from "../control/api.ts";
+import { httpForwarder } from "../control/forwarder.ts";
 import { problemResponse } from "../control/problem.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { OpenAgentsError } from "../core/errors.ts";
-import type { Signer } from "../core/ports/index.ts";
+import { systemClock } from "../core/system.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import type { Secp } from "../identity/secp.ts";
@@ -10,7 +11,8 @@ import { AgentHost } from "./cloudflare/agent-object.ts";
 import type { AgentHome } from "./cloudflare/agent-object.ts";
 import { DirectoryShard } from "./cloudflare/directory-object.ts";
 import { Directory } from "./cloudflare/directory.ts";
-import { forwarder } from "./cloudflare/gateway.ts";
+import { passTo } from "./cloudflare/gateway.ts";
+import { WorkerHome } from "./cloudflare/home.ts";
 import type { Env, ObjectContext, WorkerContext } from "./cloudflare/platform.ts";
 
 export type { Env } from "./cloudflare/platform.ts";
@@ -57,13 +59,9 @@ export function cloudflare(
   const types: ReadonlySet<string> = new Set(definition.agents.keys());
 
   // Once for each isolate: its environment does not change.
-  const home = once((env: Env): AgentHome & { readonly signer: Signer } => {
+  const home = once((env: Env): AgentHome & { readonly whole: WorkerHome } => {
     const signer = derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp });
-    const directory = new Directory(env.DIRECTORY, {
-      shards,
-      ensure: definition.ensure,
-      identity: () => signer.home(),
-    });
+    const directory = new Directory(env.DIRECTORY, { shards, ensure: definition.ensure });
     const api = controlApi({
       token: secret(env, "OPENAGENTS_TOKEN"),
       limits: definition.limits,
@@ -71,7 +69,9 @@ export function cloudflare(
       types: [...types],
       onError: (error) => console.error(error),
     });
-    return { definition, directory, signer, api };
+    const forwarder = httpForwarder({ clock: systemClock });
+    const whole = new WorkerHome({ agents: env.AGENTS, directory, signer });
+    return { definition, directory, signer, api, forwarder, version, whole };
   });
   const gateway = once((env: Env) =>
     gatewayApi(
@@ -82,7 +82,7 @@ export function cloudflare(
         types: [...types],
         onError: (error) => console.error(error),
       },
-      forwarder({ agents: env.AGENTS, directory: home(env).directory }),
+      passTo({ agents: env.AGENTS, directory: home(env).directory }),
     ),
   );
 
@@ -100,7 +100,7 @@ export function cloudflare(
     handler: {
       async fetch(request, env) {
         try {
-          return await gateway(env).fetch(request, { home: home(env).directory });
+          return await gateway(env).fetch(request, { home: home(env).whole });
         } catch (error) {
           return problemResponse(error);
         }

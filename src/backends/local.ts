@@ -2,6 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { controlApi } from "../control/api.ts";
+import { httpForwarder } from "../control/forwarder.ts";
 import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
@@ -83,6 +84,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       names: domainNames,
       clock: systemClock,
       random: systemRandom,
+      forwarder: httpForwarder({ clock: systemClock }),
+      version: options.version ?? "0.0.0",
       onProblem: (problem, error) => warn(`${problem}: ${describe(error)}`),
     });
 

@@ -3,12 +3,14 @@ import { errorInfo } from "../core/errors.ts";
 import { commonOptions } from "./command.ts";
 import { agentCommands } from "./commands/agents.ts";
 import { buildCommand } from "./commands/build.ts";
+import { bundleCommands } from "./commands/bundle.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyFileCommands } from "./commands/key-files.ts";
 import { keyCommands } from "./commands/keys.ts";
 import { mailCommands } from "./commands/mail.ts";
 import { peerCommands } from "./commands/peers.ts";
+import { moveCommand } from "./commands/move.ts";
 import { recordCommands } from "./commands/record.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { UsageError } from "./usage-error.ts";
@@ -16,6 +18,7 @@ import { packageVersion } from "./version.ts";
 
 const HINTS: Readonly<Record<string, string>> = {
   NOT_FOUND: 'See what there is with "agentctl list"',
+  MOVED: "Name that home with --url URL and --token TOKEN, or with --data DIR",
   TERMINATED: 'Make a new one with "agentctl create NAME --type TYPE"',
   EXISTS: 'See what there is with "agentctl list", or choose another name',
 };
@@ -34,6 +37,8 @@ function program(): Command {
   mailCommands(program);
   recordCommands(program);
   peerCommands(program);
+  bundleCommands(program);
+  moveCommand(program);
   keyFileCommands(keyCommands(program));
   doctorCommand(program);
   initCommand(program);
@@ -52,8 +57,12 @@ function report(error: unknown): number {
   return error instanceof UsageError ? EXIT.usage : exitCodeOf(code);
 }
 
-// Whoever reads us has read enough.
-process.stdout.on("error", () => process.exit(EXIT.ok));
+process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+  // Whoever reads us has read enough.
+  if (code === "EPIPE") process.exit(EXIT.ok);
+  process.stderr.write(`agentctl: Cannot write: ${message}\n`);
+  process.exit(EXIT.failed);
+});
 
 try {
   await program().parseAsync();

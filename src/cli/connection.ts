@@ -26,9 +26,10 @@ export function dataDirectory({ data }: Where): string {
  * @throws UNREACHABLE when no agentd runs on the directory; UsageError for what is no address
  */
 export function agentdUrl(where: Where): string {
-  const given = givenUrl(where);
-  if (given !== undefined) return given;
-  const dir = dataDirectory(where);
+  return givenUrl(where) ?? runningAt(dataDirectory(where));
+}
+
+function runningAt(dir: string): string {
   const place = readPlace(dir);
   if (place === undefined || !isAlive(place.pid)) {
     throw new OpenAgentsError(
@@ -52,7 +53,11 @@ export function agentdToken(where: Where): string | undefined {
   if (given !== undefined) return given;
   const url = givenUrl(where);
   if (url !== undefined && isElsewhere(url)) return undefined;
-  const path = join(dataDirectory(where), FILES.token);
+  return tokenIn(dataDirectory(where));
+}
+
+function tokenIn(dir: string): string | undefined {
+  const path = join(dir, FILES.token);
   try {
     return readFileSync(path, "utf8").trim() || undefined;
   } catch (error) {
@@ -78,12 +83,36 @@ export function findConnection(where: Where): Connection {
   );
 }
 
+/**
+ * Another home than the one that a command is about, by `--to`, `--to-token` and `--to-data`. Nothing that
+ * says where the first one is counts for it: its token is not for this one.
+ * @throws UsageError, UNREACHABLE or DENIED as `findConnection`
+ */
+export function findOther({ url, token, data }: Where): Connection {
+  notEmpty("--to", url);
+  const dir = notEmpty("--to-data", data);
+  if (url === undefined && dir === undefined) {
+    throw new UsageError("Cannot tell which home is meant: give its address with --to URL");
+  }
+  const address = url === undefined ? runningAt(resolve(dir!)) : httpUrl("--to", url);
+  const given = notEmpty("--to-token", token) ?? (process.env["OPENAGENTS_TO_TOKEN"] || undefined);
+  const found = given ?? (dir === undefined ? undefined : tokenIn(resolve(dir)));
+  if (found !== undefined) return { url: address, token: found };
+  throw new OpenAgentsError(
+    "DENIED",
+    `Cannot find the token of ${address}: give it with --to-token TOKEN, OPENAGENTS_TO_TOKEN or --to-data DIR`,
+  );
+}
+
 function givenUrl(where: Where): string | undefined {
   const url = notEmpty("--url", where.url) ?? (process.env["OPENAGENTS_URL"] || undefined);
   if (url === undefined) return undefined;
+  return httpUrl(where.url === undefined ? "OPENAGENTS_URL" : "--url", url);
+}
+
+function httpUrl(option: string, url: string): string {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    const name = where.url === undefined ? "OPENAGENTS_URL" : "--url";
-    throw new UsageError(`Cannot use ${name} "${url}": it is no http address`);
+    throw new UsageError(`Cannot use ${option} "${url}": it is no http address`);
   }
   return url.replace(/\/+$/, "");
 }

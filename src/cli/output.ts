@@ -66,3 +66,11 @@ export function time(ms: number | undefined): string {
 export function payloadText(payload: unknown): string {
   return typeof payload === "string" ? payload : JSON.stringify(payload);
 }
+
+/** A number of bytes as people read it. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} bytes`;
+  const units = ["KiB", "MiB", "GiB"];
+  const power = Math.min(units.length, Math.floor(Math.log2(bytes) / 10));
+  return `${(bytes / 1024 ** power).toFixed(1)} ${units[power - 1]}`;
+}

@@ -12,3 +12,13 @@ export function notEmpty(option: string, value: string | undefined): string | un
   if (value === "") throw new UsageError(`Cannot use ${option}: its value is empty`);
   return value;
 }
+
+/** The value of an option that is one of a set of words. @throws UsageError naming them */
+export function oneOf<T extends string>(
+  option: string,
+  value: string | undefined,
+  words: readonly T[],
+): T | undefined {
+  if (value === undefined || (words as readonly string[]).includes(value)) return value as T;
+  throw new UsageError(`Cannot use ${option} "${value}": it must be one of ${words.join(", ")}`);
+}

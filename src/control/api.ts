@@ -1,12 +1,15 @@
 import { Hono } from "hono";
 import type { Context, Env } from "hono";
+import { isNpub } from "../core/agent.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { AgentApp, ControlApp, HomeApp } from "./app.ts";
-import { bearerAuth } from "./auth.ts";
+import { bearerAuth, unauthorized } from "./auth.ts";
 import { agentRoutes } from "./agents.ts";
+import { exportRoute, importRoutes } from "./bundles.ts";
 import { homeRoutes } from "./home.ts";
 import { keyRoutes } from "./keys.ts";
 import { mailRoutes } from "./mailbox.ts";
+import { MAIL_PATH, moveRoutes, passedOnRoute } from "./moves.ts";
 import { HttpError, problemResponse } from "./problem.ts";
 import { peerRoutes } from "./peers.ts";
 import { agentRef } from "./query.ts";
@@ -38,14 +41,23 @@ const ROOM = 65_536;
  * so that one handler serves all the runtimes of a process.
  */
 export function controlApi(options: ControlOptions): ControlApp {
-  const app: ControlApp = shell(options);
+  const { envelopeBytes } = options.limits;
+  const app: ControlApp = shell(options, (open) => {
+    const mail: AgentApp = new Hono();
+    // A character has up to three bytes.
+    passedOnRoute(mail, 3 * envelopeBytes + ROOM);
+    open.route("/", mail);
+  });
   const home: HomeApp = new Hono();
   homeRoutes(home, { version: options.version, types: options.types ?? [] });
+  importRoutes(home);
   const agent: AgentApp = new Hono();
   agentRoutes(agent);
+  exportRoute(agent);
+  moveRoutes(agent);
   keyRoutes(agent);
   mailRoutes(agent, {
-    bodyLimit: options.limits.envelopeBytes + ROOM,
+    bodyLimit: envelopeBytes + ROOM,
     stopping: options.stopping,
   });
   recordRoutes(agent, options.stopping);
@@ -64,18 +76,22 @@ export function gatewayApi(
   options: ControlOptions,
   forward: (ref: string, request: Request) => Promise<Response>,
 ): HomeApp {
-  const app: HomeApp = shell(options);
-  homeRoutes(app, { version: options.version, types: options.types ?? [] });
-  refuseOtherMethods(app);
   const pass = (c: Context): Promise<Response> =>
     forward(agentRef(c.req.param("ref") ?? ""), c.req.raw);
+  const app: HomeApp = shell(options, (open) => open.post(MAIL_PATH, pass));
+  homeRoutes(app, { version: options.version, types: options.types ?? [] });
+  importRoutes(app);
   app.all("/agents/:ref", pass);
   app.all("/agents/:ref/*", pass);
+  refuseOtherMethods(app);
   return app;
 }
 
-/** What comes before all routes: errors, health, and who is let in. */
-function shell<E extends Env>(options: ControlOptions): Hono<E> {
+/**
+ * What comes before all routes: errors, health, and who is let in. `open` adds the routes that the
+ * token is not for.
+ */
+function shell<E extends Env>(options: ControlOptions, open: (app: Hono<E>) => void): Hono<E> {
   const { ready = () => true } = options;
   const authorize = bearerAuth(options.token);
   const app = new Hono<E>();
@@ -97,9 +113,22 @@ function shell<E extends Env>(options: ControlOptions): Hono<E> {
     return c.json({ status: up ? "ready" : "not ready" }, up ? 200 : 503);
   });
 
+  const checkReady = (): void => {
+    if (!ready()) throw new HttpError(503, "BUSY", "Cannot serve: agentd is starting or stopping");
+  };
+  app.use(MAIL_PATH, async (c, next) => {
+    if (c.req.method === "POST") {
+      // Old homes know an agent by its id; nothing else is looked up for whoever has no token.
+      if (!isNpub(c.req.param("ref") ?? ""))
+        throw unauthorized("Cannot let in: no ticket is right");
+      checkReady();
+    }
+    await next();
+  });
+  open(app);
   app.use(async (c, next) => {
     authorize(c.req.header("authorization"));
-    if (!ready()) throw new HttpError(503, "BUSY", "Cannot serve: agentd is starting or stopping");
+    checkReady();
     await next();
   });
   return app;

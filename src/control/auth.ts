@@ -6,10 +6,14 @@ import { HttpError } from "./problem.ts";
  */
 export function bearerAuth(token: string): (header: string | undefined) => void {
   return (header) => {
-    if (header === undefined) throw unauthorized("Cannot let in: the request carries no token");
-    const given = /^bearer (.*)$/is.exec(header)?.[1] ?? "";
-    if (!sameText(token, given)) throw unauthorized("Cannot let in: the token is wrong");
+    if (!sameText(token, bearerOf(header))) throw unauthorized("Cannot let in: the token is wrong");
   };
+}
+
+/** What a request's `Authorization: Bearer …` header carries. @throws DENIED when it is absent */
+export function bearerOf(header: string | undefined): string {
+  if (header === undefined) throw unauthorized("Cannot let in: the request carries no token");
+  return /^bearer (.*)$/is.exec(header)?.[1] ?? "";
 }
 
 function sameText(secret: string, given: string): boolean {
@@ -20,7 +24,8 @@ function sameText(secret: string, given: string): boolean {
   return difference === 0;
 }
 
-function unauthorized(message: string): HttpError {
+/** The error for a request that nobody is known to have sent. */
+export function unauthorized(message: string): HttpError {
   return new HttpError(401, "DENIED", `${message}: send "Authorization: Bearer <token>"`, {
     "www-authenticate": 'Bearer realm="openagents"',
   });

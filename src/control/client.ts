@@ -1,8 +1,9 @@
-import type { Problem } from "./problem.ts";
+import { errorOf } from "./problem.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Page } from "../core/ports/index.ts";
 import { parseEvents } from "./events.ts";
 import type { ServerEvent } from "./events.ts";
+import { unread } from "./unread.ts";
 
 /** Where the API is, and the right to use it. */
 export interface Connection {
@@ -13,7 +14,10 @@ export interface Connection {
 
 /** What a request carries. */
 export interface RequestInput {
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it comes. */
+  readonly stream?: ReadableStream<Uint8Array>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -25,6 +29,8 @@ export interface Client {
   page<T>(path: string): Promise<Page<T>>;
   post<T>(path: string, input?: RequestInput): Promise<T>;
   delete(path: string): Promise<void>;
+  /** What comes, as it comes, of this media type. */
+  bytes(path: string, type: string): Promise<ReadableStream<Uint8Array>>;
   /** Server-sent events until the connection ends. */
   stream(path: string, after: string | undefined): AsyncIterable<ServerEvent>;
 }
@@ -43,11 +49,16 @@ export function createClient({ url, token }: Connection): Client {
       headers["content-type"] = "application/json";
       init.body = JSON.stringify(input.body);
     }
+    const sent = input.stream?.getReader();
+    if (sent !== undefined) Object.assign(init, { body: unread(sent), duplex: "half" });
     let response: Response;
     try {
       response = await fetch(`${url}${path}`, init);
     } catch (error) {
       throw unreachable(url, error);
+    } finally {
+      // Whoever has answered, or is gone, wants no more of it, and who made it has to know.
+      void sent?.cancel().catch(() => undefined);
     }
     if (!response.ok) throw await problemOf(url, response);
     return response;
@@ -79,6 +90,13 @@ export function createClient({ url, token }: Connection): Client {
     post: (path, input) => json(call("POST", path, input)),
     delete: async (path) => {
       await call("DELETE", path);
+    },
+    async bytes(path, type) {
+      const response = await call("GET", path);
+      if (!hasType(response, type) || response.body === null) {
+        throw stranger(url, `nothing of type ${type}`);
+      }
+      return response.body;
     },
     async *stream(path, after) {
       const headers: Record<string, string> = { accept: "text/event-stream" };
@@ -118,17 +136,9 @@ function unreachable(url: string, error: unknown): OpenAgentsError {
 }
 
 async function problemOf(url: string, response: Response): Promise<OpenAgentsError> {
-  let problem: Partial<Problem> | null;
-  try {
-    problem = (await response.json()) as Partial<Problem> | null;
-  } catch {
-    problem = null;
-  }
-  if (typeof problem?.code !== "string" || typeof problem.detail !== "string") {
-    return stranger(url, String(response.status));
-  }
-  const { code, detail } = problem;
-  if (response.status !== 401) return new OpenAgentsError(code, detail);
+  const error = errorOf(await response.json().catch(() => undefined));
+  if (error === undefined) return stranger(url, String(response.status));
+  if (response.status !== 401) return error;
   return new OpenAgentsError(
     "DENIED",
     `Cannot use agentd at ${url}: the token is wrong: give the one of its data directory with --data DIR, --token TOKEN or OPENAGENTS_TOKEN`,

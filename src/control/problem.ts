@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../core/errors.ts";
-import { OpenAgentsError, errorInfo } from "../core/errors.ts";
+import { MovedError, OpenAgentsError, errorInfo } from "../core/errors.ts";
 import { HTTP_STATUS } from "./http-status.ts";
 
 /** An error as it goes over HTTP: RFC 9457 problem details, with our `code`. */
@@ -9,6 +9,16 @@ export interface Problem {
   readonly status: number;
   readonly detail: string;
   readonly code: ErrorCode;
+  /** For `MOVED`: the address of the agent's new home. */
+  readonly url?: string;
+}
+
+/** The error that a problem document stands for; undefined for what is none. */
+export function errorOf(problem: unknown): OpenAgentsError | undefined {
+  const { code, detail, url } = (problem ?? {}) as Partial<Problem>;
+  if (typeof code !== "string" || typeof detail !== "string") return undefined;
+  if (code === "MOVED" && typeof url === "string") return new MovedError(detail, url);
+  return new OpenAgentsError(code, detail);
 }
 
 /** An error of the HTTP layer itself, whose status is not the usual one of its code. */
@@ -38,6 +48,7 @@ const TITLES: Readonly<Record<number, string>> = {
   409: "Conflict",
   410: "Gone",
   413: "Content Too Large",
+  421: "Misdirected Request",
   422: "Unprocessable Content",
   423: "Locked",
   429: "Too Many Requests",
@@ -57,6 +68,7 @@ export function problemResponse(error: unknown): Response {
     status,
     detail: message,
     code,
+    ...(error instanceof MovedError && { url: error.url }),
   };
   const headers: Record<string, string> = { "content-type": "application/problem+json" };
   if (error instanceof HttpError) Object.assign(headers, error.headers);

@@ -1,5 +1,6 @@
 import type { AgentStatus } from "../core/agent.ts";
 import { TRANSITIONS, isKey } from "../core/agent.ts";
+import { isMoveId } from "../core/bundle/manifest.ts";
 import { toMs } from "../core/duration.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 
@@ -51,6 +52,22 @@ export function flag(name: string, text: string | undefined): boolean {
 export function statusFilter(text: string | undefined): AgentStatus | undefined {
   if (text === undefined || Object.hasOwn(TRANSITIONS, text)) return text as AgentStatus;
   throw invalid("status", `must be one of ${Object.keys(TRANSITIONS).join(", ")}`);
+}
+
+/** One of a set of words; undefined when it is absent. @throws INVALID naming the parameter */
+export function oneOf<T extends string>(
+  name: string,
+  text: string | undefined,
+  words: readonly T[],
+): T | undefined {
+  if (text === undefined || (words as readonly string[]).includes(text)) return text as T;
+  throw invalid(name, `must be one of ${words.join(", ")}`);
+}
+
+/** The name of a move; undefined when it is absent. @throws INVALID */
+export function moveId(text: string | undefined): string | undefined {
+  if (text === undefined || isMoveId(text)) return text;
+  throw invalid("move", 'must be 1 to 64 letters, digits, "-" and "_"');
 }
 
 /**

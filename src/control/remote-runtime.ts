@@ -1,9 +1,13 @@
 import type { Peer } from "../core/ports/memory.ts";
 import type { AgentInfo, RemoteRuntime } from "../core/runtime.ts";
+import { BUNDLE_TYPE } from "../core/bundle/manifest.ts";
+import { errorInfo } from "../core/errors.ts";
 import { createClient } from "./client.ts";
 import type { Connection } from "./client.ts";
 
 export type { Connection } from "./client.ts";
+export { moveAgent } from "./move-agent.ts";
+export type { MoveHomes, MoveOptions, MoveResult, MoveStep, MovingHome } from "./move-agent.ts";
 export type { RemoteRuntime } from "../core/runtime.ts";
 
 /**
@@ -18,16 +22,18 @@ export function remoteRuntime(connection: Connection): RemoteRuntime {
     const [after, limit] = range;
     return (await client.page<T>(of(ref, `/${what}?after=${after}&limit=${limit}`))).items;
   };
+  const search = (query: object): string => {
+    const params = new URLSearchParams();
+    for (const [key, value] of Object.entries(query)) {
+      if (value !== undefined) params.set(key, String(value));
+    }
+    const text = params.toString();
+    return text === "" ? "" : `?${text}`;
+  };
   return {
     create: (agent) => client.post("/agents", { body: agent }),
     get: (ref) => client.get(of(ref)),
-    async list(query = {}) {
-      const search = new URLSearchParams();
-      for (const [key, value] of Object.entries(query)) {
-        if (value !== undefined) search.set(key, String(value));
-      }
-      return client.page<AgentInfo>(`/agents?${search.toString()}`);
-    },
+    list: (query = {}) => client.page<AgentInfo>(`/agents${search(query)}`),
     status: (ref) => client.get(of(ref, "/status")),
     state: (ref) => client.get(of(ref, "/state")),
     send: (ref, mail) => client.post(of(ref, "/send"), { body: mail }),
@@ -46,7 +52,6 @@ export function remoteRuntime(connection: Connection): RemoteRuntime {
       return (await client.page<Peer>(of(ref, `/peers?${query.toString()}`))).items;
     },
     resolve: (ref) => client.get(`/runtime/resolve?name=${encodeURIComponent(ref)}`),
-    identity: () => client.get("/runtime/identity"),
     unlock: (passphrase) => client.post("/runtime/unlock", { body: { passphrase } }),
     key: (ref) => client.get(of(ref, "/key")),
     async exportKey(ref, password) {
@@ -57,5 +62,24 @@ export function remoteRuntime(connection: Connection): RemoteRuntime {
     },
     replay: (ref, id) => client.post(of(ref, `/deadletter/${encodeURIComponent(id)}/replay`)),
     discard: (ref, id) => client.post(of(ref, `/deadletter/${encodeURIComponent(id)}/discard`)),
+    identity: () => client.get("/runtime/identity"),
+    export: (ref, { move, to } = {}) =>
+      client.bytes(of(ref, `/export${search({ move, to })}`), BUNDLE_TYPE),
+    import: (stream, { mode, name } = {}) =>
+      client.post(`/agents/import${search({ mode, name })}`, {
+        stream,
+        headers: { "content-type": BUNDLE_TYPE },
+      }),
+    leave: (ref, body) => client.post(of(ref, "/leave"), { body }),
+    async stay(ref, move) {
+      try {
+        await client.post(of(ref, "/stay"), { body: { move } });
+      } catch (error) {
+        // A home that does not have the agent has no move of it to end.
+        if (errorInfo(error).code !== "NOT_FOUND") throw error;
+      }
+    },
+    depart: (ref, body) => client.post(of(ref, "/depart"), { body }),
+    arrive: (ref, body) => client.post(of(ref, "/arrive"), { body }),
   };
 }

@@ -41,22 +41,26 @@ export function keyInfoOf({ id, publicKey, account }: AgentRecord): KeyInfo {
     : { ...identity, source: "derived", account };
 }
 
-/** What an agent is at, out of its ledger. */
+/** What an agent is at, out of its ledger. One that moved away is at nothing here. */
 export async function reportOf(
   store: Store,
-  id: string,
+  { id, status }: AgentRecord,
 ): Promise<Omit<AgentReport, keyof AgentInfo>> {
-  const [head, queued, timers, parked] = await Promise.all([
-    store.head(id),
+  const head = await store.head(id);
+  const [last] = head === undefined ? [] : await store.log(id, head.n - 1, 1);
+  const past = {
+    ticks: head?.n ?? 0,
+    head: head?.hash,
+    lastTick: last === undefined ? undefined : readRow(last).record,
+  };
+  if (status === "moved") return { ...past, queued: 0, alarms: [], parked: [] };
+  const [queued, timers, parked] = await Promise.all([
     store.depth(id),
     store.files(id, { prefix: paths.timers, limit: 256 }),
     store.files(id, { prefix: paths.parkeds, limit: 256 }),
   ]);
-  const [last] = head === undefined ? [] : await store.log(id, head.n - 1, 1);
   return {
-    ticks: head?.n ?? 0,
-    head: head?.hash,
-    lastTick: last === undefined ? undefined : readRow(last).record,
+    ...past,
     queued,
     alarms: timers
       .map(({ path }) => timerOf(path))

@@ -19,6 +19,8 @@ export async function cloneAgent(
   input: {
     readonly manifest: Manifest;
     readonly name: string | undefined;
+    /** Of its key, where a directory elsewhere gives accounts. */
+    readonly account: number | undefined;
     readonly parts: AsyncIterable<Restored>;
   },
 ): Promise<AgentRecord> {
@@ -27,7 +29,7 @@ export async function cloneAgent(
   if (name === undefined) {
     throw new OpenAgentsError("INVALID", "Cannot clone: give the new agent a name");
   }
-  const account = await store.reserve();
+  const account = input.account ?? (await store.reserve());
   const { npub: id, publicKey } = await signer.identity(account);
   const at = clock.now();
   const { type } = manifest.agent;

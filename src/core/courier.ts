@@ -131,7 +131,7 @@ export class Courier {
     const mail = envelopes.map((envelope) => ({ envelope, inbox: inboxOf(undefined), at }));
     const receipts = await this.#kernel.store.deliver(mail);
     for (const { to } of envelopes) this.#events.delivered(to);
-    return forwardMoved(this.#kernel, envelopes, receipts);
+    return forwardMoved(this.#kernel, { mail: envelopes, receipts });
   }
 
   /** Puts mail into inboxes, here or elsewhere; what was for somebody who is gone, once more. */
@@ -190,7 +190,7 @@ export class Courier {
     const here = await store.deliver(mail);
     for (const { envelope } of mail) this.#events.delivered(envelope.to);
     const envelopes = mail.map(({ envelope }) => envelope);
-    const receipts = [...(await forwardMoved(this.#kernel, envelopes, here))];
+    const receipts = [...(await forwardMoved(this.#kernel, { mail: envelopes, receipts: here }))];
     if (carrier === undefined) return receipts;
     const away = receipts.flatMap((receipt, i) => (receipt === "unknown" ? [i] : []));
     if (away.length === 0) return receipts;

@@ -18,7 +18,7 @@ import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { readState } from "./load.ts";
 import { isLocked, lockedError } from "./locked.ts";
 import { controlEnvelope, Mailroom } from "./mailroom.ts";
-import type { Departure, Imported, ImportOptions, LeaveOptions, MoveGoal } from "./move.ts";
+import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside } from "./move.ts";
 import { Mover } from "./mover.ts";
 import { newAgent } from "./new-agent.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
@@ -138,6 +138,7 @@ class KernelRuntime implements Runtime {
   }
 
   async takeUp(): Promise<void> {
+    await this.#mover.takeUp();
     await this.#dispatcher.start();
     this.#courier.poke();
   }
@@ -198,8 +199,8 @@ class KernelRuntime implements Runtime {
     return this.#mailroom.accept(envelopes);
   }
 
-  async deliver(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
-    return this.#mailroom.deliver(envelopes);
+  async deliver(envelopes: readonly Envelope[], hops: number = 0): Promise<readonly Receipt[]> {
+    return this.#mailroom.deliver(envelopes, hops);
   }
 
   async get(ref: string): Promise<AgentInfo> {
@@ -214,13 +215,13 @@ class KernelRuntime implements Runtime {
 
   async status(ref: string): Promise<AgentReport> {
     const record = await this.#find(ref);
-    const report = await reportOf(this.#kernel.store, record.id);
+    const report = await reportOf(this.#kernel.store, record);
     await this.#kernel.store.sync();
     return { ...this.#info(record), ...report };
   }
 
   async state(ref: string): Promise<Record<string, Json>> {
-    const record = await this.#find(ref);
+    const record = await this.#atHome(ref);
     const state = await readState(this.#kernel.store, record.id);
     await this.#kernel.store.sync();
     return Object.fromEntries([...state].map(([key, json]) => [key, JSON.parse(json) as Json]));
@@ -289,12 +290,12 @@ class KernelRuntime implements Runtime {
   }
 
   async inbox(ref: string, after: number, limit: number): Promise<readonly MailRow[]> {
-    const { id } = await this.#find(ref);
+    const { id } = await this.#atHome(ref);
     return this.#kernel.store.mail(id, { box: "inbox", after, limit });
   }
 
   async deadLetters(ref: string, after: number, limit: number): Promise<readonly MailRow[]> {
-    const { id } = await this.#find(ref);
+    const { id } = await this.#atHome(ref);
     return this.#kernel.store.mail(id, { box: "deadletter", after, limit });
   }
 
@@ -340,7 +341,7 @@ class KernelRuntime implements Runtime {
     return this.#mover.export((await this.#find(ref)).id, options);
   }
 
-  async import(bundle: ReadableStream<Uint8Array>, options: ImportOptions = {}): Promise<Imported> {
+  async import(bundle: ReadableStream<Uint8Array>, options: SetAside = {}): Promise<Imported> {
     const { record, ...rest } = await this.#importer.import(bundle, options);
     return { agent: this.#info(record), ...rest };
   }
@@ -431,6 +432,13 @@ class KernelRuntime implements Runtime {
   async #find(ref: string): Promise<AgentRecord> {
     const record = await this.#kernel.store.get(ref);
     if (record === undefined) throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
+    return record;
+  }
+
+  /** @throws MOVED, BUSY when what is stored here of an agent is not what it has */
+  async #atHome(ref: string): Promise<AgentRecord> {
+    const record = await this.#find(ref);
+    if (record.status !== "leaving") checkHere(record);
     return record;
   }
 

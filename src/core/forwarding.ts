@@ -3,23 +3,31 @@ import type { Kernel } from "./kernel.ts";
 import { moveOf } from "./move.ts";
 import type { Receipt } from "./ports/index.ts";
 
+/** How many homes may pass mail on, one after the other: beyond that two send it to each other. */
+const MAX_HOPS = 16;
+
 /**
  * Passes on what could not be delivered because its recipient moved, where the agent's old home is to
- * do so; the receipts, with what became of it there. What cannot be passed on now is `busy`.
+ * do so; the receipts, with what became of it there. What cannot be passed on now is `busy`. `hops` is
+ * how many homes have passed it on already.
  */
 export async function forwardMoved(
   kernel: Kernel,
-  mail: readonly Envelope[],
-  receipts: readonly Receipt[],
+  sent: {
+    readonly mail: readonly Envelope[];
+    readonly receipts: readonly Receipt[];
+    readonly hops?: number;
+  },
 ): Promise<readonly Receipt[]> {
   const { store, forwarder } = kernel;
+  const { mail, receipts, hops = 0 } = sent;
   const moved = receipts.flatMap((receipt, i) => (receipt === "moved" ? [i] : []));
-  if (moved.length === 0 || forwarder === undefined) return receipts;
+  if (moved.length === 0 || forwarder === undefined || hops >= MAX_HOPS) return receipts;
   const result = [...receipts];
   for (const [id, places] of Map.groupBy(moved, (i) => mail[i]!.to)) {
     const home = moveOf((await store.get(id)) ?? {}).moved;
     if (home === undefined || home.policy === "refuse") continue;
-    const to = { url: home.url, agent: id, ticket: home.ticket };
+    const to = { url: home.url, agent: id, ticket: home.ticket, hops: hops + 1 };
     const theirs = await forwarder
       .forward(
         to,

@@ -5,16 +5,17 @@ import { movedError } from "./between-homes.ts";
 import { digestOf, manifestDigest } from "./bundle/manifest.ts";
 import type { Manifest } from "./bundle/manifest.ts";
 import { readBundle } from "./bundle/read.ts";
+import { whileSent } from "./bundle/stall.ts";
 import type { BundleLimits, Piece } from "./bundle/read.ts";
 import type { End } from "./bundle/write.ts";
 import { cloneAgent } from "./clone.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import { OpenAgentsError } from "./errors.ts";
+import { errorInfo, OpenAgentsError } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 import { sha256Hex } from "./hash.ts";
 import type { Kernel } from "./kernel.ts";
 import { moveOf, moveText, settled } from "./move.ts";
-import type { ImportOptions } from "./move.ts";
+import type { SetAside } from "./move.ts";
 import type { Mover } from "./mover.ts";
 import type { Restored } from "./ports/index.ts";
 import { paths } from "./tree.ts";
@@ -49,9 +50,14 @@ export class Importer {
 
   async import(
     stream: ReadableStream<Uint8Array>,
-    { mode = "restore", name }: ImportOptions,
+    { mode = "restore", name, account }: SetAside,
   ): Promise<Admitted> {
-    const pieces = readBundle(stream, this.#limits());
+    const { clock } = this.#kernel;
+    const sent = whileSent(stream, {
+      after: (ms, run) => clock.after(ms, run),
+      bytes: TOTAL_BYTES,
+    });
+    const pieces = readBundle(sent, this.#limits());
     try {
       const first = await pieces.next();
       if (first.done === true || !("manifest" in first.value))
@@ -62,7 +68,7 @@ export class Importer {
       const warnings = this.#checkFits(manifest, mode === "migrate" || mode === "clone");
       if (mode === "clone") {
         const parts = this.#parts(manifest, pieces);
-        const record = await cloneAgent(this.#kernel, { manifest, name, parts });
+        const record = await cloneAgent(this.#kernel, { manifest, name, account, parts });
         const settle = (): Promise<AgentRecord> => this.#mover.settle(record);
         return { record: await this.#dispatcher.hold(record.id, settle), warnings };
       }
@@ -115,8 +121,8 @@ export class Importer {
     const { move, createdAt, head } = manifest;
     const known = await store.get(id);
     const note = known === undefined ? {} : moveOf(known);
-    if (known !== undefined) checkReplaces(known, manifest);
-    const name = wanted ?? known?.name ?? manifest.agent.name;
+    if (known !== undefined) checkReplaces(known, { manifest, name: wanted });
+    const name = known?.name ?? wanted ?? manifest.agent.name;
     const owner = await store.get(name);
     if (owner !== undefined && owner.id !== id) {
       throw refuse("EXISTS", `the name "${name}" is taken: give it another one`);
@@ -136,9 +142,8 @@ export class Importer {
     this.#kernel.cache.delete(id);
     await store.setStatus(id, "arriving", text);
     await store.clear(id);
-    if (name !== known.name) await store.rename(id, name);
     await store.sync();
-    return { ...known, name, status: "arriving", move: text };
+    return { ...known, status: "arriving", move: text };
   }
 
   /** All of it is here and right: from now on it may arrive, and one that does not move is alive. */
@@ -211,7 +216,13 @@ export class Importer {
   #checkSigned(manifest: Manifest): void {
     const { signer } = this.#kernel;
     const { id, publicKey } = manifest.agent;
-    const digest = hexToBytes(manifestDigest(manifest));
+    let digest: Uint8Array;
+    try {
+      digest = hexToBytes(manifestDigest(manifest));
+    } catch (error) {
+      // It has more members than are known, and one of them is nothing that could be signed.
+      throw refuse("CORRUPT", errorInfo(error).message);
+    }
     const signed = signer.verify(publicKey, digest, hexToBytes(manifest.signature));
     if (signed && signer.npub(publicKey) === id) return;
     throw refuse("CORRUPT", "its manifest is not signed by the agent that it names");
@@ -253,6 +264,8 @@ export class Importer {
     const { account } = agent;
     const same = account !== null && (await signer.identity(account)).publicKey === agent.publicKey;
     if (!same) throw refuse("DENIED", "its key is not the one of its account");
+    // A store that is younger than the agent must not give its account to another one.
+    await this.#kernel.store.reserve(account);
     return { account };
   }
 
@@ -263,10 +276,17 @@ export class Importer {
   }
 }
 
-/** @throws EXISTS, MOVED when a bundle may not take the place of what is here */
-function checkReplaces(known: AgentRecord, { move, createdAt, agent }: Manifest): void {
+/** @throws EXISTS, MOVED, INVALID when a bundle may not take the place of what is here */
+function checkReplaces(
+  known: AgentRecord,
+  { manifest, name }: { readonly manifest: Manifest; readonly name: string | undefined },
+): void {
+  const { move, createdAt, agent } = manifest;
   const { arriving, past = [] } = moveOf(known);
   if (known.type !== agent.type) throw refuse("INVALID", `"${known.name}" is a ${known.type} here`);
+  if (name !== undefined && name !== known.name) {
+    throw refuse("INVALID", `it is known here as "${known.name}" and keeps that name`);
+  }
   if (move !== undefined && past.includes(move)) {
     throw refuse("EXISTS", `the move "${move}" is over: begin another one`);
   }
@@ -274,6 +294,12 @@ function checkReplaces(known: AgentRecord, { move, createdAt, agent }: Manifest)
     // A copy that was kept is of the past: the agent lives on elsewhere.
     if (move === undefined) throw movedError(known);
     return;
+  }
+  if (known.status === "terminated") {
+    throw refuse(
+      "EXISTS",
+      `"${known.name}" ended here: erase it first, by its id, with its record`,
+    );
   }
   if (known.status !== "arriving" || arriving === undefined) {
     throw refuse("EXISTS", `"${known.name}" is here`);

@@ -12,7 +12,7 @@ import { mailSource } from "./key-waits.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import { movedError } from "./between-homes.ts";
-import type { Receipt } from "./ports/index.ts";
+import type { InboxPolicy, Receipt } from "./ports/index.ts";
 import type { Answer, AskOptions, MailInput, Sent, TickEvent } from "./runtime.ts";
 import type { Command } from "./think.ts";
 import { readRow } from "./trajectory.ts";
@@ -77,16 +77,18 @@ export class Mailroom {
     this.#commands.get(source)?.();
   }
 
-  /** Puts mail into an inbox; resolves when it is durable. */
+  /** Puts mail into an inbox, here or at the agent's new home; resolves when it is durable. */
   async send(record: AgentRecord, mail: MailInput): Promise<Sent> {
     const envelope = this.#envelope(record, mail);
-    const receipt = await this.#post(record, envelope);
+    const here = await this.#deliver(record, envelope);
+    const [receipt] = await forwardMoved(this.#kernel, { mail: [envelope], receipts: [here] });
+    await this.#check(record, envelope, receipt);
     await this.#kernel.store.sync();
-    return { id: envelope.id, receipt };
+    return { id: envelope.id, receipt: receipt! };
   }
 
   /** Puts mail of other agents into inboxes, as it is; resolves when it is durable. */
-  async deliver(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
+  async deliver(envelopes: readonly Envelope[], hops: number): Promise<readonly Receipt[]> {
     const { store, clock, agents } = this.#kernel;
     const at = clock.now();
     const targets = await Promise.all(envelopes.map(({ to }) => store.get(to)));
@@ -109,7 +111,7 @@ export class Mailroom {
       ...envelope,
       to: targets[i]?.id ?? envelope.to,
     }));
-    return forwardMoved(this.#kernel, sent, receipts);
+    return forwardMoved(this.#kernel, { mail: sent, receipts, hops });
   }
 
   /**
@@ -123,7 +125,7 @@ export class Mailroom {
       const record = await this.#kernel.store.get(envelope.to);
       return record === undefined ? envelope : sealOwn(this.#kernel, record, envelope);
     });
-    return this.deliver(await Promise.all(letters));
+    return this.deliver(await Promise.all(letters), 0);
   }
 
   /** Sends and waits for what becomes of it. */
@@ -237,30 +239,32 @@ export class Mailroom {
     return envelope;
   }
 
-  /** Puts an envelope into an inbox and wakes its agent. Durable with the next `sync()`. */
+  /** Puts an envelope into an inbox here and wakes its agent. Durable with the next `sync()`. */
   async #post(record: AgentRecord, envelope: Envelope): Promise<Receipt> {
-    const { store, clock, agents } = this.#kernel;
-    const inbox =
-      envelope.source === "control"
-        ? { depth: Number.MAX_SAFE_INTEGER, overflow: "reject-new" as const }
-        : inboxOf(agents.get(record.type));
-    const [receipt] = await store.deliver([{ envelope, inbox, at: clock.now() }]);
-    const { name } = record;
-    if (receipt === "rejected") {
-      throw new OpenAgentsError("INBOX_FULL", `The inbox of "${name}" is full (${inbox.depth})`);
-    }
-    if (receipt === "unknown" || receipt === undefined) {
-      throw new OpenAgentsError("NOT_FOUND", `There is no agent "${name}"`);
-    }
-    if (receipt === "busy") {
-      throw new OpenAgentsError("BUSY", `"${name}" is moving: send again in a moment`);
-    }
-    if (receipt === "moved") throw movedError(record);
-    if (receipt === "terminated") {
-      throw new OpenAgentsError("TERMINATED", `"${name}" is terminated`);
-    }
+    const receipt = await this.#deliver(record, envelope);
+    await this.#check(record, envelope, receipt);
+    return receipt;
+  }
+
+  /** @throws what the receipt means, where it is no success */
+  async #check(record: AgentRecord, envelope: Envelope, receipt?: Receipt): Promise<void> {
+    const { depth } = this.#inbox(record, envelope);
+    // It may have moved since it was looked up.
+    const now = receipt === "moved" ? await this.#kernel.store.get(record.id) : undefined;
+    checkReceipt(now ?? record, receipt, depth);
+  }
+
+  async #deliver(record: AgentRecord, envelope: Envelope): Promise<Receipt> {
+    const { store, clock } = this.#kernel;
+    const inbox = this.#inbox(record, envelope);
+    const [receipt = "unknown"] = await store.deliver([{ envelope, inbox, at: clock.now() }]);
     if (receipt === "accepted") this.#wake(record.id);
     return receipt;
+  }
+
+  #inbox(record: AgentRecord, { source }: Envelope): InboxPolicy {
+    if (source !== "control") return inboxOf(this.#kernel.agents.get(record.type));
+    return { depth: Number.MAX_SAFE_INTEGER, overflow: "reject-new" };
   }
 
   /** The newest ticks of an agent, oldest first. */
@@ -268,5 +272,26 @@ export class Mailroom {
     const head = await this.#kernel.store.head(id);
     const rows = await this.#kernel.store.log(id, Math.max(0, (head?.n ?? 0) - RECENT), RECENT);
     return rows.map(readRow);
+  }
+}
+
+/** @throws what a receipt means for whoever sent it, where it is no success */
+function checkReceipt(record: AgentRecord, receipt: Receipt | undefined, depth: number): void {
+  const { name } = record;
+  switch (receipt) {
+    case "accepted":
+    case "duplicate":
+    case "dead-lettered":
+      return;
+    case "rejected":
+      throw new OpenAgentsError("INBOX_FULL", `The inbox of "${name}" is full (${depth})`);
+    case "busy":
+      throw new OpenAgentsError("BUSY", `"${name}" is moving: send again in a moment`);
+    case "moved":
+      throw movedError(record);
+    case "terminated":
+      throw new OpenAgentsError("TERMINATED", `"${name}" is terminated`);
+    default:
+      throw new OpenAgentsError("NOT_FOUND", `There is no agent "${name}"`);
   }
 }

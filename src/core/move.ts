@@ -8,7 +8,8 @@ import type { AgentInfo } from "./runtime.ts";
  * What a home does with mail to an agent that left: pass it on, or say that it moved. Either way the
  * control API says where to.
  */
-export type ForwardPolicy = "forward" | "refuse";
+export const FORWARD_POLICIES = ["forward", "refuse"] as const;
+export type ForwardPolicy = (typeof FORWARD_POLICIES)[number];
 
 export interface LeaveOptions {
   /** A new name for this move: 1 to 64 letters, digits, "-" and "_". */
@@ -20,10 +21,10 @@ export interface LeaveOptions {
 /** Where a move ends. */
 export interface MoveGoal {
   readonly move: string;
-  /** The address of the new home's control API. */
+  /** The address of the new home's control API, as the old one reaches it. */
   readonly url: string;
-  /** What `import` there gave. */
-  readonly ticket: string;
+  /** What `import` there gave. Not needed to ask once more for the receipt of a move that is over. */
+  readonly ticket?: string | undefined;
   /** Default `forward`. */
   readonly policy?: ForwardPolicy | undefined;
 }
@@ -44,8 +45,14 @@ export interface ImportOptions {
    * - `migrate`: as `restore`, also when its state is of an older version
    */
   readonly mode?: ImportMode | undefined;
-  /** Another name than it has. */
+  /** Another name than it has. One that was here before keeps the name that it has here. */
   readonly name?: string | undefined;
+}
+
+/** An import at a home whose directory is elsewhere, and has set things aside for it. */
+export interface SetAside extends ImportOptions {
+  /** The account of a clone's key. */
+  readonly account?: number | undefined;
 }
 
 export const IMPORT_MODES = ["restore", "clone", "migrate"] as const;
@@ -66,6 +73,8 @@ export interface Move {
   readonly tickets?: readonly string[];
   /** Moves of it that are over here, the newest last: by which it came, or did not leave. */
   readonly past?: readonly string[];
+  /** When its newest move began, ms since 1970: rises with each, over all homes. */
+  readonly at?: number;
   readonly leaving?: Leaving;
   readonly moved?: Moved;
   readonly arriving?: Arriving;
@@ -76,16 +85,22 @@ export interface Leaving {
   /** The status it had. */
   readonly was: AgentStatus;
   readonly until: number;
+  /** How long it may take to depart once its bundle was read, ms. */
+  readonly wait: number;
 }
 
-export interface Moved extends Required<MoveGoal> {
+export interface Moved {
+  readonly move: string;
+  readonly url: string;
+  readonly ticket: string;
+  readonly policy: ForwardPolicy;
   readonly receipt: Departure;
 }
 
 export interface Arriving {
   /** Absent when it does not come from another home. */
   readonly move?: string | undefined;
-  /** When its bundle was made. */
+  /** When the move began, or its bundle was made. */
   readonly createdAt: number;
   /** The status it is to have. */
   readonly was: AgentStatus;
@@ -114,8 +129,8 @@ export function moveText({ tickets = [], past = [], ...stage }: Move): string | 
 }
 
 /** The same between two moves. */
-export function settled({ tickets, past }: Move): Move {
-  return { ...(tickets && { tickets }), ...(past && { past }) };
+export function settled({ tickets, past, at }: Move): Move {
+  return { ...(tickets && { tickets }), ...(past && { past }), ...(at !== undefined && { at }) };
 }
 
 /** What the signature of a receipt is over: 32 bytes, hex. */

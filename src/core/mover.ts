@@ -2,8 +2,9 @@ import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { checkTransition } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
 import { checkHere, movedError } from "./between-homes.ts";
-import { digestOf, FORMAT, isMoveId, manifestDigest, VERSION } from "./bundle/manifest.ts";
+import { digestOf, FORMAT, isHex, isMoveId, manifestDigest, VERSION } from "./bundle/manifest.ts";
 import type { Manifest } from "./bundle/manifest.ts";
+import { STALL, whileRead } from "./bundle/stall.ts";
 import { bundleEntries, tarStream } from "./bundle/write.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { OpenAgentsError } from "./errors.ts";
@@ -26,8 +27,6 @@ export interface MoverEvents {
 const WAIT = 300_000;
 /** How long a tick that runs when an agent is to leave may go on, ms. */
 const GRACE = 10_000;
-/** How long the reader of a bundle may do nothing, ms. */
-const STALL = 60_000;
 
 /**
  * Moves agents from home to home. The commit of a move is `depart` at the old home, once; before it the
@@ -37,9 +36,12 @@ export class Mover {
   readonly #kernel: Kernel;
   readonly #dispatcher: Dispatcher;
   readonly #events: MoverEvents;
-  /** Agents of which a bundle is being read, and how many. */
+  /** Agents that leave and of which a bundle is being read, and how many. */
   readonly #exporting = new Map<string, number>();
+  /** When the newest bundle of an agent that leaves was read. */
+  readonly #read = new Map<string, number>();
   readonly #timers = new Map<string, () => void>();
+  readonly #stopping = new AbortController();
 
   constructor(kernel: Kernel, dispatcher: Dispatcher, events: MoverEvents) {
     this.#kernel = kernel;
@@ -49,10 +51,7 @@ export class Mover {
 
   /** Takes up moves that were under way when the runtime ended: what cannot go on is taken back. */
   async start(): Promise<void> {
-    for (const record of await this.#all("leaving")) {
-      const { leaving } = moveOf(record);
-      if (leaving !== undefined) await this.#look(record.id);
-    }
+    await this.takeUp();
     for (const { id } of await this.#all("arriving")) {
       await this.#dispatcher.hold(id, async () => {
         const record = await this.#kernel.store.get(id);
@@ -63,8 +62,15 @@ export class Mover {
     }
   }
 
+  /** Has agents stay that have not left in time. */
+  async takeUp(): Promise<void> {
+    for (const { id } of await this.#all("leaving")) await this.#look(id);
+  }
+
+  /** Ends the bundles that are being read. */
   stop(): void {
     for (const cancel of this.#timers.values()) cancel();
+    this.#stopping.abort(new OpenAgentsError("CANCELLED", "The runtime is stopping"));
   }
 
   async leave(
@@ -73,7 +79,7 @@ export class Mover {
   ): Promise<{ readonly until: number }> {
     checkMoveId(move);
     const { clock, store } = this.#kernel;
-    const until = clock.now() + wait;
+    let until = 0;
     const first = await this.#found(id);
     if (first.status !== "leaving") checkLeaving(first);
     const stopGrace = clock.after(GRACE, () => {
@@ -90,14 +96,19 @@ export class Mover {
         if (past.includes(move)) {
           throw new OpenAgentsError("INVALID", `Cannot move: "${move}" is over, begin another one`);
         }
-        await this.#write(record, "leaving", { ...note, past, leaving: { move, was, until } });
+        const now = clock.now();
+        until = now + wait;
+        const at = note.leaving?.move === move ? note.at! : Math.max(now, (note.at ?? 0) + 1);
+        const leaving = { move, was, until, wait };
+        await this.#write(record, "leaving", { ...note, past, at, leaving });
         await store.sync();
+        this.#read.delete(id);
+        this.#remind(id, until);
       });
     } finally {
       stopGrace();
     }
     this.#events.left(id);
-    this.#remind(id, until);
     return { until };
   }
 
@@ -132,12 +143,13 @@ export class Mover {
           `Cannot let "${record.name}" go: it does not leave by move "${move}": begin again`,
         );
       }
+      const refuse = (why: string): never => {
+        throw new OpenAgentsError("INVALID", `Cannot let "${record.name}" go: ${why}`);
+      };
       if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : "")) {
-        throw new OpenAgentsError(
-          "INVALID",
-          `Cannot let "${record.name}" go: bad address "${url}"`,
-        );
+        refuse(`"${url}" is no http address`);
       }
+      if (ticket === undefined) return refuse("the ticket of its new home is missing");
       const facts = { agent: id, move, head: (await store.head(id)) ?? null };
       const key = { ...record, purpose: `departure ${move}` };
       const signature = await signer.sign(key, hexToBytes(departureDigest(facts)));
@@ -145,7 +157,7 @@ export class Mover {
       const moved = { move, url, ticket, policy, receipt };
       await this.#write(record, "moved", { ...settled(note), moved });
       await store.sync();
-      this.#forgetTimer(id);
+      this.#left(id);
       this.#events.settled();
       return receipt;
     });
@@ -165,7 +177,9 @@ export class Mover {
       if (arriving.move !== receipt.move) refuse("the receipt is of another move");
       const { agent, move, head, signature } = receipt;
       const digest = hexToBytes(departureDigest({ agent, move, head }));
-      const signed = this.#kernel.signer.verify(record.publicKey, digest, hexToBytes(signature));
+      const signed =
+        isHex(signature, 128) &&
+        this.#kernel.signer.verify(record.publicKey, digest, hexToBytes(signature));
       if (!signed || agent !== id) {
         throw new OpenAgentsError("DENIED", `Cannot let "${record.name}" arrive: a forged receipt`);
       }
@@ -191,11 +205,13 @@ export class Mover {
     const { leaving } = moveOf(record);
     if (record.status === "leaving" && leaving?.move === options.move && leaving !== undefined) {
       this.#exporting.set(id, (this.#exporting.get(id) ?? 0) + 1);
-      return this.#bundle({ ...record, status: leaving.was }, options, () => {
+      const ended = (): void => {
         const others = (this.#exporting.get(id) ?? 1) - 1;
         if (others > 0) this.#exporting.set(id, others);
         else this.#exporting.delete(id);
-      });
+        this.#read.set(id, clock.now());
+      };
+      return this.#bundle({ ...record, status: leaving.was }, options, { ended });
     }
     checkHere(record);
     if (options.move !== undefined) {
@@ -204,19 +220,15 @@ export class Mover {
     if (record.status === "terminated") {
       throw new OpenAgentsError("TERMINATED", `Cannot export "${record.name}": it is terminated`);
     }
-    // No tick begins until the bundle has been read, or its reader is gone.
-    const read = Promise.withResolvers<void>();
+    // No tick begins until the bundle has been made, or its reader is gone.
+    const made = Promise.withResolvers<void>();
     return new Promise((resolve, reject) => {
       const held = this.#dispatcher.hold(id, async () => {
         const fresh = (await store.get(id)) ?? record;
         checkHere(fresh);
         await store.sync();
-        resolve(
-          watched(await this.#bundle(fresh, options, read.resolve), (ms, run) =>
-            clock.after(ms, run),
-          ),
-        );
-        await read.promise;
+        resolve(await this.#bundle(fresh, options, { made: made.resolve }));
+        await made.promise;
       });
       held.catch(reject);
     });
@@ -233,7 +245,9 @@ export class Mover {
     const claim = await store.claim(id, clock.now(), clock.now() + 1000);
     if (claim === undefined) throw new OpenAgentsError("BUSY", `"${record.name}" is held`);
     await store.release(claim, at);
-    const live = await this.#write(record, was, { ...settled(note), past: over(note, move) });
+    const last = Math.max(note.at ?? 0, note.arriving!.createdAt);
+    const past = over(note, move);
+    const live = await this.#write(record, was, { ...settled(note), past, at: last });
     await store.sync();
     this.#takeUp(id, at);
     return live;
@@ -257,14 +271,20 @@ export class Mover {
   async #bundle(
     record: AgentRecord,
     { move, to }: { readonly move?: string | undefined; readonly to?: string | undefined },
-    done: () => void,
+    { made = () => undefined, ended = () => undefined }: { made?: () => void; ended?: () => void },
   ): Promise<ReadableStream<Uint8Array>> {
     try {
       const manifest = await this.#manifest(record, { move, to });
-      const { store, signer } = this.#kernel;
-      return tarStream(bundleEntries({ store, signer, record, manifest }), done);
+      const { store, signer, clock } = this.#kernel;
+      const stream = tarStream(bundleEntries({ store, signer, record, manifest }), made);
+      return whileRead(stream, {
+        after: (ms, run) => clock.after(ms, run),
+        signal: this.#stopping.signal,
+        ended,
+      });
     } catch (error) {
-      done();
+      made();
+      ended();
       throw error;
     }
   }
@@ -282,7 +302,7 @@ export class Mover {
     const facts = {
       format: FORMAT,
       version: VERSION,
-      createdAt: clock.now(),
+      createdAt: (move === undefined ? undefined : moveOf(record).at) ?? clock.now(),
       runtime,
       agent: left ? agent : { ...agent, account: null },
       key: left
@@ -310,7 +330,7 @@ export class Mover {
     const { was, move } = note.leaving!;
     await this.#write(record, was, { ...settled(note), past: over(note, move) });
     await store.sync();
-    this.#forgetTimer(record.id);
+    this.#left(record.id);
     const [timer] = await store.files(record.id, { prefix: paths.timers, limit: 1 });
     this.#takeUp(record.id, timer === undefined ? null : timerOf(timer.path).at);
   }
@@ -329,8 +349,10 @@ export class Mover {
       const leaving = record?.status === "leaving" ? moveOf(record).leaving : undefined;
       if (record === undefined || leaving === undefined) return;
       // The time begins to run once the bundle has been read.
+      const read = this.#read.get(id);
+      const until = Math.max(leaving.until, read === undefined ? 0 : read + leaving.wait);
       if (this.#exporting.has(id)) this.#remind(id, clock.now() + STALL);
-      else if (leaving.until > clock.now()) this.#remind(id, leaving.until);
+      else if (until > clock.now()) this.#remind(id, until);
       else await this.#stay(record);
     });
   }
@@ -351,6 +373,12 @@ export class Mover {
   #forgetTimer(id: string): void {
     this.#timers.get(id)?.();
     this.#timers.delete(id);
+  }
+
+  /** The agent leaves no more. */
+  #left(id: string): void {
+    this.#forgetTimer(id);
+    this.#read.delete(id);
   }
 
   async #write(record: AgentRecord, status: AgentStatus, note: Move): Promise<AgentRecord> {
@@ -397,46 +425,5 @@ function checkMoveId(move: unknown): void {
   throw new OpenAgentsError(
     "INVALID",
     'Cannot move: "move" must be 1 to 64 letters, digits, "-" and "_"',
-  );
-}
-
-/** The same stream, given up when nobody reads it for a while: an agent is held for it. */
-function watched(
-  stream: ReadableStream<Uint8Array>,
-  after: (ms: number, run: () => void) => () => void,
-): ReadableStream<Uint8Array> {
-  const reader = stream.getReader();
-  let stop = (): void => undefined;
-  const watch = (give: (reason: unknown) => void): void => {
-    stop();
-    stop = after(STALL, () => {
-      const reason = new OpenAgentsError("TIMEOUT", "Cannot export: nobody reads the bundle");
-      give(reason);
-      void reader.cancel(reason).catch(() => undefined);
-    });
-  };
-  return new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        watch((reason) => controller.error(reason));
-      },
-      async pull(controller) {
-        watch((reason) => controller.error(reason));
-        try {
-          const { done, value } = await reader.read();
-          if (!done) return controller.enqueue(value);
-          stop();
-          controller.close();
-        } catch (error) {
-          stop();
-          controller.error(error);
-        }
-      },
-      async cancel(reason) {
-        stop();
-        await reader.cancel(reason);
-      },
-    },
-    { highWaterMark: 0 },
   );
 }

@@ -2,7 +2,14 @@ import type { AgentPhase, AgentRecord, AgentStatus } from "./agent.ts";
 import type { Envelope, EnvelopeType } from "./envelope.ts";
 import type { ErrorInfo } from "./errors.ts";
 import type { Json } from "./json.ts";
-import type { Departure, Imported, ImportOptions, LeaveOptions, MoveGoal } from "./move.ts";
+import type {
+  Departure,
+  Imported,
+  ImportOptions,
+  LeaveOptions,
+  MoveGoal,
+  SetAside,
+} from "./move.ts";
 import type { Peer } from "./ports/memory.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
@@ -25,6 +32,13 @@ export interface Home {
   metrics(): Partial<RuntimeMetrics>;
   /** The public half of the home's own key: whom the keys of agents that move here are sealed for. */
   identity(): Promise<Identity>;
+  /**
+   * Takes an agent in from a bundle; nothing of it is kept when it throws. One that moves waits for
+   * `arrive`.
+   * @throws CORRUPT, VERSION, LIMIT, TIMEOUT for the bundle; DENIED for its key; EXISTS, MOVED for the
+   * agent; INVALID for what this home does not have
+   */
+  import(bundle: ReadableStream<Uint8Array>, options?: ImportOptions): Promise<Imported>;
   /**
    * Opens the keys, and takes up all that waited for them. Nothing happens when they are open.
    * @throws DENIED for a wrong passphrase; INVALID where keys are never locked
@@ -69,12 +83,15 @@ export interface Runtime extends Home {
    * @throws INVALID when one is no envelope; none of them was taken in then
    */
   accept(mail: readonly Envelope[]): Promise<readonly Receipt[]>;
-  /** Puts mail of other agents into inboxes, as it is; what became of each once that is durable. */
-  deliver(mail: readonly Envelope[]): Promise<readonly Receipt[]>;
+  /**
+   * Puts mail of other agents into inboxes, as it is; what became of each once that is durable. Mail
+   * that `hops` homes have passed on is not passed on for ever.
+   */
+  deliver(mail: readonly Envelope[], hops?: number): Promise<readonly Receipt[]>;
   /** Without the parts that cost a read of the ledger. */
   get(ref: string): Promise<AgentInfo>;
   status(ref: string): Promise<AgentReport>;
-  /** State as it is stored, by top-level key. */
+  /** State as it is stored, by top-level key. @throws MOVED, BUSY when it is not here, or not yet */
   state(ref: string): Promise<Record<string, Json>>;
 
   /** Puts mail into an inbox. @throws INVALID, LIMIT, INBOX_FULL (reject-new), TERMINATED */
@@ -123,13 +140,7 @@ export interface Runtime extends Home {
    * private key comes along, sealed for that home; else it can only be restored here.
    */
   export(ref: string, options?: ExportOptions): Promise<ReadableStream<Uint8Array>>;
-  /**
-   * Takes an agent in from a bundle; nothing of it is kept when it throws. One that moves waits for
-   * `arrive`.
-   * @throws CORRUPT, VERSION, LIMIT for the bundle; DENIED for its key; EXISTS, MOVED for the agent;
-   * INVALID for what this runtime does not have
-   */
-  import(bundle: ReadableStream<Uint8Array>, options?: ImportOptions): Promise<Imported>;
+  import(bundle: ReadableStream<Uint8Array>, options?: SetAside): Promise<Imported>;
   /**
    * Begins a move: no more ticks, and mail is `busy`. Idempotent for the same move; another one takes
    * its place. When it does not `depart` in time, it stays.
@@ -166,13 +177,9 @@ export type RemoteRuntime = Omit<
   | "deliver"
   | "watch"
   | "metrics"
-  | "export"
   | "import"
-  | "leave"
-  | "stay"
-  | "depart"
-  | "arrive"
->;
+> &
+  Pick<Home, "import">;
 
 /** What may be known of an agent's key. */
 export interface KeyInfo extends Identity {

@@ -1,4 +1,4 @@
-import { allFiles } from "./load.ts";
+import { filesOf, recordOf } from "./pages.ts";
 import type { Store } from "./ports/index.ts";
 import { ChainChecker } from "./trajectory.ts";
 import type { Verdict } from "./trajectory.ts";
@@ -7,18 +7,13 @@ import { paths } from "./tree.ts";
 /** Checks an agent's trajectory and its files against it. Nothing may tick meanwhile. */
 export async function verifyAgent(store: Store, id: string): Promise<Verdict> {
   const checker = new ChainChecker(id);
-  const limit = 500;
-  for (;;) {
-    const rows = await store.log(id, checker.records, limit);
-    for (const row of rows) {
-      const reason = checker.add(row);
-      if (reason !== undefined)
-        return { ok: false, records: checker.records, wrong: checker.records + 1, reason };
-    }
-    if (rows.length < limit) break;
+  for await (const row of recordOf(store, id)) {
+    const reason = checker.add(row);
+    if (reason !== undefined)
+      return { ok: false, records: checker.records, wrong: checker.records + 1, reason };
   }
   const missing = new Set(checker.paths());
-  for await (const { path, value } of allFiles(store, id, "")) {
+  for await (const { path, value } of filesOf(store, id)) {
     // Written in the middle of a tick, and gone with its end.
     if (path.startsWith(paths.journals) || path.startsWith(paths.crashMarks)) continue;
     missing.delete(path);

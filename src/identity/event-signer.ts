@@ -30,16 +30,26 @@ export interface EventSigner {
   decryptLegacy?(peer: string, payload: string): Promise<string>;
 }
 
+/**
+ * An event of a public key, signed by whoever has the private one.
+ * @throws INVALID for what NIP-01 does not allow, and whatever `sign` throws
+ */
+export async function signedBy(
+  template: EventTemplate,
+  publicKey: string,
+  sign: (id: Uint8Array) => Promise<Uint8Array> | Uint8Array,
+): Promise<NostrEvent> {
+  const event = { ...templateOf(template), pubkey: publicKey };
+  const id = eventId(event);
+  return { ...event, id, sig: bytesToHex(await sign(hexToBytes(id))) };
+}
+
 /** The key of one agent, by the signer that has it. */
 export function agentSigner(signer: Signer, agent: Keyed): EventSigner {
   const { publicKey } = agent;
   return Object.freeze<EventSigner>({
     publicKey,
-    async signEvent(template) {
-      const event = { ...templateOf(template), pubkey: publicKey };
-      const id = eventId(event);
-      return { ...event, id, sig: bytesToHex(await signer.sign(agent, hexToBytes(id))) };
-    },
+    signEvent: (template) => signedBy(template, publicKey, (id) => signer.sign(agent, id)),
     encrypt: async (peer, text) => signer.encrypt(agent, peer, bytesOf(text)),
     decrypt: async (peer, payload) => textOf(await signer.decrypt(agent, peer, payload)),
     ...(signer.decryptLegacy !== undefined && {

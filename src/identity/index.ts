@@ -30,6 +30,7 @@ export {
 } from "./nip19-pointer.ts";
 export type { AddressPointer, EventPointer, ProfilePointer } from "./nip19-pointer.ts";
 export { authEvent } from "./nip42.ts";
+export { conversationKey, decryptText, encryptText } from "./nip44.ts";
 export { decodeNcryptsec, encodeNcryptsec } from "./nip49.ts";
 export type { NcryptsecOptions } from "./nip49.ts";
 export { giftWrap, rumorOf, unwrap } from "./nip59.ts";

@@ -1,10 +1,10 @@
 import { ConversationKeys } from "./conversation-keys.ts";
 import { systemRandom } from "../core/system.ts";
 import type { Random } from "../core/ports/index.ts";
+import { signedBy } from "./event-signer.ts";
 import type { EventSigner } from "./event-signer.ts";
-import { signEvent } from "./event.ts";
 import { decryptNip04 } from "./nip04.ts";
-import { bytesOf, decrypt, encrypt, textOf } from "./nip44.ts";
+import { decryptText, encryptText } from "./nip44.ts";
 import { nobleSecp } from "./secp.ts";
 import type { Secp } from "./secp.ts";
 
@@ -29,9 +29,10 @@ export function memorySigner(secret: Uint8Array, options: MemorySignerOptions = 
   const conversation = (peer: string): Uint8Array => keys.get(publicKey, peer, () => own);
   return Object.freeze<EventSigner>({
     publicKey,
-    signEvent: async (template) => signEvent(template, own, { random, secp }),
-    encrypt: async (peer, text) => encrypt(bytesOf(text), conversation(peer), random.bytes(32)),
-    decrypt: async (peer, payload) => textOf(decrypt(payload, conversation(peer))),
+    signEvent: (template) =>
+      signedBy(template, publicKey, (id) => secp.sign(id, own, random.bytes(32))),
+    encrypt: async (peer, text) => encryptText(text, conversation(peer), random.bytes(32)),
+    decrypt: async (peer, payload) => decryptText(payload, conversation(peer)),
     decryptLegacy: async (peer, payload) => decryptNip04(payload, secp.sharedX(own, peer)),
   });
 }

@@ -78,6 +78,19 @@ export function decrypt(payload: string, key: Uint8Array): Uint8Array {
   return unpad(chacha20(keys.chacha, keys.nonce, ciphertext));
 }
 
+/**
+ * `encrypt` of a text, which is how other clients use NIP-44.
+ * @throws INVALID for an empty text, one that is too long, and a lone surrogate
+ */
+export function encryptText(text: string, key: Uint8Array, nonce: Uint8Array): string {
+  return encrypt(bytesOf(text), key, nonce);
+}
+
+/** The text that `encryptText` was given. @throws VERSION or DENIED as `decrypt` does; DENIED for no UTF-8 */
+export function decryptText(payload: string, key: Uint8Array): string {
+  return textOf(decrypt(payload, key));
+}
+
 /** The UTF-8 bytes of a text, as NIP-44 encrypts them. @throws INVALID for a lone surrogate */
 export function bytesOf(text: string): Uint8Array {
   if (typeof text === "string" && text.isWellFormed()) return utf8ToBytes(text);

@@ -3,7 +3,7 @@ import type { Random } from "../core/ports/index.ts";
 import type { EventSigner } from "./event-signer.ts";
 import { eventId, expiration, signEvent, templateOf, verifyEvent } from "./event.ts";
 import type { EventTemplate, NostrEvent, UnsignedEvent } from "./event.ts";
-import { bytesOf, conversationKey, encrypt } from "./nip44.ts";
+import { conversationKey, encryptText } from "./nip44.ts";
 import { isRelayUrl } from "./relay-url.ts";
 import { isPublicKey, nobleSecp } from "./secp.ts";
 import type { Secp } from "./secp.ts";
@@ -99,7 +99,7 @@ export async function giftWrap(
         kind: GIFT_WRAP,
         created_at: dated(),
         tags,
-        content: encrypt(bytesOf(JSON.stringify(seal)), key, random.bytes(32)),
+        content: encryptText(JSON.stringify(seal), key, random.bytes(32)),
       },
       secret,
       { random, secp },

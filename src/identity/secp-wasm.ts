@@ -80,7 +80,13 @@ export async function loadWasmSecp(): Promise<Secp | undefined> {
   } catch {
     return undefined;
   }
-  const secp = wasmSecp(await WebAssembly.compile(bytes));
+  let module: WasmModule;
+  try {
+    module = await WebAssembly.compile(bytes);
+  } catch (cause) {
+    throw unknown(cause);
+  }
+  const secp = wasmSecp(module);
   secp.publicKey(hexToBytes(KNOWN.secret));
   return secp;
 }
@@ -166,12 +172,16 @@ class WasmCurve implements Curve {
       cause = error;
     }
     this.#exports = undefined;
-    throw new OpenAgentsError(
-      "INVALID",
-      "Cannot use WASM curve: the module is not secp256k1.wasm of tiny-secp256k1 2.2.4",
-      { cause },
-    );
+    throw unknown(cause);
   }
+}
+
+function unknown(cause: unknown): OpenAgentsError {
+  return new OpenAgentsError(
+    "INVALID",
+    "Cannot use WASM curve: the module is not secp256k1.wasm of tiny-secp256k1 2.2.4",
+    { cause },
+  );
 }
 
 /** Puts a point where it is to be worked on. False when it is none, which the rest answers badly. */

@@ -25,6 +25,8 @@ export interface DurableObjectStore extends Store {
   rang(): void;
   /** Puts the alarm to when the store is due next, `now` being the time; to be called when idle. */
   rest(now: number): Promise<void>;
+  /** Has the alarm go off at this time, or earlier, whatever the store is due for. */
+  remind(at: number): void;
 }
 
 /** How long after mail came in it is looked for again, when its tick was not done by then, ms. */
@@ -57,6 +59,8 @@ export async function durableObjectStore(
   let rests = 0;
   // When the agent is due by time, while it is known that it has no outgoing mail: with no alarm, never.
   let wakeAt: number | null | undefined = alarm === null ? null : undefined;
+  // When the alarm is to go off for what the store knows nothing of.
+  let reminder: number | undefined;
   // The agent, once it was written to.
   let agent: string | undefined;
   // Every request asks for the agent, by its name or id.
@@ -144,10 +148,16 @@ export async function durableObjectStore(
     rang() {
       alarm = null;
     },
+    remind(at) {
+      reminder = at;
+      earlier(at);
+    },
     async rest(now) {
       rests += 1;
       const before = calls;
-      const next = await nextDue(now);
+      if (reminder !== undefined && reminder <= now) reminder = undefined;
+      const due = await nextDue(now);
+      const next = reminder === undefined ? due : Math.min(reminder, due ?? Infinity);
       if (calls !== before || next === alarm) return;
       alarm = next;
       void (next === null ? storage.deleteAlarm() : storage.setAlarm(next));

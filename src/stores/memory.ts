@@ -83,8 +83,9 @@ class Memory implements MemoryStore {
     this.#closed = true;
   }
 
-  async reserve(): Promise<number> {
+  async reserve(above = -1): Promise<number> {
     this.#open();
+    this.#given.account = Math.max(this.#given.account, above);
     return this.#give("account");
   }
 

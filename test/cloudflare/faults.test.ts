@@ -86,15 +86,35 @@ void test("a directory that does not answer is an error that says so, and mail b
   await make("unknown", "subject");
 });
 
-void test("an agent whose making was cut short is made whole when its name is used", async () => {
-  for (const name of ["half", "half-named"]) {
-    const cut = await call("POST", "/agents?unborn", { name, type: "slow" });
-    assert.equal(cut.status, 503);
+void test("an agent whose object was not told of it is made when it is next asked for", async () => {
+  for (const name of ["wanted-1", "wanted-2", "half"]) {
+    const made =
+      name === "half"
+        ? await call("POST", "/agents?stillborn", { name, type: "subject" })
+        : await call("GET", `/agents/${name}?stillborn`);
+    assert.equal(made.status, 503, JSON.stringify(made.body));
   }
-  const named = await call("GET", "/agents/half-named/status");
-  assert.deepEqual([named.status, named.body["name"]], [200, "half-named"]);
-  await make("asks", "subject");
-  assert.deepEqual((await tell("asks", "ask half")).body["replies"], ["asked"]);
+  const { status, body } = await call("GET", "/agents/wanted-1");
+  assert.deepEqual([status, body["name"]], [200, "wanted-1"]);
+  // A body is not kept, so this one comes again.
+  assert.deepEqual((await tell("half", "hello")).status, 503);
+  assert.equal((await tell("half", "hello")).body["outcome"], "done");
+  await make("teller", "teller");
+  await tell("teller", "wanted-2");
+  for (let i = 0; ; i += 1) {
+    assert.ok(i < 200, "the mail to have arrived");
+    const wanted = await call("GET", "/agents/wanted-2/status");
+    if (wanted.body["ticks"] === 2) break;
+    await sleep(10);
+  }
+  const dead = await call("GET", "/agents/teller/deadletter");
+  assert.deepEqual(dead.body["items"], []);
+});
+
+void test("a name whose agent was erased is given to a new agent, with a new key", async () => {
+  const first = await make("again", "subject");
+  assert.equal((await worker.fetch(`/agents/${first}?purge`, { method: "DELETE" })).status, 204);
+  assert.notEqual(await make("again", "subject"), first);
 });
 
 void test("a list is whole and in pages, and a strange cursor is refused", async () => {

@@ -18,12 +18,9 @@ const subject = defineAgent({
         ctx.state.large = "\u20ac".repeat(2 * MIB);
         return;
       case "ask":
-      case "ask half": {
-        const whom = message.text.split(" ")[1] ?? "other";
-        ctx.state.answers.push(await ctx.request(whom, "question", { timeout: "1m" }));
+        ctx.state.answers.push(await ctx.request("other", "question", { timeout: "1m" }));
         await ctx.reply("asked");
         return;
-      }
       default:
         await ctx.reply(ctx.state.large.length);
     }
@@ -42,12 +39,23 @@ const slow = defineAgent({
   },
 });
 
-const worker = cloudflare(defineRuntime({ agents: [subject, slow] }));
+/** Passes on to whom it is told, by name. */
+const teller = defineAgent({
+  name: "teller",
+  async onMessage(ctx, message) {
+    if (message.from === "operator") await ctx.send(message.text, "told");
+  },
+});
 
-/** The shard that does not answer. */
-const broken = { shard: "" };
-/** Objects of new agents are not reached. */
-const unborn = { now: false };
+const worker = cloudflare(
+  defineRuntime({
+    agents: [subject, slow, teller],
+    ensure: ["wanted-1", "wanted-2"].map((name) => ({ name, type: "subject" })),
+  }),
+);
+
+/** The shard that does not answer, and whether agents' objects are not told who they are. */
+const broken = { shard: "", births: false };
 
 export class DirectoryObject extends worker.DirectoryObject {
   override async fetch(request: Request): Promise<Response> {
@@ -65,8 +73,8 @@ export class AgentObject extends worker.AgentObject {
   }
 
   override async fetch(request: Request): Promise<Response> {
-    const { searchParams, pathname } = new URL(request.url);
-    if (unborn.now && pathname === "/~/admit") this.#end();
+    const { pathname, searchParams } = new URL(request.url);
+    if (broken.births && pathname === "/~/admit") this.#end();
     if (searchParams.has("evict")) this.#end();
     if (searchParams.has("ring")) await Promise.all([ring(this), ring(this)]);
     return super.fetch(request);
@@ -82,7 +90,7 @@ export default {
   async fetch(...args: Parameters<typeof worker.handler.fetch>): Promise<Response> {
     const { searchParams } = new URL(args[0].url);
     broken.shard = searchParams.get("broken") ?? "";
-    unborn.now = searchParams.has("unborn");
+    broken.births = searchParams.has("stillborn");
     return worker.handler.fetch(...args);
   },
 };

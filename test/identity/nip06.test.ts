@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { HDKey } from "@scure/bip32";
@@ -10,9 +9,8 @@ import * as fc from "fast-check";
 import { OpenAgentsError } from "../../src/core/errors.ts";
 import { accountKeys, checkMnemonic, newMnemonic } from "../../src/identity/nip06.ts";
 import { encodeNpub, encodeNsec } from "../../src/identity/nip19.ts";
+import { CURVES, vectors as vector } from "./setting.ts";
 
-const vector = (name: string) =>
-  readFileSync(new URL(`../vectors/${name}`, import.meta.url), "utf8");
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const ZERO = `${"abandon ".repeat(11)}about`;
 
@@ -41,6 +39,7 @@ void test("accountKeys() gives the keys of NIP-06", () => {
     assert.equal(hex(privateKey), secrets[i]);
     assert.equal(encodeNsec(privateKey), nsecs[i]);
     assert.equal(publicKey, publics[i]);
+    for (const [, secp] of CURVES) assert.equal(secp.publicKey(privateKey), publics[i]);
     assert.equal(encodeNpub(publicKey), npubs[i]);
   }
 });

@@ -9,7 +9,9 @@ import {
   bytesOf,
   conversationKey,
   decrypt,
+  decryptText,
   encrypt,
+  encryptText,
   messageKeys,
   paddedLength,
   textOf,
@@ -88,8 +90,8 @@ for (const [name, secp] of CURVES) {
       const key = conversationKey(one, secp.publicKey(two), secp);
       assert.equal(bytesToHex(key), conversation_key);
       assert.deepEqual(conversationKey(two, secp.publicKey(one), secp), key);
-      assert.equal(encrypt(bytesOf(plaintext), key, hexToBytes(nonce)), payload);
-      assert.equal(textOf(decrypt(payload, key)), plaintext);
+      assert.equal(encryptText(plaintext, key, hexToBytes(nonce)), payload);
+      assert.equal(decryptText(payload, key), plaintext);
     }
   });
 }
@@ -208,11 +210,12 @@ void test("NIP-44 of nostr-tools reads ours, and ours reads its", () => {
   assert.deepEqual(tools.getConversationKey(two, wasm.publicKey(one)), key);
   fc.assert(
     fc.property(text, nonce, (plaintext, salt) => {
-      const payload = encrypt(bytesOf(plaintext), key, salt);
+      const payload = encryptText(plaintext, key, salt);
       assert.equal(tools.encrypt(plaintext, key, salt), payload);
       // The one way in which it differs: it drops a byte order mark.
       assert.equal(tools.decrypt(payload, key), plaintext.replace(/^\ufeff/, ""));
-      assert.equal(textOf(decrypt(payload, key)), plaintext);
+      assert.equal(decryptText(payload, key), plaintext);
     }),
+    { numRuns: 30 },
   );
 });

@@ -175,6 +175,29 @@ void test("unwrap() refuses a gift wrap whose outer signature, id or contents we
   );
 });
 
+void test("unwrap() refuses a gift wrap of which any character was changed", async () => {
+  const rumor = rumorOf(CHAT, alice.publicKey);
+  const wrap = await giftWrap(alice, rumor, bob.publicKey, options);
+  const text = JSON.stringify(wrap);
+  const letter = fc.integer({ min: 32, max: 126 }).map((code) => String.fromCharCode(code));
+  await fc.assert(
+    fc.asyncProperty(fc.nat(text.length - 1), letter, async (at, changed) => {
+      let event: unknown;
+      try {
+        event = JSON.parse(text.slice(0, at) + changed + text.slice(at + 1));
+      } catch {
+        return;
+      }
+      fc.pre(JSON.stringify(event) !== text);
+      await assert.rejects(unwrap(bob, event, opening), (error: Error & { code?: string }) => {
+        assert.ok(error.code === "DENIED" || error.code === "INVALID", error.stack);
+        return true;
+      });
+    }),
+    { numRuns: 200 },
+  );
+});
+
 void test("unwrap() refuses what is wrong with the seal", async () => {
   const stranger = await forged({});
   await unwrap(bob, stranger, opening);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { base64 } from "@scure/base";
+import * as fc from "fast-check";
 import * as tools from "nostr-tools/nip98";
 import type { EventTemplate as ToolsTemplate } from "nostr-tools/core";
 
@@ -183,6 +184,21 @@ void test("check() refuses events that were changed, of another kind, or say two
     assert.throws(() => tokens.check(token, GET), { code: "DENIED" }, what);
   }
   assert.equal(tokens.check(await tokenOf({}), GET), alice.publicKey);
+});
+
+void test("check() refuses a token of which any character was changed", async () => {
+  const { tokens } = server({ limit: 1e6 });
+  const token = await tokenFor(alice, GET, NOW);
+  const letter = fc.stringMatching(/^[a-zA-Z0-9+/=]$/);
+  fc.assert(
+    fc.property(fc.integer({ min: 6, max: token.length - 1 }), letter, (at, changed) => {
+      const other = token.slice(0, at) + changed + token.slice(at + 1);
+      fc.pre(other !== token);
+      assert.throws(() => tokens.check(other, GET), { code: "DENIED" });
+    }),
+    { numRuns: 300 },
+  );
+  assert.equal(tokens.check(token, GET), alice.publicKey);
 });
 
 void test("check() refuses what is no header of a token", async () => {

@@ -102,7 +102,9 @@ export const operation: fc.Arbitrary<readonly [label: string, run: Operation]> =
     await store.restore(idOf(name), { ...part, log });
   }),
   of("remove", {}, { name }, (store, { name }) => store.remove(idOf(name))),
-  of("reserve", {}, {}, (store) => store.reserve()),
+  of("reserve", {}, { above: fc.integer({ min: -1, max: 6 }) }, (store, { above }) =>
+    store.reserve(above),
+  ),
   of("list", {}, { limit: fc.integer({ min: 1, max: 3 }), after: fc.nat(3) }, (store, query) =>
     store.list({ limit: query.limit, cursor: String(query.after) }),
   ),

@@ -1,11 +1,13 @@
 import type { ControlApp } from "../../control/app.ts";
+import { unauthorized } from "../../control/auth.ts";
 import { HttpError, problemResponse } from "../../control/problem.ts";
 import type { AgentRecord } from "../../core/agent.ts";
 import { createRuntime } from "../../core/create-runtime.ts";
 import type { RuntimeDefinition } from "../../core/definition.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
-import type { Signer } from "../../core/ports/index.ts";
+import type { SetAside } from "../../core/move.ts";
+import type { Forwarder, Signer } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
 import { agentMemory } from "../../memory/index.ts";
@@ -13,11 +15,13 @@ import { durableObjectStore } from "../../stores/durable-object.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
 import { objectClock } from "./clock.ts";
 import { objectCarrier } from "./carrier.ts";
+import type { Presence } from "./directory-object.ts";
 import type { Directory } from "./directory.ts";
 import type { AlarmInfo, Env, ObjectContext } from "./platform.ts";
 import { statusReport } from "./status-report.ts";
 import type { StatusReport } from "./status-report.ts";
-import { answer, NOT_HERE } from "./wire.ts";
+import { answer, isCall, methodOf, NOT_HERE } from "./wire.ts";
+import type { Methods } from "./wire.ts";
 
 /** What agents' objects of one Worker share. */
 export interface AgentHome {
@@ -25,6 +29,8 @@ export interface AgentHome {
   readonly api: ControlApp;
   readonly signer: Signer;
   readonly directory: Directory;
+  readonly forwarder: Forwarder;
+  readonly version: string;
 }
 
 interface Open {
@@ -51,6 +57,11 @@ export class AgentHost {
   }
 
   async fetch(request: Request): Promise<Response> {
+    if (this.#open === undefined && this.#isEmpty()) {
+      // Whoever asks for nobody leaves nothing behind.
+      if (!isCall(request)) return notHere(request, "empty");
+      if (!BIRTHS.has(methodOf(request))) return (await answer(request, NOBODY))!;
+    }
     const { runtime, store, report } = await this.#start();
     const response = await this.#handle(request, { runtime, store });
     await report.send();
@@ -68,10 +79,13 @@ export class AgentHost {
         return runtime.deliver(mail);
       },
       careful: async () => runtime.careful(),
+      presence: async (): Promise<Presence> => ({
+        name: (await store.list({ limit: 1 })).items[0]?.name,
+      }),
+      import: (input: SetAside, bundle) => runtime.import(bundle, input),
     });
     if (called !== undefined) return called;
-    const [, , ref = ""] = new URL(request.url).pathname.split("/");
-    if ((await store.get(decodeURIComponent(ref))) === undefined) return notHere(ref);
+    if ((await store.get(refOf(request))) === undefined) return notHere(request, "1");
     return this.#home.api.fetch(request, { home: runtime, runtime });
   }
 
@@ -102,18 +116,48 @@ export class AgentHost {
       names: domainNames,
       clock: objectClock(),
       carrier: objectCarrier(this.#env.AGENTS, directory),
-      waker: { idle: () => void store.rest(Date.now()) },
+      forwarder: this.#home.forwarder,
+      waker: { idle: () => void store.rest(Date.now()), remind: (at) => store.remind(at) },
+      version: this.#home.version,
       onProblem: (problem, error) => console.error(`${problem}:`, error),
     });
     await runtime.start();
     return { runtime, store, report };
   }
+
+  /** True when nothing was ever stored here. */
+  #isEmpty(): boolean {
+    const query = "SELECT 1 FROM sqlite_schema WHERE name NOT GLOB '_cf_*' LIMIT 1";
+    return this.#context.storage.sql.exec(query).toArray().length === 0;
+  }
+}
+
+/** By which an agent comes to an object that never had one. */
+const BIRTHS: ReadonlySet<string> = new Set(["admit", "import"]);
+
+/** How an object answers that never had an agent. */
+const NOBODY: Methods = {
+  presence: async (): Promise<Presence> => ({ empty: true }),
+  careful: async () => undefined,
+  deliver: async () => {
+    throw new OpenAgentsError("NOT_FOUND", "Nobody was ever here");
+  },
+};
+
+/** What a request names the agent by that it is about. */
+function refOf({ url }: Request): string {
+  const [, , ref = ""] = new URL(url).pathname.split("/");
+  return decodeURIComponent(ref);
 }
 
 /** The answer to a request for an agent that this object does not have, or not by that name. */
-function notHere(ref: string): Response {
-  const error = new HttpError(404, "NOT_FOUND", `There is no agent "${ref}"`, { [NOT_HERE]: "1" });
-  return problemResponse(error);
+function notHere(request: Request, why: "empty" | "1"): Response {
+  // Mail that is passed on comes from whoever says so: that nobody is here is told to no stranger.
+  if (/^\/agents\/[^/]+\/mail$/.test(new URL(request.url).pathname)) {
+    return problemResponse(unauthorized("Cannot let in: no ticket is right"));
+  }
+  const problem = `There is no agent "${refOf(request)}"`;
+  return problemResponse(new HttpError(404, "NOT_FOUND", problem, { [NOT_HERE]: why }));
 }
 
 /** Takes an agent in; false when it was here before. */

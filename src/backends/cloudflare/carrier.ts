@@ -21,7 +21,8 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
       const receipts = await call<Receipt[]>(agents, to, { method: "deliver", input });
       failed.delete(to);
       return receipts;
-    } catch {
+    } catch (error) {
+      if (isNobody(error)) return mail.map((): Receipt => "unknown");
       failed.add(to);
       return mail.map((): Receipt => "busy");
     }
@@ -36,7 +37,7 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
       try {
         return await directory.idOf(name);
       } catch (error) {
-        if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") return undefined;
+        if (isNobody(error)) return undefined;
         throw error;
       }
     },
@@ -57,6 +58,10 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
       return receipts;
     },
   };
+}
+
+function isNobody(error: unknown): boolean {
+  return error instanceof OpenAgentsError && error.code === "NOT_FOUND";
 }
 
 /** The npub that a name, an npub or a hex key stands for. @throws NOT_FOUND for a name of nobody */

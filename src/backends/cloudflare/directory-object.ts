@@ -23,7 +23,8 @@ export class DirectoryShard {
   readonly #env: Env;
   readonly #signer: Signer;
   readonly #types: ReadonlySet<string>;
-  readonly #creating = new Set<string>();
+  /** Names about which something is being done. */
+  readonly #busy = new Set<string>();
   #store: Promise<DurableObjectStore> | undefined;
 
   constructor(
@@ -39,57 +40,123 @@ export class DirectoryShard {
 
   async fetch(request: Request): Promise<Response> {
     const response = await answer(request, {
-      create: (input: CreateCall) => this.#create(input),
+      create: (input: CreateCall) => this.#alone(input.name, () => this.#create(input)),
+      clone: (input: CreateCall) => this.#alone(input.name, () => this.#clone(input)),
+      take: (agent: TakeCall) => this.#alone(agent.name, () => this.#take(agent)),
+      complete: ({ name }: { name: string }) => this.#alone(name, () => this.#complete(name)),
+      release: (agent: Named) => this.#alone(agent.name, () => this.#release(agent)),
+      reserve: async ({ above }: { above: number }) => (await this.#open()).reserve(above),
       get: async ({ name }: { name: string }) => (await this.#open()).get(name),
-      complete: async ({ name }: { name: string }) => {
-        const known = await (await this.#open()).get(name);
-        if (known?.status !== "live") return false;
-        await this.#admit(known);
-        return true;
-      },
       list: async (query: ListQuery): Promise<Page<AgentRecord>> =>
         (await this.#open()).list(query),
       setStatus: async ({ id, status }: { id: string; status: AgentStatus }) =>
         (await this.#open()).setStatus(id, status),
-      remove: async ({ id }: { id: string }) => (await this.#open()).remove(id),
+      remove: async (agent: Named) => {
+        const known = await this.#named(agent);
+        if (known !== undefined) await (await this.#open()).remove(known.id);
+      },
     });
     return response ?? new Response(null, { status: 404 });
   }
 
+  /** Does something about a name while nothing else is done about it. */
+  async #alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+    if (this.#busy.has(name)) throw taken(name);
+    this.#busy.add(name);
+    try {
+      return await work();
+    } finally {
+      this.#busy.delete(name);
+    }
+  }
+
   /**
    * Makes an agent: its name is taken first, then its object is told. When the second step failed,
-   * the name points at an object that knows of nothing; `complete`, or the next `create` of the name,
-   * ends it.
+   * the name points at an object that knows of nothing, and whoever comes upon that completes it.
    */
-  async #create({ name, type, createdAt, shard, ...brought }: CreateCall): Promise<AgentRecord> {
-    if (!this.#types.has(type)) {
-      throw new OpenAgentsError("INVALID", `There is no agent type "${type}"`);
+  async #create(call: CreateCall): Promise<AgentRecord> {
+    const { name, type } = call;
+    this.#checkType(type);
+    const imported = await this.#import(call);
+    const made = await this.#complete(name);
+    const store = await this.#open();
+    const known = await store.get(name);
+    if (known !== undefined) {
+      const other = imported !== undefined && imported.id !== known.id;
+      if (!made || known.type !== type || other) throw taken(name);
+      return known;
     }
-    if (this.#creating.has(name)) throw taken(name);
-    this.#creating.add(name);
-    try {
-      const store = await this.#open();
-      const imported = await this.#import(brought);
-      const known = await store.get(name);
-      if (known !== undefined) {
-        if (imported !== undefined && imported.id !== known.id) throw taken(name);
-        const made = await this.#admit(known);
-        if (!made || known.type !== type) throw taken(name);
-        return known;
-      }
-      this.#check(shard);
-      const key = imported ?? (await this.#derive(shard));
-      const record = { ...key, name, type, createdAt };
-      // Listed as living from the start: an agent that fails at its birth says so itself.
-      await store.create({ ...record, status: "live" });
-      if (!(await this.#admit({ ...record, status: "creating" }))) {
-        await store.remove(record.id);
-        throw new OpenAgentsError("EXISTS", `Cannot create "${name}": an agent has its key`);
-      }
-      return { ...record, status: "creating" };
-    } finally {
-      this.#creating.delete(name);
-    }
+    const record = await this.#newRecord(call, imported);
+    // Listed as living from the start: an agent that fails at its birth says so itself.
+    await store.create({ ...record, status: "live" });
+    if (await this.#admit(record)) return { ...record, status: "creating" };
+    await store.remove(record.id);
+    throw new OpenAgentsError("EXISTS", `Cannot create "${name}": an agent has its key`);
+  }
+
+  /** Sets a name and an account aside for an agent that is to come out of a bundle. */
+  async #clone({ name, type, createdAt, shard }: CreateCall): Promise<AgentRecord> {
+    this.#checkType(type);
+    await this.#complete(name);
+    const store = await this.#open();
+    if ((await store.get(name)) !== undefined) throw taken(name);
+    const record = await this.#newRecord({ name, type, createdAt, shard });
+    await store.create({ ...record, status: "arriving" });
+    return { ...record, status: "arriving" };
+  }
+
+  /** Sets a name aside for an agent that comes from elsewhere. */
+  async #take({ shard, ...agent }: TakeCall): Promise<void> {
+    const { id, publicKey, name, type, account, createdAt } = agent;
+    await this.#complete(name);
+    const store = await this.#open();
+    const holder = await store.get(name);
+    if (holder?.id === id) return;
+    if (holder !== undefined) throw taken(name);
+    this.#check(shard);
+    // Under another name it is here only as what is left of an arrival that came to nothing.
+    await store.remove(id);
+    await store.create({ id, publicKey, name, type, account, createdAt, status: "arriving" });
+  }
+
+  /** Gives up what was set aside for an agent that did not come. */
+  async #release(agent: Named): Promise<void> {
+    if ((await this.#named(agent)) !== undefined) await this.#complete(agent.name);
+  }
+
+  /**
+   * Looks whether the agent that has a name is there. A birth of which its object was not told is
+   * completed: true. The name of an arrival that came to nothing, and of one that was erased, is free.
+   */
+  async #complete(name: string): Promise<boolean> {
+    const store = await this.#open();
+    const known = await store.get(name);
+    if (known === undefined) return false;
+    const there = await call<Presence>(this.#env.AGENTS, known.id, {
+      method: "presence",
+      input: null,
+    });
+    if (there.name === name) return false;
+    if (there.empty && known.status === "live") return this.#admit(known);
+    await store.remove(known.id);
+    return false;
+  }
+
+  /** The entry of an agent under this name. */
+  async #named({ id, name }: Named): Promise<AgentRecord | undefined> {
+    const known = await (await this.#open()).get(id);
+    return known?.name === name ? known : undefined;
+  }
+
+  async #newRecord(call: CreateCall, imported?: Key): Promise<Omit<AgentRecord, "status">> {
+    const { name, type, createdAt, shard } = call;
+    this.#check(shard);
+    return { ...(imported ?? (await this.#derive(shard))), name, type, createdAt };
+  }
+
+  #checkType(type: string): void {
+    if (this.#types.has(type)) return;
+    throw new OpenAgentsError("INVALID", `There is no agent type "${type}"`);
   }
 
   /** The key that an agent is to bring along, when it is to. */
@@ -114,7 +181,7 @@ export class DirectoryShard {
   }
 
   /** Tells an agent's object that it is this agent; false when it knew. */
-  #admit(record: AgentRecord): Promise<boolean> {
+  #admit(record: Omit<AgentRecord, "status">): Promise<boolean> {
     const input = { ...record, status: "creating" };
     return call<boolean>(this.#env.AGENTS, record.id, { method: "admit", input });
   }
@@ -136,6 +203,26 @@ export class DirectoryShard {
   #open(): Promise<DurableObjectStore> {
     return (this.#store ??= durableObjectStore(this.#context.storage));
   }
+}
+
+/** An agent's entry in the directory. */
+export type Entry = Pick<
+  AgentRecord,
+  "id" | "publicKey" | "name" | "type" | "account" | "createdAt"
+>;
+
+/** An agent by its id and its name. */
+export type Named = Pick<AgentRecord, "id" | "name">;
+
+/** What an agent's object says of who is there. */
+export interface Presence {
+  readonly name?: string | undefined;
+  /** Nobody ever was. */
+  readonly empty?: boolean | undefined;
+}
+
+export interface TakeCall extends Entry {
+  readonly shard: Shard;
 }
 
 /** What an agent's entry says of its key. */

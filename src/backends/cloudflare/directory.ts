@@ -1,14 +1,12 @@
 import type { RuntimeDefinition } from "../../core/definition.ts";
-import { checkName, isKey, isNpub } from "../../core/agent.ts";
+import { checkName } from "../../core/agent.ts";
 import { infoOf } from "../../core/agent-info.ts";
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { sha256Hex } from "../../core/hash.ts";
-import type { Identity, Page } from "../../core/ports/index.ts";
-import type { AgentInfo, Home, ListAgents, NewAgent } from "../../core/runtime.ts";
-import { domainNames } from "../../identity/domain-names.ts";
-import { decodeNpub, encodeNpub } from "../../identity/nip19.ts";
-import type { CreateCall, Shard } from "./directory-object.ts";
+import type { Page } from "../../core/ports/index.ts";
+import type { AgentInfo, ListAgents, NewAgent } from "../../core/runtime.ts";
+import type { CreateCall, Entry, Named, Shard } from "./directory-object.ts";
 import type { ObjectNamespace } from "./platform.ts";
 import { call } from "./wire.ts";
 
@@ -16,12 +14,11 @@ import { call } from "./wire.ts";
 const KEPT = 10_000;
 
 /** The directory of all agents, as it is seen by the Worker and by agents' objects: all its shards. */
-export class Directory implements Home {
+export class Directory {
   readonly #namespace: ObjectNamespace;
   readonly #shards: number;
   /** Agents that are made when they are first asked for. */
   readonly #ensure: RuntimeDefinition["ensure"];
-  readonly #identity: () => Promise<Identity>;
   #ensured = false;
   readonly #startedAt = Date.now();
   /** Ids by name. That a name went to another agent is found out by the object that had it. */
@@ -29,44 +26,47 @@ export class Directory implements Home {
 
   constructor(
     namespace: ObjectNamespace,
-    options: {
-      readonly shards: number;
-      readonly ensure: RuntimeDefinition["ensure"];
-      /** The home's own key. */
-      readonly identity: () => Promise<Identity>;
-    },
+    options: { readonly shards: number; readonly ensure: RuntimeDefinition["ensure"] },
   ) {
     this.#namespace = namespace;
     this.#shards = options.shards;
     this.#ensure = options.ensure;
-    this.#identity = options.identity;
   }
 
   async create(agent: NewAgent): Promise<AgentInfo> {
     const { name } = agent;
     checkName(name);
-    const shard = { index: this.#indexOf(name), of: this.#shards };
-    const input: CreateCall = { ...agent, createdAt: Date.now(), shard };
-    return info(await this.#call<AgentRecord>(shard.index, "create", input));
+    return info(await this.#make("create", agent));
   }
 
-  async resolve(ref: string): Promise<Identity> {
-    if (isNpub(ref)) return { npub: ref, publicKey: decodeNpub(ref) };
-    if (isKey(ref)) return { npub: encodeNpub(ref.toLowerCase()), publicKey: ref.toLowerCase() };
-    const npub = ref.includes("@") ? await domainNames(ref) : await this.idOf(ref);
-    if (npub !== undefined) return { npub, publicKey: decodeNpub(npub) };
-    throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
+  /** Sets a name and an account aside for a clone; its record. @throws EXISTS */
+  async clone(agent: { readonly name: string; readonly type: string }): Promise<AgentRecord> {
+    checkName(agent.name);
+    return this.#make("clone", agent);
   }
 
-  identity(): Promise<Identity> {
-    return this.#identity();
+  /** Sets a name aside for an agent that comes from elsewhere. @throws EXISTS */
+  async take(agent: Entry): Promise<void> {
+    checkName(agent.name);
+    const shard = this.#shardOf(agent.name);
+    await this.#call(shard.index, "take", { ...agent, shard });
   }
 
-  async unlock(): Promise<void> {
-    throw new OpenAgentsError(
-      "INVALID",
-      "Cannot unlock: the keys of a Worker are never locked, they come from its secret OPENAGENTS_MNEMONIC",
-    );
+  /** Completes the birth of an agent whose object was not told of it; false when there was none to complete. */
+  complete(name: string): Promise<boolean> {
+    return this.#call(this.#indexOf(name), "complete", { name });
+  }
+
+  /** Gives up what was set aside, unless the agent's object knows of it. */
+  async release({ id, name }: Named): Promise<void> {
+    this.forget(name);
+    await this.#call(this.#indexOf(name), "release", { id, name });
+  }
+
+  /** Has an account given to no new agent: one that came from elsewhere has it. */
+  async reserve(account: number): Promise<void> {
+    const above = Math.floor(account / this.#shards);
+    await this.#call(account % this.#shards, "reserve", { above });
   }
 
   /** Shard by shard, and in each in order of creation. */
@@ -98,7 +98,7 @@ export class Directory implements Home {
     if (known !== undefined) return known;
     const record =
       (await this.#call<AgentRecord | null>(this.#indexOf(name), "get", { name })) ??
-      (await this.#make(name));
+      (await this.#wanted(name));
     if (record === undefined) throw new OpenAgentsError("NOT_FOUND", `There is no agent "${name}"`);
     if (this.#ids.size >= KEPT) this.#ids.delete(this.#ids.keys().next().value!);
     this.#ids.set(name, record.id);
@@ -106,17 +106,9 @@ export class Directory implements Home {
   }
 
   /** Makes the agent of this name when it is one that is to be there. */
-  async #make(name: string): Promise<AgentInfo | undefined> {
+  async #wanted(name: string): Promise<AgentInfo | undefined> {
     const wanted = this.#ensure.find((agent) => agent.name === name);
     return wanted && this.create(wanted);
-  }
-
-  /**
-   * Makes sure that the object of the living agent with this name knows who it is: its making may be
-   * under way, or was cut short. False when there is no such agent.
-   */
-  async complete(name: string): Promise<boolean> {
-    return !isKey(name) && (await this.#call<boolean>(this.#indexOf(name), "complete", { name }));
   }
 
   /** True when the id of this name is remembered. */
@@ -130,12 +122,18 @@ export class Directory implements Home {
   }
 
   /** Says how an agent is, for lists. */
-  async setStatus(agent: Pick<AgentRecord, "id" | "name">, status: AgentStatus): Promise<void> {
+  async setStatus(agent: Named, status: AgentStatus): Promise<void> {
     await this.#call(this.#indexOf(agent.name), "setStatus", { id: agent.id, status });
   }
 
-  async remove(agent: Pick<AgentRecord, "id" | "name">): Promise<void> {
-    await this.#call(this.#indexOf(agent.name), "remove", { id: agent.id });
+  async remove({ id, name }: Named): Promise<void> {
+    await this.#call(this.#indexOf(name), "remove", { id, name });
+  }
+
+  #make(method: "create" | "clone", agent: NewAgent): Promise<AgentRecord> {
+    const shard = this.#shardOf(agent.name);
+    const input: CreateCall = { ...agent, createdAt: Date.now(), shard };
+    return this.#call<AgentRecord>(shard.index, method, input);
   }
 
   async #call<T>(index: Shard["index"], method: string, input: unknown): Promise<T> {
@@ -149,6 +147,10 @@ export class Directory implements Home {
         { cause: error },
       );
     }
+  }
+
+  #shardOf(name: string): Shard {
+    return { index: this.#indexOf(name), of: this.#shards };
   }
 
   #indexOf(name: string): number {

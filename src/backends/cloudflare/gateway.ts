@@ -1,14 +1,16 @@
+import { isKey } from "../../core/agent.ts";
 import { idOf } from "./carrier.ts";
 import type { Directory } from "./directory.ts";
 import type { ObjectNamespace } from "./platform.ts";
 import { HttpError } from "../../control/problem.ts";
+import { OpenAgentsError } from "../../core/errors.ts";
 import { call, NOT_HERE, reach } from "./wire.ts";
 
 /**
  * Passes requests about one agent to its object. That a name went to another agent since it was
  * looked up is noticed by the object that had it, which says so before it reads the body.
  */
-export function forwarder(to: {
+export function passTo(to: {
   readonly agents: ObjectNamespace;
   readonly directory: Directory;
 }): (ref: string, request: Request) => Promise<Response> {
@@ -27,13 +29,21 @@ export function forwarder(to: {
   return async (ref, request) => {
     const remembered = directory.remembers(ref);
     const response = await pass(await idOf(directory, ref), request);
-    if (!response.headers.has(NOT_HERE)) return response;
-    if (remembered) directory.forget(ref);
-    else if (!(await directory.complete(ref))) return response;
+    const away = response.headers.get(NOT_HERE);
+    if (away === null || isKey(ref)) return response;
+    const completed = away === "empty" && (await directory.complete(ref).catch(isBeingMade));
+    if (!remembered && !completed) return response;
+    directory.forget(ref);
     if (request.body === null) return pass(await idOf(directory, ref), request);
     // The body is gone, and to keep a copy of each would cost more than that one comes again.
     throw new HttpError(503, "BUSY", `"${ref}" was not yet where it was looked for: send again`, {
       "retry-after": "0",
     });
   };
+}
+
+/** True for the error of a name that is being dealt with: its agent will be there. */
+function isBeingMade(error: unknown): boolean {
+  if (error instanceof OpenAgentsError && error.code === "EXISTS") return true;
+  throw error;
 }

@@ -1,4 +1,4 @@
-import type { AgentStatus } from "../../core/agent.ts";
+import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
 import type { Directory } from "./directory.ts";
@@ -37,6 +37,16 @@ export function statusReport(
     news = true;
     kv.put(NEWS, true);
   };
+  /** Tells of the status; false when the directory does not know the agent. */
+  const known = async (agent: AgentRecord): Promise<boolean> => {
+    try {
+      await directory.setStatus(agent, agent.status);
+      return true;
+    } catch (error) {
+      if (codeOf(error) !== "NOT_FOUND") throw error;
+      return false;
+    }
+  };
   const tell = async (): Promise<void> => {
     const removed = kv.get(REMOVED) as { id: string; name: string } | undefined;
     if (removed !== undefined) {
@@ -45,13 +55,21 @@ export function statusReport(
     }
     const [agent] = (await store.list({ limit: 1 })).items;
     if (agent === undefined) return;
-    await directory.setStatus(agent, agent.status);
+    if (!(await known(agent))) {
+      // Its name was given up, as that of an arrival that came to nothing; and then it came.
+      await directory.take(agent);
+      await known(agent);
+    }
     kv.put(TOLD, agent.status);
   };
 
   return {
     store: {
       ...store,
+      async create(agent, first) {
+        if (agent.status === "arriving") note(agent.status);
+        return store.create(agent, first);
+      },
       async setStatus(id, status, move) {
         note(status);
         return store.setStatus(id, status, move);
@@ -75,13 +93,15 @@ export function statusReport(
         await tell();
         if (!news) kv.delete(NEWS);
       } catch (error) {
-        if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") {
-          kv.delete(NEWS);
-          return;
-        }
-        news = true;
         console.error("Cannot tell the directory how an agent is:", error);
+        // One whose name is another's by now is found by its id alone.
+        if (codeOf(error) === "EXISTS") kv.delete(NEWS);
+        else news = true;
       }
     },
   };
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof OpenAgentsError ? error.code : undefined;
 }

@@ -1,47 +1,79 @@
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { ErrorCode } from "../../core/errors.ts";
 import { HTTP_STATUS } from "../../control/http-status.ts";
-import { HttpError, problemResponse } from "../../control/problem.ts";
+import { errorOf, HttpError, problemResponse } from "../../control/problem.ts";
 import type { ObjectNamespace } from "./platform.ts";
 
 // How the Worker and its objects call each other: a POST to `/~/METHOD` with JSON in and out, errors
 // as the control API has them. The gateway passes on no path that begins so.
 
 const PREFIX = "/~/";
-/** The header of an answer by an object that does not have the agent it was asked for. */
+/**
+ * The header of an answer by an object that does not have the agent it was asked for: `empty` when it
+ * never had one.
+ */
 export const NOT_HERE = "x-openagents-not-here";
 
-/** What an object can be called for: JSON in, JSON out. */
-export type Methods = Readonly<Record<string, (input: never) => Promise<unknown>>>;
+/** What an object can be called for: JSON in, with a stream where there is one, and JSON out. */
+export type Methods = Readonly<
+  Record<string, (input: never, stream: ReadableStream<Uint8Array>) => Promise<unknown>>
+>;
+
+/** What an object is called with: JSON, and beside it a stream where the method takes one. */
+export interface Call {
+  readonly method: string;
+  readonly input: unknown;
+  readonly stream?: ReadableStream<Uint8Array>;
+}
 
 /** Calls a method of the object with this name. Rejects with what the method threw. */
 export async function call<T>(
   namespace: ObjectNamespace,
   name: string,
-  { method, input }: { readonly method: string; readonly input: unknown },
+  { method, input, stream }: Call,
 ): Promise<T> {
-  const request = new Request(`http://object${PREFIX}${method}`, {
-    method: "POST",
-    body: JSON.stringify(input),
-  });
+  const json = JSON.stringify(input);
+  const address = `http://object${PREFIX}${method}`;
+  const request =
+    stream === undefined
+      ? new Request(address, { method: "POST", body: json })
+      : new Request(`${address}?input=${encodeURIComponent(json)}`, {
+          method: "POST",
+          body: stream,
+        });
   const response = await reach(namespace, name, request);
-  const output = (await response.json()) as { readonly code?: ErrorCode; readonly detail?: string };
+  const output: unknown = await response.json();
   if (response.ok) return output as T;
-  throw new OpenAgentsError(output.code ?? "STORE", output.detail ?? "Cannot read answer");
+  throw errorOf(output) ?? new OpenAgentsError("STORE", "Cannot read answer");
 }
 
 /** Answers a call; undefined for a request that is none. */
 export async function answer(request: Request, methods: Methods): Promise<Response | undefined> {
-  const { pathname } = new URL(request.url);
-  if (!pathname.startsWith(PREFIX)) return undefined;
-  const method = methods[pathname.slice(PREFIX.length)];
+  if (!isCall(request)) return undefined;
+  const { searchParams } = new URL(request.url);
+  const name = methodOf(request);
+  const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
   try {
-    if (method === undefined) throw new OpenAgentsError("INVALID", `There is no "${pathname}"`);
-    const output = await method((await request.json()) as never);
+    if (method === undefined) throw new OpenAgentsError("INVALID", `There is no method "${name}"`);
+    const input = searchParams.get("input");
+    const output =
+      input === null
+        ? await method((await request.json()) as never, new ReadableStream())
+        : await method(JSON.parse(input) as never, request.body ?? new ReadableStream());
     return Response.json(output ?? null);
   } catch (error) {
     return problemResponse(error);
   }
+}
+
+/** True for a call, and not a request that comes from outside. */
+export function isCall({ url }: Request): boolean {
+  return new URL(url).pathname.startsWith(PREFIX);
+}
+
+/** The method of a call. */
+export function methodOf({ url }: Request): string {
+  return new URL(url).pathname.slice(PREFIX.length);
 }
 
 /** Passes a request to the object with this name. Rejects with an error that says what became of it. */

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { text as readAll } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { toMs } from "../../core/duration.ts";
-import { OpenAgentsError } from "../../core/errors.ts";
+import { errorInfo, OpenAgentsError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import type { MailRow } from "../../core/ports/index.ts";
 import type { Answer, Sent } from "../../core/runtime.ts";
@@ -23,6 +24,8 @@ interface SendOptions {
 const DEFAULT_WAIT = "1m";
 /** Longest that one request waits; a longer wait is many of them. */
 const REQUEST_WAIT = 30_000;
+/** How long until an agent that moves is asked again, ms. */
+const MOVING = 250;
 
 /** Commands over an agent's inbox and dead letters. */
 export function mailCommands(program: Command): void {
@@ -115,8 +118,14 @@ async function ask(
   const end = Date.now() + input.timeout;
   for (;;) {
     const wait = Math.max(0, Math.min(REQUEST_WAIT, end - Date.now()));
-    const answer = await client.post<Answer>(`${input.path}?wait=${wait}`, input.mail);
-    if (answer.outcome !== "pending" || Date.now() >= end) return answer;
+    try {
+      const answer = await client.post<Answer>(`${input.path}?wait=${wait}`, input.mail);
+      if (answer.outcome !== "pending" || Date.now() >= end) return answer;
+    } catch (error) {
+      // It is on its way out, or in: in a moment it is here, or its home says where it is.
+      if (errorInfo(error).code !== "BUSY" || Date.now() >= end) throw error;
+      await sleep(Math.min(MOVING, Math.max(0, end - Date.now())));
+    }
   }
 }
 

@@ -8,6 +8,8 @@ import { canonicalJson } from "../json.ts";
 import type { LogHead } from "../ports/index.ts";
 
 export const FORMAT = "openagents-bundle";
+/** The media type of a bundle. */
+export const BUNDLE_TYPE = "application/x-tar";
 /** Of the bundle's format: raised when older code can no longer read what is written. */
 export const VERSION = 1;
 
@@ -15,7 +17,7 @@ export const VERSION = 1;
 export interface Manifest {
   readonly format: typeof FORMAT;
   readonly version: typeof VERSION;
-  /** By the clock of the home that wrote it, ms since 1970; each export of an agent has a later one. */
+  /** When the move began that it is part of, else when it was made, ms since 1970; each move has a later one. */
   readonly createdAt: number;
   /** The release that wrote it. */
   readonly runtime: string;

@@ -1,17 +1,14 @@
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { createTarPacker } from "modern-tar";
 import type { AgentRecord } from "../agent.ts";
-import { allFiles } from "../load.ts";
-import type { Signer, Store } from "../ports/index.ts";
+import { filesOf, pages, recordOf } from "../pages.ts";
+import type { MailQuery, SeenRow, Signer, Store } from "../ports/index.ts";
 import { BundleHash } from "./hash.ts";
 import type { Entry } from "./hash.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** Bytes of an entry that holds rows, unless one row alone has more. */
 export const CHUNK = 1_048_576;
-/** Rows that are read at once. */
-const PAGE = 256;
-
 /** How many of each a bundle holds. */
 export interface Counts {
   readonly files: number;
@@ -54,16 +51,16 @@ export async function* bundleEntries(source: Source): AsyncGenerator<Entry> {
     return entry;
   };
   yield hashed("manifest.json", json(manifest));
-  for await (const { path, value } of allFiles(store, id, "")) {
+  for await (const { path, value } of filesOf(store, id)) {
     counts.files += 1;
     yield typeof value === "string"
       ? hashed(`tree/${path}`, utf8ToBytes(value))
       : hashed(`bytes/${path}`, value);
   }
   const rows = {
-    records: logRows(store, id),
-    seen: seenRows(store, id),
-    mail: mailRows(store, id),
+    records: logLines(store, id),
+    seen: seenLines(store, id),
+    mail: mailLines(store, id),
   };
   for (const [kind, folder] of Object.entries(FOLDERS) as [keyof typeof FOLDERS, string][]) {
     const lines = counted(rows[kind], () => (counts[kind] += 1));
@@ -79,8 +76,8 @@ export async function* bundleEntries(source: Source): AsyncGenerator<Entry> {
 export const FOLDERS = { records: "trajectory", seen: "seen", mail: "mail" } as const;
 
 /**
- * A tar archive (POSIX pax) of entries, made as it is read. `done` is called once, when it was read to
- * its end, was cancelled, or failed.
+ * A tar archive (POSIX pax) of entries, made a few MiB ahead of its reader. `done` is called once, when
+ * no more entries are asked for: all are there, or it was cancelled, or it failed.
  */
 export function tarStream(
   entries: AsyncGenerator<Entry>,
@@ -112,7 +109,7 @@ export function chunkName(folder: string, i: number): string {
   return `${folder}/${String(i).padStart(6, "0")}.ndjson`;
 }
 
-async function* chunks(folder: string, rows: AsyncIterable<unknown>): AsyncGenerator<Entry> {
+async function* chunks(folder: string, rows: AsyncIterable<Uint8Array>): AsyncGenerator<Entry> {
   let lines: Uint8Array[] = [];
   let size = 0;
   let i = 0;
@@ -127,8 +124,7 @@ async function* chunks(folder: string, rows: AsyncIterable<unknown>): AsyncGener
     [lines, size] = [[], 0];
     return { name: chunkName(folder, i), bytes };
   };
-  for await (const row of rows) {
-    const line = utf8ToBytes(`${JSON.stringify(row)}\n`);
+  for await (const line of rows) {
     if (size > 0 && size + line.length > CHUNK) yield chunk();
     lines.push(line);
     size += line.length;
@@ -143,44 +139,47 @@ async function* counted<T>(rows: AsyncIterable<T>, count: () => void): AsyncGene
   }
 }
 
-async function* logRows(store: Store, id: string): AsyncGenerator {
-  for (let after = 0; ;) {
-    const rows = await store.log(id, after, PAGE);
-    yield* rows;
-    if (rows.length < PAGE) return;
-    after = rows.at(-1)!.n;
-  }
+async function* logLines(store: Store, id: string): AsyncGenerator<Uint8Array> {
+  for await (const row of recordOf(store, id)) yield lineOf(row);
 }
 
-async function* seenRows(store: Store, id: string): AsyncGenerator {
-  for (let after = ""; ;) {
-    const rows = await store.seen(id, { after, limit: PAGE });
-    yield* rows;
-    if (rows.length < PAGE) return;
-    after = rows.at(-1)!.id;
-  }
+async function* seenLines(store: Store, id: string): AsyncGenerator<Uint8Array> {
+  const read = (after: SeenRow | undefined, limit: number): Promise<readonly SeenRow[]> =>
+    store.seen(id, { after: after?.id, limit });
+  for await (const row of pages(read, (one) => one.id.length)) yield lineOf(row);
 }
 
 /** Inbox and dead letters as one, by position. */
-async function* mailRows(store: Store, id: string): AsyncGenerator {
-  const [inbox, dead] = [boxRows(store, id, "inbox"), boxRows(store, id, "deadletter")];
+async function* mailLines(store: Store, id: string): AsyncGenerator<Uint8Array> {
+  const [inbox, dead] = [boxLines(store, id, "inbox"), boxLines(store, id, "deadletter")];
   let [a, b] = [await inbox.next(), await dead.next()];
+  let last = 0;
   while (a.done !== true || b.done !== true) {
     const first = a.done !== true && (b.done === true || a.value.position < b.value.position);
-    const { position: _position, ...row } = (first ? a : b).value!;
-    yield row;
+    const { position, line } = (first ? a : b).value!;
+    // A dead letter that is replayed meanwhile keeps its position, and is in both.
+    if (position > last) yield line;
+    last = Math.max(last, position);
     if (first) a = await inbox.next();
     else b = await dead.next();
   }
 }
 
-async function* boxRows(store: Store, id: string, box: "inbox" | "deadletter") {
-  for (let after = 0; ;) {
-    const rows = await store.mail(id, { box, after, limit: PAGE });
-    yield* rows;
-    if (rows.length < PAGE) return;
-    after = rows.at(-1)!.position;
-  }
+interface MailLine {
+  readonly position: number;
+  readonly line: Uint8Array;
+}
+
+function boxLines(store: Store, id: string, box: MailQuery["box"]): AsyncGenerator<MailLine> {
+  const read = async (after: MailLine | undefined, limit: number): Promise<MailLine[]> => {
+    const rows = await store.mail(id, { box, after: after?.position ?? 0, limit });
+    return rows.map(({ position, ...row }) => ({ position, line: lineOf(row) }));
+  };
+  return pages(read, ({ line }) => line.length);
+}
+
+function lineOf(row: unknown): Uint8Array {
+  return utf8ToBytes(`${JSON.stringify(row)}\n`);
 }
 
 function json(value: unknown): Uint8Array {

@@ -171,6 +171,8 @@ export interface NewHome {
   readonly agent: string;
   /** The right to deliver mail to this agent there. */
   readonly ticket: string;
+  /** How many homes will have passed the mail on, with this one: 1 where it was not passed on before. */
+  readonly hops: number;
 }
 
 /**

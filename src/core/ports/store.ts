@@ -33,8 +33,11 @@ export interface Store extends Directory, Letterbox, Ledger, DueClock {
 
 /** The first door: who there is. */
 export interface Directory {
-  /** A NIP-06 account number that was never given before, also not to a removed agent. */
-  reserve(): Promise<number>;
+  /**
+   * A NIP-06 account number that was never given before, also not to a removed agent, and is above
+   * `above`: none up to there is given from then on.
+   */
+  reserve(above?: number): Promise<number>;
   /**
    * Adds an agent and puts `first`, if there is one, into its inbox, together.
    * @throws EXISTS when its id, or its name among agents that are not terminated, is taken

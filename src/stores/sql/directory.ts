@@ -24,12 +24,14 @@ const BY_NAME = ["alias", "id", "public_key"] as const;
 export function directory(base: Base): Direct<Directory> {
   const { sql } = base;
   return {
-    reserve: () =>
-      sql.apply(() => {
-        const account = readMeta(sql, "account");
+    reserve(above = -1) {
+      whole(above, "account");
+      return sql.apply(() => {
+        const account = Math.max(readMeta(sql, "account"), above + 1);
         writeMeta(sql, "account", account + 1);
         return account;
-      }),
+      });
+    },
 
     create(agent, first) {
       const mail = first && prepare(first);

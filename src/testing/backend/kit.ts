@@ -44,7 +44,8 @@ export type Guarantee =
   | "lifecycle"
   | "retries"
   | "alarms"
-  | "schemas";
+  | "schemas"
+  | "mobility";
 
 let made = 0;
 

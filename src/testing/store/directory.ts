@@ -117,6 +117,13 @@ export const DIRECTORY: StoreCases = {
       await rejects(store.list({ limit: 1, cursor: "not a cursor" }), "INVALID");
     },
 
+    "reserve() gives none up to an account that came from elsewhere": async ({ store }) => {
+      const first = await store.reserve();
+      equal(await store.reserve(first + 10), first + 11);
+      equal(await store.reserve(first + 5), first + 12);
+      equal(await store.reserve(), first + 13);
+    },
+
     "reserve() never gives an account twice": async ({ store }) => {
       const first = await store.reserve();
       const second = await store.reserve();

@@ -1,0 +1,41 @@
+import type { LogRow, Store, TreeRow } from "./ports/index.ts";
+
+/** Bytes of a page of rows, unless one row alone has more. */
+const PAGE_BYTES = 1_048_576;
+const FIRST = 16;
+const MOST = 256;
+
+/**
+ * Every row of a listing, page by page. Pages are small where rows are large, so that little of it is
+ * in memory at once.
+ */
+export async function* pages<T>(
+  read: (after: T | undefined, limit: number) => Promise<readonly T[]>,
+  size: (row: T) => number,
+): AsyncGenerator<T> {
+  let after: T | undefined;
+  for (let limit = FIRST; ;) {
+    const rows = await read(after, limit);
+    yield* rows;
+    if (rows.length < limit) return;
+    after = rows.at(-1);
+    const largest = rows.reduce((most, row) => Math.max(most, size(row)), 1);
+    limit = Math.max(1, Math.min(Math.floor(PAGE_BYTES / largest), limit * 2, MOST));
+  }
+}
+
+/** Every file of an agent, by path. */
+export function filesOf(store: Store, id: string): AsyncGenerator<TreeRow> {
+  return pages<TreeRow>(
+    (after, limit) => store.files(id, { prefix: "", after: after?.path, limit }),
+    ({ value }) => value.length,
+  );
+}
+
+/** Every row of an agent's record, from the first. */
+export function recordOf(store: Store, id: string): AsyncGenerator<LogRow> {
+  return pages<LogRow>(
+    (after, limit) => store.log(id, after?.n ?? 0, limit),
+    ({ record, output = "" }) => record.length + output.length,
+  );
+}
