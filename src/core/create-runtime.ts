@@ -171,19 +171,12 @@ class KernelRuntime implements Runtime {
   }
 
   async unlock(passphrase: string): Promise<void> {
-    const { keyWaits, signer } = this.#kernel;
-    if (signer.lock === undefined) {
-      throw new OpenAgentsError("INVALID", "Cannot unlock: the keys here are never locked");
-    }
-    await signer.lock.open(passphrase);
-    keyWaits.clear();
+    await this.#kernel.keyWaits.open(passphrase);
     // What is due begins with its start, and ends with its stop.
     if (!this.#started || this.#stopped) return;
-    try {
-      await this.#makeEnsured();
-    } catch (error) {
-      this.#onProblem("Cannot make the agents that are to be there", error);
-    }
+    await this.#makeEnsured().catch((error: unknown) =>
+      this.#onProblem("Cannot make the agents that are to be there", error),
+    );
     await this.takeUp();
   }
 
@@ -400,15 +393,12 @@ class KernelRuntime implements Runtime {
 
   #turnFailed(id: string, error: unknown): void {
     const code = error instanceof OpenAgentsError ? error.code : undefined;
-    if (code === "CANCELLED") {
+    // Cut off, or the keys were opened while it ran.
+    if (code === "CANCELLED" || (code === "LOCKED" && this.#kernel.keyWaits.opened)) {
       if (!this.#stopped) this.#dispatcher.wake(id);
       return;
     }
     if (code === "NOT_FOUND") return; // It was purged.
-    if (code === "LOCKED" && this.#kernel.signer.lock?.locked === false) {
-      this.#dispatcher.wake(id); // They were opened while it ran.
-      return;
-    }
     if (code === "STORE" || id === "") {
       this.#recover("A tick could not be committed", error);
       return;
