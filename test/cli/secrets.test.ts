@@ -146,7 +146,7 @@ void test("no secret is in a file, a log, an answer, an error or an export of an
   for (const path of ["/agents", "/runtime/status", "/runtime/identity"]) await ask("GET", path);
   for (const name of ["alice", "bob", "eve", "dora"]) {
     const parts = ["", "/status", "/state", "/inbox", "/deadletter", "/ticks", "/trajectory"];
-    for (const part of [...parts, "/trajectory/verify", "/key", "/peers"]) {
+    for (const part of [...parts, "/trajectory/verify", "/key", "/peers", "/export"]) {
       await ask("GET", `/agents/${name}${part}`);
     }
     const followed = new AbortController();
