@@ -40,10 +40,7 @@ export class Courier {
   /** Says that there may be outgoing mail. */
   poke(): void {
     this.#again = true;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-      this.#events.idle();
-    });
+    this.#running ??= this.#run();
   }
 
   /** True while a round is under way. */
@@ -77,6 +74,9 @@ export class Courier {
     } catch (error) {
       this.#events.failed(error);
     }
+    // In the turn that saw that nothing new is there, so that no poke falls between.
+    this.#running = undefined;
+    this.#events.idle();
   }
 
   /** Pokes itself a while from now. */

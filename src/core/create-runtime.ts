@@ -235,7 +235,9 @@ class KernelRuntime implements Runtime {
   async wake(ref: string): Promise<TickRecord> {
     const record = await this.#find(ref);
     checkHere(record);
-    if (!TICKING.has(record.status)) await this.#revive(record);
+    if (!TICKING.has(record.status)) {
+      await this.#dispatcher.hold(record.id, async () => this.#revive(await this.#find(record.id)));
+    }
     return this.#mailroom.command(record, "wake");
   }
 
@@ -254,9 +256,14 @@ class KernelRuntime implements Runtime {
       const ended = this.#mailroom.command(record, "terminate");
       this.#dispatcher.cut(record.id, new OpenAgentsError("CANCELLED", "The agent is terminated"));
       await ended;
-      return;
     }
-    await this.#setStatus(record, "terminated");
+    // Of one that cannot tick, or whose tick could not come to this end.
+    await this.#dispatcher.hold(record.id, async () => {
+      const now = await this.#find(record.id);
+      if (now.status === "terminated") return;
+      await this.#setStatus(now, "terminated");
+      this.#mailroom.stop(now.id);
+    });
   }
 
   async purge(ref: string): Promise<void> {
@@ -308,6 +315,7 @@ class KernelRuntime implements Runtime {
     const { id } = await this.#here(ref);
     if (!(await this.#kernel.store.replay(id, envelopeId))) throw noDeadLetter(ref, envelopeId);
     this.#dispatcher.wake(id);
+    this.#courier.poke();
     await this.#kernel.store.sync();
   }
 
@@ -463,6 +471,7 @@ class KernelRuntime implements Runtime {
   /** Brings a failed or quarantined agent back; one that was never created begins anew. */
   async #revive(record: AgentRecord): Promise<void> {
     const { store } = this.#kernel;
+    if (TICKING.has(record.status)) return;
     const [version] = await store.read(record.id, [paths.version]);
     await this.#setStatus(record, version === undefined ? "creating" : "live");
     if (version === undefined) await store.replay(record.id, "initialize");
