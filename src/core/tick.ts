@@ -25,9 +25,10 @@ export interface Ticked {
   readonly wakeAt: number | null;
 }
 
-/** Nothing was due: when the agent is next due by time, where the store had that wrong. */
+/** Nothing was due: when the agent is next due by time, and the same where the store had that wrong. */
 export interface Idle {
   readonly idle: true;
+  readonly next: number | null;
   readonly wakeAt?: number | null;
 }
 
@@ -46,7 +47,7 @@ export async function tick(
   const at = kernel.clock.now();
 
   const record = await wake(kernel, claim);
-  if (record === undefined) return { idle: true };
+  if (record === undefined) return { idle: true, next: null };
   const agent = await load(kernel, record);
   const waiting = await perceive(kernel, agent, at);
   if (waiting === undefined) return idle(kernel, agent, at);
@@ -127,7 +128,7 @@ async function sleep(
 
 /** Nothing is due; a time that has passed all the same is put right. */
 async function idle(kernel: Kernel, agent: LoadedAgent, now: number): Promise<Idle> {
-  if (agent.wakeAt === null || agent.wakeAt > now) return { idle: true };
+  if (agent.wakeAt === null || agent.wakeAt > now) return { idle: true, next: agent.wakeAt };
   const after = paths.timer({ at: now, kind: "retry", id: "~" });
   const [row] = await kernel.store.files(agent.record.id, {
     prefix: paths.timers,
@@ -136,5 +137,5 @@ async function idle(kernel: Kernel, agent: LoadedAgent, now: number): Promise<Id
   });
   const wakeAt = row === undefined ? null : timerOf(row.path).at;
   agent.wakeAt = wakeAt;
-  return { idle: true, wakeAt };
+  return { idle: true, next: wakeAt, wakeAt };
 }
