@@ -98,15 +98,18 @@ export class Machines {
     await settled();
     const alive = ({ machine, life }: Omit<Pause, "go">): boolean => machine.life === life;
     this.#pauses = this.#pauses.filter(alive);
-    if (this.#pauses.length > 0) {
+    this.#timers = this.#timers.filter(alive).sort((a, b) => a.at - b.at || a.seq - b.seq);
+    const [timer] = this.#timers;
+    // Now and then time goes on although something waits: else whoever asks again and again stops it.
+    const near = timer !== undefined && timer.at <= this.time + horizon;
+    const late = near && this.chance() < (timer.at <= this.time ? 0.2 : 0.002);
+    if (this.#pauses.length > 0 && !late) {
       const [pause] = this.#pauses.splice(Math.floor(this.chance() * this.#pauses.length), 1);
       pause!.go();
       await settled();
       return true;
     }
-    this.#timers = this.#timers.filter(alive).sort((a, b) => a.at - b.at || a.seq - b.seq);
-    const [timer] = this.#timers;
-    if (timer === undefined || timer.at > this.time + horizon) return false;
+    if (!near) return false;
     this.#timers.shift();
     this.time = Math.max(this.time, timer.at);
     timer.run();

@@ -1,7 +1,7 @@
 import { moveAgent } from "../../src/control/move-agent.ts";
 import type { MovingHome } from "../../src/control/move-agent.ts";
 import { createRuntime, defineAgent, defineRuntime, OpenAgentsError } from "../../src/index.ts";
-import type { Forwarder, Runtime, Signer } from "../../src/index.ts";
+import type { Context, Forwarder, Runtime, Signer } from "../../src/index.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import type { MemoryStore } from "../../src/stores/memory.ts";
 import { fakeSigner } from "../../src/testing/fake-signer.ts";
@@ -36,13 +36,21 @@ export async function simulateMoves(seed: number): Promise<string[]> {
   let inside: SimHome | undefined;
   let crashes = 0;
 
-  async function alone(home: SimHome, work: () => Promise<void> | void): Promise<void> {
+  /** Notes that no other tick of the agent runs, here or at the other home. */
+  async function alone(home: SimHome, ctx: Context, work: () => void): Promise<void> {
     if (inside !== undefined) broken.push(`it ticks at ${home.url} and at ${inside.url}`);
     inside = home;
-    const { life } = home.machine;
-    await world.pause(home.machine, life);
-    await work();
-    inside = undefined;
+    const out = (): void => {
+      if (!ctx.signal.aborted) inside = undefined;
+    };
+    // One that is cut off, as the agent leaves, is over: what still runs of it changes nothing.
+    ctx.signal.addEventListener("abort", () => (inside = undefined));
+    await world.pause(home.machine);
+    try {
+      work();
+    } finally {
+      out();
+    }
   }
 
   const agentsOf = (home: SimHome) => [
@@ -57,15 +65,12 @@ export async function simulateMoves(seed: number): Promise<string[]> {
               const answer = await ctx.request("friend", "well?", { timeout: "10d" });
               ctx.state.answers.push(answer);
             })()
-          : alone(home, () => {
+          : alone(home, ctx, () => {
               if (chance() < 0.1) throw new Error("bad luck");
               ctx.state.got.push(message.text);
-            }).catch((error: unknown) => {
-              inside = undefined;
-              throw error;
             }),
       onAlarm: (ctx, alarm) =>
-        alone(home, () => {
+        alone(home, ctx, () => {
           ctx.state.fired.push(alarm.dueAt);
           if (ctx.state.fired.length >= BEATS) ctx.cancel("beat");
         }),
