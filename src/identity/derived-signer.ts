@@ -1,12 +1,16 @@
-import { schnorr } from "@noble/curves/secp256k1.js";
 import { bytesToHex, hexToBytes, randomBytes } from "@noble/hashes/utils.js";
 
 import { OpenAgentsError } from "../core/errors.ts";
-import type { Identity, Keyed, Signer } from "../core/ports/index.ts";
+import type { Identity, ImportedKey, Keyed, Signer } from "../core/ports/index.ts";
+import { ConversationKeys } from "./conversation-keys.ts";
+import { decryptNip04 } from "./nip04.ts";
 import { accountKeys } from "./nip06.ts";
 import type { KeyPair } from "./nip06.ts";
-import { encodeNpub } from "./nip19.ts";
+import { decodeNsec, encodeNpub } from "./nip19.ts";
 import { conversationKey, decrypt, encrypt } from "./nip44.ts";
+import { decodeNcryptsec } from "./nip49.ts";
+import { nobleSecp } from "./secp.ts";
+import type { Secp } from "./secp.ts";
 
 /** How many key pairs are kept: enough for those at work, and little to keep in memory. */
 const KEPT = 256;
@@ -14,17 +18,23 @@ const KEPT = 256;
 const HOME = 0x7fff_ffff;
 
 /**
- * The signer whose keys come from one mnemonic (NIP-06, BIP-340), but for those of agents that came
- * from elsewhere, which their records carry, sealed under a key of it (NIP-44). Private keys live in
- * its closure only: no member, print-out or error shows one, and one that falls out of the cache is
- * wiped. Making it costs tens of milliseconds; the first use of a key about one.
+ * The signer whose keys come from one mnemonic (NIP-06, BIP-340), but for those that were brought
+ * along, by an agent or by hand, which the agents' records carry, sealed under a key of it (NIP-44).
+ * Private keys live in its closure only: no member, print-out or error shows one, and one that falls
+ * out of the cache is wiped; so are the keys of conversations. Making it costs tens of milliseconds;
+ * the first use of a key, and of a conversation, about one, and by the WASM curve a tenth of that.
  *
- * `sign` throws INVALID for a message that is not 32 bytes, and DENIED for an agent whose private
- * key this signer does not have.
+ * `sign` throws INVALID for a message that is not 32 bytes. What takes an agent throws DENIED for one
+ * whose private key this signer does not have.
+ * @param options.secp the curve that it uses for as long as it lives; default `nobleSecp`
  * @throws INVALID for a bad mnemonic
  */
-export function derivedSigner(mnemonic: string): Signer {
+export function derivedSigner(
+  mnemonic: string,
+  { secp = nobleSecp }: { readonly secp?: Secp } = {},
+): Signer {
   const derive = accountKeys(mnemonic);
+  const conversations = new ConversationKeys({ secp });
   // In order of use, so that the first one is the one to drop.
   const kept = new Map<number | string, KeyPair>();
 
@@ -48,8 +58,30 @@ export function derivedSigner(mnemonic: string): Signer {
     }
     return keys(account, () => derive(account));
   };
+  const withKey = <T>(pair: KeyPair, peer: string, use: (key: Uint8Array) => T): T => {
+    const key = conversationKey(pair.privateKey, peer, secp);
+    try {
+      return use(key);
+    } finally {
+      key.fill(0);
+    }
+  };
   const open = (sealed: string, publicKey: string): KeyPair =>
-    keys(sealed, () => pairOf(withKey(home(), publicKey, (key) => decrypt(sealed, key))));
+    keys(sealed, () =>
+      pairOf(
+        withKey(home(), publicKey, (key) => decrypt(sealed, key)),
+        secp,
+      ),
+    );
+  /** A private key, as hex digits, for whoever has the private key of `to`. */
+  const seal = (pair: KeyPair, to: string): string => {
+    const digits = new TextEncoder().encode(bytesToHex(pair.privateKey));
+    try {
+      return withKey(pair, to, (key) => encrypt(digits, key, randomBytes(32)));
+    } finally {
+      digits.fill(0);
+    }
+  };
 
   const pair = ({ name, publicKey, account, key }: Keyed): KeyPair => {
     const found = account === null ? key && open(key, publicKey) : derived(account);
@@ -58,6 +90,11 @@ export function derivedSigner(mnemonic: string): Signer {
       "DENIED",
       `Cannot sign for "${name}": its key does not come from this mnemonic`,
     );
+  };
+  /** The key of an agent's conversation. It is found without the agent's own key, but only if that was good. */
+  const conversation = (agent: Keyed, peer: string): Uint8Array => {
+    const { account, key, publicKey } = agent;
+    return conversations.get(`${account ?? key} ${publicKey}`, peer, () => pair(agent).privateKey);
   };
 
   return Object.freeze<Signer>({
@@ -72,7 +109,21 @@ export function derivedSigner(mnemonic: string): Signer {
       if (!(message instanceof Uint8Array) || message.length !== 32) {
         throw new OpenAgentsError("INVALID", "Cannot sign: a message is 32 bytes");
       }
-      return schnorr.sign(message, pair(agent).privateKey);
+      return secp.sign(message, pair(agent).privateKey, randomBytes(32));
+    },
+    async encrypt(agent, peer, plaintext): Promise<string> {
+      return encrypt(plaintext, conversation(agent, peer), randomBytes(32));
+    },
+    async decrypt(agent, peer, payload): Promise<Uint8Array> {
+      return decrypt(payload, conversation(agent, peer));
+    },
+    async decryptLegacy(agent, peer, payload): Promise<string> {
+      const shared = secp.sharedX(pair(agent).privateKey, peer);
+      try {
+        return await decryptNip04(payload, shared);
+      } finally {
+        shared.fill(0);
+      }
     },
     async seal(agent, to): Promise<string> {
       return seal(pair(agent), to);
@@ -84,19 +135,32 @@ export function derivedSigner(mnemonic: string): Signer {
       }
       return seal(found, home().publicKey);
     },
-    verify,
+    async importKey(text, password): Promise<ImportedKey> {
+      const privateKey = await broughtKey(text, password);
+      try {
+        const publicKey = secp.publicKey(privateKey);
+        if (publicKey === home().publicKey) {
+          throw new OpenAgentsError("INVALID", "Cannot import key: it is the runtime's own");
+        }
+        const key = seal({ privateKey, publicKey }, home().publicKey);
+        return { ...identityOf({ publicKey }), key };
+      } finally {
+        privateKey.fill(0);
+      }
+    },
+    verify: (publicKey, message, signature) => secp.verify(signature, message, publicKey),
   });
 }
 
-function identityOf({ publicKey }: KeyPair): Identity {
+function identityOf({ publicKey }: Pick<KeyPair, "publicKey">): Identity {
   return { npub: encodeNpub(publicKey), publicKey };
 }
 
 /** The key pair of a private key, hex digits as bytes, which are wiped. @throws DENIED */
-function pairOf(digits: Uint8Array): KeyPair {
+function pairOf(digits: Uint8Array, secp: Secp): KeyPair {
   try {
     const privateKey = hexToBytes(new TextDecoder().decode(digits));
-    return { privateKey, publicKey: bytesToHex(schnorr.getPublicKey(privateKey)) };
+    return { privateKey, publicKey: secp.publicKey(privateKey) };
   } catch {
     throw new OpenAgentsError("DENIED", "Cannot open key: what is sealed is no key");
   } finally {
@@ -104,31 +168,12 @@ function pairOf(digits: Uint8Array): KeyPair {
   }
 }
 
-/** A private key, as hex digits, for whoever has the private key of `to`. */
-function seal(pair: KeyPair, to: string): string {
-  const digits = new TextEncoder().encode(bytesToHex(pair.privateKey));
-  try {
-    return withKey(pair, to, (key) => encrypt(digits, key, randomBytes(32)));
-  } finally {
-    digits.fill(0);
+/** The private key in an nsec, or an ncryptsec with its password. */
+async function broughtKey(text: string, password: string | undefined): Promise<Uint8Array> {
+  if (!/^ncryptsec1/i.test(text)) {
+    if (password === undefined) return decodeNsec(text);
+    throw new OpenAgentsError("INVALID", "Cannot import key: an nsec has no password");
   }
-}
-
-/** Does something with the key of a conversation, which is wiped then. */
-function withKey<T>(pair: KeyPair, publicKey: string, use: (key: Uint8Array) => T): T {
-  const key = conversationKey(pair.privateKey, publicKey);
-  try {
-    return use(key);
-  } finally {
-    key.fill(0);
-  }
-}
-
-function verify(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean {
-  if (typeof publicKey !== "string" || !/^[0-9a-f]{64}$/.test(publicKey)) return false;
-  try {
-    return schnorr.verify(signature, message, hexToBytes(publicKey));
-  } catch {
-    return false;
-  }
+  if (password !== undefined) return decodeNcryptsec(text, password);
+  throw new OpenAgentsError("DENIED", "Cannot import key: an ncryptsec needs its password");
 }

@@ -1,18 +1,22 @@
 import { chacha20 } from "@noble/ciphers/chacha.js";
-import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { expand, extract } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import { base64 } from "@scure/base";
 
 import { OpenAgentsError } from "../core/errors.ts";
+import { nobleSecp } from "./secp.ts";
+import type { Secp } from "./secp.ts";
 
 const VERSION = 2;
 const SALT = utf8ToBytes("nip44-v2");
 /** From this length on the plaintext has a prefix of 6 bytes instead of 2. */
 const EXTENDED = 65_536;
-const MAX = 0xffff_ffff;
+/** NIP-44 goes up to 2^32 - 1; what is longer than this would take several times its size in memory. */
+const MAX = 8 * 1024 * 1024;
+/** The characters of the longest payload, which is refused before any work is done for it. */
+const LONGEST = 4 * Math.ceil((1 + 32 + 6 + MAX + 32) / 3);
 /** Of a payload before base64: version, nonce, MAC. */
 const NONCE = 32;
 const MAC = 32;
@@ -23,27 +27,23 @@ const SHORTEST = 1 + NONCE + 2 + 32 + MAC;
  * The key of NIP-44 version 2 between two parties, the same from either side. A secret.
  * @throws INVALID for a key that is none
  */
-export function conversationKey(privateKey: Uint8Array, publicKey: string): Uint8Array {
-  let shared: Uint8Array;
-  try {
-    shared = secp256k1.getSharedSecret(privateKey, hexToBytes(`02${publicKey}`));
-  } catch {
-    // The reason could quote a key.
-    throw new OpenAgentsError("INVALID", "Cannot agree on a key: one of the two is no key");
-  }
-  const x = shared.subarray(1, 33);
-  const key = extract(sha256, x, SALT);
+export function conversationKey(
+  privateKey: Uint8Array,
+  publicKey: string,
+  secp: Secp = nobleSecp,
+): Uint8Array {
+  const shared = secp.sharedX(privateKey, publicKey);
+  const key = extract(sha256, shared, SALT);
   shared.fill(0);
   return key;
 }
 
 /**
- * Encrypts bytes by NIP-44 version 2, also those longer than 65,535, to a base64 payload.
+ * Encrypts bytes by NIP-44 version 2, up to 8 MiB of them, to a base64 payload.
  * @param nonce 32 bytes that are never used twice
  * @throws INVALID when there is nothing to encrypt, or too much
  */
 export function encrypt(plaintext: Uint8Array, key: Uint8Array, nonce: Uint8Array): string {
-  if (nonce.length !== NONCE) throw new OpenAgentsError("INVALID", "Cannot encrypt: bad nonce");
   const keys = messageKeys(key, nonce);
   const padded = pad(plaintext);
   const ciphertext = chacha20(keys.chacha, keys.nonce, padded);
@@ -57,7 +57,9 @@ export function encrypt(plaintext: Uint8Array, key: Uint8Array, nonce: Uint8Arra
  * @throws VERSION for another version; DENIED when the key is another one or the payload was altered
  */
 export function decrypt(payload: string, key: Uint8Array): Uint8Array {
+  if (typeof payload !== "string") throw denied("it is no text");
   if (payload.startsWith("#")) throw new OpenAgentsError("VERSION", "Cannot decrypt: new version");
+  if (payload.length > LONGEST) throw denied(`it is longer than ${LONGEST} characters`);
   let data: Uint8Array;
   try {
     data = base64.decode(payload);
@@ -76,6 +78,21 @@ export function decrypt(payload: string, key: Uint8Array): Uint8Array {
   return unpad(chacha20(keys.chacha, keys.nonce, ciphertext));
 }
 
+/** The UTF-8 bytes of a text, as NIP-44 encrypts them. @throws INVALID for a lone surrogate */
+export function bytesOf(text: string): Uint8Array {
+  if (typeof text === "string" && text.isWellFormed()) return utf8ToBytes(text);
+  throw new OpenAgentsError("INVALID", "Cannot encrypt: it is no right text");
+}
+
+/** The text of what was decrypted, a byte order mark included. @throws DENIED for no UTF-8 */
+export function textOf(plaintext: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(plaintext);
+  } catch {
+    throw denied("it is no text");
+  }
+}
+
 /** The length that a plaintext is padded to: at least 32, by steps that grow with it. */
 export function paddedLength(length: number): number {
   if (length <= 32) return 32;
@@ -84,11 +101,14 @@ export function paddedLength(length: number): number {
   return chunk * (Math.floor((length - 1) / chunk) + 1);
 }
 
-/** The keys of one message. */
+/** The keys of one message. @throws INVALID for a key or nonce of another length */
 export function messageKeys(
   key: Uint8Array,
   nonce: Uint8Array,
 ): { readonly chacha: Uint8Array; readonly nonce: Uint8Array; readonly hmac: Uint8Array } {
+  if (key.length !== 32 || nonce.length !== NONCE) {
+    throw new OpenAgentsError("INVALID", "Cannot use NIP-44: key and nonce are 32 bytes each");
+  }
   const keys = expand(sha256, key, nonce, 76);
   return { chacha: keys.subarray(0, 32), nonce: keys.subarray(32, 44), hmac: keys.subarray(44) };
 }

@@ -4,8 +4,8 @@ import type { Identity, Signer } from "../core/ports/index.ts";
 
 /**
  * A signer for tests of agents: the same keys in each run and no work to make them. A signature is a
- * hash that anybody could make, and a sealed key names those whom it is for, so it proves nothing
- * outside of a test. `home` sets apart the signers of two runtimes.
+ * hash that anybody could make, what is encrypted is readable, and a sealed key names those whom it is
+ * for, so it proves nothing outside of a test. `home` sets apart the signers of two runtimes.
  */
 export function fakeSigner(home: string = "home"): Signer {
   const own = identityOf(`key of ${home}`);
@@ -16,10 +16,24 @@ export function fakeSigner(home: string = "home"): Signer {
     async sign({ publicKey }, message) {
       return signature(publicKey, message);
     },
+    async encrypt({ publicKey }, peer, plaintext) {
+      return [...between(publicKey, peer), plaintext.join()].join(" ");
+    },
+    async decrypt({ publicKey }, peer, payload) {
+      const [one, two] = between(publicKey, peer);
+      const [first, second, bytes] = payload.split(" ");
+      if (first === one && second === two && bytes)
+        return Uint8Array.from(bytes.split(","), Number);
+      throw new OpenAgentsError("DENIED", "Cannot decrypt: it is between other keys");
+    },
     seal: async ({ publicKey }, to) => `${publicKey} for ${to}`,
     async adopt(publicKey, sealed) {
       if (sealed === `${publicKey} for ${own.publicKey}`) return sealed;
       throw new OpenAgentsError("DENIED", "Cannot adopt key: it is not sealed for this home");
+    },
+    async importKey(text) {
+      const identity = identityOf(text);
+      return { ...identity, key: `${identity.publicKey} for ${own.publicKey}` };
     },
     verify: (publicKey, message, given) => {
       const expected = signature(publicKey, message);
@@ -36,6 +50,11 @@ function identityOf(text: string): Identity {
 /** The letters of an npub, which has none of b, i, o and 1; the checksum is not a true one. */
 function npubOf(publicKey: string): string {
   return `npub1${publicKey.slice(0, 58).replaceAll("b", "x").replaceAll("1", "z")}`;
+}
+
+/** The two keys of a conversation, the same from either side. */
+function between(one: string, two: string): readonly [string, string] {
+  return one < two ? [one, two] : [two, one];
 }
 
 /** 64 bytes, as a true one has: a hash, twice. */

@@ -185,7 +185,9 @@ void test("home() is a key of its own, whose account no agent can have", async (
 });
 
 void test("adopt() takes in a key that seal() made for this home, and sign() then uses it", async () => {
-  const [old, young, other] = [newMnemonic(), newMnemonic(), newMnemonic()].map(derivedSigner);
+  const [old, young, other] = [newMnemonic(), newMnemonic(), newMnemonic()].map((words) =>
+    derivedSigner(words),
+  );
   const { publicKey } = await old!.identity(3);
   const there = { name: "x", publicKey, account: 3 };
   const sealed = await old!.seal(there, (await young!.home()).publicKey);

@@ -31,6 +31,23 @@ export interface Signer {
   npub(publicKey: string): string;
   /** A BIP-340 signature of a 32-byte message by an agent's key, 64 bytes. */
   sign(agent: Keyed, message: Uint8Array): Promise<Uint8Array>;
+  /**
+   * NIP-44 of 1 byte to 8 MiB, by an agent's key for the holder of the public key `peer` (hex).
+   * @throws INVALID for a key that is none, or a plaintext of another size
+   */
+  encrypt(agent: Keyed, peer: string, plaintext: Uint8Array): Promise<string>;
+  /**
+   * What the holder of `peer` encrypted for this agent, or this agent for it.
+   * @throws DENIED when the key is another one or the payload was altered; INVALID for a key that is
+   * none; VERSION for another version of NIP-44
+   */
+  decrypt(agent: Keyed, peer: string, payload: string): Promise<Uint8Array>;
+  /**
+   * The text of a message of NIP-04, which nothing protects from being altered: for reading what
+   * old clients send, never for anything that is trusted. Not every signer can.
+   * @throws DENIED when it cannot be read; INVALID for a key that is none
+   */
+  decryptLegacy?(agent: Keyed, peer: string, payload: string): Promise<string>;
   /** An agent's private key, sealed by that key for the home with the public key `to` (hex). */
   seal(agent: Keyed, to: string): Promise<string>;
   /**
@@ -39,6 +56,13 @@ export interface Signer {
    * @throws DENIED when it was sealed for another home, by another key, or altered
    */
   adopt(publicKey: string, sealed: string): Promise<string>;
+  /**
+   * Takes in a private key that somebody brings: an nsec (NIP-19), or an ncryptsec (NIP-49) with its
+   * password. An agent with that key has no account.
+   * @throws INVALID for text that is no key, a password where none is needed, and the home's own key;
+   * DENIED when the password is wrong or missing
+   */
+  importKey(text: string, password?: string): Promise<ImportedKey>;
   /** True when `signature` of `message` is by `publicKey` (hex). False for anything malformed. */
   verify(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean;
 }
@@ -51,6 +75,12 @@ export interface Identity {
   readonly npub: string;
   /** x-only, lower-case hex. */
   readonly publicKey: string;
+}
+
+/** A key that was brought along, as the signer keeps it. */
+export interface ImportedKey extends Identity {
+  /** What to keep as `AgentRecord.key`. */
+  readonly key: string;
 }
 
 /** Turns outside I/O into envelopes, and replies back into I/O. Knows nothing of agents' insides. */
