@@ -57,9 +57,9 @@ export interface Unwrapped {
 }
 
 /**
- * Why a gift wrap is not opened: it is no event of its form, or what is in it is none; an id or a
- * signature is wrong; its seal was made by another than the sender that it names; one of its times
- * cannot be; it expired.
+ * Why a gift wrap is not opened: it is of another kind, or what is in it is; its own id or signature
+ * is wrong; its seal was not made by the sender that its rumor names; one of its times cannot be; it
+ * expired. What is `forged` is that on the way, all else is the doing of whoever made it.
  */
 export type WrapFault = "malformed" | "forged" | "impostor" | "future" | "stale" | "expired";
 
@@ -160,7 +160,7 @@ export async function unwrap(
     throw new GiftWrapError("malformed", "what is in it is no seal");
   }
   if (!verifyEvent(seal, secp)) {
-    throw new GiftWrapError("forged", "its seal or the seal's signature is wrong");
+    throw new GiftWrapError("impostor", "its seal or the seal's signature is wrong");
   }
   if (seal.tags.length > 0) throw new GiftWrapError("malformed", "its seal has tags");
   dated("its seal", seal.created_at);
@@ -176,7 +176,7 @@ export async function unwrap(
     throw new GiftWrapError("impostor", "its rumor names another sender than its seal");
   }
   if (made.id !== rumor.id) {
-    throw new GiftWrapError("forged", "the id of its rumor is that of another");
+    throw new GiftWrapError("malformed", "the id of its rumor is that of another");
   }
   dated("its rumor", made.created_at);
   return { rumor: made, sender: seal.pubkey };

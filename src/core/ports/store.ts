@@ -164,6 +164,7 @@ export interface InboxPolicy {
  * - `unknown`: there is no such agent; `terminated`: there was one
  * - `busy`: the agent is on its way out or in: to be delivered again a little later
  * - `moved`: the agent lives elsewhere now
+ * - `unreachable`, by a carrier alone: there is no way to the recipient, and to try again cannot help
  */
 export type Receipt =
   | "accepted"
@@ -173,7 +174,8 @@ export type Receipt =
   | "unknown"
   | "terminated"
   | "busy"
-  | "moved";
+  | "moved"
+  | "unreachable";
 
 export interface MailQuery {
   readonly box: "inbox" | "deadletter";
