@@ -61,7 +61,7 @@ class Statement {
   }
 
   run(...parameters: readonly (SQLInputValue | readonly SQLInputValue[])[]): unknown {
-    return this.#statement.run(...(parameters.flat() as SQLInputValue[]));
+    return this.#statement.run(...parameters.flat());
   }
 }
 

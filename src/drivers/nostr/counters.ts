@@ -4,7 +4,9 @@ export const REFUSALS = {
   oversized: "longer than it may be",
   unsolicited: "nobody asked for it",
   flood: "the relay sent too much that is refused: the connection is ended, and tried again late",
-  overflow: "the relay sent faster than mail can be stored: the connection is ended, and tried again",
+  overflow:
+    "the relay sent faster than mail can be stored: the connection is ended, and tried again",
+  crowded: "more events of one second than the relay gives at once: some may not be seen",
   stalled: "the relay did not answer in time: the connection is ended, and tried again",
   foreign: "an event for none of the agents here",
   kind: "an event of a kind that wakes no agent",

@@ -92,10 +92,7 @@ export function isEvent(value: unknown): value is NostrEvent {
 }
 
 /** The values of the tags with this name, those without a value left out. */
-export function tagValues(
-  { tags }: Pick<NostrEvent, "tags">,
-  name: string,
-): readonly string[] {
+export function tagValues({ tags }: Pick<NostrEvent, "tags">, name: string): readonly string[] {
   return tags.flatMap(([tag, value]) => (tag === name && value !== undefined ? [value] : []));
 }
 
@@ -112,9 +109,7 @@ export function relayUrl(text: string): string | undefined {
 }
 
 function isTag(tag: unknown): boolean {
-  return (
-    Array.isArray(tag) && tag.length <= TEXTS && tag.every((text) => typeof text === "string")
-  );
+  return Array.isArray(tag) && tag.length <= TEXTS && tag.every((text) => typeof text === "string");
 }
 
 function isText(value: unknown): value is string {
