@@ -4,6 +4,8 @@ import type { RuntimeDefinition } from "../core/definition.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Signer } from "../core/ports/index.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
+import { nobleSecp } from "../identity/secp.ts";
+import type { Secp } from "../identity/secp.ts";
 import { AgentHost } from "./cloudflare/agent-object.ts";
 import type { AgentHome } from "./cloudflare/agent-object.ts";
 import { DirectoryShard } from "./cloudflare/directory-object.ts";
@@ -21,6 +23,8 @@ export interface CloudflareOptions {
   readonly shards?: number;
   /** Default `"0.0.0"`. */
   readonly version?: string;
+  /** The curve of the agents' keys. Default `nobleSecp`; `wasmSecp` says how to have the fast one. */
+  readonly secp?: Secp;
 }
 
 /** What a Worker's entry exports: the classes by name, and the handler as its default. */
@@ -49,13 +53,13 @@ export function cloudflare(
   definition: RuntimeDefinition,
   options: CloudflareOptions = {},
 ): CloudflareWorker {
-  const { shards = 16, version = "0.0.0" } = options;
+  const { shards = 16, version = "0.0.0", secp = nobleSecp } = options;
   const types: ReadonlySet<string> = new Set(definition.agents.keys());
 
   // Once for each isolate: its environment does not change.
   const home = once((env: Env): AgentHome & { readonly signer: Signer } => {
     const directory = new Directory(env.DIRECTORY, { shards, ensure: definition.ensure });
-    const signer = derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"));
+    const signer = derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp });
     const api = controlApi({
       token: secret(env, "OPENAGENTS_TOKEN"),
       limits: definition.limits,

@@ -7,6 +7,8 @@ import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
+import { nobleSecp } from "../identity/secp.ts";
+import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { sqlite } from "../stores/sqlite.ts";
 import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
@@ -160,7 +162,11 @@ async function openSigner(
 ): Promise<Signer> {
   const [agent] = (await store.list({ limit: 1 })).items;
   const create = agent === undefined;
-  const signer = derivedSigner(await loadMasterKey(path, { passphrase, create }));
+  const [mnemonic, secp] = await Promise.all([
+    loadMasterKey(path, { passphrase, create }),
+    loadWasmSecp(),
+  ]);
+  const signer = derivedSigner(mnemonic, { secp: secp ?? nobleSecp });
   if (create || agent.account === null) return signer;
   if ((await signer.identity(agent.account)).npub === agent.id) return signer;
   throw new OpenAgentsError(

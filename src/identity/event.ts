@@ -9,7 +9,7 @@ import type { Secp } from "./secp.ts";
 /** The most UTF-16 units that the parts of an event may have together: about a mebibyte. */
 export const MAX_EVENT_LENGTH = 1_048_576;
 /** The greatest kind that NIP-01 has. */
-const MAX_KIND = 65_535;
+export const MAX_KIND = 65_535;
 
 /** What its author says of an event before it is signed (NIP-01). */
 export interface EventTemplate {
@@ -67,15 +67,18 @@ export function signEvent(
  * is good. It computes both each time. False, and never an error, for anything else.
  */
 export function verifyEvent(event: unknown, secp: Secp = nobleSecp): event is NostrEvent {
+  let parts: Pick<NostrEvent, "id" | "sig" | "pubkey">;
   try {
     if (whatIsWrong(event) !== undefined) return false;
     const { id, sig, pubkey } = event as NostrEvent;
     if (typeof sig !== "string" || !/^[0-9a-f]{128}$/.test(sig)) return false;
     if (id !== idOf(event as NostrEvent)) return false;
-    return secp.verify(hexToBytes(sig), hexToBytes(id), pubkey);
+    parts = { id, sig, pubkey };
   } catch {
+    // An object that will not even be read.
     return false;
   }
+  return secp.verify(hexToBytes(parts.sig), hexToBytes(parts.id), parts.pubkey);
 }
 
 /**

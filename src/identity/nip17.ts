@@ -4,6 +4,7 @@ import { tagValue } from "./event.ts";
 import type { EventTemplate, NostrEvent } from "./event.ts";
 import { giftWrap, rumorOf } from "./nip59.ts";
 import type { Rumor, WrapOptions } from "./nip59.ts";
+import { isRelayUrl } from "./relay-url.ts";
 import { isPublicKey } from "./secp.ts";
 
 /** The kinds of NIP-17. */
@@ -117,8 +118,8 @@ export async function wrapDirectMessage(
 export function dmRelays(event: Pick<NostrEvent, "kind" | "tags">): readonly string[] {
   if (event.kind !== DM_RELAYS) throw refused("read relays for", `it has kind ${event.kind}`);
   const relays = new Set<string>();
-  for (const [name, url = ""] of event.tags) {
-    if (name === "relay" && /^wss?:\/\//i.test(url) && URL.canParse(url)) relays.add(url);
+  for (const [name, url] of event.tags) {
+    if (name === "relay" && isRelayUrl(url)) relays.add(url);
   }
   return [...relays].slice(0, MAX_RELAYS);
 }
@@ -126,8 +127,11 @@ export function dmRelays(event: Pick<NostrEvent, "kind" | "tags">): readonly str
 /**
  * What says on which relays a key reads direct messages (kind 10050), for its signer to sign.
  * @param now milliseconds since 1970
+ * @throws INVALID for an address that is none
  */
 export function dmRelaysTemplate(relays: readonly string[], now: number): EventTemplate {
+  const wrong = relays.find((url) => !isRelayUrl(url));
+  if (wrong !== undefined) throw refused("name relays for", `"${wrong}" is no relay`);
   const tags = relays.map((url) => ["relay", url]);
   return { kind: DM_RELAYS, created_at: Math.floor(now / 1000), tags, content: "" };
 }

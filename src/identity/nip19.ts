@@ -3,6 +3,9 @@ import { bech32 } from "@scure/base";
 
 import { OpenAgentsError } from "../core/errors.ts";
 
+/** The letters of the longest text, which NIP-19 advises. */
+export const MAX_LENGTH = 5000;
+
 /**
  * NIP-19 `npub1…` of a public key.
  * @param publicKey x-only, 64 hex digits
@@ -21,7 +24,7 @@ export function encodeNpub(publicKey: string): string {
  * @throws INVALID when the prefix, length or checksum is wrong; the text is not quoted
  */
 export function decodeNpub(npub: string): string {
-  return bytesToHex(decode("npub", npub));
+  return bytesToHex(decode32("npub", npub));
 }
 
 /**
@@ -41,22 +44,35 @@ export function encodeNsec(privateKey: Uint8Array): string {
  * @throws INVALID when the prefix, length or checksum is wrong; the text is not quoted
  */
 export function decodeNsec(nsec: string): Uint8Array {
-  return decode("nsec", nsec);
+  return decode32("nsec", nsec);
 }
 
-/** The decoder's own error is dropped, not passed on as a cause: it quotes the text. */
-function decode(prefix: "npub" | "nsec", text: string): Uint8Array {
+/**
+ * The bytes in a bech32 text of this prefix, which has 5,000 letters at most, as NIP-19 advises.
+ * @throws INVALID when prefix or checksum is wrong; the text is not quoted
+ */
+export function decodeBech32(prefix: string, text: string): Uint8Array {
+  if (typeof text !== "string" || text.length > MAX_LENGTH) {
+    throw unreadable(prefix, `it has more than ${MAX_LENGTH} characters`);
+  }
   let found;
   try {
     found = bech32.decodeToBytes(text);
   } catch {
-    throw refused(prefix, "it is no bech32 text with a right checksum");
+    // The decoder's own error is not passed on as a cause: it quotes the text.
+    throw unreadable(prefix, "it is no bech32 text with a right checksum");
   }
-  if (found.prefix !== prefix) throw refused(prefix, `it does not begin with "${prefix}1"`);
-  if (found.bytes.length !== 32) throw refused(prefix, "it does not hold 32 bytes");
+  if (found.prefix !== prefix) throw unreadable(prefix, `it does not begin with "${prefix}1"`);
   return found.bytes;
 }
 
-function refused(prefix: string, detail: string): OpenAgentsError {
+/** The refusal of a text that is no such entity. */
+export function unreadable(prefix: string, detail: string): OpenAgentsError {
   return new OpenAgentsError("INVALID", `Cannot read ${prefix}: ${detail}`);
+}
+
+function decode32(prefix: "npub" | "nsec", text: string): Uint8Array {
+  const bytes = decodeBech32(prefix, text);
+  if (bytes.length !== 32) throw unreadable(prefix, "it does not hold 32 bytes");
+  return bytes;
 }

@@ -1,6 +1,7 @@
 import { OpenAgentsError } from "../core/errors.ts";
 import type { EventSigner } from "./event-signer.ts";
 import type { NostrEvent } from "./event.ts";
+import { isRelayUrl } from "./relay-url.ts";
 
 /** The kind of NIP-42. */
 export const CLIENT_AUTH = 22_242;
@@ -20,7 +21,7 @@ export async function authEvent(
   challenge: string,
   now: number,
 ): Promise<NostrEvent> {
-  if (!/^wss?:\/\//i.test(relayUrl) || !URL.canParse(relayUrl)) {
+  if (!isRelayUrl(relayUrl)) {
     throw new OpenAgentsError("INVALID", `Cannot answer challenge: "${relayUrl}" is no relay`);
   }
   if (typeof challenge !== "string" || challenge === "" || challenge.length > LONGEST_CHALLENGE) {

@@ -4,6 +4,7 @@ import type { EventSigner } from "./event-signer.ts";
 import { eventId, expiration, signEvent, templateOf, verifyEvent } from "./event.ts";
 import type { EventTemplate, NostrEvent, UnsignedEvent } from "./event.ts";
 import { bytesOf, conversationKey, encrypt } from "./nip44.ts";
+import { isRelayUrl } from "./relay-url.ts";
 import { isPublicKey, nobleSecp } from "./secp.ts";
 import type { Secp } from "./secp.ts";
 
@@ -97,6 +98,7 @@ export async function giftWrap(
     throw refused("it is no rumor of this key");
   }
   if (!isPublicKey(recipient)) throw refused("the recipient is no public key");
+  if (relay !== undefined && !isRelayUrl(relay)) throw refused(`"${relay}" is no relay`);
   const dated = (): number => Math.floor(now / 1000) - below(random, BACKDATED);
 
   const { id, pubkey } = rumor;
@@ -146,14 +148,14 @@ export async function unwrap(
       throw new GiftWrapError("stale", `${what} is too old`);
     }
   };
+  const expired = (event: EventTemplate): boolean => (expiration(event) ?? Infinity) <= seconds;
   // What costs nothing comes first: anybody can send gift wraps.
   if (kindOf(event) !== GIFT_WRAP) throw new GiftWrapError("malformed", "it is of another kind");
   if (!verifyEvent(event, secp)) {
     throw new GiftWrapError("forged", "it or its signature is wrong");
   }
   dated("it", event.created_at);
-  const end = expiration(event);
-  if (end !== undefined && end <= seconds) throw new GiftWrapError("expired", "it expired");
+  if (expired(event)) throw new GiftWrapError("expired", "it expired");
 
   const seal = parse("seal", await signer.decrypt(event.pubkey, event.content));
   if (kindOf(seal) !== SEAL) {
@@ -179,6 +181,7 @@ export async function unwrap(
     throw new GiftWrapError("malformed", "the id of its rumor is that of another");
   }
   dated("its rumor", made.created_at);
+  if (expired(made)) throw new GiftWrapError("expired", "its rumor expired");
   return { rumor: made, sender: seal.pubkey };
 }
 

@@ -26,18 +26,20 @@ export interface Secp {
   sharedX(secret: Uint8Array, publicKey: string): Uint8Array;
 }
 
-/** The bare operations of a library, whose arguments have the right types and lengths. */
+/** The bare operations of a library. What goes in has the right types and lengths. */
 export interface Curve {
   publicKey(secret: Uint8Array): Uint8Array;
   sign(message: Uint8Array, secret: Uint8Array, aux: Uint8Array): Uint8Array;
-  /** It may throw what it likes for a key that is not on the curve, or a signature out of range. */
+  /** False for a key that is not on the curve. */
   verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean;
-  /** It must throw for a key that is not on the curve. */
-  sharedX(secret: Uint8Array, publicKey: Uint8Array): Uint8Array;
+  /** Undefined for a key that is not on the curve. */
+  sharedX(secret: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined;
 }
 
 /** The order of the curve (SEC 2, 2.4.1). */
 const ORDER = hexToBytes("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141");
+
+const NO_SECRET = "the private key is none";
 
 /** True for 32 bytes that are a private key: not zero, and below the order of the curve. */
 export function isSecretKey(secret: unknown): secret is Uint8Array {
@@ -52,10 +54,7 @@ export function isPublicKey(text: unknown): text is string {
   return typeof text === "string" && /^[0-9a-f]{64}$/.test(text);
 }
 
-/**
- * A `Secp` over a library: it checks whatever goes in, so that all of them refuse the same, and no
- * error of a library, which could quote a key, comes out.
- */
+/** A `Secp` over a library: it checks whatever goes in, so that all of them refuse the same. */
 export function secpOver(curve: Curve): Secp {
   return Object.freeze<Secp>({
     publicKey(secret) {
@@ -73,26 +72,19 @@ export function secpOver(curve: Curve): Secp {
     verify(signature, message, publicKey) {
       if (!(signature instanceof Uint8Array) || signature.length !== 64) return false;
       if (!(message instanceof Uint8Array) || !isPublicKey(publicKey)) return false;
-      try {
-        return curve.verify(signature, message, hexToBytes(publicKey));
-      } catch {
-        return false;
-      }
+      return curve.verify(signature, message, hexToBytes(publicKey));
     },
     sharedX(secret, publicKey) {
       if (!isSecretKey(secret)) throw refused("agree on a key", NO_SECRET);
-      if (!isPublicKey(publicKey)) throw refused("agree on a key", NO_POINT);
-      try {
-        return curve.sharedX(secret, hexToBytes(publicKey));
-      } catch {
-        throw refused("agree on a key", NO_POINT);
-      }
+      const x = isPublicKey(publicKey) ? curve.sharedX(secret, hexToBytes(publicKey)) : undefined;
+      if (x === undefined) throw refused("agree on a key", "the public key is none");
+      return x;
     },
   });
 }
 
-/** The curve in plain JavaScript, by the audited @noble/curves. It runs anywhere. */
-export const nobleSecp: Secp = secpOver({
+/** `nobleSecp` without its checks. */
+export const nobleCurve: Curve = {
   publicKey: (secret) => schnorr.getPublicKey(secret),
   sign: (message, secret, aux) => schnorr.sign(message, secret, aux),
   verify: (signature, message, publicKey) => schnorr.verify(signature, message, publicKey),
@@ -100,15 +92,16 @@ export const nobleSecp: Secp = secpOver({
     const point = new Uint8Array(33);
     point[0] = 2;
     point.set(publicKey, 1);
-    const shared = secp256k1.getSharedSecret(secret, point);
-    const x = shared.slice(1);
-    shared.fill(0);
-    return x;
+    try {
+      return secp256k1.getSharedSecret(secret, point).slice(1);
+    } catch {
+      return undefined;
+    }
   },
-});
+};
 
-const NO_SECRET = "the private key is none";
-const NO_POINT = "the public key is none";
+/** The curve in plain JavaScript, by the audited @noble/curves. It runs anywhere. */
+export const nobleSecp: Secp = secpOver(nobleCurve);
 
 function refused(action: string, detail: string): OpenAgentsError {
   return new OpenAgentsError("INVALID", `Cannot ${action}: ${detail}`);

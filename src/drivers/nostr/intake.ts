@@ -218,8 +218,6 @@ export class Intake {
       const { rumor, sender } = await unwrap(signer, event, { now, secp, maxAge });
       proven();
       if (rumor.created_at * 1000 < floor) throw new Refused("stale");
-      const end = expiration(rumor);
-      if (end !== undefined && end * 1000 <= now) throw new Refused("expired");
       return this.#checked(() => envelopeOf(rumor, { from: encodeNpub(sender), to }));
     } catch (error) {
       if (!(error instanceof GiftWrapError) && !isUnreadable(error)) throw error;
