@@ -106,11 +106,12 @@ export class Mailroom {
   async ask(record: AgentRecord, mail: MailInput, options: AskOptions): Promise<Answer> {
     const envelope = this.#envelope(record, mail);
     const { id } = envelope;
-    const replies: Json[] = [];
+    // By tick, as one may be both told of and found in the record.
+    const replies = new Map<number, readonly Json[]>();
     const ended = Promise.withResolvers<Pick<Answer, "outcome" | "error">>();
     const see = ({ record: tick, output }: Pick<TickEvent, "record" | "output">): void => {
       if (tick.trigger.id !== id) return;
-      for (const reply of output.replies ?? []) replies.push(reply.payload);
+      replies.set(tick.n, output.replies?.map(({ payload }) => payload) ?? []);
       if (tick.outcome === "parked" || tick.outcome === "retry") return;
       ended.resolve(
         tick.error === undefined
@@ -134,7 +135,9 @@ export class Mailroom {
         await this.#kernel.store.sync();
         recent.forEach(see);
       }
-      return { id, receipt, replies, ...(await ended.promise) };
+      const end = await ended.promise;
+      const inOrder = [...replies].sort(([a], [b]) => a - b).flatMap(([, texts]) => texts);
+      return { id, receipt, replies: inOrder, ...end };
     } finally {
       stopTimer();
       stopWatching();

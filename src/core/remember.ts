@@ -41,6 +41,8 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   const draft = new Draft();
   const outcome = outcomeOf(acted, occasion);
   if (acted.failure?.next !== "stop") takeAway(draft, occasion);
+  // However it went, the process lives.
+  if (occasion.suspect) draft.erase(paths.crashes(occasion.envelope.id));
   if (outcome === "done") {
     await keepEffects(kernel, draft, input);
     finish(draft, occasion);
@@ -157,7 +159,7 @@ function outcomeOf(acted: Acted, { refusal }: Occasion): TickRecord["outcome"] {
   return refusal?.outcome ?? "failed";
 }
 
-/** What the occasion itself uses up, however the tick went: timers, alarm, the mark of a suspect. */
+/** What the occasion itself uses up, however the tick went: timers and the alarm. */
 function takeAway(draft: Draft, occasion: Occasion): void {
   for (const timer of occasion.timers) draft.removeTimer(timer);
   const { alarm } = occasion;
@@ -165,7 +167,6 @@ function takeAway(draft: Draft, occasion: Occasion): void {
     if (alarm.next === undefined) draft.erase(paths.alarm(alarm.id));
     else draft.moveAlarm(alarm.id, undefined, alarm.next);
   }
-  if (occasion.suspect) draft.erase(paths.crashes(occasion.envelope.id));
 }
 
 /** State, mail and alarms of a hook that came to its end. */

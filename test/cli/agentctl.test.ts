@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
@@ -132,7 +133,10 @@ void test("agentctl logs --follow goes on over a restart without a gap or a doub
   const args = [join(PACKAGE, "bin/agentctl.js"), "logs", "greeter", "--follow", "--json"];
   const follower = spawn(process.execPath, args, {
     cwd: p.dir,
-    stdio: ["ignore", "pipe", "ignore"],
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(follower, "exit").then(([code]) => {
+    throw new Error(`It ended with ${String(code)}`);
   });
   const seen: string[] = [];
   const lines = createInterface(follower.stdout);
@@ -150,12 +154,13 @@ void test("agentctl logs --follow goes on over a restart without a gap or a doub
   });
   try {
     ok(await p.agentctl("send", "greeter", "1", "--wait"));
-    await until("1");
+    await Promise.race([until("1"), ended]);
     await daemon.end();
     daemon = await p.start();
     for (const who of ["2", "3"]) ok(await p.agentctl("send", "greeter", who, "--wait"));
-    await until("3");
+    await Promise.race([until("3"), ended]);
   } finally {
+    ended.catch(() => undefined);
     follower.kill();
   }
   assert.deepEqual(seen, ["0", "1", "2", "3"]);

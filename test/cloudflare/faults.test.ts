@@ -86,6 +86,17 @@ void test("a directory that does not answer is an error that says so, and mail b
   await make("unknown", "subject");
 });
 
+void test("an agent whose making was cut short is made whole when its name is used", async () => {
+  for (const name of ["half", "half-named"]) {
+    const cut = await call("POST", "/agents?unborn", { name, type: "slow" });
+    assert.equal(cut.status, 503);
+  }
+  const named = await call("GET", "/agents/half-named/status");
+  assert.deepEqual([named.status, named.body["name"]], [200, "half-named"]);
+  await make("asks", "subject");
+  assert.deepEqual((await tell("asks", "ask half")).body["replies"], ["asked"]);
+});
+
 void test("a list is whole and in pages, and a strange cursor is refused", async () => {
   const names = Array.from({ length: 40 }, (_, i) => `listed-${i}`);
   for (const name of names) await make(name, "slow");

@@ -18,9 +18,12 @@ const subject = defineAgent({
         ctx.state.large = "\u20ac".repeat(2 * MIB);
         return;
       case "ask":
-        ctx.state.answers.push(await ctx.request("other", "question", { timeout: "1m" }));
+      case "ask half": {
+        const whom = message.text.split(" ")[1] ?? "other";
+        ctx.state.answers.push(await ctx.request(whom, "question", { timeout: "1m" }));
         await ctx.reply("asked");
         return;
+      }
       default:
         await ctx.reply(ctx.state.large.length);
     }
@@ -43,6 +46,8 @@ const worker = cloudflare(defineRuntime({ agents: [subject, slow] }));
 
 /** The shard that does not answer. */
 const broken = { shard: "" };
+/** Objects of new agents are not reached. */
+const unborn = { now: false };
 
 export class DirectoryObject extends worker.DirectoryObject {
   override async fetch(request: Request): Promise<Response> {
@@ -60,7 +65,8 @@ export class AgentObject extends worker.AgentObject {
   }
 
   override async fetch(request: Request): Promise<Response> {
-    const { searchParams } = new URL(request.url);
+    const { searchParams, pathname } = new URL(request.url);
+    if (unborn.now && pathname === "/~/admit") this.#end();
     if (searchParams.has("evict")) this.#end();
     if (searchParams.has("ring")) await Promise.all([ring(this), ring(this)]);
     return super.fetch(request);
@@ -74,7 +80,9 @@ function ring(object: AgentHost): Promise<void> {
 
 export default {
   async fetch(...args: Parameters<typeof worker.handler.fetch>): Promise<Response> {
-    broken.shard = new URL(args[0].url).searchParams.get("broken") ?? "";
+    const { searchParams } = new URL(args[0].url);
+    broken.shard = searchParams.get("broken") ?? "";
+    unborn.now = searchParams.has("unborn");
     return worker.handler.fetch(...args);
   },
 };

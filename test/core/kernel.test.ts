@@ -577,3 +577,46 @@ void test("defineAgent() and defineRuntime() refuse what is wrong and say where"
   );
   wrong(() => defineRuntime({ agents: [a], limits: { concurrency: 0 } }), /"limits.concurrency"/);
 });
+
+void test("ask() under an id sent before counts a reply once when the tick ends while it looks back", async () => {
+  const agent = defineAgent({ name: "a", onMessage: (ctx) => ctx.reply("once") });
+  const store = memoryStore();
+  const { clock, runtime } = await setting([agent], { store });
+  await runtime.send("a", { payload: "x", id: "first" });
+  // The tick is committed and told of before what it wrote is looked for.
+  const log = store.log.bind(store);
+  store.log = async (...query) => {
+    await clock.advance(0);
+    return log(...query);
+  };
+  const asked = runtime.ask("a", { payload: "x", id: "first" }, { timeout: HOUR });
+  await clock.advance(0);
+  assert.deepEqual((await asked).replies, ["once"]);
+});
+
+void test("a trigger that a process died over is left alone for a while, so that many deaths at once do not blame it", async () => {
+  const agent = defineAgent({
+    name: "a",
+    state: { done: 0 },
+    onMessage: async (ctx) => {
+      if (ctx.now() < START + HOUR) await new Promise(() => undefined);
+      ctx.state.done += 1;
+    },
+  });
+  const clock = manualClock(START);
+  const store = memoryStore();
+  const first = await setting([agent], { store, clock });
+  await first.runtime.send("a", { payload: "x", id: "x" });
+  for (let deaths = 0; deaths < 10; deaths += 1) {
+    await clock.advance(100);
+    store.crash();
+    await setting([agent], { store, clock });
+  }
+  const [count] = await store.read((await store.get("a"))!.id, [paths.crashes("x")]);
+  assert.equal(count, "1");
+  store.crash();
+  const later = manualClock(START + HOUR);
+  const { runtime } = await setting([agent], { store, clock: later });
+  await later.advance(2000);
+  assert.deepEqual(await runtime.state("a"), { done: 1 });
+});

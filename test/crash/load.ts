@@ -71,6 +71,12 @@ export async function killUnderLoad(
     await sleep(100);
     sunk = (await get("/agents/sink/state"))["got"] as string[];
   }
+  for (const name of [...TARGETS, "echo", "sink"]) {
+    const { items } = await get(`/agents/${name}/deadletter`);
+    assert.deepEqual(items, [], `dead letters of ${name}`);
+    const verdict = await get(`/agents/${name}/trajectory/verify`);
+    assert.equal(verdict["ok"], true, JSON.stringify(verdict));
+  }
   for (const [name, texts] of acknowledged) {
     const got = (await get(`/agents/${name}/state`))["got"] as string[];
     assert.deepEqual(got.toSorted(), texts.toSorted(), `what ${name} got`);
@@ -80,11 +86,5 @@ export async function killUnderLoad(
       texts.toSorted(),
       `what ${name} passed on`,
     );
-  }
-  for (const name of [...TARGETS, "echo", "sink"]) {
-    const verdict = await get(`/agents/${name}/trajectory/verify`);
-    assert.equal(verdict["ok"], true, JSON.stringify(verdict));
-    const { items } = await get(`/agents/${name}/deadletter`);
-    assert.deepEqual(items, [], `dead letters of ${name}`);
   }
 }

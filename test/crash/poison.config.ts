@@ -1,7 +1,11 @@
 import { defineAgent, defineRuntime } from "../../src/index.ts";
 
 /** Takes its process with it before anything of its tick, or even its mail, is durable. */
-const bomb = defineAgent({ name: "bomb", onMessage: () => process.exit(0) });
+const bomb = defineAgent({
+  name: "bomb",
+  retry: { backoff: 10 },
+  onMessage: () => process.exit(0),
+});
 
 /** Passes mail on to the bomb. */
 const relay = defineAgent({

@@ -17,15 +17,18 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
 
   const deliverTo = async (to: string, mail: readonly Envelope[]): Promise<readonly Receipt[]> => {
     try {
-      const id = await idOf(directory, to);
-      const input = { mail: mail.map((one) => ({ ...one, to: id })), again: failed.has(to) };
-      const receipts = await call<Receipt[]>(agents, id, { method: "deliver", input });
-      failed.delete(to);
-      if (!receipts.some((receipt) => GONE.has(receipt)) || !directory.remembers(to))
-        return receipts;
-      // The name may be another agent's by now; what arrived is known there by its id.
-      directory.forget(to);
-      return await deliverTo(to, mail);
+      for (let look = 1; ; look += 1) {
+        const remembered = directory.remembers(to);
+        const id = await idOf(directory, to);
+        const input = { mail: mail.map((one) => ({ ...one, to: id })), again: failed.has(to) };
+        const receipts = await call<Receipt[]>(agents, id, { method: "deliver", input });
+        failed.delete(to);
+        if (look === LOOKS || !receipts.some((receipt) => GONE.has(receipt))) return receipts;
+        // The name may be another agent's by now, or of one that is only being made. What arrived is
+        // known there by its id.
+        if (remembered) directory.forget(to);
+        else if (!(await directory.complete(to))) return receipts;
+      }
     } catch (error) {
       if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") {
         return mail.map((): Receipt => "unknown");
@@ -55,6 +58,8 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
   };
 }
 
+/** How often a recipient is looked for: where it was, where it is, and once it is made. */
+const LOOKS = 3;
 /** Receipts of mail whose recipient is not the one that was meant, or no more. */
 const GONE: ReadonlySet<Receipt> = new Set(["unknown", "terminated"]);
 

@@ -40,6 +40,12 @@ export class DirectoryShard {
     const response = await answer(request, {
       create: (input: CreateCall) => this.#create(input),
       get: async ({ name }: { name: string }) => (await this.#open()).get(name),
+      complete: async ({ name }: { name: string }) => {
+        const known = await (await this.#open()).get(name);
+        if (known?.status !== "live") return false;
+        await this.#admit(known);
+        return true;
+      },
       list: async (query: ListQuery): Promise<Page<AgentRecord>> =>
         (await this.#open()).list(query),
       setStatus: async ({ id, status }: { id: string; status: AgentStatus }) =>
@@ -51,7 +57,8 @@ export class DirectoryShard {
 
   /**
    * Makes an agent: its name is taken first, then its object is told. When the second step failed,
-   * the name points at an object that knows of nothing; the next `create` of the name completes it.
+   * the name points at an object that knows of nothing; `complete`, or the next `create` of the name,
+   * ends it.
    */
   async #create({ name, type, createdAt, shard }: CreateCall): Promise<AgentRecord> {
     if (!this.#types.has(type)) {

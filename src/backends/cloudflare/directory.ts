@@ -1,5 +1,5 @@
 import type { RuntimeDefinition } from "../../core/definition.ts";
-import { checkName } from "../../core/agent.ts";
+import { checkName, isKey } from "../../core/agent.ts";
 import { infoOf } from "../../core/agent-info.ts";
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
@@ -86,6 +86,14 @@ export class Directory implements Home {
   async #make(name: string): Promise<AgentInfo | undefined> {
     const wanted = this.#ensure.find((agent) => agent.name === name);
     return wanted && this.create(wanted);
+  }
+
+  /**
+   * Makes sure that the object of the living agent with this name knows who it is: its making may be
+   * under way, or was cut short. False when there is no such agent.
+   */
+  async complete(name: string): Promise<boolean> {
+    return !isKey(name) && (await this.#call<boolean>(this.#indexOf(name), "complete", { name }));
   }
 
   /** True when the id of this name is remembered. */

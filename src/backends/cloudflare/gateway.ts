@@ -27,11 +27,12 @@ export function forwarder(to: {
   return async (ref, request) => {
     const remembered = directory.remembers(ref);
     const response = await pass(await idOf(directory, ref), request);
-    if (!remembered || !response.headers.has(NOT_HERE)) return response;
-    directory.forget(ref);
+    if (!response.headers.has(NOT_HERE)) return response;
+    if (remembered) directory.forget(ref);
+    else if (!(await directory.complete(ref))) return response;
     if (request.body === null) return pass(await idOf(directory, ref), request);
     // The body is gone, and to keep a copy of each would cost more than that one comes again.
-    throw new HttpError(503, "BUSY", `The name "${ref}" has changed hands: send again`, {
+    throw new HttpError(503, "BUSY", `"${ref}" was not yet where it was looked for: send again`, {
       "retry-after": "0",
     });
   };

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { TickView } from "../../control/record.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
+import type { ErrorCode } from "../../core/errors.ts";
 import type { LogRow } from "../../core/ports/index.ts";
 import type { AgentInfo, AgentReport } from "../../core/runtime.ts";
 import type { TickRecord, Verdict } from "../../core/trajectory.ts";
@@ -171,6 +172,14 @@ interface Follow {
   readonly print: (line: Line) => void;
 }
 
+/** What an agentd answers that stops, starts, or is gone. */
+const PASSING: ReadonlySet<string> = new Set<ErrorCode>([
+  "UNREACHABLE",
+  "BUSY",
+  "CANCELLED",
+  "STORE",
+]);
+
 /** Follows the stream for ever, over restarts of agentd, from the last event seen. */
 async function follow({ id, connect, print, ...from }: Follow): Promise<void> {
   let { after } = from;
@@ -183,7 +192,7 @@ async function follow({ id, connect, print, ...from }: Follow): Promise<void> {
         for (const line of streamLines(event)) print(line);
       }
     } catch (error) {
-      if ((error as OpenAgentsError).code !== "UNREACHABLE") throw error;
+      if (!PASSING.has((error as OpenAgentsError).code)) throw error;
       if (!told) process.stderr.write(`${(error as Error).message}\nWaiting for it …\n`);
       told = true;
     }
