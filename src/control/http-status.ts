@@ -13,6 +13,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   TERMINAL: 422,
   STATE: 422,
   BUSY: 423,
+  LOCKED: 423,
   INBOX_FULL: 429,
   FAILED: 500,
   CORRUPT: 500,

@@ -132,8 +132,9 @@ async function failed(
   session: Session,
   error: unknown,
 ): Promise<Acted> {
-  // A tick that was cancelled from outside leaves no trace: its trigger waits as it did before.
-  if (session.cancelled) throw error;
+  // A tick that was cancelled from outside, or has to wait for its key, leaves no trace: its trigger
+  // waits as it did before.
+  if (session.cancelled || isLocked(error)) throw error;
   const { agent, occasion } = input;
   const decision = afterFailure({
     error,
@@ -187,22 +188,28 @@ async function giveUp(
 
 /**
  * A tick whose outcome cannot be written down fails for good: tried again, it would end the same way.
- * @throws the error itself when it is the store's and not the tick's
+ * @throws the error itself when it is the store's or the signer's, and not the tick's
  */
 export function unrecordable(kernel: Kernel, input: ActInput, error: unknown): Acted {
-  if (error instanceof OpenAgentsError && STORE_ERRORS.has(error.code)) throw error;
+  if (error instanceof OpenAgentsError && PASSING.has(error.code)) throw error;
   const session = new Session(kernel, input);
   const ending: Ending = { kind: "failed", error };
   return { session, ending, version: input.agent.version, failure: lost(error) };
 }
 
-const STORE_ERRORS: ReadonlySet<string> = new Set<ErrorCode>([
+const PASSING: ReadonlySet<string> = new Set<ErrorCode>([
   "STORE",
   "STALE_CLAIM",
   "CORRUPT",
   "BUSY",
   "NOT_FOUND",
+  "LOCKED",
 ]);
+
+/** The keys cannot be used now, which is no fault of the tick. */
+function isLocked(error: unknown): boolean {
+  return error instanceof OpenAgentsError && error.code === "LOCKED";
+}
 
 function lost(error: unknown): FailedTick {
   return { error, next: "dead-letter", retryAt: 0, blame: false, quarantine: false };

@@ -1,3 +1,4 @@
+import { addressed, addressedAnew } from "./letters.ts";
 import type { AgentDefinition } from "./definition.ts";
 import type { Envelope } from "./envelope.ts";
 import type { ErrorCode } from "./errors.ts";
@@ -130,15 +131,47 @@ export class Courier {
     return forwardMoved(this.#kernel, envelopes, receipts);
   }
 
-  /** Puts mail into inboxes, here or elsewhere. */
+  /** Puts mail into inboxes, here or elsewhere; what was for somebody who is gone, once more. */
   async #deliver(rows: readonly OutboxRow[], at: number): Promise<readonly Receipt[]> {
-    const { store, agents, carrier } = this.#kernel;
-    const targets = await Promise.all(rows.map(({ envelope }) => store.get(envelope.to)));
-    const mail = rows.map(({ envelope }, i): Mail => {
-      const target = targets[i];
-      const to = target?.id ?? envelope.to;
-      return { envelope: { ...envelope, to }, inbox: inboxOf(agents.get(target?.type ?? "")), at };
+    const letters = await Promise.all(rows.map((row) => addressed(this.#kernel, row)));
+    const receipts = [...(await this.#post(letters, at))];
+    const gone = rows.flatMap((_, i) => (GONE.has(receipts[i]!) ? [i] : []));
+    if (gone.length === 0) return receipts;
+    // A name may be another agent's by now, or of one that was only being made.
+    const again = await Promise.all(gone.map((i) => addressedAnew(this.#kernel, rows[i]!)));
+    const theirs = await this.#post(
+      again.map((letter, k) => letter ?? receipts[gone[k]!]!),
+      at,
+    );
+    gone.forEach((i, k) => {
+      receipts[i] = theirs[k]!;
     });
+    return receipts;
+  }
+
+  /** What became of each letter; one that could not be addressed is a receipt already. */
+  async #post(letters: readonly (Envelope | Receipt)[], at: number): Promise<readonly Receipt[]> {
+    const places = letters.flatMap((letter, i) => (typeof letter === "string" ? [] : [i]));
+    const receipts = letters.map((letter) => (typeof letter === "string" ? letter : "busy"));
+    if (places.length === 0) return receipts;
+    const theirs = await this.#put(
+      places.map((i) => letters[i] as Envelope),
+      at,
+    );
+    places.forEach((i, k) => {
+      receipts[i] = theirs[k]!;
+    });
+    return receipts;
+  }
+
+  async #put(letters: readonly Envelope[], at: number): Promise<readonly Receipt[]> {
+    const { store, agents, carrier } = this.#kernel;
+    const targets = await Promise.all(letters.map(({ to }) => store.get(to)));
+    const mail = letters.map((envelope, i): Mail => ({
+      envelope,
+      inbox: inboxOf(agents.get(targets[i]?.type ?? "")),
+      at,
+    }));
     const here = await store.deliver(mail);
     for (const { envelope } of mail) this.#events.delivered(envelope.to);
     const envelopes = mail.map(({ envelope }) => envelope);
@@ -154,6 +187,8 @@ export class Courier {
   }
 }
 
+/** Receipts of mail whose recipient is not there, or no more. */
+const GONE: ReadonlySet<Receipt> = new Set(["unknown", "terminated"]);
 /** How long mail that has to wait does so, ms: at first, and then twice as long each time. */
 const FIRST_WAIT = 100;
 const LONGEST_WAIT = 60_000;
@@ -162,7 +197,7 @@ const GIVE_UP = 86_400_000;
 
 /** Mail on the same path arrives in the order in which it was sent. */
 function pathOf({ agent, envelope }: OutboxRow): string {
-  return `${agent} ${envelope.to}`;
+  return `${agent} ${envelope.toName ?? envelope.to}`;
 }
 
 /** Why mail with this receipt goes back to its sender's dead letters; undefined when it arrived. */
@@ -196,7 +231,7 @@ function bounce(request: Envelope, reason: Reason, at: number): Envelope {
     from: request.to,
     to: request.from,
     type: "response",
-    payload: `Cannot deliver to "${request.to}": ${reason.text}`,
+    payload: `Cannot deliver to "${request.toName ?? request.to}": ${reason.text}`,
     replyTo: request.id,
     headers: { error: reason.code },
   };

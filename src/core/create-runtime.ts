@@ -8,6 +8,7 @@ import type { RuntimeDefinition } from "./definition.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { toMs } from "./duration.ts";
 import { OpenAgentsError } from "./errors.ts";
+import { factotum } from "./factotum.ts";
 import { Importer } from "./importer.ts";
 import type { Json } from "./json.ts";
 import { Cache, Serial } from "./kernel.ts";
@@ -104,7 +105,7 @@ class KernelRuntime implements Runtime {
     this.#watchers = new Watchers(this.#onProblem);
     this.#kernel = {
       store,
-      signer,
+      signer: factotum(signer, clock),
       carrier: ports.carrier,
       forwarder: ports.forwarder,
       waker: ports.waker,
@@ -217,6 +218,10 @@ class KernelRuntime implements Runtime {
     this.#dispatcher.wake(record.id);
     await store.sync();
     return this.#info(record);
+  }
+
+  async accept(envelope: Envelope): Promise<Receipt> {
+    return this.#mailroom.accept(envelope);
   }
 
   async deliver(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {

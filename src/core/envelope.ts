@@ -14,10 +14,17 @@ export interface Envelope {
   readonly source: string;
   /** An agent's npub, or a name of the driver's for the sender outside, like `"operator"`. */
   readonly from: string;
-  /** The recipient: an agent's npub. */
+  /** The recipient: an agent's npub, or its name while that is all that is known. */
   readonly to: string;
+  /** The name that the sender knew the recipient by, if it did. */
+  readonly toName?: string;
   readonly type: EnvelopeType;
   readonly payload: Json;
+  /**
+   * The payload is sealed (`seal.ts`): between sender and recipient, or for the one who has it alone.
+   * The mail of agents always is; what comes from no agent is not.
+   */
+  readonly sealed?: "sender" | "own";
   /** The id of the envelope that this one answers. */
   readonly replyTo?: string;
   readonly traceId?: string;
@@ -136,6 +143,8 @@ const RULES: Readonly<Record<Exclude<keyof Envelope, "payload">, Rule>> = {
   source: [isText, TEXT_NEED],
   from: [isText, TEXT_NEED],
   to: [isText, "an agent"],
+  toName: [optional(isText), TEXT_NEED],
+  sealed: [optional((value) => value === "sender" || value === "own"), '"sender" or "own"'],
   type: [
     (value) => (ENVELOPE_TYPES as readonly unknown[]).includes(value),
     `one of ${ENVELOPE_TYPES.join(", ")}`,

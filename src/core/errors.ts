@@ -18,6 +18,7 @@ export type ErrorCode =
   | "CORRUPT" // stored data is damaged
   | "STORE" // the store failed: full disk, lost connection
   | "BUSY" // held by another process
+  | "LOCKED" // the keys are sealed until somebody gives the passphrase
   | "CONFIG"
   | "UNREACHABLE"
   | "FAILED"; // an error that agent code threw

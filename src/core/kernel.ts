@@ -1,21 +1,13 @@
 import type { AgentRecord } from "./agent.ts";
+import type { Factotum } from "./factotum.ts";
 import type { AgentDefinition, Limits } from "./definition.ts";
-import type {
-  Carrier,
-  Clock,
-  Forwarder,
-  LogHead,
-  Random,
-  Signer,
-  Store,
-  Waker,
-} from "./ports/index.ts";
+import type { Carrier, Clock, Forwarder, LogHead, Random, Store, Waker } from "./ports/index.ts";
 import { uuidv7 } from "./uuid.ts";
 
 /** What every part of the kernel works with: the ports, and what the configuration says. */
 export interface Kernel {
   readonly store: Store;
-  readonly signer: Signer;
+  readonly signer: Factotum;
   /** Takes mail to agents that are not in the store; without one there are none. */
   readonly carrier: Carrier | undefined;
   /** Passes on the mail of agents that moved away; without one it is refused. */

@@ -1,4 +1,5 @@
 import { TICKING } from "./agent.ts";
+import { isKey } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
 import { inboxOf } from "./courier.ts";
 import { checkEnvelope } from "./envelope.ts";
@@ -15,6 +16,7 @@ import type { Answer, AskOptions, MailInput, Sent, TickEvent } from "./runtime.t
 import type { Command } from "./think.ts";
 import { readRow } from "./trajectory.ts";
 import type { TickRecord } from "./trajectory.ts";
+import { sealOwn } from "./seal.ts";
 import type { Watchers } from "./watchers.ts";
 
 /** Types of mail that may come from outside; the others are the kernel's own. */
@@ -100,6 +102,22 @@ export class Mailroom {
       to: targets[i]?.id ?? envelope.to,
     }));
     return forwardMoved(this.#kernel, sent, receipts);
+  }
+
+  /**
+   * Takes in what a driver made of something outside, from a sender that it made sure of; durable. From
+   * a key's owner it is kept sealed.
+   */
+  async accept(envelope: Envelope): Promise<Receipt> {
+    checkEnvelope(envelope);
+    const record = await this.#kernel.store.get(envelope.to);
+    if (record === undefined) return "unknown";
+    const letter = { ...envelope, to: record.id };
+    const sealed = isKey(letter.from) && letter.sealed === undefined;
+    const [receipt] = await this.deliver([
+      sealed ? await sealOwn(this.#kernel, record, letter) : letter,
+    ]);
+    return receipt!;
   }
 
   /** Sends and waits for what becomes of it. */

@@ -139,7 +139,8 @@ export class Mover {
         );
       }
       const facts = { agent: id, move, head: (await store.head(id)) ?? null };
-      const signature = await signer.sign(record, hexToBytes(departureDigest(facts)));
+      const key = { ...record, purpose: `departure ${move}` };
+      const signature = await signer.sign(key, hexToBytes(departureDigest(facts)));
       const receipt = { ...facts, signature: bytesToHex(signature) };
       const moved = { move, url, ticket, policy, receipt };
       await this.#write(record, "moved", { ...settled(note), moved });
@@ -286,7 +287,10 @@ export class Mover {
       agent: left ? agent : { ...agent, account: null },
       key: left
         ? { signer: home }
-        : { sealed: await signer.seal(record, to ?? home), for: to ?? home },
+        : {
+            sealed: await signer.seal({ ...record, purpose: "bundle" }, to ?? home),
+            for: to ?? home,
+          },
       definition: {
         version: Number(version ?? 0),
         digest: definition === undefined ? sha256Hex("") : digestOf(definition),
@@ -295,7 +299,8 @@ export class Mover {
       head: (await store.head(record.id)) ?? null,
       ...(move !== undefined && { move }),
     } as const;
-    const signature = bytesToHex(await signer.sign(record, hexToBytes(manifestDigest(facts))));
+    const key = { ...record, purpose: "bundle" };
+    const signature = bytesToHex(await signer.sign(key, hexToBytes(manifestDigest(facts))));
     return { ...facts, signature };
   }
 

@@ -2,7 +2,7 @@ import type { Envelope } from "./envelope.ts";
 
 /** A tick that waits, as it is stored in `parked/<trigger>`: nothing else of it is held. */
 export interface Parked {
-  /** What caused it. */
+  /** What caused it, as it was delivered. */
   readonly envelope: Envelope;
   readonly waits: readonly Wait[];
   /** When it is taken up whatever happens: the earliest end of a wait, or the time of a retry. */
@@ -17,6 +17,8 @@ export interface Wait {
   readonly key: string;
   /** The id of the request's envelope; absent for a sleep. */
   readonly request?: string | undefined;
+  /** The npub of the one who was asked; absent when that is not known. */
+  readonly asked?: string | undefined;
   /** When a sleep ends or a request times out, ms since 1970. */
   readonly until: number;
 }

@@ -10,13 +10,16 @@ import { allFiles } from "./load.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import type { Parked, Wait } from "./parked.ts";
 import type { MailRow } from "./ports/index.ts";
+import { openMail } from "./seal.ts";
 import { lastSegment, paths, timerOf } from "./tree.ts";
 import type { Timer } from "./tree.ts";
 
 /** What a tick is about to act on: one trigger, and where it came from. */
 export interface Occasion {
-  /** What caused the tick; for one that goes on, what caused it in the beginning. */
+  /** What caused the tick; for one that goes on, what caused it in the beginning. Opened. */
   readonly envelope: Envelope;
+  /** The same as it was delivered, sealed where it comes from an agent: as it is to be kept. */
+  readonly letter: Envelope;
   /** The mail that this tick takes out of the inbox: the cause, or the answer to a parked tick. */
   readonly mail?: MailRow | undefined;
   /** Timers that have gone off and are to be removed. */
@@ -39,6 +42,8 @@ export interface Occasion {
 export interface Refusal {
   readonly outcome: "expired" | "failed";
   readonly error: ErrorInfo;
+  /** Who sent it is not known, so nobody is told. */
+  readonly unsigned?: true;
 }
 
 /** Finds what an agent is to act on next: undefined when nothing is due. */
@@ -116,9 +121,15 @@ async function fromMail(
   input: { readonly mail: MailRow; readonly timers: readonly Timer[]; readonly now: number },
 ): Promise<Occasion> {
   const { mail, timers, now } = input;
-  const { envelope } = mail;
+  const letter = mail.envelope;
+  const late = letter.expiresAt !== undefined && letter.expiresAt <= now;
+  const { envelope, refusal } =
+    late && letter.type !== "response"
+      ? { envelope: letter, refusal: expired("The envelope expired before it was taken") }
+      : await open(kernel, agent, letter);
   const occasion: Occasion = {
     envelope,
+    letter,
     mail,
     timers,
     settled: [],
@@ -126,14 +137,12 @@ async function fromMail(
     attempt: mail.attempts + 1,
     suspect: mail.at <= kernel.startedAt,
   };
+  if (refusal !== undefined) return { ...occasion, refusal };
   if (envelope.type === "response" && envelope.replyTo !== undefined) {
+    const answer = { ...mail, envelope };
     const trigger = await readText(kernel, agent, paths.wait(envelope.replyTo));
-    const resumed =
-      trigger && (await fromParked(kernel, agent, { trigger, timers, now, answer: mail }));
+    const resumed = trigger && (await fromParked(kernel, agent, { trigger, timers, now, answer }));
     return resumed || { ...occasion, refusal: expired("Nobody waits for this reply any more") };
-  }
-  if (envelope.expiresAt !== undefined && envelope.expiresAt <= now) {
-    return { ...occasion, refusal: expired("The envelope expired before it was taken") };
   }
   return { ...occasion, journal: await readJournal(kernel, agent, envelope.id) };
 }
@@ -150,6 +159,7 @@ async function fromAlarm(
   const envelope = alarmEnvelope(file, agent.record.id);
   return {
     envelope,
+    letter: envelope,
     timers,
     alarm: { id: file.id, next: afterFiring(file, now) },
     settled: [],
@@ -167,6 +177,7 @@ async function fromParked(
     readonly trigger: string;
     readonly timers: readonly Timer[];
     readonly now: number;
+    /** Opened. */
     readonly answer?: MailRow;
   },
 ): Promise<Occasion | undefined> {
@@ -174,6 +185,10 @@ async function fromParked(
   const text = await readText(kernel, agent, paths.parked(trigger));
   if (text === undefined) return undefined;
   const parked = JSON.parse(text) as Parked;
+  // The answer must be that of the one who was asked.
+  if (answer !== undefined && !parked.waits.some((wait) => isAnswer(wait, answer.envelope))) {
+    return undefined;
+  }
   const settled = parked.waits.flatMap((wait) => {
     const entry = settle(wait, now, answer?.envelope);
     return entry === undefined ? [] : [[wait.key, entry] as const];
@@ -182,7 +197,8 @@ async function fromParked(
   for (const [key, entry] of settled) journal.set(key, entry);
   const own: Timer = { at: parked.at, kind: "parked", id: trigger };
   return {
-    envelope: parked.envelope,
+    ...(await open(kernel, agent, parked.envelope)),
+    letter: parked.envelope,
     mail: answer,
     timers: [...input.timers.filter(({ id }) => id !== trigger), own],
     parked,
@@ -195,11 +211,16 @@ async function fromParked(
 
 /** How a wait ends now, undefined when it does not. */
 function settle(wait: Wait, now: number, answer: Envelope | undefined): Entry | undefined {
-  if (wait.request !== undefined && wait.request === answer?.replyTo) return answerEntry(answer);
+  if (answer !== undefined && isAnswer(wait, answer)) return answerEntry(answer);
   if (wait.until > now) return undefined;
   if (wait.request === undefined) return {};
   const error = new OpenAgentsError("TIMEOUT", `No answer to request "${wait.request}" in time`);
   return { error: errorInfo(error) };
+}
+
+function isAnswer({ request, asked }: Wait, { replyTo, from, source }: Envelope): boolean {
+  if (request === undefined || request !== replyTo) return false;
+  return asked === undefined || from === asked || source === "courier";
 }
 
 function answerEntry({ headers, payload }: Envelope): Entry {
@@ -208,6 +229,23 @@ function answerEntry({ headers, payload }: Envelope): Entry {
   const message = textOf(payload);
   return { error: { code: BOUNCE_CODES.has(code) ? (code as ErrorCode) : "REMOTE", message } };
 }
+
+/** Opens mail; what cannot be opened is refused. @throws LOCKED while the signer is */
+async function open(
+  kernel: Kernel,
+  { record }: LoadedAgent,
+  letter: Envelope,
+): Promise<{ readonly envelope: Envelope; readonly refusal?: Refusal }> {
+  try {
+    return { envelope: await openMail(kernel, record, letter) };
+  } catch (error) {
+    const info = errorInfo(error);
+    if (!UNREADABLE.has(info.code)) throw error;
+    return { envelope: letter, refusal: { outcome: "failed", error: info, unsigned: true } };
+  }
+}
+
+const UNREADABLE: ReadonlySet<string> = new Set<ErrorCode>(["DENIED", "INVALID", "VERSION"]);
 
 /** The finished steps of a trigger. Costs no read for an agent that never journaled anything. */
 async function readJournal(kernel: Kernel, agent: LoadedAgent, trigger: string): Promise<Journal> {

@@ -11,6 +11,7 @@ import type { Parked } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Changes, TreeRow } from "./ports/index.ts";
 import { commandOf } from "./think.ts";
+import { sealMail } from "./seal.ts";
 import { paths } from "./tree.ts";
 import type { Timer } from "./tree.ts";
 import { sealRecord } from "./trajectory.ts";
@@ -49,13 +50,16 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
     if (!acted.session.replied) answer(kernel, draft, input, null);
     if (agent.failures > 0) draft.erase(paths.failures);
   } else if (outcome === "parked") {
-    park(draft, input);
+    draft.send.push(...acted.session.requests);
   } else if (acted.failure?.next === "retry") {
     retry(draft, input);
   } else if (acted.failure?.next === "dead-letter") {
     if (acted.state !== undefined) await keepEffects(kernel, draft, input);
     deadLetter(kernel, draft, input);
   }
+  draft.send = await Promise.all(draft.send.map((mail) => sealMail(kernel, agent.record, mail)));
+  if (outcome === "parked") park(draft, input);
+  const keys = kernel.signer.takeUses(agent.record);
   const status = statusAfter(agent, occasion, acted);
   const { session } = acted;
   const output = session.output(acted.state !== undefined);
@@ -77,6 +81,7 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
     steps: someOf(session.steps),
     waits: acted.ending.kind === "parked" ? acted.ending.waits.map(({ key }) => key) : undefined,
     sent: someOf(draft.send.map(({ id, to, type }) => ({ id, to, type }))),
+    keys: someOf(keys),
     wrote: draft.digests(),
     removed: someOf([...draft.remove]),
     status,
@@ -107,7 +112,7 @@ class Draft {
   readonly remove = new Set<string>();
   readonly timersSet: Timer[] = [];
   readonly timersRemoved: Timer[] = [];
-  readonly send: Envelope[] = [];
+  send: Envelope[] = [];
   readonly ack: number[] = [];
   readonly retry: NonNullable<Changes["retry"]>[number][] = [];
   readonly bury: NonNullable<Changes["bury"]>[number][] = [];
@@ -205,19 +210,21 @@ function finish(draft: Draft, occasion: Occasion): void {
 
 /** Puts the tick down until an answer or a time comes. Of what the hook did, only requests leave. */
 function park(draft: Draft, { agent, occasion, acted }: RememberInput): void {
-  const { envelope, mail } = occasion;
-  const waits = acted.ending.kind === "parked" ? acted.ending.waits : [];
+  const { envelope, letter, mail } = occasion;
+  const asked = new Map(draft.send.map(({ id, to }) => [id, isNpub(to) ? to : undefined]));
+  const waits = (acted.ending.kind === "parked" ? acted.ending.waits : []).map((wait) =>
+    asked.has(wait.request ?? "") ? { ...wait, asked: asked.get(wait.request!) } : wait,
+  );
   if (mail !== undefined) draft.ack.push(mail.position);
-  draft.send.push(...acted.session.requests);
-  for (const { id } of acted.session.requests) draft.write(paths.wait(id), envelope.id);
+  for (const id of asked.keys()) draft.write(paths.wait(id), envelope.id);
   keepSettled(draft, agent, occasion);
   const at = Math.min(...waits.map(({ until }) => until));
-  putDown(draft, { envelope, waits, at, attempts: occasion.attempt - 1 });
+  putDown(draft, { envelope: letter, waits, at, attempts: occasion.attempt - 1 });
 }
 
 /** Mail waits in the inbox to be tried again; what came from elsewhere waits as a parked tick. */
 function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
-  const { envelope, mail, parked, attempt } = occasion;
+  const { letter, mail, parked, attempt } = occasion;
   const { retryAt } = acted.failure!;
   if (mail !== undefined && parked === undefined) {
     draft.retry.push({ position: mail.position, notBefore: retryAt, attempts: attempt });
@@ -227,7 +234,7 @@ function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
   if (mail !== undefined) draft.ack.push(mail.position);
   const settled = new Set(keepSettled(draft, agent, occasion));
   const waits = (parked?.waits ?? []).filter(({ key }) => !settled.has(key));
-  putDown(draft, { envelope, waits, at: retryAt, attempts: attempt });
+  putDown(draft, { envelope: letter, waits, at: retryAt, attempts: attempt });
 }
 
 function putDown(draft: Draft, parked: Parked): void {
@@ -250,12 +257,12 @@ function keepSettled(draft: Draft, agent: LoadedAgent, occasion: Occasion): stri
 
 function deadLetter(kernel: Kernel, draft: Draft, input: RememberInput): void {
   const { agent, occasion, acted } = input;
-  const { envelope, mail, parked, attempt } = occasion;
+  const { letter, mail, parked, attempt } = occasion;
   const { message } = errorInfo(acted.failure!.error);
   finish(draft, occasion);
   // A mail that is itself the dead letter is moved there; only the answer to a parked tick is done.
   if (mail !== undefined && parked === undefined) draft.ack.length = 0;
-  draft.bury.push({ envelope, attempts: attempt, reason: message });
+  draft.bury.push({ envelope: letter, attempts: attempt, reason: message });
   if (acted.failure!.blame) draft.write(paths.failures, String(agent.failures + 1));
   if (acted.state === undefined || !acted.session.replied) answer(kernel, draft, input, message);
 }
@@ -264,11 +271,11 @@ function deadLetter(kernel: Kernel, draft: Draft, input: RememberInput): void {
 function answer(
   kernel: Kernel,
   draft: Draft,
-  { agent, occasion: { envelope } }: RememberInput,
+  { agent, occasion: { envelope, refusal } }: RememberInput,
   error: string | null,
 ): void {
   // Whoever asked from outside sees in the record what became of it.
-  if (envelope.type !== "request" || !isNpub(envelope.from)) return;
+  if (envelope.type !== "request" || !isNpub(envelope.from) || refusal?.unsigned) return;
   draft.send.push({
     id: newId(kernel),
     sentAt: kernel.clock.now(),

@@ -91,12 +91,13 @@ export class Session {
     this.agent = { id: record.id, name: record.name, type: record.type };
     this.trigger = Object.freeze(triggerOf(input.occasion.envelope));
     this.draft = new StateDraft(state);
+    const key = { ...record, purpose: "agent code" };
     this.identity = {
       npub: record.id,
       publicKey: record.publicKey,
       sign: async (hash) => {
         this.#check();
-        return bytesToHex(await kernel.signer.sign(record, hexToBytes(hash)));
+        return bytesToHex(await kernel.signer.sign(key, hexToBytes(hash)));
       },
       verify: (publicKey, hash, signature) => {
         try {

@@ -112,7 +112,12 @@ async function sleep(
 ): Promise<Ticked> {
   const { agent, acted, memory, wakeAt } = tick;
   const { changes, record, output, failures } = memory;
-  await kernel.store.commit(claim, wakeAt === agent.wakeAt ? changes : { ...changes, wakeAt });
+  try {
+    await kernel.store.commit(claim, wakeAt === agent.wakeAt ? changes : { ...changes, wakeAt });
+  } catch (error) {
+    kernel.signer.keepUses(agent.record, record.keys ?? []);
+    throw error;
+  }
   for (const [key, json] of acted.state?.put ?? []) agent.state.set(key, json);
   for (const key of acted.state?.removed ?? []) agent.state.delete(key);
   agent.head = { n: record.n, hash: changes.log.hash };

@@ -45,6 +45,8 @@ export interface TickRecord {
   readonly sent?:
     | readonly { readonly id: string; readonly to: string; readonly type: string }[]
     | undefined;
+  /** What the agent's key was used for since the record before, in this tick and outside of any. */
+  readonly keys?: readonly KeyUse[] | undefined;
   /** SHA-256 of each file written, by path. */
   readonly wrote?: Readonly<Record<string, string>> | undefined;
   /** Files removed; a path that ends in "/" stands for all below it. */
@@ -53,6 +55,17 @@ export interface TickRecord {
   readonly output?: string | undefined;
   /** The status the tick led to, where it changed. */
   readonly status?: string | undefined;
+}
+
+/** A use of an agent's private key. */
+export interface KeyUse {
+  readonly use: "sign" | "encrypt" | "decrypt" | "export";
+  /** What for: the type and id of an envelope, the kind of an event, what agent code said. */
+  readonly for: string;
+  /** When, for the first time, ms since 1970. */
+  readonly at: number;
+  /** How often, where it was more than once. */
+  readonly count?: number;
 }
 
 export interface StepNote {

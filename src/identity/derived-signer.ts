@@ -6,7 +6,7 @@ import { ConversationKeys } from "./conversation-keys.ts";
 import { decryptNip04 } from "./nip04.ts";
 import { accountKeys } from "./nip06.ts";
 import type { KeyPair } from "./nip06.ts";
-import { decodeNsec, encodeNpub } from "./nip19.ts";
+import { decodeNpub, decodeNsec, encodeNpub } from "./nip19.ts";
 import { conversationKey, decrypt, encrypt } from "./nip44.ts";
 import { decodeNcryptsec } from "./nip49.ts";
 import { nobleSecp } from "./secp.ts";
@@ -105,6 +105,7 @@ export function derivedSigner(
       return identityOf(home());
     },
     npub: encodeNpub,
+    publicKey: publicKeyOf,
     async sign(agent, message): Promise<Uint8Array> {
       if (!(message instanceof Uint8Array) || message.length !== 32) {
         throw new OpenAgentsError("INVALID", "Cannot sign: a message is 32 bytes");
@@ -150,6 +151,14 @@ export function derivedSigner(
     },
     verify: (publicKey, message, signature) => secp.verify(signature, message, publicKey),
   });
+}
+
+function publicKeyOf(npub: string): string | undefined {
+  try {
+    return decodeNpub(npub);
+  } catch {
+    return undefined;
+  }
 }
 
 function identityOf({ publicKey }: Pick<KeyPair, "publicKey">): Identity {

@@ -13,6 +13,7 @@ export function fakeSigner(home: string = "home"): Signer {
     identity: async (account) => identityOf(`key of account ${account}`),
     home: async () => own,
     npub: npubOf,
+    publicKey: (npub) => PUBLIC_KEYS.get(npub),
     async sign({ publicKey }, message) {
       return signature(publicKey, message);
     },
@@ -49,8 +50,13 @@ function identityOf(text: string): Identity {
 
 /** The letters of an npub, which has none of b, i, o and 1; the checksum is not a true one. */
 function npubOf(publicKey: string): string {
-  return `npub1${publicKey.slice(0, 58).replaceAll("b", "x").replaceAll("1", "z")}`;
+  const npub = `npub1${publicKey.slice(0, 58).replaceAll("b", "x").replaceAll("1", "z")}`;
+  PUBLIC_KEYS.set(npub, publicKey);
+  return npub;
 }
+
+/** Of the npubs that were made in this process. */
+const PUBLIC_KEYS = new Map<string, string>();
 
 /** The two keys of a conversation, the same from either side. */
 function between(one: string, two: string): readonly [string, string] {

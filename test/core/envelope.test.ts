@@ -45,6 +45,8 @@ void test("checkEnvelope() refuses every bad field by its name", () => {
     source: [...notText, undefined],
     from: [...notText, undefined],
     to: [...notText, undefined],
+    toName: notText,
+    sealed: ["", "yes", true, null, "SENDER"],
     type: ["", "Message", "mail", "toString", undefined, null, 0],
     payload: [undefined, NaN, () => 1, 1n, new Date(0), { a: [new Map()] }],
     replyTo: [...notText, "x".repeat(201), "a/b"],

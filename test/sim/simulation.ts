@@ -1,22 +1,12 @@
 import { fakeSigner } from "../../src/testing/fake-signer.ts";
 import { createRuntime, defineAgent, defineRuntime, TerminalError } from "../../src/index.ts";
 import type { Context, Runtime, Store } from "../../src/index.ts";
-import { sha256Hex } from "../../src/core/hash.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { shaky, World } from "./world.ts";
 
 const MINUTE = 60_000;
 
-const signer = {
-  ...fakeSigner(),
-  identity: async (account: number) => {
-    const publicKey = sha256Hex(`key ${account}`);
-    const npub = `npub1${publicKey.slice(0, 58).replaceAll(/[b1]/g, "q")}`;
-    return { publicKey, npub };
-  },
-  sign: async () => new Uint8Array(64),
-  verify: () => false,
-};
+const signer = { ...fakeSigner(), sign: async () => new Uint8Array(64), verify: () => false };
 
 /** What happened in a run, as seen from outside all of its lives. */
 class Witness {

@@ -17,28 +17,29 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
 
   const deliverTo = async (to: string, mail: readonly Envelope[]): Promise<readonly Receipt[]> => {
     try {
-      for (let look = 1; ; look += 1) {
-        const remembered = directory.remembers(to);
-        const id = await idOf(directory, to);
-        const input = { mail: mail.map((one) => ({ ...one, to: id })), again: failed.has(to) };
-        const receipts = await call<Receipt[]>(agents, id, { method: "deliver", input });
-        failed.delete(to);
-        if (look === LOOKS || !receipts.some((receipt) => GONE.has(receipt))) return receipts;
-        // The name may be another agent's by now, or of one that is only being made. What arrived is
-        // known there by its id.
-        if (remembered) directory.forget(to);
-        else if (!(await directory.complete(to))) return receipts;
-      }
-    } catch (error) {
-      if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") {
-        return mail.map((): Receipt => "unknown");
-      }
+      const input = { mail, again: failed.has(to) };
+      const receipts = await call<Receipt[]>(agents, to, { method: "deliver", input });
+      failed.delete(to);
+      return receipts;
+    } catch {
       failed.add(to);
       return mail.map((): Receipt => "busy");
     }
   };
 
   return {
+    async find(name, fresh) {
+      if (fresh) {
+        directory.forget(name);
+        await directory.complete(name);
+      }
+      try {
+        return await directory.idOf(name);
+      } catch (error) {
+        if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") return undefined;
+        throw error;
+      }
+    },
     async deliver(mail) {
       const receipts: Receipt[] = [];
       const byRecipient = Map.groupBy(mail.keys(), (i) => mail[i]!.to);
@@ -57,11 +58,6 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
     },
   };
 }
-
-/** How often a recipient is looked for: where it was, where it is, and once it is made. */
-const LOOKS = 3;
-/** Receipts of mail whose recipient is not the one that was meant, or no more. */
-const GONE: ReadonlySet<Receipt> = new Set(["unknown", "terminated"]);
 
 /** The npub that a name, an npub or a hex key stands for. @throws NOT_FOUND for a name of nobody */
 export async function idOf(directory: Directory, ref: string): Promise<string> {

@@ -70,7 +70,7 @@ export async function* bundleEntries(source: Source): AsyncGenerator<Entry> {
     for await (const { name, bytes } of chunks(folder, lines)) yield hashed(name, bytes);
   }
   const digest = hash.digest();
-  const signature = bytesToHex(await signer.sign(record, digest));
+  const signature = bytesToHex(await signer.sign({ ...record, purpose: "bundle" }, digest));
   const end: End = { counts, digest: bytesToHex(digest), signature };
   yield { name: "end.json", bytes: json(end) };
 }

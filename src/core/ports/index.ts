@@ -29,6 +29,8 @@ export interface Signer {
   home(): Promise<Identity>;
   /** The npub (NIP-19) of a public key. */
   npub(publicKey: string): string;
+  /** The public key (hex) in an npub; undefined for text that is none. */
+  publicKey(npub: string): string | undefined;
   /** A BIP-340 signature of a 32-byte message by an agent's key, 64 bytes. */
   sign(agent: Keyed, message: Uint8Array): Promise<Uint8Array>;
   /**
@@ -67,8 +69,11 @@ export interface Signer {
   verify(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean;
 }
 
-/** What a signer needs to know of an agent to find its key. */
-export type Keyed = Pick<AgentRecord, "name" | "publicKey" | "account" | "key">;
+/** What a signer needs to know of an agent to find its key, and what it is used for. */
+export interface Keyed extends Pick<AgentRecord, "name" | "publicKey" | "account" | "key"> {
+  /** What the record says of this use. */
+  readonly purpose?: string | undefined;
+}
 
 export interface Identity {
   /** NIP-19. */
@@ -114,8 +119,13 @@ export interface Host {
  */
 export interface Carrier {
   /**
-   * What became of each envelope, at the same index, `to` being a name, an npub or a hex key. An
-   * envelope whose recipient cannot be reached now has the receipt `busy`: it is tried again later,
+   * The npub of the agent with this name, which is then there to be delivered to; undefined when there
+   * is none. Rejects when that cannot be known now.
+   * @param fresh looks it up even when it is remembered
+   */
+  find?(name: string, fresh: boolean): Promise<string | undefined>;
+  /**
+   * What became of each envelope, at the same index, `to` being an npub. An envelope whose recipient cannot be reached now has the receipt `busy`: it is tried again later,
    * and later mail of the same sender to the same recipient waits with it.
    */
   deliver(mail: readonly Envelope[]): Promise<readonly Receipt[]>;

@@ -1,0 +1,151 @@
+import { utf8ToBytes } from "@noble/hashes/utils.js";
+import { addressOf } from "./address.ts";
+import type { Address } from "./address.ts";
+import { isKey } from "./agent.ts";
+import type { AgentRecord } from "./agent.ts";
+import type { Envelope } from "./envelope.ts";
+import { OpenAgentsError } from "./errors.ts";
+import type { Json } from "./json.ts";
+import type { Kernel } from "./kernel.ts";
+
+/**
+ * What is sealed of an envelope, as JSON: all that its receiver acts on. Its id and what it answers are
+ * inside as well, so that a seal cannot be moved to another envelope.
+ */
+interface Inside {
+  readonly id: string;
+  readonly type: Envelope["type"];
+  readonly replyTo?: string | undefined;
+  readonly headers?: Envelope["headers"] | undefined;
+  readonly payload: Json;
+}
+
+/**
+ * Seals an agent's mail for its receiver: NIP-44 v2, from the sender's key to the receiver's. Where
+ * nobody is known by the address, or it cannot be known now, it is sealed for the sender alone, and
+ * the courier addresses it anew.
+ */
+export async function sealMail(
+  kernel: Kernel,
+  sender: AgentRecord,
+  envelope: Envelope,
+): Promise<Envelope> {
+  const to = await addressOf(kernel, envelope.to).catch(() => undefined);
+  try {
+    return await sealFor(kernel, { sender, envelope, to });
+  } catch (error) {
+    // Half of all hex keys are on no curve: nobody can have them.
+    if (!(error instanceof OpenAgentsError) || error.code !== "INVALID") throw error;
+    return sealFor(kernel, { sender, envelope, to: undefined });
+  }
+}
+
+/** Seals for the agent itself what the runtime took in for it, from a sender that it made sure of. */
+export async function sealOwn(
+  { signer }: Kernel,
+  receiver: AgentRecord,
+  envelope: Envelope,
+): Promise<Envelope> {
+  const { headers: _headers, payload: _payload, ...outside } = envelope;
+  const key = { ...receiver, purpose: purposeOf(envelope) };
+  const payload = await signer.encrypt(key, receiver.publicKey, insideOf(envelope));
+  return { ...outside, payload, sealed: "own" };
+}
+
+/**
+ * The envelope as its receiver may act on it: opened, and from whom it says. What comes from no agent
+ * is not sealed.
+ * @throws DENIED when the seal is missing, broken, or that of another envelope
+ */
+export async function openMail(
+  { signer }: Kernel,
+  receiver: AgentRecord,
+  envelope: Envelope,
+): Promise<Envelope> {
+  const { sealed, from, source, type } = envelope;
+  if (sealed === undefined) {
+    // The courier says in the other's place that it could not be reached.
+    if (!isKey(from) || (source === "courier" && type === "response")) return envelope;
+    throw denied("it is not sealed by its sender");
+  }
+  const peer = sealed === "own" ? receiver.publicKey : signer.publicKey(from);
+  if (peer === undefined) throw denied("its sender is no agent");
+  return openWith(signer, { holder: receiver, peer, envelope });
+}
+
+/** Seals a sender's own mail anew, for whom it turned out to be for. */
+export async function readdress(
+  kernel: Kernel,
+  sender: AgentRecord,
+  { envelope, to }: { readonly envelope: Envelope; readonly to: Address },
+): Promise<Envelope> {
+  const { signer } = kernel;
+  const peer = envelope.sealed === "own" ? sender.publicKey : signer.publicKey(envelope.to);
+  if (peer === undefined) throw denied("its recipient is no agent");
+  const { toName, ...opened } = await openWith(signer, { holder: sender, peer, envelope });
+  return sealFor(kernel, { sender, envelope: { ...opened, to: toName ?? opened.to }, to });
+}
+
+async function sealFor(
+  { signer }: Kernel,
+  input: {
+    readonly sender: AgentRecord;
+    readonly envelope: Envelope;
+    readonly to: Address | undefined;
+  },
+): Promise<Envelope> {
+  const { sender, envelope, to } = input;
+  const { headers: _headers, payload: _payload, ...outside } = envelope;
+  const peer = to?.publicKey ?? sender.publicKey;
+  const key = { ...sender, purpose: purposeOf(envelope) };
+  const payload = await signer.encrypt(key, peer, insideOf(envelope));
+  return {
+    ...outside,
+    to: to?.id ?? outside.to,
+    ...(!isKey(outside.to) && { toName: outside.to }),
+    payload,
+    sealed: to === undefined ? "own" : "sender",
+  };
+}
+
+async function openWith(
+  signer: Kernel["signer"],
+  input: {
+    readonly holder: AgentRecord;
+    readonly peer: string;
+    readonly envelope: Envelope;
+  },
+): Promise<Envelope> {
+  const { holder, peer, envelope } = input;
+  if (typeof envelope.payload !== "string") throw denied("what is sealed is no text");
+  const key = { ...holder, purpose: purposeOf(envelope) };
+  const inside = insideFrom(await signer.decrypt(key, peer, envelope.payload));
+  const { id, type, replyTo } = envelope;
+  if (inside.id !== id || inside.type !== type || inside.replyTo !== replyTo) {
+    throw denied("its seal is that of another envelope");
+  }
+  const { sealed: _sealed, ...outside } = envelope;
+  const { headers, payload } = inside;
+  return { ...outside, payload, ...(headers !== undefined && { headers }) };
+}
+
+function insideOf({ id, type, replyTo, headers, payload }: Envelope): Uint8Array {
+  const inside: Inside = { id, type, replyTo, headers, payload };
+  return utf8ToBytes(JSON.stringify(inside));
+}
+
+function insideFrom(bytes: Uint8Array): Inside {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as Inside;
+  } catch {
+    throw denied("what is sealed is no mail");
+  }
+}
+
+function purposeOf({ type, id }: Envelope): string {
+  return `${type} ${id}`;
+}
+
+function denied(why: string): OpenAgentsError {
+  return new OpenAgentsError("DENIED", `Cannot open mail: ${why}`);
+}
