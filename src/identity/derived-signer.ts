@@ -91,10 +91,11 @@ export function derivedSigner(
       `Cannot sign for "${name}": its key does not come from this mnemonic`,
     );
   };
-  /** The key of an agent's conversation. It is found without the agent's own key, but only if that was good. */
+  /** The key of an agent's conversation. One that is kept was made by a key that was the agent's. */
   const conversation = (agent: Keyed, peer: string): Uint8Array => {
     const { account, key, publicKey } = agent;
-    return conversations.get(`${account ?? key} ${publicKey}`, peer, () => pair(agent).privateKey);
+    const source = account === null ? `sealed ${key}` : `account ${account}`;
+    return conversations.get(`${source} ${publicKey}`, peer, () => pair(agent).privateKey);
   };
 
   return Object.freeze<Signer>({
@@ -119,12 +120,7 @@ export function derivedSigner(
       return decrypt(payload, conversation(agent, peer));
     },
     async decryptLegacy(agent, peer, payload): Promise<string> {
-      const shared = secp.sharedX(pair(agent).privateKey, peer);
-      try {
-        return await decryptNip04(payload, shared);
-      } finally {
-        shared.fill(0);
-      }
+      return decryptNip04(payload, secp.sharedX(pair(agent).privateKey, peer));
     },
     async seal(agent, to): Promise<string> {
       return seal(pair(agent), to);

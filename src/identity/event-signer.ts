@@ -22,6 +22,12 @@ export interface EventSigner {
    * VERSION for another version of NIP-44
    */
   decrypt(peer: string, payload: string): Promise<string>;
+  /**
+   * The text of an old direct message (NIP-04), which nothing protects from being altered. Not every
+   * signer can.
+   * @throws DENIED when it cannot be read; INVALID for no key
+   */
+  decryptLegacy?(peer: string, payload: string): Promise<string>;
 }
 
 /** The key of one agent, by the signer that has it. */
@@ -36,5 +42,8 @@ export function agentSigner(signer: Signer, agent: Keyed): EventSigner {
     },
     encrypt: async (peer, text) => signer.encrypt(agent, peer, bytesOf(text)),
     decrypt: async (peer, payload) => textOf(await signer.decrypt(agent, peer, payload)),
+    ...(signer.decryptLegacy !== undefined && {
+      decryptLegacy: (peer, payload) => signer.decryptLegacy!(agent, peer, payload),
+    }),
   });
 }

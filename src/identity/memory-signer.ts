@@ -3,6 +3,7 @@ import { systemRandom } from "../core/system.ts";
 import type { Random } from "../core/ports/index.ts";
 import type { EventSigner } from "./event-signer.ts";
 import { signEvent } from "./event.ts";
+import { decryptNip04 } from "./nip04.ts";
 import { bytesOf, decrypt, encrypt, textOf } from "./nip44.ts";
 import { nobleSecp } from "./secp.ts";
 import type { Secp } from "./secp.ts";
@@ -31,5 +32,6 @@ export function memorySigner(secret: Uint8Array, options: MemorySignerOptions = 
     signEvent: async (template) => signEvent(template, own, { random, secp }),
     encrypt: async (peer, text) => encrypt(bytesOf(text), conversation(peer), random.bytes(32)),
     decrypt: async (peer, payload) => textOf(decrypt(payload, conversation(peer))),
+    decryptLegacy: async (peer, payload) => decryptNip04(payload, secp.sharedX(own, peer)),
   });
 }

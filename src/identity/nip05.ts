@@ -92,7 +92,7 @@ function member(value: unknown, name: string): unknown {
 function relaysOf(given: readonly unknown[]): readonly string[] {
   const relays = new Set<string>();
   for (const url of given) {
-    if (isRelayUrl(url)) relays.add(url);
+    if (typeof url === "string" && isRelayUrl(url)) relays.add(url);
   }
   return [...relays].slice(0, MAX_RELAYS);
 }

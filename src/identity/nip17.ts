@@ -118,7 +118,7 @@ export async function wrapDirectMessage(
 export function dmRelays(event: Pick<NostrEvent, "kind" | "tags">): readonly string[] {
   if (event.kind !== DM_RELAYS) throw refused("read relays for", `it has kind ${event.kind}`);
   const relays = new Set<string>();
-  for (const [name, url] of event.tags) {
+  for (const [name, url = ""] of event.tags) {
     if (name === "relay" && isRelayUrl(url)) relays.add(url);
   }
   return [...relays].slice(0, MAX_RELAYS);

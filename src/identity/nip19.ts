@@ -57,7 +57,8 @@ export function decodeBech32(prefix: string, text: string): Uint8Array {
   }
   let found;
   try {
-    found = bech32.decodeToBytes(text);
+    const { prefix, words } = bech32.decode(text, MAX_LENGTH);
+    found = { prefix, bytes: bech32.fromWords(words) };
   } catch {
     // The decoder's own error is not passed on as a cause: it quotes the text.
     throw unreadable(prefix, "it is no bech32 text with a right checksum");

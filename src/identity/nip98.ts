@@ -1,9 +1,9 @@
-import { utf8ToBytes } from "@noble/hashes/utils.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { base64 } from "@scure/base";
 
 import { OpenAgentsError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
-import type { Clock } from "../core/ports/index.ts";
+import type { Clock, Random } from "../core/ports/index.ts";
 import type { EventSigner } from "./event-signer.ts";
 import { verifyEvent } from "./event.ts";
 import type { NostrEvent } from "./event.ts";
@@ -30,22 +30,24 @@ export interface TokenRequest {
 /**
  * The `Authorization` header by which a key proves that it makes a request (NIP-98): `Nostr` and the
  * base64 of a signed event that names method, address and, when there is a body, its SHA-256. It is
- * good once, and for about a minute.
- * @param now milliseconds since 1970
+ * good once, and for about a minute. A random tag keeps two of one second apart, as they would have
+ * the same id otherwise.
+ * @param made.now milliseconds since 1970
  * @throws INVALID for an address that is not absolute
  */
 export async function httpToken(
   signer: EventSigner,
   request: TokenRequest,
-  now: number,
+  made: { readonly now: number; readonly random: Random },
 ): Promise<string> {
   const { method, body = "" } = request;
   const tags = [
     ["u", address(request.url)],
     ["method", method.toUpperCase()],
+    ["nonce", bytesToHex(made.random.bytes(16))],
   ];
   if (body.length > 0) tags.push(["payload", sha256Hex(body)]);
-  const created_at = Math.floor(now / 1000);
+  const created_at = Math.floor(made.now / 1000);
   const event = await signer.signEvent({ kind: HTTP_AUTH, created_at, tags, content: "" });
   return `Nostr ${base64.encode(utf8ToBytes(JSON.stringify(event)))}`;
 }

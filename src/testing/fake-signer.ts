@@ -18,14 +18,18 @@ export function fakeSigner(home: string = "home"): Signer {
       return signature(publicKey, message);
     },
     async encrypt({ publicKey }, peer, plaintext) {
+      if (plaintext.length === 0) {
+        throw new OpenAgentsError("INVALID", "Cannot encrypt: there is nothing to encrypt");
+      }
       return [...between(publicKey, peer), plaintext.join()].join(" ");
     },
     async decrypt({ publicKey }, peer, payload) {
       const [one, two] = between(publicKey, peer);
       const [first, second, bytes] = payload.split(" ");
-      if (first === one && second === two && bytes)
-        return Uint8Array.from(bytes.split(","), Number);
-      throw new OpenAgentsError("DENIED", "Cannot decrypt: it is between other keys");
+      if (first !== one || second !== two || bytes === undefined) {
+        throw new OpenAgentsError("DENIED", "Cannot decrypt: it is between other keys");
+      }
+      return Uint8Array.from(bytes.split(","), Number);
     },
     seal: async ({ publicKey }, to) => `${publicKey} for ${to}`,
     async adopt(publicKey, sealed) {

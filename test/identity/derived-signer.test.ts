@@ -1,18 +1,16 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { format, inspect } from "node:util";
-import { serialize } from "node:v8";
 
 import { schnorr } from "@noble/curves/secp256k1.js";
-import { mnemonicToSeedSync } from "@scure/bip39";
 import * as fc from "fast-check";
+import * as nip04 from "nostr-tools/nip04";
+import * as nip49 from "nostr-tools/nip49";
 
 import type { AgentRecord } from "../../src/core/agent.ts";
-import { errorInfo, OpenAgentsError } from "../../src/core/errors.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { accountKeys, newMnemonic } from "../../src/identity/nip06.ts";
 import { decodeNpub, encodeNsec } from "../../src/identity/nip19.ts";
+import { CURVES, secretOf, someone, vectors as vectorsOf, wasm } from "./setting.ts";
 
 const MNEMONIC =
   "what bleak badge arrange retreat wolf trade produce cricket blur garlic valid proud rude strong choose busy staff weather area salt hollow arm fade";
@@ -26,7 +24,7 @@ async function agent(account: number): Promise<AgentRecord> {
   return { id: npub, publicKey, account, ...facts };
 }
 
-const vectors = readFileSync(new URL("../vectors/bip340-test-vectors.csv", import.meta.url), "utf8")
+const vectors = vectorsOf("bip340-test-vectors.csv")
   .trim()
   .split(/\r?\n/)
   .slice(1)
@@ -122,58 +120,6 @@ void test("sign() refuses an agent whose key is of another mnemonic with DENIED"
   });
 });
 
-void test("derivedSigner() shows no secret in print, JSON, its members or its errors", async () => {
-  const one = await agent(1);
-  const signature = await signer.sign(one, new Uint8Array(32));
-  const deep = { showHidden: true, depth: Infinity, getters: true, showProxy: true } as const;
-  const shown = [
-    inspect(signer, deep),
-    format("%o %O %j %s", signer, signer, signer, signer),
-    JSON.stringify(signer),
-    JSON.stringify([await signer.identity(1), one, hex(signature)]),
-    ...Object.values(signer).map(String),
-    String(derivedSigner),
-    Object.getOwnPropertyNames(signer).join(" "),
-  ];
-  const fail = async (work: () => unknown) => {
-    try {
-      await work();
-      assert.fail("it must throw");
-    } catch (error) {
-      assert.ok(error instanceof OpenAgentsError, String(error));
-      shown.push(inspect(error, deep), JSON.stringify(errorInfo(error)), error.stack!);
-    }
-  };
-  await fail(() => signer.identity(-1));
-  await fail(() => signer.sign(one, new Uint8Array(1)));
-  await fail(() => signer.sign({ ...one, publicKey: "00" }, new Uint8Array(32)));
-  await fail(() => derivedSigner(MNEMONIC.replace("fade", "zoo")));
-  await fail(() => derivedSigner(`${MNEMONIC} fade`));
-  await fail(() => derivedSigner(MNEMONIC.replace("bleak", "bleakly")));
-  assert.throws(() => serialize(signer), /could not be cloned/);
-
-  const seed = mnemonicToSeedSync(MNEMONIC);
-  const { privateKey } = accountKeys(MNEMONIC)(1);
-  const secrets = [
-    ...[seed, seed.slice(0, 32), privateKey].flatMap((secret) => [
-      hex(secret),
-      Buffer.from(secret).toString("base64"),
-      [...secret].join(", ").slice(0, 40),
-      [...secret].join(",").slice(0, 30),
-      hex(secret).match(/../g)!.join(" ").slice(0, 40),
-    ]),
-    encodeNsec(privateKey),
-    "nsec1",
-    "xprv",
-    MNEMONIC,
-    "bleak badge",
-  ];
-  for (const text of shown) {
-    for (const secret of secrets) assert.ok(!text.includes(secret), text);
-  }
-  assert.ok(Object.isFrozen(signer));
-});
-
 void test("home() is a key of its own, whose account no agent can have", async () => {
   const signer = derivedSigner(newMnemonic());
   const home = await signer.home();
@@ -212,4 +158,163 @@ void test("adopt() takes in a key that seal() made for this home, and sign() the
   await assert.rejects(young!.sign({ name: "x", publicKey, account: null }, message), {
     code: "DENIED",
   });
+});
+
+for (const [name, secp] of CURVES) {
+  void test(`sign(), encrypt(), seal() and adopt() do the same by ${name}`, async () => {
+    const [here, there] = [
+      derivedSigner(MNEMONIC, { secp }),
+      derivedSigner(newMnemonic(), { secp }),
+    ];
+    const one = await agent(4);
+    const message = new Uint8Array(32).fill(5);
+    assert.equal(signer.verify(one.publicKey, message, await here.sign(one, message)), true);
+    const key = await there.adopt(
+      one.publicKey,
+      await here.seal(one, (await there.home()).publicKey),
+    );
+    const moved = { name: "x", publicKey: one.publicKey, account: null, key };
+    const peer = someone(1);
+    const payload = await here.encrypt(one, peer.publicKey, bytes("00ff"));
+    assert.equal(hex(await there.decrypt(moved, peer.publicKey, payload)), "00ff");
+  });
+}
+
+void test("encrypt() and decrypt() are NIP-44 between an agent and any key", async () => {
+  const [one, two] = [await agent(1), await agent(2)];
+  const peer = someone(1);
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 300 }), async (plaintext) => {
+      const payload = await signer.encrypt(one, two.publicKey, plaintext);
+      assert.deepEqual(await signer.decrypt(two, one.publicKey, payload), plaintext);
+      assert.deepEqual(await signer.decrypt(one, two.publicKey, payload), plaintext);
+      await assert.rejects(signer.decrypt(one, peer.publicKey, payload), { code: "DENIED" });
+    }),
+    { numRuns: 20 },
+  );
+  const text = new TextEncoder().encode("hé");
+  const out = await signer.encrypt(one, peer.publicKey, text);
+  assert.equal(await peer.decrypt(one.publicKey, out), "hé");
+  assert.deepEqual(
+    await signer.decrypt(one, peer.publicKey, await peer.encrypt(one.publicKey, "hé")),
+    text,
+  );
+});
+
+void test("encrypt() and decrypt() refuse what is no key, plaintext or payload", async () => {
+  const one = await agent(1);
+  const { publicKey } = someone(1);
+  for (const key of [
+    "",
+    "0".repeat(64),
+    "f".repeat(64),
+    publicKey.toUpperCase(),
+    `02${publicKey}`,
+  ]) {
+    await assert.rejects(signer.encrypt(one, key, bytes("00")), { code: "INVALID" }, key);
+    await assert.rejects(signer.decrypt(one, key, "x"), { code: "INVALID" }, key);
+    await assert.rejects(signer.decryptLegacy!(one, key, "x"), { code: "INVALID" }, key);
+  }
+  await assert.rejects(signer.encrypt(one, publicKey, new Uint8Array(0)), { code: "INVALID" });
+  await assert.rejects(signer.decrypt(one, publicKey, "no payload"), { code: "DENIED" });
+  await assert.rejects(signer.decryptLegacy!(one, publicKey, "no payload"), { code: "DENIED" });
+});
+
+void test("a conversation that is cached is not open to a record with another agent's key", async () => {
+  const [one, two] = [await agent(1), await agent(2)];
+  const { publicKey: peer } = someone(1);
+  const payload = await signer.encrypt(one, peer, bytes("0102"));
+  const denied = { code: "DENIED" };
+  for (const forged of [
+    { ...two, publicKey: one.publicKey },
+    { ...one, account: null },
+    { ...one, account: null, key: "1" },
+    { ...one, account: 7 },
+  ]) {
+    await assert.rejects(signer.decrypt(forged, peer, payload), denied);
+    await assert.rejects(signer.encrypt(forged, peer, bytes("00")), denied);
+    await assert.rejects(signer.decryptLegacy!(forged, peer, payload), denied);
+  }
+});
+
+void test("encrypt() works out the key of a conversation once", async () => {
+  let worked = 0;
+  const counting = derivedSigner(MNEMONIC, {
+    secp: {
+      ...wasm,
+      sharedX(secret, publicKey) {
+        worked += 1;
+        return wasm.sharedX(secret, publicKey);
+      },
+    },
+  });
+  const one = await agent(1);
+  const { publicKey } = someone(1);
+  for (let i = 0; i < 5; i += 1) {
+    const payload = await counting.encrypt(one, publicKey, bytes("00"));
+    await counting.decrypt(one, publicKey, payload);
+  }
+  assert.equal(worked, 1);
+});
+
+void test("decryptLegacy() reads what old clients sent", async () => {
+  const one = await agent(1);
+  const payload = nip04.encrypt(secretOf(1), one.publicKey, "an old message");
+  assert.equal(await signer.decryptLegacy!(one, someone(1).publicKey, payload), "an old message");
+});
+
+void test("importKey() takes in an nsec or an ncryptsec, and sign() then uses the key", async () => {
+  const home = derivedSigner(newMnemonic(), { secp: wasm });
+  const secret = secretOf(9);
+  const { publicKey } = someone(9);
+  const message = new Uint8Array(32).fill(3);
+  for (const [text, password] of [
+    [encodeNsec(secret), undefined],
+    [encodeNsec(secret).toUpperCase(), undefined],
+    [nip49.encrypt(secret, "a password", 4), "a password"],
+  ] as const) {
+    const imported = await home.importKey(text, password);
+    assert.equal(imported.publicKey, publicKey);
+    assert.equal(decodeNpub(imported.npub), publicKey);
+    const record = { name: "x", publicKey, account: null, key: imported.key };
+    assert.equal(home.verify(publicKey, message, await home.sign(record, message)), true);
+    const payload = await home.encrypt(record, someone(1).publicKey, bytes("aa"));
+    assert.equal(hex(await home.decrypt(record, someone(1).publicKey, payload)), "aa");
+    // It is sealed for this home alone, and moves as any other key does.
+    const other = derivedSigner(newMnemonic(), { secp: wasm });
+    await assert.rejects(other.sign(record, message), { code: "DENIED" });
+    const moved = await other.adopt(
+      publicKey,
+      await home.seal(record, (await other.home()).publicKey),
+    );
+    const there = { ...record, key: moved };
+    assert.equal(other.verify(publicKey, message, await other.sign(there, message)), true);
+  }
+});
+
+void test("importKey() refuses what is no key, and a password that is wrong, missing or needless", async () => {
+  const mnemonic = newMnemonic();
+  const home = derivedSigner(mnemonic, { secp: wasm });
+  const nsec = encodeNsec(secretOf(9));
+  const ncryptsec = nip49.encrypt(secretOf(9), "a password", 4);
+  const own = encodeNsec(accountKeys(mnemonic)(2 ** 31 - 1).privateKey);
+  const cases: readonly (readonly [text: unknown, password: string | undefined, code: string])[] = [
+    ["", undefined, "INVALID"],
+    [undefined, undefined, "INVALID"],
+    [hex(secretOf(9)), undefined, "INVALID"],
+    [someone(9).publicKey, undefined, "INVALID"],
+    [(await home.identity(0)).npub, undefined, "INVALID"],
+    [`${nsec}q`, undefined, "INVALID"],
+    [encodeNsec(new Uint8Array(32)), undefined, "INVALID"],
+    [encodeNsec(new Uint8Array(32).fill(255)), undefined, "INVALID"],
+    [nsec, "a password", "INVALID"],
+    [own, undefined, "INVALID"],
+    [ncryptsec, undefined, "DENIED"],
+    [ncryptsec, "another", "DENIED"],
+    [`${ncryptsec}q`, "a password", "INVALID"],
+    [nip49.encrypt(new Uint8Array(32), "a password", 4), "a password", "CORRUPT"],
+  ];
+  for (const [text, password, code] of cases) {
+    await assert.rejects(home.importKey(text as string, password), { code }, String(text));
+  }
 });
