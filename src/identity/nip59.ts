@@ -59,8 +59,9 @@ export interface Unwrapped {
 
 /**
  * Why a gift wrap is not opened: it is of another kind, or what is in it is; its own id or signature
- * is wrong; its seal was not made by the sender that its rumor names; one of its times cannot be; it
- * expired. What is `forged` is that on the way, all else is the doing of whoever made it.
+ * is wrong; its seal was not made by the sender that its rumor names, or the rumor passes for another
+ * one; one of its times cannot be; it expired. What is `forged` became so on its way; all else is the
+ * doing of whoever made it.
  */
 export type WrapFault = "malformed" | "forged" | "impostor" | "future" | "stale" | "expired";
 
@@ -178,7 +179,7 @@ export async function unwrap(
     throw new GiftWrapError("impostor", "its rumor names another sender than its seal");
   }
   if (made.id !== rumor.id) {
-    throw new GiftWrapError("malformed", "the id of its rumor is that of another");
+    throw new GiftWrapError("impostor", "the id of its rumor is that of another");
   }
   dated("its rumor", made.created_at);
   if (expired(made)) throw new GiftWrapError("expired", "its rumor expired");
