@@ -20,6 +20,14 @@ const teller = defineAgent({
   },
 });
 
+/** Sends as many messages as it is told to. */
+const sender = defineAgent({
+  name: "sender",
+  async onMessage(ctx, message) {
+    for (let i = 0; i < Number(message.payload); i += 1) await ctx.send("counter", `message ${i}`);
+  },
+});
+
 /** About 1 KiB of state. One in ten has an alarm, in a month: it is dormant until then. */
 const sleeper = defineAgent({
   name: "sleeper",
@@ -39,4 +47,4 @@ const sleeper = defineAgent({
 });
 
 /** The agents that are measured. None of them asks a model. */
-export const AGENTS: readonly AgentDefinition[] = [counter, teller, sleeper];
+export const AGENTS: readonly AgentDefinition[] = [counter, teller, sender, sleeper];

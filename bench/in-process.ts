@@ -1,8 +1,9 @@
+import { agentMemory } from "../src/memory/index.ts";
 import { createRuntime } from "../src/core/create-runtime.ts";
 import { defineRuntime } from "../src/core/definition.ts";
 import type { AgentRecord } from "../src/core/agent.ts";
 import type { Envelope } from "../src/core/envelope.ts";
-import type { Store } from "../src/core/ports/index.ts";
+import type { Signer, Store } from "../src/core/ports/index.ts";
 import type { Runtime } from "../src/core/runtime.ts";
 import { derivedSigner } from "../src/identity/derived-signer.ts";
 import { AGENTS } from "./agents.ts";
@@ -10,12 +11,18 @@ import { AGENTS } from "./agents.ts";
 /** The test mnemonic of BIP-39. */
 const MNEMONIC = `${"abandon ".repeat(11)}about`;
 
+/** The signer of a runtime that is measured. */
+export function benchSigner(): Signer {
+  return derivedSigner(MNEMONIC);
+}
+
 /** A started runtime on a store, in this process. */
-export async function startRuntime(store: Store): Promise<Runtime> {
+export async function startRuntime(store: Store, signer = benchSigner()): Promise<Runtime> {
   const runtime = createRuntime({
+    memory: agentMemory,
     definition: defineRuntime({ agents: AGENTS }),
     store,
-    signer: derivedSigner(MNEMONIC),
+    signer,
     onProblem(problem, error) {
       throw new Error(problem, { cause: error });
     },

@@ -8,6 +8,7 @@ import {
 } from "./rows/cloudflare.ts";
 import { tickManyHttp } from "./rows/http.ts";
 import { create, processCold, wake } from "./rows/life.ts";
+import { mailOpen, mailSealed } from "./rows/mail.ts";
 import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
 import { sizesOf } from "./sizes.ts";
@@ -17,6 +18,8 @@ const ROWS = {
   "tick.many": tickMany,
   "tick.many.http": tickManyHttp,
   "tick.one": tickOne,
+  "mail.sealed": mailSealed,
+  "mail.open": mailOpen,
   wake,
   create,
   "dormant.rss": dormantRss,

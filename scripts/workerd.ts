@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -32,21 +32,28 @@ export interface WorkerdOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Names in the entry that stand for text, as a Worker's module has no environment. */
   readonly define?: Readonly<Record<string, string>>;
+  /** Modules that take the place of others, by the name that is imported. */
+  readonly alias?: Readonly<Record<string, string>>;
+  /** Files of WASM by the name that the entry imports, such as `./curve.wasm`. */
+  readonly wasm?: Readonly<Record<string, string>>;
+  readonly compatibilityFlags?: readonly string[];
 }
 
-/** Bundles an entry as wrangler does; the bundle's text. */
+export interface BundleOptions extends Pick<WorkerdOptions, "define" | "alias"> {
+  readonly minify?: boolean;
+}
+
+/** Bundles an entry as wrangler does; the bundle's text. Files of WASM stay modules of their own. */
 export async function bundle(
   entry: string,
-  {
-    define = {},
-    minify = false,
-  }: { readonly define?: Readonly<Record<string, string>>; readonly minify?: boolean } = {},
+  { define = {}, alias = {}, minify = false }: BundleOptions = {},
 ): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [entry],
     define: Object.fromEntries(
       Object.entries(define).map(([name, text]) => [name, JSON.stringify(text)]),
     ),
+    alias,
     bundle: true,
     minify,
     write: false,
@@ -55,7 +62,7 @@ export async function bundle(
     platform: "neutral",
     mainFields: ["module", "main"],
     conditions: ["workerd", "worker", "browser"],
-    external: ["node:*", "cloudflare:*"],
+    external: ["node:*", "cloudflare:*", "*.wasm"],
   });
   return outputFiles[0]!.text;
 }
@@ -63,16 +70,18 @@ export async function bundle(
 /** Starts a Worker in a directory of its own. */
 export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   const { entry, objects = { AGENTS: "AgentObject", DIRECTORY: "DirectoryObject" } } = options;
+  const { define = {}, alias = {}, wasm = {}, compatibilityFlags = [] } = options;
   const directory = mkdtempSync(join(tmpdir(), "openagents-workerd-"));
   mkdirSync(join(directory, "data"));
-  writeFileSync(
-    join(directory, "worker.js"),
-    await bundle(entry, options.define && { define: options.define }),
-  );
+  writeFileSync(join(directory, "worker.js"), await bundle(entry, { define, alias }));
+  for (const [name, path] of Object.entries(wasm)) copyFileSync(path, join(directory, name));
   const token = "a-token-for-these-tests";
   const mnemonic = newMnemonic();
   const env = { OPENAGENTS_TOKEN: token, OPENAGENTS_MNEMONIC: mnemonic, ...options.env };
-  writeFileSync(join(directory, "config.capnp"), config(objects, env));
+  writeFileSync(
+    join(directory, "config.capnp"),
+    config({ objects, env, modules: Object.keys(wasm), compatibilityFlags }),
+  );
 
   let served: Served | undefined;
   let printed = "";
@@ -168,10 +177,15 @@ function listening(child: ChildProcess, printed: () => string): Promise<number> 
   });
 }
 
-function config(
-  objects: Readonly<Record<string, string>>,
-  env: Readonly<Record<string, string>>,
-): string {
+interface ConfigParts {
+  readonly objects: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  /** Files of WASM. */
+  readonly modules: readonly string[];
+  readonly compatibilityFlags: readonly string[];
+}
+
+function config({ objects, env, modules, compatibilityFlags }: ConfigParts): string {
   const list = (items: readonly string[]): string => items.map((item) => `    ${item},`).join("\n");
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -183,8 +197,14 @@ const config :Workerd.Config = (
   sockets = [(name = "http", http = (), service = "main")],
 );
 const main :Workerd.Worker = (
-  modules = [(name = "worker.js", esModule = embed "worker.js")],
+  modules = [
+    (name = "worker.js", esModule = embed "worker.js"),
+${list(modules.map((name) => `(name = ${JSON.stringify(name)}, wasm = embed ${JSON.stringify(name)})`))}
+  ],
   compatibilityDate = "2026-10-01",
+  compatibilityFlags = [
+${list(compatibilityFlags.map((flag) => JSON.stringify(flag)))}
+  ],
   durableObjectNamespaces = [
 ${list(Object.values(objects).map((name) => `(className = "${name}", uniqueKey = "${name}", enableSql = true)`))}
   ],

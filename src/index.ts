@@ -14,6 +14,7 @@ export type {
   Context,
   ContextIdentity,
   Log,
+  PublicEvent,
   RequestOptions,
   SendOptions,
   StepTools,
@@ -29,6 +30,8 @@ export type { Duration } from "./core/duration.ts";
 export type { EnvelopeType, Trigger, TriggerType } from "./core/envelope.ts";
 export { OpenAgentsError, RetryableError, TerminalError } from "./core/errors.ts";
 export type { ErrorCode, ErrorInfo } from "./core/errors.ts";
+export { agentMessageOf, agentMessages, extendAgentMessages } from "./core/agent-message.ts";
+export type * from "./core/agent-message.ts";
 export type { Json } from "./core/json.ts";
 export type { StandardSchema } from "./core/standard-schema.ts";
 export { ChainChecker } from "./core/trajectory.ts";

@@ -9,6 +9,7 @@ import { systemClock, systemRandom } from "../core/system.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
+import { agentMemory } from "../memory/index.ts";
 import { sqlite } from "../stores/sqlite.ts";
 import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
@@ -73,6 +74,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       definition,
       store,
       signer,
+      memory: agentMemory,
       clock: systemClock,
       random: systemRandom,
       onProblem: (problem, error) => warn(`${problem}: ${describe(error)}`),

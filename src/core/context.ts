@@ -2,6 +2,7 @@ import type { State } from "./state.ts";
 import type { Duration } from "./duration.ts";
 import type { Trigger } from "./envelope.ts";
 import type { Json } from "./json.ts";
+import type { Memory } from "./ports/memory.ts";
 
 /**
  * What agent code has in its hands during a tick. Nothing it does through this takes effect before
@@ -14,6 +15,8 @@ export interface Context<S extends State = State> {
   /** The agent's state; assign or change members. Only changed top-level keys are written. */
   state: S;
   readonly identity: ContextIdentity;
+  /** What the agent remembers beside its state. */
+  readonly memory: Memory;
   /** Aborts when the tick is cut off: timeout, cancel, shutdown. */
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -37,6 +40,12 @@ export interface Context<S extends State = State> {
    *   when the other agent failed on it
    */
   request(to: string, payload: unknown, options?: RequestOptions): Promise<Json>;
+  /**
+   * Publishes a Nostr event, signed by the agent, to the relays of this home once the tick is
+   * committed; the id of its envelope. It is with the dead letters where there are no relays.
+   * @throws INVALID for what is no event, NOT_FOUND for a mention of nobody
+   */
+  publish(event: PublicEvent, options?: SendOptions): Promise<string>;
   /** Emits an event to whoever watches this agent. */
   broadcast(name: string, data?: unknown): void;
 
@@ -56,6 +65,15 @@ export interface Context<S extends State = State> {
   sleep(duration: Duration): Promise<void>;
 }
 
+/** An event of Nostr (NIP-01) as agent code writes it: time, id and signature are added. */
+export interface PublicEvent {
+  readonly kind: number;
+  readonly content: string;
+  readonly tags?: readonly (readonly string[])[] | undefined;
+  /** Whom it mentions, each as a `p` tag: npubs, hex keys or names. */
+  readonly mentions?: readonly string[] | undefined;
+}
+
 export interface ContextIdentity {
   readonly npub: string;
   /** x-only, hex. */
@@ -64,6 +82,13 @@ export interface ContextIdentity {
   sign(hash: string): Promise<string>;
   /** True when `signature` of `hash` (both hex) is by `publicKey` (hex). */
   verify(publicKey: string, hash: string, signature: string): boolean;
+  /**
+   * NIP-44 v2 of a text, for an agent or person by npub, hex key or name.
+   * @throws NOT_FOUND for nobody, INVALID for a key that is none or an empty text
+   */
+  encrypt(to: string, text: string): Promise<string>;
+  /** The text that somebody encrypted for this agent. @throws DENIED when it was not they, or altered */
+  decrypt(from: string, payload: string): Promise<string>;
 }
 
 export interface StepTools {

@@ -1,5 +1,6 @@
 import { addressed, addressedAnew } from "./letters.ts";
 import type { AgentDefinition } from "./definition.ts";
+import { PUBLIC } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 import type { ErrorCode } from "./errors.ts";
 import { forwardMoved } from "./forwarding.ts";
@@ -151,8 +152,15 @@ export class Courier {
 
   /** What became of each letter; one that could not be addressed is a receipt already. */
   async #post(letters: readonly (Envelope | Receipt)[], at: number): Promise<readonly Receipt[]> {
-    const places = letters.flatMap((letter, i) => (typeof letter === "string" ? [] : [i]));
-    const receipts = letters.map((letter) => (typeof letter === "string" ? letter : "busy"));
+    const receipts = await Promise.all(
+      letters.map(async (letter): Promise<Receipt> => {
+        if (typeof letter === "string") return letter;
+        return letter.to === PUBLIC ? this.#publish(letter) : "busy";
+      }),
+    );
+    const places = letters.flatMap((letter, i) =>
+      typeof letter === "string" || letter.to === PUBLIC ? [] : [i],
+    );
     if (places.length === 0) return receipts;
     const theirs = await this.#put(
       places.map((i) => letters[i] as Envelope),
@@ -162,6 +170,11 @@ export class Courier {
       receipts[i] = theirs[k]!;
     });
     return receipts;
+  }
+
+  async #publish(event: Envelope): Promise<Receipt> {
+    const { carrier } = this.#kernel;
+    return (await carrier?.publish?.(event).catch(() => "busy" as const)) ?? "unpublished";
   }
 
   async #put(letters: readonly Envelope[], at: number): Promise<readonly Receipt[]> {
@@ -209,6 +222,7 @@ const REASONS = {
   unknown: { code: "NOT_FOUND", text: "There is no such agent" },
   terminated: { code: "TERMINATED", text: "The recipient is terminated" },
   moved: { code: "MOVED", text: "The recipient has moved, and its mail is not forwarded" },
+  unpublished: { code: "UNREACHABLE", text: "There are no relays here to publish it" },
   unreachable: { code: "UNREACHABLE", text: "The recipient could not be reached" },
 } as const satisfies Record<Exclude<Receipt, "busy">, Reason | undefined>;
 

@@ -8,7 +8,7 @@ import type { RuntimeDefinition } from "./definition.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { toMs } from "./duration.ts";
 import { OpenAgentsError } from "./errors.ts";
-import { factotum } from "./factotum.ts";
+import { factotum, isFactotum } from "./factotum.ts";
 import { Importer } from "./importer.ts";
 import type { Json } from "./json.ts";
 import { Cache, Serial } from "./kernel.ts";
@@ -31,6 +31,7 @@ import type {
   Store,
   Waker,
 } from "./ports/index.ts";
+import type { MemoryTools, TickMemory } from "./ports/memory.ts";
 import type {
   AgentInfo,
   AgentReport,
@@ -58,6 +59,8 @@ export interface RuntimePorts {
   readonly signer: Signer;
   /** Takes mail to agents that are not in the store. Default: there are none. */
   readonly carrier?: Carrier;
+  /** What agents remember beside their state. Default: nothing, and no `ctx.memory`. */
+  readonly memory?: (tools: MemoryTools) => TickMemory;
   /** Passes on the mail of agents that moved away. Default: it is refused. */
   readonly forwarder?: Forwarder;
   /** Keeps the time for what is due. Default: the runtime does, with timers. */
@@ -66,6 +69,8 @@ export interface RuntimePorts {
   readonly version?: string;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Told of each agent that begins to live here: made, admitted, arrived or restored. */
+  readonly onSettled?: (agent: AgentRecord) => void;
   /** Told what went wrong outside of any tick: a store that failed, an unknown type. */
   readonly onProblem?: (problem: string, error: unknown) => void;
 }
@@ -88,6 +93,7 @@ class KernelRuntime implements Runtime {
   readonly #dispatcher: Dispatcher;
   readonly #courier: Courier;
   readonly #onProblem: (problem: string, error: unknown) => void;
+  readonly #onSettled: (agent: AgentRecord) => void;
   readonly #mailroom: Mailroom;
   readonly #mover: Mover;
   readonly #importer: Importer;
@@ -102,11 +108,13 @@ class KernelRuntime implements Runtime {
     const { definition, store, signer, clock = systemClock, random = systemRandom } = ports;
     this.#definition = definition;
     this.#onProblem = ports.onProblem ?? (() => undefined);
+    this.#onSettled = ports.onSettled ?? (() => undefined);
     this.#watchers = new Watchers(this.#onProblem);
     this.#kernel = {
       store,
-      signer: factotum(signer, clock),
+      signer: isFactotum(signer) ? signer : factotum(signer, clock),
       carrier: ports.carrier,
+      memory: ports.memory,
       forwarder: ports.forwarder,
       waker: ports.waker,
       clock,
@@ -217,11 +225,12 @@ class KernelRuntime implements Runtime {
     await store.create(record, controlEnvelope(this.#kernel, record.id, "initialize"));
     this.#dispatcher.wake(record.id);
     await store.sync();
+    this.#onSettled(record);
     return this.#info(record);
   }
 
-  async accept(envelope: Envelope): Promise<Receipt> {
-    return this.#mailroom.accept(envelope);
+  async accept(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
+    return this.#mailroom.accept(envelopes);
   }
 
   async deliver(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
@@ -347,6 +356,7 @@ class KernelRuntime implements Runtime {
 
   async import(bundle: ReadableStream<Uint8Array>, options: ImportOptions = {}): Promise<Imported> {
     const { record, ...rest } = await this.#importer.import(bundle, options);
+    if (record.status !== "arriving") this.#onSettled(record);
     return { agent: this.#info(record), ...rest };
   }
 
@@ -364,7 +374,9 @@ class KernelRuntime implements Runtime {
   }
 
   async arrive(ref: string, receipt: Departure): Promise<AgentInfo> {
-    return this.#info(await this.#mover.arrive((await this.#find(ref)).id, receipt));
+    const record = await this.#mover.arrive((await this.#find(ref)).id, receipt);
+    this.#onSettled(record);
+    return this.#info(record);
   }
 
   async admits(ref: string, ticket: string): Promise<boolean> {

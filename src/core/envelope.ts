@@ -37,6 +37,9 @@ export interface Envelope {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** The recipient of what is for everybody: an event that is to be published. */
+export const PUBLIC = "*";
+
 /**
  * The kinds of envelope. `request` and `response` are the two halves of `ctx.request`; `control`
  * carries a lifecycle command in its payload.

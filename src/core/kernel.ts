@@ -2,6 +2,7 @@ import type { AgentRecord } from "./agent.ts";
 import type { Factotum } from "./factotum.ts";
 import type { AgentDefinition, Limits } from "./definition.ts";
 import type { Carrier, Clock, Forwarder, LogHead, Random, Store, Waker } from "./ports/index.ts";
+import type { MemoryTools, TickMemory } from "./ports/memory.ts";
 import { uuidv7 } from "./uuid.ts";
 
 /** What every part of the kernel works with: the ports, and what the configuration says. */
@@ -10,6 +11,8 @@ export interface Kernel {
   readonly signer: Factotum;
   /** Takes mail to agents that are not in the store; without one there are none. */
   readonly carrier: Carrier | undefined;
+  /** What agents remember beside their state; without one they have no `ctx.memory`. */
+  readonly memory: ((tools: MemoryTools) => TickMemory) | undefined;
   /** Passes on the mail of agents that moved away; without one it is refused. */
   readonly forwarder: Forwarder | undefined;
   /** Keeps the time for what is due; without one the kernel has timers. */

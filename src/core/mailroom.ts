@@ -105,19 +105,17 @@ export class Mailroom {
   }
 
   /**
-   * Takes in what a driver made of something outside, from a sender that it made sure of; durable. From
+   * Takes in what a driver made of something outside, from senders that it made sure of; durable. From
    * a key's owner it is kept sealed.
    */
-  async accept(envelope: Envelope): Promise<Receipt> {
-    checkEnvelope(envelope);
-    const record = await this.#kernel.store.get(envelope.to);
-    if (record === undefined) return "unknown";
-    const letter = { ...envelope, to: record.id };
-    const sealed = isKey(letter.from) && letter.sealed === undefined;
-    const [receipt] = await this.deliver([
-      sealed ? await sealOwn(this.#kernel, record, letter) : letter,
-    ]);
-    return receipt!;
+  async accept(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
+    const letters = envelopes.map(async (envelope) => {
+      checkEnvelope(envelope);
+      if (!isKey(envelope.from) || envelope.sealed !== undefined) return envelope;
+      const record = await this.#kernel.store.get(envelope.to);
+      return record === undefined ? envelope : sealOwn(this.#kernel, record, envelope);
+    });
+    return this.deliver(await Promise.all(letters));
   }
 
   /** Sends and waits for what becomes of it. */

@@ -7,6 +7,7 @@ import type { Envelope } from "./envelope.ts";
 import { sha256Hex } from "./hash.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { memoryOver } from "./memory.ts";
 import type { Parked } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Changes, TreeRow } from "./ports/index.ts";
@@ -182,6 +183,14 @@ async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): 
   for (const key of state?.removed ?? []) draft.erase(paths.stateKey(key));
   if (version !== agent.version) draft.write(paths.version, String(version));
   draft.send.push(...session.mail, ...session.requests);
+  const { from } = occasion.envelope;
+  if (isNpub(from) && kernel.memory !== undefined) {
+    await memoryOver(kernel, session.files).met(from);
+  }
+  for (const [path, text] of session.files.changes) {
+    if (text === undefined) draft.erase(path);
+    else draft.write(path, text);
+  }
   if (session.alarms.size === 0) return;
   const ids = [...session.alarms.keys()];
   const files = await kernel.store.read(

@@ -38,10 +38,11 @@ export interface Runtime extends Home {
   /** Takes in an agent that a directory elsewhere has made. @throws EXISTS when it is here */
   admit(agent: AgentRecord): Promise<AgentInfo>;
   /**
-   * Takes in what a driver made of something outside; what became of it once that is durable. Mail from
-   * a key (`from` an npub) is that of its owner: the driver has made sure of it.
+   * Takes in what a driver made of something outside; what became of each once that is durable. Mail
+   * from a key (`from` an npub) is that of its owner: the driver has made sure of it.
+   * @throws INVALID when one is no envelope; none of them was taken in then
    */
-  accept(envelope: Envelope): Promise<Receipt>;
+  accept(mail: readonly Envelope[]): Promise<readonly Receipt[]>;
   /** Puts mail of other agents into inboxes, as it is; what became of each once that is durable. */
   deliver(mail: readonly Envelope[]): Promise<readonly Receipt[]>;
   /** Without the parts that cost a read of the ledger. */

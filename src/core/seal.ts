@@ -3,6 +3,7 @@ import { addressOf } from "./address.ts";
 import type { Address } from "./address.ts";
 import { isKey } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
+import { PUBLIC } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { Json } from "./json.ts";
@@ -24,13 +25,14 @@ interface Inside {
 /**
  * Seals an agent's mail for its receiver: NIP-44 v2, from the sender's key to the receiver's. Where
  * nobody is known by the address, or it cannot be known now, it is sealed for the sender alone, and
- * the courier addresses it anew.
+ * the courier addresses it anew. What is for everybody is not sealed.
  */
 export async function sealMail(
   kernel: Kernel,
   sender: AgentRecord,
   envelope: Envelope,
 ): Promise<Envelope> {
+  if (envelope.to === PUBLIC) return envelope;
   const to = await addressOf(kernel, envelope.to).catch(() => undefined);
   try {
     return await sealFor(kernel, { sender, envelope, to });

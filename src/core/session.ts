@@ -1,19 +1,19 @@
-import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import type {
   Context,
   ContextIdentity,
   Log,
+  PublicEvent,
   RequestOptions,
   SendOptions,
   StepTools,
   When,
 } from "./context.ts";
-import type { State } from "./state.ts";
+import { contextIdentity } from "./context-identity.ts";
 import type { Duration } from "./duration.ts";
 import { toMs } from "./duration.ts";
-import { checkEnvelope, triggerOf } from "./envelope.ts";
+import { checkEnvelope, PUBLIC, triggerOf } from "./envelope.ts";
 import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
@@ -23,11 +23,16 @@ import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { memoryOver } from "./memory.ts";
 import type { Wait } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Claim } from "./ports/index.ts";
+import type { Memory } from "./ports/memory.ts";
+import { publicEvent } from "./public-event.ts";
 import { StateDraft } from "./state.ts";
+import type { State } from "./state.ts";
 import { paths } from "./tree.ts";
+import { TreeDraft } from "./tree-draft.ts";
 import type { LogLine, StepNote, TickOutput } from "./trajectory.ts";
 
 /** What a session needs to know. */
@@ -57,6 +62,8 @@ export class Session {
   readonly log: Log;
 
   readonly draft: StateDraft;
+  /** The files that the tick changes beside the state. */
+  readonly files: TreeDraft;
   /** Mail for agents, in order. */
   readonly mail: Envelope[] = [];
   /** Requests that are new in this run: they leave also when the tick is parked. */
@@ -91,22 +98,8 @@ export class Session {
     this.agent = { id: record.id, name: record.name, type: record.type };
     this.trigger = Object.freeze(triggerOf(input.occasion.envelope));
     this.draft = new StateDraft(state);
-    const key = { ...record, purpose: "agent code" };
-    this.identity = {
-      npub: record.id,
-      publicKey: record.publicKey,
-      sign: async (hash) => {
-        this.#check();
-        return bytesToHex(await kernel.signer.sign(key, hexToBytes(hash)));
-      },
-      verify: (publicKey, hash, signature) => {
-        try {
-          return kernel.signer.verify(publicKey, hexToBytes(hash), hexToBytes(signature));
-        } catch {
-          return false;
-        }
-      },
-    };
+    this.identity = contextIdentity(kernel, record, () => this.#check());
+    this.files = new TreeDraft(kernel.store, { id: record.id, limit: kernel.limits.valueBytes });
     const line =
       (level: LogLine["level"]): Log["info"] =>
       (text, data) => {
@@ -176,6 +169,21 @@ export class Session {
     this.draft.replace(next);
   }
 
+  /** @throws CONFIG where the runtime was made without a memory */
+  get memory(): Memory {
+    this.#check();
+    const open = (): TreeDraft => {
+      this.#check();
+      return this.files;
+    };
+    return memoryOver(this.#kernel, {
+      read: (path) => open().read(path),
+      list: (query) => open().list(query),
+      write: (path, text) => open().write(path, text),
+      remove: (path) => open().remove(path),
+    });
+  }
+
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
@@ -228,6 +236,15 @@ export class Session {
     this.#check();
     const key = this.#input.occasion.journal.nextKey("sleep");
     await this.#waitFor(key, () => ({ key, until: this.now() + toMs(duration) }));
+  }
+
+  async publish(event: PublicEvent, options?: SendOptions): Promise<string> {
+    this.#check();
+    const payload = await publicEvent(this.#kernel, event);
+    this.#check();
+    const envelope = this.#envelope({ to: PUBLIC, type: "event" }, payload, options);
+    this.mail.push(envelope);
+    return envelope.id;
   }
 
   broadcast(name: string, data: unknown = null): void {

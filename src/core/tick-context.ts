@@ -2,6 +2,7 @@ import type {
   Context,
   ContextIdentity,
   Log,
+  PublicEvent,
   RequestOptions,
   SendOptions,
   StepTools,
@@ -10,6 +11,7 @@ import type {
 import type { Duration } from "./duration.ts";
 import type { Trigger } from "./envelope.ts";
 import type { Json } from "./json.ts";
+import type { Memory } from "./ports/memory.ts";
 import type { Session } from "./session.ts";
 import type { State } from "./state.ts";
 
@@ -41,6 +43,10 @@ export class TickContext implements Context {
     this.#session.state = next;
   }
 
+  get memory(): Memory {
+    return this.#session.memory;
+  }
+
   get signal(): AbortSignal {
     return this.#session.signal;
   }
@@ -59,6 +65,10 @@ export class TickContext implements Context {
 
   request(to: string, payload: unknown, options?: RequestOptions): Promise<Json> {
     return this.#session.request(to, payload, options);
+  }
+
+  publish(event: PublicEvent, options?: SendOptions): Promise<string> {
+    return this.#session.publish(event, options);
   }
 
   broadcast(name: string, data?: unknown): void {

@@ -230,7 +230,7 @@ void test("accept() takes in mail from a key's owner, sealed at rest", async () 
   const seen: Envelope[] = [];
   const deliver = store.deliver.bind(store);
   store.deliver = async (mail) => {
-    seen.push(...mail.map(({ envelope }) => envelope));
+    seen.push(...mail.map(({ envelope }) => envelope).filter(({ to }) => to === bob));
     return deliver(mail);
   };
   const envelope: Envelope = {
@@ -243,14 +243,13 @@ void test("accept() takes in mail from a key's owner, sealed at rest", async () 
     payload: SECRET,
     headers: { kind: "14" },
   };
-  assert.equal(await runtime.accept(envelope), "accepted");
-  assert.equal(await runtime.accept(envelope), "duplicate");
-  assert.equal(await runtime.accept({ ...envelope, to: "nobody" }), "unknown");
-  await assert.rejects(runtime.accept({ ...envelope, id: "" }), { code: "INVALID" });
-  assert.ok(!JSON.stringify(seen).includes("cake"));
+  const other = { ...envelope, to: "nobody" };
+  assert.deepEqual(await runtime.accept([envelope, other]), ["accepted", "unknown"]);
+  assert.deepEqual(await runtime.accept([envelope]), ["duplicate"]);
+  await assert.rejects(runtime.accept([{ ...envelope, id: "" }]), { code: "INVALID" });
+  assert.ok(seen.length > 0 && !JSON.stringify(seen).includes("cake"));
   await set.clock.advance(0);
   assert.deepEqual(await got(set, "bob"), [`${human}: ${SECRET}`]);
-  assert.equal((await runtime.get("bob")).id, bob);
 });
 
 void test("each use of a key is on the record: who, what for, and when", async () => {

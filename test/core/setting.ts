@@ -2,6 +2,7 @@ import { createRuntime, defineRuntime } from "../../src/index.ts";
 import type { AgentDefinition, Limits, Runtime, TickRecord } from "../../src/index.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
+import { agentMemory } from "../../src/memory/index.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import type { MemoryStore } from "../../src/stores/memory.ts";
 import { manualClock } from "../../src/testing/index.ts";
@@ -31,7 +32,7 @@ export async function setting(
   const { store = memoryStore(), clock = manualClock(START), limits = {} } = options;
   const ensure = agents.map(({ name }) => ({ name, type: name }));
   const definition = defineRuntime({ agents, ensure, limits });
-  const runtime = createRuntime({ definition, store, signer, clock });
+  const runtime = createRuntime({ definition, store, signer, clock, memory: agentMemory });
   await runtime.start();
   await clock.advance(0);
   const tell = async (name: string, payload: string, id?: string): Promise<TickRecord> => {

@@ -33,11 +33,8 @@ const refusal =
 
 void test("decodeNcryptsec() opens the example of NIP-49, and no other password does", async () => {
   assert.equal(bytesToHex(await decodeNcryptsec(EXAMPLE, "nostr")), EXPECTED);
-  assert.equal(bytesToHex(await decodeNcryptsec(EXAMPLE.toUpperCase(), "nostr")), EXPECTED);
-  for (const password of ["Nostr", ""]) {
-    const wrong = refusal("DENIED", EXAMPLE, EXPECTED, "Nostr");
-    await assert.rejects(decodeNcryptsec(EXAMPLE, password), wrong);
-  }
+  const wrong = refusal("DENIED", EXAMPLE, EXPECTED, "Nostr");
+  await assert.rejects(decodeNcryptsec(EXAMPLE.toUpperCase(), "Nostr"), wrong);
 });
 
 void test("a password is the same however its letters are composed, as NIP-49 shows", async () => {
@@ -45,9 +42,8 @@ void test("a password is the same however its letters are composed, as NIP-49 sh
   // The texts of NIP-49's section on normalization, by code points.
   const [typed, normal] = ["\u212b\u2126\u1e9b\u0323", "\u00c5\u03a9\u1e69"];
   assert.equal(typed.normalize("NFKC"), normal);
-  const text = await encodeNcryptsec(secret, typed);
-  assert.deepEqual(await decodeNcryptsec(text, normal), secret);
-  assert.deepEqual(Uint8Array.from(tools.decrypt(text, normal)), secret);
+  assert.deepEqual(await decodeNcryptsec(tools.encrypt(secret, normal, 4), typed), secret);
+  assert.deepEqual(await decodeNcryptsec(await encodeNcryptsec(secret, typed), normal), secret);
 });
 
 void test("nostr-tools opens ours, and we open its", async () => {

@@ -7,6 +7,7 @@ import type { Envelope } from "../../core/envelope.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { Signer } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
+import { agentMemory } from "../../memory/index.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
 import { objectClock } from "./clock.ts";
@@ -96,6 +97,7 @@ export class AgentHost {
       definition: { ...definition, ensure: [] },
       store,
       signer,
+      memory: agentMemory,
       clock: objectClock(),
       carrier: objectCarrier(this.#env.AGENTS, directory),
       waker: { idle: () => void store.rest(Date.now()) },

@@ -2,6 +2,7 @@ import type { AgentRecord } from "../agent.ts";
 import type { Envelope } from "../envelope.ts";
 import type { Receipt } from "./store.ts";
 
+export type * from "./memory.ts";
 export type * from "./store.ts";
 
 /** Time, so that tests own it. */
@@ -129,6 +130,8 @@ export interface Carrier {
    * and later mail of the same sender to the same recipient waits with it.
    */
   deliver(mail: readonly Envelope[]): Promise<readonly Receipt[]>;
+  /** Signs and publishes an agent's event (`EventDraft`); the same envelope is the same event. */
+  publish?(event: Envelope): Promise<Receipt>;
 }
 
 /** Passes mail on to the new homes of agents that moved away. */

@@ -165,6 +165,7 @@ export interface InboxPolicy {
  * - `busy`: the agent is on its way out or in: to be delivered again a little later
  * - `moved`: the agent lives elsewhere now
  * - `unreachable`, by a carrier alone: there is no way to the recipient, and to try again cannot help
+ * - `unpublished`: it is for everybody, and nobody here can publish it
  */
 export type Receipt =
   | "accepted"
@@ -175,7 +176,8 @@ export type Receipt =
   | "terminated"
   | "busy"
   | "moved"
-  | "unreachable";
+  | "unreachable"
+  | "unpublished";
 
 export interface MailQuery {
   readonly box: "inbox" | "deadletter";

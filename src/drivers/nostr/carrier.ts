@@ -1,6 +1,8 @@
+import { PUBLIC } from "../../core/envelope.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { Carrier, Clock, Random, Receipt } from "../../core/ports/index.ts";
+import type { EventDraft } from "../../core/public-event.ts";
 import { verifyEvent } from "../../identity/event.ts";
 import type { NostrEvent } from "../../identity/event.ts";
 import { giftWrap } from "../../identity/nip59.ts";
@@ -81,37 +83,42 @@ export function nostrCarrier(options: CarrierOptions): Carrier {
     return begun;
   };
 
+  const deliver = async (mail: readonly Envelope[]): Promise<readonly Receipt[]> => {
+    const under = new Set<Promise<void>>();
+    for (const envelope of mail) {
+      const id = idOf(envelope);
+      if (receipts.has(id)) continue;
+      const path = pathOf(envelope);
+      const running = paths.get(path);
+      if (running?.queue.some((other) => idOf(other) === id) !== true) {
+        if (waiting >= WAITING) continue;
+        const queue = (running ?? begin(path))?.queue;
+        if (queue === undefined) continue;
+        queue.push(envelope);
+        waiting += 1;
+      }
+      under.add(paths.get(path)!.done);
+    }
+    if (under.size > 0) {
+      watched += 1;
+      const late = Promise.withResolvers<void>();
+      const stop = clock.after(GRACE, late.resolve);
+      await Promise.race([Promise.all(under), late.promise]);
+      stop();
+      watched -= 1;
+    }
+    return mail.map((envelope) => {
+      const id = idOf(envelope);
+      const receipt = receipts.get(id) ?? "busy";
+      receipts.delete(id);
+      return receipt;
+    });
+  };
   return {
-    async deliver(mail) {
-      const under = new Set<Promise<void>>();
-      for (const envelope of mail) {
-        const id = idOf(envelope);
-        if (receipts.has(id)) continue;
-        const path = pathOf(envelope);
-        const running = paths.get(path);
-        if (running?.queue.some((other) => idOf(other) === id) !== true) {
-          if (waiting >= WAITING) continue;
-          const queue = (running ?? begin(path))?.queue;
-          if (queue === undefined) continue;
-          queue.push(envelope);
-          waiting += 1;
-        }
-        under.add(paths.get(path)!.done);
-      }
-      if (under.size > 0) {
-        watched += 1;
-        const late = Promise.withResolvers<void>();
-        const stop = clock.after(GRACE, late.resolve);
-        await Promise.race([Promise.all(under), late.promise]);
-        stop();
-        watched -= 1;
-      }
-      return mail.map((envelope) => {
-        const id = idOf(envelope);
-        const receipt = receipts.get(id) ?? "busy";
-        receipts.delete(id);
-        return receipt;
-      });
+    deliver,
+    async publish(envelope) {
+      const [receipt] = await deliver([envelope]);
+      return receipt!;
     },
   };
 }
@@ -122,11 +129,12 @@ async function carry(
   envelope: Envelope,
   originals: Recent<NostrEvent>,
 ): Promise<Receipt> {
-  const to = keyOf(envelope.to);
-  if (to === undefined) return "unknown";
   const from = keyOf(envelope.from);
   const sender = from === undefined ? undefined : await options.residents.find(from);
   if (sender === undefined) return "unreachable";
+  if (envelope.to === PUBLIC) return proclaim(options, envelope, sender);
+  const to = keyOf(envelope.to);
+  if (to === undefined) return "unknown";
   const written = eventOf(envelope.replyTo);
   if (written !== undefined && (written.kind === NOTE || isJob(written.kind))) {
     return say(options, { envelope, sender, id: written.id, originals });
@@ -150,7 +158,8 @@ async function write(
   if (relays === undefined) return "busy";
   if (relays.length === 0) return "unreachable";
   const { signer } = sender;
-  const rumor = rumorFor(envelope, { from: signer.publicKey, to });
+  const opened = await sender.opened(envelope);
+  const rumor = rumorFor(opened, { from: signer.publicKey, to });
   const { expiresAt } = envelope;
   const event = await giftWrap(signer, rumor, to, {
     now: clock.now(),
@@ -182,14 +191,24 @@ async function say(
   const original = originals.get(id) ?? (await find(pool, id, secp));
   if (original === undefined) return "unreachable";
   originals.set(id, original);
-  const template = publicReply(envelope, original);
+  const template = publicReply(await sender.opened(envelope), original);
   if (template === undefined) return "accepted";
-  const event = await sender.signer.signEvent(template);
-  return publish(
-    pool,
-    pool.own.map(({ url }) => url),
-    event,
-  );
+  return publish(pool, urlsOf(pool), await sender.signer.signEvent(template));
+}
+
+/** Publishes what an agent has to say to everybody. */
+async function proclaim(
+  { pool }: CarrierOptions,
+  { payload, sentAt }: Envelope,
+  { signer }: Resident,
+): Promise<Receipt> {
+  const { kind, content, tags } = payload as unknown as EventDraft;
+  const created_at = Math.floor(sentAt / 1000);
+  return publish(pool, urlsOf(pool), await signer.signEvent({ kind, created_at, tags, content }));
+}
+
+function urlsOf({ own }: Pool): readonly string[] {
+  return own.map(({ url }) => url);
 }
 
 /** The event with this id; undefined when our relays do not have it. @throws UNREACHABLE */

@@ -28,17 +28,13 @@ const BATCH = 256;
 /** Codes with which a signer says that what it was given cannot be read. */
 const UNREADABLE: ReadonlySet<string> = new Set(["DENIED", "INVALID", "VERSION"]);
 
-/** What becomes of a receipt; `busy` mail is tried again. */
-const OUTCOMES = {
+/** What a receipt is counted as; every other one says that the agent is gone. `busy` mail is tried again. */
+const OUTCOMES: Readonly<Partial<Record<Receipt, Refusal | "taken" | "repeated">>> = {
   accepted: "taken",
   "dead-lettered": "taken",
   duplicate: "repeated",
   rejected: "full",
-  unknown: "gone",
-  terminated: "gone",
-  moved: "gone",
-  unreachable: "gone",
-} as const satisfies Record<Exclude<Receipt, "busy">, Refusal | "taken" | "repeated">;
+};
 
 export interface IntakeOptions {
   readonly residents: Residents;
@@ -274,7 +270,7 @@ export class Intake {
         this.#hold(envelope);
         return;
       }
-      const outcome = OUTCOMES[receipt];
+      const outcome = OUTCOMES[receipt] ?? "gone";
       if (outcome === "taken") counters.taken();
       else if (outcome === "repeated") counters.repeated();
       else counters.refused(outcome);

@@ -33,6 +33,7 @@ export type Guarantee =
   | "order per sender"
   | "bounded inbox"
   | "mail with the commit"
+  | "mail is sealed"
   | "steps once"
   | "waiting is free"
   | "on the record"

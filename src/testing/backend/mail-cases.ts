@@ -151,4 +151,28 @@ export const MAIL_CASES: readonly BackendCase[] = [
       ok(row?.reason?.includes("no such agent"), "the reason to say why");
     },
   },
+  {
+    guarantee: "mail is sealed",
+    name: "mail between agents waits sealed, across a crash, and is read by its receiver alone",
+    async body({ runtime, crash, outside }) {
+      const [asker, gated] = [await make(runtime, "asker"), await make(runtime, "gated")];
+      await runtime.send(asker, { payload: { ask: gated } });
+      await outside.pass(`${gated} reached`);
+      const look = async (home: typeof runtime): Promise<void> => {
+        const rows = await home.inbox(gated, 0, 9);
+        const { envelope } = rows.find((row) => row.envelope.source === "agent")!;
+        equal([envelope.type, envelope.sealed], ["request", "sender"]);
+        equal(envelope.from, (await home.get(asker)).id);
+        ok(!JSON.stringify(rows).includes("question"), "the question to be sealed");
+      };
+      await look(runtime);
+      const after = await crash();
+      await look(after);
+      await outside.open(`${gated} gate`);
+      await until("it is answered", async () => (await after.status(asker)).parked.length === 0);
+      equal(await stateOf(after, gated, "got"), ["question"]);
+      const { keys } = (await after.status(gated)).lastTick!;
+      ok(keys?.some(({ use }) => use === "decrypt") === true, "the use of its key on the record");
+    },
+  },
 ];

@@ -1,0 +1,49 @@
+import curveModule from "./secp256k1.wasm";
+import { namedTests } from "./shims/node-test.ts";
+
+/** Files of tests, which name their tests when they are first asked for: in a request. */
+const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
+  "conversation-keys": () => import("../identity/conversation-keys.test.ts"),
+  "derived-signer": () => import("../identity/derived-signer.test.ts"),
+  "event-signer": () => import("../identity/event-signer.test.ts"),
+  event: () => import("../identity/event.test.ts"),
+  nip04: () => import("../identity/nip04.test.ts"),
+  nip05: () => import("../identity/nip05.test.ts"),
+  nip06: () => import("../identity/nip06.test.ts"),
+  nip17: () => import("../identity/nip17.test.ts"),
+  "nip19-pointer": () => import("../identity/nip19-pointer.test.ts"),
+  nip19: () => import("../identity/nip19.test.ts"),
+  nip42: () => import("../identity/nip42.test.ts"),
+  nip44: () => import("../identity/nip44.test.ts"),
+  nip49: () => import("../identity/nip49.test.ts"),
+  nip59: () => import("../identity/nip59.test.ts"),
+  nip98: () => import("../identity/nip98.test.ts"),
+  "secp-wasm": () => import("../identity/secp-wasm.test.ts"),
+  secp: () => import("../identity/secp.test.ts"),
+};
+
+Object.assign(globalThis, { curveModule });
+
+/** Runs the tests of one file; the answer has the names of those that passed, and what went wrong. */
+export default {
+  async fetch(request: Request): Promise<Response> {
+    const file = new URL(request.url).searchParams.get("file");
+    if (file === null) return Response.json(Object.keys(FILES));
+    const passed: string[] = [];
+    const failed: string[] = [];
+    try {
+      await FILES[file]!();
+      for (const { name, run } of namedTests()) {
+        try {
+          await run();
+          passed.push(name);
+        } catch (error) {
+          failed.push(`${name}: ${error instanceof Error ? error.stack : String(error)}`);
+        }
+      }
+    } catch (error) {
+      failed.push(error instanceof Error ? error.stack! : String(error));
+    }
+    return Response.json({ passed, failed });
+  },
+};
