@@ -5,9 +5,12 @@ import type { Runtime } from "../core/runtime.ts";
 import { controlApi } from "../control/api.ts";
 import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import { factotum } from "../core/factotum.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
+import type { NostrMetrics } from "../drivers/nostr.ts";
 import { nobleSecp } from "../identity/secp.ts";
+import type { Secp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
 import { sqlite } from "../stores/sqlite.ts";
@@ -16,6 +19,7 @@ import { loadToken, openDataDir } from "./local/data-dir.ts";
 import { listen } from "./local/http-server.ts";
 import { loadMasterKey } from "./local/keys.ts";
 import { isLoopback } from "./local/loopback.ts";
+import { localRelays } from "./local/relays.ts";
 import { watchEventLoop } from "./local/watchdog.ts";
 
 export type { DataDir } from "./local/data-dir.ts";
@@ -37,6 +41,8 @@ export interface LocalOptions {
    * limit. Default 0: it is for processes that do nothing else.
    */
   readonly blockLimit?: number;
+  /** Nostr relays beside those of the definition. */
+  readonly relays?: readonly string[];
   /** Default `"0.0.0"`. */
   readonly version?: string;
   /** Told of what an operator should know. Default: nobody. */
@@ -49,6 +55,8 @@ export interface LocalRuntime {
   readonly token: string;
   readonly dataDir: string;
   readonly runtime: Runtime;
+  /** How it is with relays; undefined when there are none. */
+  readonly relays: (() => NostrMetrics) | undefined;
   /** Lets running ticks end for `grace` ms (default 10,000) and lets go of all. Idempotent. */
   stop(grace?: number): Promise<void>;
 }
@@ -69,14 +77,30 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const token = loadToken(data);
     const store = definition.store ?? sqlite(privateFile(data.file("store")));
     undo.push(() => store.close());
-    const signer = await openSigner(store, data.file("keys"), options.passphrase);
+    const secp = (await loadWasmSecp()) ?? nobleSecp;
+    const { passphrase } = options;
+    const keys = await openSigner(store, data.file("keys"), { passphrase, secp });
+    const [clock, random] = [systemClock, systemRandom];
+    // Shared, so that what the relays use agents' keys for is on the agents' records too.
+    const signer = factotum(keys, clock);
+    const urls = [...(definition.relays ?? []), ...(options.relays ?? [])];
+    const file = data.file("relays");
+    const relays =
+      urls.length === 0
+        ? undefined
+        : localRelays({ relays: urls, definition, store, signer, secp, clock, random, file, warn });
+    undo.push(() => relays?.stop());
     const runtime = createRuntime({
       definition,
       store,
       signer,
       memory: agentMemory,
-      clock: systemClock,
-      random: systemRandom,
+      clock,
+      random,
+      ...(relays !== undefined && {
+        carrier: relays.carrier,
+        onSettled: (agent) => relays.settled(agent),
+      }),
       onProblem: (problem, error) => warn(`${problem}: ${describe(error)}`),
     });
 
@@ -104,6 +128,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     }
     undo.push(() => runtime.stop(0));
     await runtime.start();
+    await relays?.start(runtime);
     const unwatch = options.blockLimit ? watchEventLoop(options.blockLimit) : () => {};
     data.publish(server.url);
     ready = true;
@@ -113,6 +138,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       // The kernel's timers let the process end, which must not happen before the ticks have.
       const alive = setInterval(() => {}, 60_000);
       server.drain();
+      await relays?.stop();
       await runtime.stop(grace);
       // Whoever still waits for an answer or follows a stream has now got all there is.
       stopping.abort();
@@ -127,6 +153,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       token,
       dataDir: data.path,
       runtime,
+      relays: relays && (() => relays.metrics()),
       stop: (grace = 10_000) => (ended ??= end(grace)),
     };
   } catch (error) {
@@ -160,15 +187,11 @@ function describe(error: unknown): string {
 async function openSigner(
   store: Store,
   path: string,
-  passphrase: string | undefined,
+  { passphrase, secp }: { readonly passphrase: string | undefined; readonly secp: Secp },
 ): Promise<Signer> {
   const [agent] = (await store.list({ limit: 1 })).items;
   const create = agent === undefined;
-  const [mnemonic, secp] = await Promise.all([
-    loadMasterKey(path, { passphrase, create }),
-    loadWasmSecp(),
-  ]);
-  const signer = derivedSigner(mnemonic, { secp: secp ?? nobleSecp });
+  const signer = derivedSigner(await loadMasterKey(path, { passphrase, create }), { secp });
   if (create || agent.account === null) return signer;
   if ((await signer.identity(agent.account)).npub === agent.id) return signer;
   throw new OpenAgentsError(

@@ -26,6 +26,8 @@ export type { NostrCounts, Refusal } from "./nostr/counters.ts";
 export type { NostrLimits } from "./nostr/limits.ts";
 export type { RelayReport } from "./nostr/relay.ts";
 export type { Resident, Residents, ResidentsPage } from "./nostr/residents.ts";
+export { storeResidents } from "./nostr/store-residents.ts";
+export type { StoreResidents } from "./nostr/store-residents.ts";
 export { relayUrl } from "./nostr/wire.ts";
 
 export interface NostrOptions {
