@@ -4,6 +4,7 @@ import { toMs } from "./duration.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { ErrorInfo } from "./errors.ts";
 import { toJson } from "./json.ts";
+import type { Json } from "./json.ts";
 import type { InboxPolicy, Store } from "./ports/index.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 import type { State } from "./state.ts";
@@ -66,6 +67,11 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
   readonly timeout?: Duration;
   readonly inbox?: Partial<InboxPolicy>;
   readonly retry?: Partial<RetryPolicy>;
+  /**
+   * What its agents say of themselves in public, on Nostr relays (kind 0: `about`, `picture` …), beside
+   * their name. Default: nothing, not even the name.
+   */
+  readonly profile?: Readonly<Record<string, Json>>;
 }
 
 /** What follows a failed tick. */
@@ -92,6 +98,7 @@ export interface AgentDefinition {
   readonly timeout: number;
   readonly inbox: InboxPolicy;
   readonly retry: RetryPolicy;
+  readonly profile: Readonly<Record<string, Json>> | undefined;
   readonly hooks: Hooks<State>;
 }
 
@@ -141,10 +148,13 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
       refuse(`"${key}": ${(error as Error).message}`);
     }
   }
-  try {
-    toJson(state, "state");
-  } catch (error) {
-    refuse(`"state": ${(error as Error).message}`);
+  const { profile } = options;
+  for (const [key, value] of Object.entries({ state, ...(profile && { profile }) })) {
+    try {
+      toJson(value, key);
+    } catch (error) {
+      refuse(`"${key}": ${(error as Error).message}`);
+    }
   }
   return {
     name,
@@ -156,6 +166,7 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
     timeout: toMs(timeout),
     inbox,
     retry,
+    profile,
     // The one place where the type of the state is let go: the kernel stores it as JSON by key.
     hooks: options as unknown as Hooks<State>,
   };
@@ -188,6 +199,7 @@ const AGENT_KEYS = [
   "timeout",
   "inbox",
   "retry",
+  "profile",
 ] as const satisfies readonly (keyof AgentOptions)[];
 
 /** A misspelt member would be ignored without a word: Node runs a configuration without its types. */
@@ -211,6 +223,8 @@ export interface RuntimeOptions {
   readonly store?: Store;
   /** Agents that exist from the first start on; one that is deleted is made anew at the next. */
   readonly ensure?: readonly { readonly name: string; readonly type: string }[];
+  /** Nostr relays on which the agents read and write, as `wss://HOST`. Default: none. */
+  readonly relays?: readonly string[];
   readonly limits?: Partial<Limits>;
 }
 
@@ -250,6 +264,7 @@ export interface RuntimeDefinition {
   readonly agents: ReadonlyMap<string, AgentDefinition>;
   readonly store: Store | undefined;
   readonly ensure: readonly { readonly name: string; readonly type: string }[];
+  readonly relays: readonly string[];
   readonly limits: Limits;
 }
 
@@ -258,7 +273,7 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
   const refuse = (problem: string): never => {
     throw new OpenAgentsError("CONFIG", `Cannot define the runtime: ${problem}`);
   };
-  refuseUnknown(options, ["agents", "store", "ensure", "limits"], refuse);
+  refuseUnknown(options, ["agents", "store", "ensure", "relays", "limits"], refuse);
   refuseUnknown(options.limits ?? {}, Object.keys(DEFAULT_LIMITS), refuse, "limits.");
   if (!Array.isArray(options.agents) || options.agents.length === 0) {
     refuse('"agents" must list at least one agent made by defineAgent()');
@@ -275,6 +290,10 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
   ensure.forEach(({ name, type }, i) => {
     if (!agents.has(type)) refuse(`"ensure[${i}]" ("${name}"): there is no agent type "${type}"`);
   });
+  const relays = options.relays ?? [];
+  relays.forEach((url, i) => {
+    if (!/^wss?:\/\//i.test(url)) refuse(`"relays[${i}]" must be an address like "wss://HOST"`);
+  });
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   for (const [key, value] of Object.entries(limits)) {
     if (key === "dedup") toMs(value);
@@ -282,5 +301,5 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
       refuse(`"limits.${key}" must be a whole number above 0`);
     }
   }
-  return { agents, store: options.store, ensure, limits };
+  return { agents, store: options.store, ensure, relays, limits };
 }

@@ -167,6 +167,7 @@ export interface InboxPolicy {
  * - `unknown`: there is no such agent; `terminated`: there was one
  * - `busy`: the agent is on its way out or in: to be delivered again a little later
  * - `moved`: the agent lives elsewhere now
+ * - `unreachable`, by a carrier alone: there is no way to the recipient, and to try again cannot help
  * - `unpublished`: it is for everybody, and nobody here can publish it
  */
 export type Receipt =
@@ -178,6 +179,7 @@ export type Receipt =
   | "terminated"
   | "busy"
   | "moved"
+  | "unreachable"
   | "unpublished";
 
 export interface MailQuery {
