@@ -173,9 +173,20 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
   }
 }
 
-/** The path of a file that this user alone can read, made if need be; SQLite's others follow it. */
+/**
+ * The path of a file that this user alone can read, made if need be; SQLite's others follow it.
+ * @throws DENIED when it cannot be written
+ */
 function privateFile(path: string): string {
-  closeSync(openSync(path, "a", 0o600));
+  try {
+    closeSync(openSync(path, "a", 0o600));
+  } catch (error) {
+    throw new OpenAgentsError(
+      "DENIED",
+      `Cannot use store "${path}": ${(error as Error).message}: make it a file that this user can read and write, or choose another data directory with --data`,
+      { cause: error },
+    );
+  }
   return path;
 }
 

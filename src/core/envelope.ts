@@ -133,6 +133,22 @@ export function checkEnvelope(envelope: unknown): asserts envelope is Envelope {
   checkJson(envelope["payload"], "payload");
 }
 
+/** What the ids begin with that the kernel makes of something else, so that they are always the same. */
+const OWN_IDS = ["alarm:", "bounce:", "clone:"] as const;
+
+/**
+ * Checks that an id from outside is none that the kernel gives: mail under it would pass for the
+ * kernel's own, which would then be a duplicate. @throws INVALID naming what is taken
+ */
+export function checkForeignId(id: string): void {
+  if (id !== "initialize" && !OWN_IDS.some((prefix) => id.startsWith(prefix))) return;
+  const taken = OWN_IDS.map((prefix) => `"${prefix}…"`).join(", ");
+  throw new OpenAgentsError(
+    "INVALID",
+    `Cannot accept envelope: "id" must not be one of the kernel's own: "initialize", ${taken}`,
+  );
+}
+
 type Rule = readonly [fits: (value: unknown) => boolean, need: string];
 
 const ID_NEED = "1 to 200 characters with no control character, slash or lone surrogate";

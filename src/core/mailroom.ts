@@ -2,7 +2,7 @@ import { TICKING } from "./agent.ts";
 import { isKey } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
 import { inboxOf } from "./courier.ts";
-import { checkEnvelope } from "./envelope.ts";
+import { checkEnvelope, checkForeignId } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { toJson } from "./json.ts";
@@ -121,6 +121,7 @@ export class Mailroom {
   async accept(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
     const letters = envelopes.map(async (envelope) => {
       checkEnvelope(envelope);
+      checkForeignId(envelope.id);
       if (!isKey(envelope.from) || envelope.sealed !== undefined) return envelope;
       const record = await this.#kernel.store.get(envelope.to);
       return record === undefined ? envelope : sealOwn(this.#kernel, record, envelope);
@@ -233,6 +234,7 @@ export class Mailroom {
       ...(Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined)) as object),
     };
     checkEnvelope(envelope);
+    if (id !== undefined) checkForeignId(id);
     if ((envelope.priority ?? 0) > 99) {
       throw new OpenAgentsError("INVALID", 'Cannot send: "priority" must be from -100 to 99');
     }

@@ -20,7 +20,7 @@ export const REFUSALS = {
   malformed: "an event or message whose contents do not make an envelope",
   full: "the agent's inbox is full and turns mail away",
   gone: "the agent is terminated, or has moved and its mail is not forwarded",
-} as const satisfies Readonly<Record<string, string>>;
+} as const;
 
 export type Refusal = keyof typeof REFUSALS;
 
