@@ -46,10 +46,11 @@ function capital(text: string): string {
 /** Asks at the terminal and shows nothing of the answer; undefined when that is ended with Ctrl+D. */
 async function ask(question: string): Promise<string | undefined> {
   const { stdin, stderr } = process;
-  stderr.write(question);
   // It writes what is typed to where nobody looks.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: stdin, output: nowhere, terminal: true, historySize: 0 });
+  // Only now, when the terminal shows nothing more of what is typed.
+  stderr.write(question);
   try {
     return await new Promise((resolve) => {
       lines.once("line", resolve);

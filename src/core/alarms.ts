@@ -8,6 +8,8 @@ import type { Json } from "./json.ts";
 /** An alarm as it is stored in `alarms/<id>`. */
 export interface AlarmFile {
   readonly id: string;
+  /** Which setting of this id it is: one that is set anew for the same time is another alarm. */
+  readonly set: string;
   /** When it fires next, ms since 1970. */
   readonly at: number;
   readonly repeat?: Repeat | undefined;
@@ -19,22 +21,27 @@ export type Repeat =
   | { readonly cron: string; readonly timeZone: string };
 
 /** The alarm that `ctx.schedule` asks for. @throws INVALID when it can never fire */
-export function newAlarm(id: string, when: When, payload: Json, now: number): AlarmFile {
-  if ("in" in when) return { id, at: now + toMs(when.in), payload };
+export function newAlarm(
+  alarm: Pick<AlarmFile, "id" | "set" | "payload">,
+  when: When,
+  now: number,
+): AlarmFile {
+  const { id } = alarm;
+  if ("in" in when) return { ...alarm, at: now + toMs(when.in) };
   if ("at" in when) {
     const at = when.at instanceof Date ? when.at.getTime() : new Date(when.at).getTime();
     if (Number.isNaN(at)) throw refused(id, `"${String(when.at)}" is not a time`);
-    return { id, at: Math.max(0, at), payload };
+    return { ...alarm, at: Math.max(0, at) };
   }
   if ("every" in when) {
     const every = toMs(when.every);
     if (every < 1) throw refused(id, "the interval must be above 0");
-    return { id, at: now + every, repeat: { every }, payload };
+    return { ...alarm, at: now + every, repeat: { every } };
   }
   const repeat = { cron: when.cron, timeZone: when.timeZone ?? "UTC" };
   const at = next(repeat, now, now, id);
   if (at === undefined) throw refused(id, `the cron expression "${when.cron}" never comes`);
-  return { id, at, repeat, payload };
+  return { ...alarm, at, repeat };
 }
 
 /**
@@ -50,7 +57,7 @@ export function afterFiring(alarm: AlarmFile, now: number): AlarmFile | undefine
 /** The envelope of one firing; its id is the same however often it is made. */
 export function alarmEnvelope(alarm: AlarmFile, agent: string): Envelope {
   return {
-    id: `alarm:${encodeURIComponent(alarm.id)}:${alarm.at}`,
+    id: `alarm:${encodeURIComponent(alarm.id)}:${alarm.at}:${alarm.set}`,
     sentAt: alarm.at,
     source: "clock",
     from: agent,

@@ -3,6 +3,7 @@ import type { Manifest } from "./bundle/manifest.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { sha256Hex } from "./hash.ts";
 import type { Kernel } from "./kernel.ts";
+import { lockedError } from "./locked.ts";
 import { controlEnvelope } from "./mailroom.ts";
 import { moveText } from "./move.ts";
 import type { Restored, RestoredMail, TreeRow } from "./ports/index.ts";
@@ -12,7 +13,7 @@ import { paths, timerOf } from "./tree.ts";
 /**
  * Puts a new agent, `arriving`, into the store, with the state, alarms and memory of the one in a
  * bundle, and a key of its own. Its first record says where they come from.
- * @throws EXISTS when the name is taken, INVALID when there is none
+ * @throws EXISTS when the name is taken, INVALID when there is none, LOCKED while the keys are
  */
 export async function cloneAgent(
   kernel: Kernel,
@@ -29,6 +30,8 @@ export async function cloneAgent(
   if (name === undefined) {
     throw new OpenAgentsError("INVALID", "Cannot clone: give the new agent a name");
   }
+  // Before it costs an account, as accounts decide which npub comes next.
+  if (kernel.keyWaits.locked) throw lockedError();
   const account = input.account ?? (await store.reserve());
   const { npub: id, publicKey } = await signer.identity(account);
   const at = clock.now();

@@ -40,10 +40,7 @@ export class Courier {
   /** Says that there may be outgoing mail. */
   poke(): void {
     this.#again = true;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-      this.#events.idle();
-    });
+    this.#running ??= this.#run();
   }
 
   /** True while a round is under way. */
@@ -77,6 +74,9 @@ export class Courier {
     } catch (error) {
       this.#events.failed(error);
     }
+    // In the turn that saw that nothing new is there, so that no poke falls between.
+    this.#running = undefined;
+    this.#events.idle();
   }
 
   /** Pokes itself a while from now. */
@@ -225,8 +225,8 @@ const REASONS = {
   terminated: { code: "TERMINATED", text: "The recipient is terminated" },
   moved: { code: "MOVED", text: "The recipient has moved, and its mail is not forwarded" },
   unpublished: { code: "UNREACHABLE", text: "There are no relays here to publish it" },
-  unreachable: { code: "UNREACHABLE", text: "The recipient could not be reached in time" },
-} as const satisfies Record<Exclude<Receipt, "busy"> | "unreachable", Reason | undefined>;
+  unreachable: { code: "UNREACHABLE", text: "The recipient could not be reached" },
+} as const satisfies Record<Exclude<Receipt, "busy">, Reason | undefined>;
 
 interface Reason {
   readonly code: ErrorCode;

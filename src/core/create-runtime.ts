@@ -9,7 +9,7 @@ import type { RuntimeDefinition } from "./definition.ts";
 import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { OpenAgentsError } from "./errors.ts";
-import { factotum } from "./factotum.ts";
+import { factotum, isFactotum } from "./factotum.ts";
 import { Importer } from "./importer.ts";
 import type { Json } from "./json.ts";
 import { KeyWaits } from "./key-waits.ts";
@@ -62,6 +62,7 @@ class KernelRuntime implements Runtime {
   readonly #dispatcher: Dispatcher;
   readonly #courier: Courier;
   readonly #onProblem: (problem: string, error: unknown) => void;
+  readonly #onSettled: (agent: AgentRecord) => void;
   readonly #mailroom: Mailroom;
   readonly #mover: Mover;
   readonly #importer: Importer;
@@ -77,10 +78,11 @@ class KernelRuntime implements Runtime {
     const { definition, store, signer, clock = systemClock, random = systemRandom } = ports;
     this.#definition = definition;
     this.#onProblem = ports.onProblem ?? (() => undefined);
+    this.#onSettled = ports.onSettled ?? (() => undefined);
     this.#watchers = new Watchers(this.#onProblem);
     this.#kernel = {
       store,
-      signer: factotum(signer, clock),
+      signer: isFactotum(signer) ? signer : factotum(signer, clock),
       carrier: ports.carrier,
       memory: ports.memory,
       names: ports.names,
@@ -171,19 +173,12 @@ class KernelRuntime implements Runtime {
   }
 
   async unlock(passphrase: string): Promise<void> {
-    const { keyWaits, signer } = this.#kernel;
-    if (signer.lock === undefined) {
-      throw new OpenAgentsError("INVALID", "Cannot unlock: the keys here are never locked");
-    }
-    await signer.lock.open(passphrase);
-    keyWaits.clear();
+    await this.#kernel.keyWaits.open(passphrase);
     // What is due begins with its start, and ends with its stop.
     if (!this.#started || this.#stopped) return;
-    try {
-      await this.#makeEnsured();
-    } catch (error) {
-      this.#onProblem("Cannot make the agents that are to be there", error);
-    }
+    await this.#makeEnsured().catch((error: unknown) =>
+      this.#onProblem("Cannot make the agents that are to be there", error),
+    );
     await this.takeUp();
   }
 
@@ -192,6 +187,7 @@ class KernelRuntime implements Runtime {
     await store.create(record, controlEnvelope(this.#kernel, record.id, "initialize"));
     this.#dispatcher.wake(record.id);
     await store.sync();
+    this.#onSettled(record);
     return this.#info(record);
   }
 
@@ -242,7 +238,9 @@ class KernelRuntime implements Runtime {
   async wake(ref: string): Promise<TickRecord> {
     const record = await this.#find(ref);
     checkHere(record);
-    if (!TICKING.has(record.status)) await this.#revive(record);
+    if (!TICKING.has(record.status)) {
+      await this.#dispatcher.hold(record.id, async () => this.#revive(await this.#find(record.id)));
+    }
     return this.#mailroom.command(record, "wake");
   }
 
@@ -261,9 +259,14 @@ class KernelRuntime implements Runtime {
       const ended = this.#mailroom.command(record, "terminate");
       this.#dispatcher.cut(record.id, new OpenAgentsError("CANCELLED", "The agent is terminated"));
       await ended;
-      return;
     }
-    await this.#setStatus(record, "terminated");
+    // Of one that cannot tick, or whose tick could not come to this end.
+    await this.#dispatcher.hold(record.id, async () => {
+      const now = await this.#find(record.id);
+      if (now.status === "terminated") return;
+      await this.#setStatus(now, "terminated");
+      this.#mailroom.stop(now.id);
+    });
   }
 
   async purge(ref: string): Promise<void> {
@@ -315,6 +318,7 @@ class KernelRuntime implements Runtime {
     const { id } = await this.#here(ref);
     if (!(await this.#kernel.store.replay(id, envelopeId))) throw noDeadLetter(ref, envelopeId);
     this.#dispatcher.wake(id);
+    this.#courier.poke();
     await this.#kernel.store.sync();
   }
 
@@ -343,6 +347,7 @@ class KernelRuntime implements Runtime {
 
   async import(bundle: ReadableStream<Uint8Array>, options: SetAside = {}): Promise<Imported> {
     const { record, ...rest } = await this.#importer.import(bundle, options);
+    if (record.status !== "arriving") this.#onSettled(record);
     return { agent: this.#info(record), ...rest };
   }
 
@@ -360,7 +365,9 @@ class KernelRuntime implements Runtime {
   }
 
   async arrive(ref: string, receipt: Departure): Promise<AgentInfo> {
-    return this.#info(await this.#mover.arrive((await this.#find(ref)).id, receipt));
+    const record = await this.#mover.arrive((await this.#find(ref)).id, receipt);
+    this.#onSettled(record);
+    return this.#info(record);
   }
 
   async admits(ref: string, ticket: string): Promise<boolean> {
@@ -400,15 +407,12 @@ class KernelRuntime implements Runtime {
 
   #turnFailed(id: string, error: unknown): void {
     const code = error instanceof OpenAgentsError ? error.code : undefined;
-    if (code === "CANCELLED") {
+    // Cut off, or the keys were opened while it ran.
+    if (code === "CANCELLED" || (code === "LOCKED" && this.#kernel.keyWaits.opened)) {
       if (!this.#stopped) this.#dispatcher.wake(id);
       return;
     }
     if (code === "NOT_FOUND") return; // It was purged.
-    if (code === "LOCKED" && this.#kernel.signer.lock?.locked === false) {
-      this.#dispatcher.wake(id); // They were opened while it ran.
-      return;
-    }
     if (code === "STORE" || id === "") {
       this.#recover("A tick could not be committed", error);
       return;
@@ -473,6 +477,7 @@ class KernelRuntime implements Runtime {
   /** Brings a failed or quarantined agent back; one that was never created begins anew. */
   async #revive(record: AgentRecord): Promise<void> {
     const { store } = this.#kernel;
+    if (TICKING.has(record.status)) return;
     const [version] = await store.read(record.id, [paths.version]);
     await this.#setStatus(record, version === undefined ? "creating" : "live");
     if (version === undefined) await store.replay(record.id, "initialize");

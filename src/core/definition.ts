@@ -3,6 +3,7 @@ import type { Context } from "./context.ts";
 import type { Duration } from "./duration.ts";
 import type { ErrorInfo } from "./errors.ts";
 import { toJson } from "./json.ts";
+import type { Json } from "./json.ts";
 import { OptionsCheck } from "./options.ts";
 import type { InboxPolicy, Store } from "./ports/index.ts";
 import type { StandardSchema } from "./standard-schema.ts";
@@ -66,6 +67,11 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
   readonly timeout?: Duration;
   readonly inbox?: Partial<InboxPolicy>;
   readonly retry?: Partial<RetryPolicy>;
+  /**
+   * What its agents say of themselves in public, on Nostr relays (kind 0: `about`, `picture` …), beside
+   * their name. Default: nothing, not even the name.
+   */
+  readonly profile?: Readonly<Record<string, Json>>;
 }
 
 /** What follows a failed tick. */
@@ -92,6 +98,7 @@ export interface AgentDefinition {
   readonly timeout: number;
   readonly inbox: InboxPolicy;
   readonly retry: RetryPolicy;
+  readonly profile: Readonly<Record<string, Json>> | undefined;
   readonly hooks: Hooks<State>;
 }
 
@@ -126,6 +133,8 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
   check.duration("retry.backoff", retry.backoff);
   check.duration("retry.maxBackoff", retry.maxBackoff);
   checkState(check, state);
+  const { profile } = rest;
+  if (profile !== undefined) check.within("profile", () => toJson(profile, "profile"));
   return {
     name,
     state,
@@ -136,6 +145,7 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
     timeout: check.duration("timeout", timeout),
     inbox,
     retry,
+    profile,
     // The one place where the type of the state is let go: the kernel stores it as JSON by key.
     hooks: options as unknown as Hooks<State>,
   };
@@ -182,6 +192,7 @@ const AGENT_KEYS = [
   "timeout",
   "inbox",
   "retry",
+  "profile",
 ] as const satisfies readonly (keyof AgentOptions)[];
 
 /** What `defineRuntime` takes: the default export of `openagents.config.ts`. */
@@ -191,6 +202,8 @@ export interface RuntimeOptions {
   readonly store?: Store;
   /** Agents that exist from the first start on; one that is deleted is made anew at the next. */
   readonly ensure?: readonly { readonly name: string; readonly type: string }[];
+  /** Nostr relays on which the agents read and write, as `wss://HOST`. Default: none. */
+  readonly relays?: readonly string[];
   readonly limits?: Partial<Limits>;
 }
 
@@ -230,16 +243,18 @@ export interface RuntimeDefinition {
   readonly agents: ReadonlyMap<string, AgentDefinition>;
   readonly store: Store | undefined;
   readonly ensure: readonly { readonly name: string; readonly type: string }[];
+  readonly relays: readonly string[];
   readonly limits: Limits;
 }
 
 /** Checks a runtime's configuration. @throws CONFIG saying what is wrong and where */
 export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
   const check = new OptionsCheck("the runtime");
-  const given = check.members(options, ["agents", "store", "ensure", "limits"]);
+  const given = check.members(options, ["agents", "store", "ensure", "relays", "limits"]);
   const agents = agentsByName(check, given.agents);
-  const { ensure = [], store, limits: limitOptions = {} } = given;
+  const { ensure = [], relays = [], store, limits: limitOptions = {} } = given;
   checkEnsure(check, ensure, agents);
+  checkRelays(check, relays);
   if (store !== undefined) checkStore(check, store);
   const limits = {
     ...DEFAULT_LIMITS,
@@ -249,7 +264,7 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     if (key === "dedup") check.duration("limits.dedup", value);
     else check.whole(`limits.${key}`, value, 1);
   }
-  return { agents, store, ensure, limits };
+  return { agents, store, ensure, relays, limits };
 }
 
 function agentsByName(check: OptionsCheck, list: unknown): Map<string, AgentDefinition> {
@@ -283,6 +298,14 @@ function checkEnsure(
     if (agents.has(type)) return;
     const types = [...agents.keys()].join(", ");
     check.refuse(`"${where}" ("${name}"): there is no agent type "${type}", there are: ${types}`);
+  });
+}
+
+function checkRelays(check: OptionsCheck, relays: unknown): void {
+  if (!Array.isArray(relays)) check.refuse('"relays" must be a list of addresses');
+  (relays as readonly unknown[]).forEach((url, i) => {
+    if (typeof url === "string" && /^wss?:\/\//i.test(url)) return;
+    check.refuse(`"relays[${i}]" must be an address like "wss://HOST"`);
   });
 }
 

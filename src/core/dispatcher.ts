@@ -44,8 +44,10 @@ export class Dispatcher {
   /** Agents for whom the store has a time that waits for the keys, and when something else is due. */
   readonly #resting = new Map<string, number>();
   #stopped = true;
-  /** Where the store's list of due agents goes on, while it does. */
+  /** Where the store's list of agents with mail goes on, while it does. */
   #cursor: string | undefined;
+  /** More agents are due by time than were read. */
+  #late = false;
   #reading = false;
   #alarm: { readonly at: number; readonly stop: () => void } | undefined;
   #renewal: (() => void) | undefined;
@@ -150,7 +152,8 @@ export class Dispatcher {
     try {
       const due = await store.due({ now: clock.now(), limit: BATCH, mail, cursor });
       if (this.#stopped) return;
-      this.#cursor = due.cursor ?? (mail ? undefined : this.#cursor);
+      if (mail) this.#cursor = due.cursor;
+      else this.#late = due.cursor !== undefined;
       const now = clock.now();
       for (const id of due.agents) if ((this.#resting.get(id) ?? 0) <= now) this.#enqueue(id);
       const next = Math.min(due.next ?? Number.POSITIVE_INFINITY, this.#restingUntil(now));
@@ -175,8 +178,11 @@ export class Dispatcher {
       void this.#turn(id, this.#take(id));
     }
     const cursor = this.#cursor;
-    if (cursor === undefined || this.#reading || this.#stopped || this.#ready.size >= LOW) return;
-    this.#refill(true, cursor).catch((error: unknown) => this.#events.failed("", error));
+    if (this.#reading || this.#stopped || this.#ready.size >= LOW) return;
+    if (cursor === undefined && !this.#late) return;
+    this.#refill(cursor !== undefined, cursor).catch((error: unknown) => {
+      this.#events.failed("", error);
+    });
   }
 
   async #turn(id: string, running: Running): Promise<void> {
@@ -240,6 +246,7 @@ export class Dispatcher {
     }
     running.claim = claim;
     let wakeAt: number | null | undefined;
+    let next: number | null = null;
     try {
       for (let i = 0; i < TURN && !this.#stopped; i += 1) {
         const result = await tick(this.#kernel, claim, (session) => {
@@ -248,7 +255,7 @@ export class Dispatcher {
         running.session = undefined;
         if ("idle" in result) {
           if (result.held) this.#rest(id, result.wakeAt);
-          else wakeAt = result.wakeAt;
+          else ({ next, wakeAt } = result);
           return false;
         }
         this.#events.ticked(result);
@@ -261,6 +268,8 @@ export class Dispatcher {
     } finally {
       running.session = undefined;
       await store.release(claim, wakeAt);
+      // What came due since it was looked for was passed over, as the agent was held.
+      if (next !== null && next <= clock.now()) running.again = true;
       if (wakeAt !== undefined && wakeAt !== null) this.wakeAt(wakeAt);
     }
   }

@@ -1,4 +1,5 @@
 import type { Envelope } from "./envelope.ts";
+import { OpenAgentsError } from "./errors.ts";
 import { isLocked } from "./locked.ts";
 import type { Lock } from "./ports/index.ts";
 
@@ -33,6 +34,11 @@ export class KeyWaits {
 
   get locked(): boolean {
     return this.#lock?.locked === true;
+  }
+
+  /** True when they were locked, or could have been. */
+  get opened(): boolean {
+    return this.#lock?.locked === false;
   }
 
   /** True for a trigger that is not to be tried before the keys are open. */
@@ -72,8 +78,12 @@ export class KeyWaits {
     return HELD;
   }
 
-  /** The keys are open: nothing waits. */
-  clear(): void {
+  /** Opens the keys: nothing waits any more. @throws INVALID where there is no lock, DENIED */
+  async open(passphrase: string): Promise<void> {
+    if (this.#lock === undefined) {
+      throw new OpenAgentsError("INVALID", "Cannot unlock: the keys here are never locked");
+    }
+    await this.#lock.open(passphrase);
     this.#held.clear();
   }
 

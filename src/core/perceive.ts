@@ -224,11 +224,13 @@ async function fromParked(
   const journal = await readJournal(kernel, agent, trigger);
   for (const [key, entry] of settled) journal.set(key, entry);
   const own: Timer = { at: parked.at, kind: "parked", id: trigger };
+  // What is not sealed was let in when it came.
+  const letter = parked.envelope;
   return {
-    ...(await open(kernel, agent, parked.envelope)),
-    letter: parked.envelope,
+    ...(letter.sealed === undefined ? { envelope: letter } : await open(kernel, agent, letter)),
+    letter,
     mail: answer,
-    timers: [...input.timers.filter(({ id }) => id !== trigger), own],
+    timers: [...input.timers.filter((timer) => !isSame(timer, own)), own],
     parked,
     settled,
     journal,
@@ -262,6 +264,10 @@ function settle(wait: Wait, now: number, answer: Envelope | undefined): Entry | 
   if (wait.request === undefined) return {};
   const error = new OpenAgentsError("TIMEOUT", `No answer to request "${wait.request}" in time`);
   return { error: errorInfo(error) };
+}
+
+function isSame(a: Timer, b: Timer): boolean {
+  return a.kind === b.kind && a.id === b.id && a.at === b.at;
 }
 
 function isAnswer({ request, asked }: Wait, { replyTo, from, source }: Envelope): boolean {

@@ -12,6 +12,7 @@ import type { Parked } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Changes, TreeRow } from "./ports/index.ts";
 import { commandOf } from "./think.ts";
+import { requestsTo } from "./requests.ts";
 import { sealMail } from "./seal.ts";
 import { paths } from "./tree.ts";
 import type { Timer } from "./tree.ts";
@@ -57,6 +58,10 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   } else if (acted.failure?.next === "dead-letter") {
     if (acted.state !== undefined) await keepEffects(kernel, draft, input);
     deadLetter(kernel, draft, input);
+  }
+  if (statusAfter(agent, occasion, acted) === "terminated") {
+    const waiting = await requestsTo(kernel.store, agent.record.id);
+    for (const { envelope } of waiting) draft.send.push(refusal(kernel, agent, envelope));
   }
   draft.send = await Promise.all(draft.send.map((mail) => sealMail(kernel, agent.record, mail)));
   if (outcome === "parked") park(draft, input);
@@ -297,6 +302,21 @@ function answer(
     traceId: envelope.traceId ?? envelope.id,
     ...(error !== null && { headers: { error: "REMOTE" } }),
   });
+}
+
+/** The answer to whoever asked an agent that is no more. */
+function refusal(kernel: Kernel, { record }: LoadedAgent, request: Envelope): Envelope {
+  return {
+    id: newId(kernel),
+    sentAt: kernel.clock.now(),
+    source: "agent",
+    from: record.id,
+    to: request.from,
+    type: "response",
+    payload: `"${record.name}" is terminated`,
+    replyTo: request.id,
+    headers: { error: "TERMINATED" },
+  };
 }
 
 function statusAfter(

@@ -8,6 +8,7 @@ import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { Json } from "./json.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Keyed, Signer } from "./ports/index.ts";
 
 /**
  * What is sealed of an envelope, as JSON: all that its receiver acts on. Its id and what it answers are
@@ -75,6 +76,20 @@ export async function openMail(
   return openWith(signer, { holder: receiver, peer, envelope });
 }
 
+/**
+ * A sender's own mail as it was before it was sealed, for a carrier that has a seal of its own.
+ * @throws DENIED when the seal is missing, broken, or that of another envelope
+ */
+export async function openSent(
+  signer: Signer,
+  sender: Keyed,
+  envelope: Envelope,
+): Promise<Envelope> {
+  const peer = envelope.sealed === "own" ? sender.publicKey : signer.publicKey(envelope.to);
+  if (envelope.sealed === undefined || peer === undefined) throw denied("it is not sealed");
+  return openWith(signer, { holder: sender, peer, envelope });
+}
+
 /** Seals a sender's own mail anew, for whom it turned out to be for. */
 export async function readdress(
   kernel: Kernel,
@@ -111,9 +126,9 @@ async function sealFor(
 }
 
 async function openWith(
-  signer: Kernel["signer"],
+  signer: Signer,
   input: {
-    readonly holder: AgentRecord;
+    readonly holder: Keyed;
     readonly peer: string;
     readonly envelope: Envelope;
   },

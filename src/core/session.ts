@@ -205,7 +205,6 @@ export class Session {
     if (source === "clock") {
       throw new OpenAgentsError("INVALID", "Cannot reply to an alarm: nobody sent it");
     }
-    this.replied = true;
     const answer = type === "request" ? "response" : "message";
     const envelope = this.#envelope({ to: from, type: answer, replyTo: id }, payload, options);
     if (isNpub(from)) this.mail.push(envelope);
@@ -213,6 +212,7 @@ export class Session {
       this.#spend(JSON.stringify(envelope.payload).length, "reply");
       this.#replies.push({ to: from, replyTo: id, payload: envelope.payload });
     }
+    this.replied = true;
     return envelope.id;
   }
 
@@ -263,7 +263,8 @@ export class Session {
     const id = options?.id ?? newId(this.#kernel);
     checkLabel(id, "an alarm");
     const data = plain(payload, `payload of alarm "${id}"`);
-    this.alarms.set(id, newAlarm(id, when, data, this.now()));
+    const alarm = { id, set: newId(this.#kernel), payload: data };
+    this.alarms.set(id, newAlarm(alarm, when, this.now()));
     return id;
   }
 
@@ -402,6 +403,9 @@ export class Session {
       headers: { ...options.headers, hops: String(hops) },
     };
     checkEnvelope(envelope);
+    if ((priority ?? 0) > 99) {
+      throw new OpenAgentsError("INVALID", 'Cannot send mail: "priority" must be from -100 to 99');
+    }
     return envelope;
   }
 

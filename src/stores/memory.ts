@@ -54,7 +54,10 @@ class Memory implements MemoryStore {
   /** Ids by public key and by name. */
   readonly #ids = new Map<string, string>();
   readonly #outbox = new Map<number, OutboxRow>();
-  readonly #claims = new Map<string, { readonly fence: number; until: number }>();
+  readonly #claims = new Map<
+    string,
+    { readonly fence: number; until: number; shown: ReadonlySet<number> }
+  >();
   /** Numbers given so far; they are not taken back. */
   readonly #given = { account: -1, num: 0, position: 0, seq: 0, fence: 0 };
   #closed = false;
@@ -291,10 +294,15 @@ class Memory implements MemoryStore {
   }
 
   async waiting(id: string, limit: number, offset: number): Promise<readonly MailRow[]> {
-    return [...this.#agent(id).waiting.values()]
+    const rows = [...this.#agent(id).waiting.values()]
       .sort(byPriority)
-      .slice(offset, offset + limit)
-      .map(toMailRow);
+      .slice(offset, offset + limit);
+    const held = this.#claims.get(id);
+    if (held !== undefined) {
+      const before = offset === 0 ? [] : held.shown;
+      held.shown = new Set([...before, ...rows.map(({ position }) => position)]);
+    }
+    return rows.map(toMailRow);
   }
 
   async journal(claim: Claim, files: readonly TreeRow[]): Promise<void> {
@@ -362,7 +370,7 @@ class Memory implements MemoryStore {
     const held = this.#claims.get(id);
     if (held !== undefined && held.until > now) return undefined;
     const fence = this.#give("fence");
-    this.#claims.set(id, { fence, until });
+    this.#claims.set(id, { fence, until, shown: new Set() });
     return { id, fence };
   }
 
@@ -420,12 +428,12 @@ class Memory implements MemoryStore {
       kill(this.#undo, agent, mail, FULL);
       return "dead-lettered";
     }
-    // Commands stay, and so does the first mail of an agent that is at work: it is being processed.
-    const first = (this.#claims.get(envelope.to)?.until ?? 0) > at ? 1 : 0;
+    // Commands stay, and so does what the holder of the claim may be working on.
+    const shown = this.#claims.get(envelope.to)?.shown;
     const oldest = [...agent.waiting.values()]
-      .filter((row) => row.priority < 100)
+      .filter((row) => row.priority < 100 && shown?.has(row.position) !== true)
       .sort(byPosition)
-      .slice(first, first + Math.max(excess, 0));
+      .slice(0, Math.max(excess, 0));
     for (const row of oldest) kill(this.#undo, agent, row, FULL);
     place(this.#undo, agent, mail);
     return "accepted";

@@ -4,6 +4,9 @@ import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { encodeNpub, encodeNsec } from "../../src/identity/nip19.ts";
+import { decodeNcryptsec } from "../../src/identity/nip49.ts";
+import { nobleSecp } from "../../src/identity/secp.ts";
 import { serve } from "../../scripts/workerd.ts";
 import { CONFIG, PACKAGE, project } from "./project.ts";
 import type { Ended } from "./project.ts";
@@ -69,6 +72,38 @@ void test("agentctl build cloudflare makes a Worker that deploys, and that worke
     await agentctl("status", "greeter");
     await agentctl("delete", "second");
     assert.equal((await p.agentctl(...where, "status", "second")).code, 3);
+
+    const home = JSON.parse(await agentctl("keys", "show", "--json")) as { npub: string };
+    assert.match(home.npub, /^npub1/);
+    assert.match(await agentctl("keys", "show", "greeter"), /^key +derived, account \d+$/m);
+    const create = ["create", "third", "--type", "greeter", "--key", "-"];
+    const secret = new Uint8Array(32).fill(5);
+    const made = await p.run([...where, ...create], { stdin: encodeNsec(secret) });
+    assert.equal(ok(made).trim(), encodeNpub(nobleSecp.publicKey(secret)));
+    assert.match(await agentctl("keys", "show", "third"), /^key +imported$/m);
+    assert.equal(await agentctl("send", "third", "Cy", "--wait"), "Hello Cy, you are number 1\n");
+    const other = ["create", "fourth", "--type", "greeter", "--key", "-"];
+    for (const args of [create, other]) {
+      const again = await p.run([...where, ...args], { stdin: encodeNsec(secret) });
+      assert.equal(again.code, 1, again.stdout);
+      assert.match(again.stderr, /taken|an agent has its key|it exists/);
+    }
+    assert.equal((await p.agentctl(...where, "status", "fourth")).code, 3);
+    const env = { OPENAGENTS_KEY_PASSWORD: "a password" };
+    const exported = await p.run([...where, "keys", "export", "third"], { env });
+    assert.deepEqual(await decodeNcryptsec(ok(exported).trim(), "a password"), secret);
+    await agentctl("delete", "third", "--purge");
+    const back = await p.run([...where, ...other], { env, stdin: exported.stdout });
+    assert.equal(ok(back), made.stdout);
+    assert.match((await p.agentctl(...where, "unlock")).stderr, /The keys are open/);
+    const url = `http://127.0.0.1:${served.port}/runtime/unlock`;
+    const headers = {
+      authorization: `Bearer ${secrets["OPENAGENTS_TOKEN"]!}`,
+      "content-type": "application/json",
+    };
+    const body = JSON.stringify({ passphrase: "x" });
+    const refused = await fetch(url, { method: "POST", headers, body });
+    assert.match(await refused.text(), /Cannot unlock: the keys of a Worker are never locked/);
     assert.equal((await p.agentctl(where[0]!, where[1]!, "--token", "wrong", "list")).code, 4);
   } finally {
     await served.kill();

@@ -3,6 +3,7 @@ import type { ControlOptions } from "../../src/control/api.ts";
 import { createRuntime } from "../../src/core/create-runtime.ts";
 import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
 import { TerminalError } from "../../src/core/errors.ts";
+import type { Signer } from "../../src/core/ports/index.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
@@ -65,13 +66,15 @@ export interface CallInput {
 }
 
 /** A started runtime on the memory store, behind its API. */
-export async function fixture(options: Partial<ControlOptions> = {}): Promise<Fixture> {
+export async function fixture(
+  options: Partial<ControlOptions> & { readonly signer?: Signer } = {},
+): Promise<Fixture> {
   const definition = defineRuntime({
     agents: [echo, picky, mute],
     ensure: [{ name: "ada", type: "echo" }],
     limits: { envelopeBytes: 1000 },
   });
-  const signer = derivedSigner(newMnemonic());
+  const { signer = derivedSigner(newMnemonic()) } = options;
   const runtime = createRuntime({ definition, store: memoryStore(), signer });
   await runtime.start();
   const app = controlApi({

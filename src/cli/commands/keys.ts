@@ -64,7 +64,7 @@ export function keyCommands(program: Command): Command {
       if (out.json) out.document({ npub, ncryptsec });
       else out.print(ncryptsec);
       out.talk(
-        `Whoever has this and the password is ${name}. Its record says that it was exported.`,
+        `Whoever has this and the password is ${name}. Its next record says that it was exported.`,
       );
     });
   return keys;

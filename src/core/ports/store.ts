@@ -160,13 +160,14 @@ export interface InboxPolicy {
 
 /**
  * - `accepted`: it waits in the inbox (with `drop-oldest`, the oldest one is with the dead letters, but
- *   no command, and not the first one of an agent whose claim is held)
+ *   no command, and nothing that `waiting` has last given while the agent's claim is held)
  * - `duplicate`: an envelope of this id was accepted or dead-lettered before; nothing changed
  * - `dead-lettered`: the inbox is full, it is kept with the dead letters
  * - `rejected`: the inbox is full, nothing changed
  * - `unknown`: there is no such agent; `terminated`: there was one
  * - `busy`: the agent is on its way out or in: to be delivered again a little later
  * - `moved`: the agent lives elsewhere now
+ * - `unreachable`, by a carrier alone: there is no way to the recipient, and to try again cannot help
  * - `unpublished`: it is for everybody, and nobody here can publish it
  */
 export type Receipt =
@@ -178,6 +179,7 @@ export type Receipt =
   | "terminated"
   | "busy"
   | "moved"
+  | "unreachable"
   | "unpublished";
 
 export interface MailQuery {
@@ -224,7 +226,10 @@ export interface Ledger {
   head(id: string): Promise<LogHead | undefined>;
   /** Rows of the trajectory with `n` above `after`, by rising `n`. */
   log(id: string, after: number, limit: number): Promise<readonly LogRow[]>;
-  /** Waiting mail as it is to be taken: by falling priority, then by position. */
+  /**
+   * Waiting mail as it is to be taken: by falling priority, then by position. While its claim is held,
+   * what was given from offset 0 on is not dropped for other mail.
+   */
   waiting(id: string, limit: number, offset: number): Promise<readonly MailRow[]>;
   /** Writes files in the middle of a tick: the step journal. @throws STALE_CLAIM */
   journal(claim: Claim, files: readonly TreeRow[]): Promise<void>;

@@ -30,6 +30,14 @@ const GENERATION = 8192;
 /** Fences are set aside in the database this many at a time. */
 const FENCES = 1_000_000;
 
+/** A claim that is held. */
+export interface Held {
+  readonly fence: number;
+  until: number;
+  /** Positions of the mail that its holder was last shown, of which it may be working on one. */
+  shown: ReadonlySet<number>;
+}
+
 /** What the four doors of a SQL store share. The database belongs to this object alone. */
 export class Base {
   readonly sql: Sql;
@@ -38,7 +46,7 @@ export class Base {
   /** Owners of the parts of large values. */
   readonly parts: Sequence;
   /** The good claims, and those whose end has passed but which nobody took over. */
-  readonly claims: Map<string, { readonly fence: number; until: number }> = new Map();
+  readonly claims: Map<string, Held> = new Map();
   #young = new Map<string, Known>();
   #old = new Map<string, Known>();
   #fence = 0;

@@ -46,7 +46,7 @@ export function dueClock(base: Base): Direct<DueClock> {
       const held = claims.get(id);
       if (held !== undefined && held.until > now) return undefined;
       const fence = base.nextFence();
-      claims.set(id, { fence, until });
+      claims.set(id, { fence, until, shown: new Set() });
       return { id, fence };
     },
 

@@ -64,10 +64,14 @@ export function ledger(base: Base): Direct<Ledger> {
     waiting(id, limit, offset) {
       const { num, depth, lone } = base.known(id);
       if (offset >= depth) return [];
-      if (lone !== undefined && limit > 0) return [toMailRow(sql, lone)];
-      return sql
-        .all<StoredMail>(WAITING_QUERY, num, limit, offset)
-        .map((row) => toMailRow(sql, row));
+      const one = lone !== undefined && limit > 0;
+      const rows = one ? [lone] : sql.all<StoredMail>(WAITING_QUERY, num, limit, offset);
+      const held = base.claims.get(id);
+      if (held !== undefined) {
+        const before = offset === 0 ? [] : held.shown;
+        held.shown = new Set([...before, ...rows.map(({ pos }) => pos)]);
+      }
+      return rows.map((row) => toMailRow(sql, row));
     },
 
     journal(claim, files) {

@@ -154,15 +154,17 @@ function deliverOne(base: Base, { inbox, at }: Mail, mail: Prepared): Receipt {
     return "dead-lettered";
   }
   const excess = agent.depth - inbox.depth + 1;
-  // Commands stay, and so does the first mail of an agent that is at work: it is being processed.
-  const busy = (base.claims.get(mail.envelope.to)?.until ?? 0) > at;
-  const dropped = base.sql.all<{ pos: number }>(
-    `SELECT pos FROM mail WHERE agent = ? AND state = 0 AND priority < 100
-     ORDER BY +pos LIMIT ? OFFSET ?`,
-    agent.num,
-    excess,
-    busy ? 1 : 0,
-  );
+  // Commands stay, and so does what the holder of the claim may be working on.
+  const shown = base.claims.get(mail.envelope.to)?.shown ?? new Set<number>();
+  const dropped = base.sql
+    .all<{ pos: number }>(
+      `SELECT pos FROM mail WHERE agent = ? AND state = 0 AND priority < 100
+       ORDER BY +pos LIMIT ?`,
+      agent.num,
+      excess + shown.size,
+    )
+    .filter(({ pos }) => !shown.has(pos))
+    .slice(0, excess);
   for (const { pos } of dropped) {
     base.sql.run("UPDATE mail SET state = 2, not_before = 0, reason = ? WHERE pos = ?", FULL, pos);
   }
