@@ -132,9 +132,9 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
   check.whole("retry.quarantineAfter", retry.quarantineAfter, 1);
   check.duration("retry.backoff", retry.backoff);
   check.duration("retry.maxBackoff", retry.maxBackoff);
-  checkState(check, state);
+  checkObject(check, "state", state);
   const { profile } = rest;
-  if (profile !== undefined) check.within("profile", () => toJson(profile, "profile"));
+  if (profile !== undefined) checkObject(check, "profile", profile);
   return {
     name,
     state,
@@ -151,11 +151,12 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
   };
 }
 
-function checkState(check: OptionsCheck, state: unknown): void {
-  if (typeof state !== "object" || state === null || Array.isArray(state)) {
-    check.refuse('"state" must be an object: it is stored by its keys');
+/** What is stored or published by its keys: no list and no plain text. */
+function checkObject(check: OptionsCheck, where: string, value: unknown): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    check.refuse(`"${where}" must be an object`);
   }
-  check.within("state", () => toJson(state, "state"));
+  check.within(where, () => toJson(value, where));
 }
 
 /** The names of the hooks. */
