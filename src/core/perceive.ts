@@ -272,6 +272,7 @@ function isSame(a: Timer, b: Timer): boolean {
 
 function isAnswer({ request, asked }: Wait, { replyTo, from, source }: Envelope): boolean {
   if (request === undefined || request !== replyTo) return false;
+  // Where it went to whoever had the name by then, that one's answer is sealed for this request alone.
   return asked === undefined || from === asked || source === "courier";
 }
 

@@ -42,7 +42,8 @@ export function restore(base: Base, id: string, part: Restored): void {
         priority: letter.priority,
         at: row.at,
         attempts: row.attempts,
-        notBefore: row.notBefore,
+        // A dead letter waits for nothing.
+        notBefore: row.reason === undefined ? row.notBefore : 0,
         envelope: letter.text,
         reason: row.reason ?? null,
       });
