@@ -48,8 +48,3 @@ async function countParked(store: Kernel["store"], id: string): Promise<number> 
   }
   return count;
 }
-
-/** True for mail that is taken whatever the agent waits for: an answer, or a command. */
-export function isUrgent({ type, replyTo, source }: Envelope): boolean {
-  return source === "control" || (type === "response" && replyTo !== undefined);
-}

@@ -10,7 +10,7 @@ import { allFiles } from "./load.ts";
 import { HELD, mailSource, timerSource } from "./key-waits.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { lockedError } from "./locked.ts";
-import { isFull, isUrgent } from "./parked.ts";
+import { isFull } from "./parked.ts";
 import type { Parked, Wait } from "./parked.ts";
 import type { MailRow } from "./ports/index.ts";
 import { openMail } from "./seal.ts";
@@ -132,22 +132,31 @@ async function nextMail(
 ): Promise<MailRow | undefined> {
   const blocked = new Set<string>();
   let limit = 1;
-  let offset = 0;
+  let after: MailRow | undefined;
   for (;;) {
-    const rows = await kernel.store.waiting(agent.record.id, limit, offset);
+    // The first page asks for no more than what a store knows by heart.
+    const except = after && [...blocked].slice(0, EXCEPT);
+    const rows = await kernel.store.waiting(agent.record.id, {
+      limit,
+      after,
+      except,
+      urgent: full,
+    });
     for (const row of rows) {
       const { from, source } = row.envelope;
       if (agent.record.status === "creating" && !mayComeFirst(row.envelope)) continue;
       if (blocked.has(from) && source !== "control") continue;
-      if (full && row.notBefore <= now && !isUrgent(row.envelope)) continue;
       if (row.notBefore <= now && !waitsForKey(kernel, agent, row)) return row;
       blocked.add(from);
     }
     if (rows.length < limit) return undefined;
-    offset += limit;
+    after = rows.at(-1);
     limit = 32;
   }
 }
+
+/** How many blocked senders the store is told of; mail of more of them is read and passed over. */
+const EXCEPT = 256;
 
 function waitsForKey(
   { keyWaits }: Kernel,
@@ -259,14 +268,16 @@ async function hasSealedAnswer(
   { waits, at }: Parked,
 ): Promise<boolean> {
   if (!keyWaits.locked || waits.every(({ request }) => request === undefined)) return false;
-  const limit = 256;
-  for (let offset = 0; ; offset += limit) {
-    const rows = await store.waiting(record.id, limit, offset);
+  const limit = 32;
+  let after: MailRow | undefined;
+  for (;;) {
+    const rows = await store.waiting(record.id, { limit, after, urgent: true });
     const found = rows.some(
       (row) =>
         row.at <= at && row.envelope.sealed && waits.some((wait) => isAnswer(wait, row.envelope)),
     );
     if (found || rows.length < limit) return found;
+    after = rows.at(-1);
   }
 }
 
