@@ -216,7 +216,10 @@ export interface Limits {
   readonly envelopeBytes: number;
   /** Bytes of one top-level key of state, and of a step's result, as JSON. Default 16 MiB. */
   readonly valueBytes: number;
-  /** Ticks of one agent that may be parked. Default 1000. */
+  /**
+   * Ticks of one agent that may be parked; while so many are, its other mail and alarms wait. Default
+   * 1000.
+   */
   readonly parked: number;
   /** Bytes of what one tick gives out: replies to outside, events and log lines. Default 1 MiB. */
   readonly outputBytes: number;

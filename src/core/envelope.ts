@@ -107,6 +107,11 @@ export function triggerOf(envelope: Envelope): Trigger {
   };
 }
 
+/** True for mail that is taken whatever its agent waits for: an answer, or a command. */
+export function isUrgent({ type, replyTo, source }: Envelope): boolean {
+  return source === "control" || (type === "response" && replyTo !== undefined);
+}
+
 /** The text of a payload: itself when it is a string, its `text` member, else its JSON. */
 export function textOf(payload: Json): string {
   if (typeof payload === "string") return payload;

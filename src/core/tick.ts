@@ -5,6 +5,7 @@ import type { AgentRecord } from "./agent.ts";
 import { HELD } from "./key-waits.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { loadAgent } from "./load.ts";
+import { isFull } from "./parked.ts";
 import { perceive } from "./perceive.ts";
 import type { Claim } from "./ports/index.ts";
 import { remember } from "./remember.ts";
@@ -31,7 +32,7 @@ export interface Idle {
   readonly idle: true;
   readonly next: number | null;
   readonly wakeAt?: number | null;
-  /** Something is due, and waits for the keys: what the store has stays, and `wakeAt` is what comes next. */
+  /** Something is due, and waits for the keys or for a parked tick to end: what the store has stays, and `wakeAt` is what comes next. */
   readonly held?: true;
 }
 
@@ -141,6 +142,7 @@ async function sleep(
   agent.wakeAt = wakeAt;
   agent.version = acted.version;
   agent.failures = failures;
+  if (agent.parked !== undefined) agent.parked += memory.parked;
   // What `onWake` did in a tick that was not done is not kept: the next one does it again.
   if (record.outcome === "done") agent.cold = false;
   if (changes.status !== undefined) agent.record = { ...agent.record, status: changes.status };
@@ -157,8 +159,9 @@ async function idle(kernel: Kernel, agent: LoadedAgent, now: number): Promise<Id
     limit: 1,
   });
   const wakeAt = row === undefined ? null : timerOf(row.path).at;
-  if (kernel.keyWaits.holdsTimer(agent.record.id))
+  if (kernel.keyWaits.holdsTimer(agent.record.id) || (await isFull(kernel, agent))) {
     return { idle: true, next: null, wakeAt, held: true };
+  }
   agent.wakeAt = wakeAt;
   return { idle: true, next: wakeAt, wakeAt };
 }

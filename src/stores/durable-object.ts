@@ -172,6 +172,8 @@ export async function durableObjectStore(
   /** When there is something to do next. */
   async function nextDue(now: number): Promise<number | null> {
     if (wakeAt !== undefined && (agent === undefined || (await store.depth(agent)) === 0)) {
+      // The alarm for this time has gone off, and the agent had to leave alone what is due.
+      if (wakeAt !== null && wakeAt <= now && alarm === null) return now + NET;
       return wakeAt;
     }
     const before = calls;
