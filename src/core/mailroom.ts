@@ -26,6 +26,8 @@ const OUTSIDE: ReadonlySet<string> = new Set(["message", "request", "event", "me
 const RESERVED = ["hops", "error"] as const;
 /** How many of the newest ticks are searched for what became of mail that was sent before. */
 const RECENT = 1000;
+/** How many of them are in memory at once. */
+const FEW = 16;
 
 /** An envelope of the kernel's own, that goes before all other mail. */
 export function controlEnvelope(
@@ -161,7 +163,7 @@ export class Mailroom {
         ended.resolve({ outcome: receipt });
       }
       if (receipt === "duplicate") {
-        const recent = await this.#recent(record.id);
+        const recent = await this.#lastOf(record.id, id);
         await this.#kernel.store.sync();
         recent.forEach(see);
       }
@@ -279,11 +281,23 @@ export class Mailroom {
     return { depth: Number.MAX_SAFE_INTEGER, overflow: "reject-new" };
   }
 
-  /** The newest ticks of an agent, oldest first. */
-  async #recent(id: string): Promise<Pick<TickEvent, "record" | "output">[]> {
-    const head = await this.#kernel.store.head(id);
-    const rows = await this.#kernel.store.log(id, Math.max(0, (head?.n ?? 0) - RECENT), RECENT);
-    return rows.map(readRow);
+  /**
+   * The tick that was the last one of a trigger, among the newest of its agent. Rows are looked at from
+   * the newest on, few at a time, and only the one that is meant is parsed whole: outputs may be large.
+   */
+  async #lastOf(id: string, trigger: string): Promise<Pick<TickEvent, "record" | "output">[]> {
+    const head = (await this.#kernel.store.head(id))?.n ?? 1;
+    const named = JSON.stringify(trigger);
+    for (let end = head; end > Math.max(0, head - RECENT); end -= FEW) {
+      const after = Math.max(0, end - FEW);
+      const rows = await this.#kernel.store.log(id, after, end - after);
+      for (const row of rows.toReversed()) {
+        if (!row.record.includes(named)) continue;
+        const { outcome, trigger: of } = JSON.parse(row.record) as TickRecord;
+        if (of.id === trigger && outcome !== "parked" && outcome !== "retry") return [readRow(row)];
+      }
+    }
+    return [];
   }
 }
 

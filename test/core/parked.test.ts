@@ -114,7 +114,7 @@ void test("mail that waits behind limits.parked goes on after a restart", async 
 void test("send() refuses the kernel's own headers, and accept() takes them off", async () => {
   const agent = defineAgent({
     name: "a",
-    state: { headers: null as unknown },
+    state: { headers: undefined as unknown },
     retry: { quarantineAfter: 1 },
     async onMessage(ctx, message) {
       ctx.state.headers = message.headers;
