@@ -2,19 +2,18 @@ import type { LogRow, Store, TreeRow } from "./ports/index.ts";
 
 /** Bytes of a page of rows, unless one row alone has more. */
 const PAGE_BYTES = 1_048_576;
-const FIRST = 16;
 const MOST = 256;
 
 /**
- * Every row of a listing, page by page. Pages are small where rows are large, so that little of it is
- * in memory at once.
+ * Every row of a listing, page by page. Pages are small at first, and where rows are large, so
+ * that little of it is in memory at once.
  */
 export async function* pages<T>(
   read: (after: T | undefined, limit: number) => Promise<readonly T[]>,
   size: (row: T) => number,
 ): AsyncGenerator<T> {
   let after: T | undefined;
-  for (let limit = FIRST; ;) {
+  for (let limit = 1; ;) {
     const rows = await read(after, limit);
     yield* rows;
     if (rows.length < limit) return;

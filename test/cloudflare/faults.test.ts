@@ -90,8 +90,8 @@ void test("an agent whose object was not told of it is made when it is next aske
   for (const name of ["wanted-1", "wanted-2", "half"]) {
     const made =
       name === "half"
-        ? await call("POST", "/agents?stillborn", { name, type: "subject" })
-        : await call("GET", `/agents/${name}?stillborn`);
+        ? await call("POST", "/agents?cut=admit", { name, type: "subject" })
+        : await call("GET", `/agents/${name}?cut=admit`);
     assert.equal(made.status, 503, JSON.stringify(made.body));
   }
   const { status, body } = await call("GET", "/agents/wanted-1");

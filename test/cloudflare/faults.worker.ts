@@ -54,12 +54,14 @@ const worker = cloudflare(
   }),
 );
 
-/** The shard that does not answer, and whether agents' objects are not told who they are. */
-const broken = { shard: "", births: false };
+/** The shard that does not answer, and the calls in the middle of which objects end. */
+const broken = { shard: "", calls: new Set<string>() };
 
 export class DirectoryObject extends worker.DirectoryObject {
   override async fetch(request: Request): Promise<Response> {
-    if (broken.shard !== "") throw new Error("The machine is on fire");
+    const { pathname } = new URL(request.url);
+    if (broken.shard !== "" || broken.calls.has(pathname))
+      throw new Error("The machine is on fire");
     return super.fetch(request);
   }
 }
@@ -74,7 +76,7 @@ export class AgentObject extends worker.AgentObject {
 
   override async fetch(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
-    if (broken.births && pathname === "/~/admit") this.#end();
+    if (broken.calls.has(pathname)) this.#end();
     if (searchParams.has("evict")) this.#end();
     if (searchParams.has("ring")) await Promise.all([ring(this), ring(this)]);
     return super.fetch(request);
@@ -90,7 +92,7 @@ export default {
   async fetch(...args: Parameters<typeof worker.handler.fetch>): Promise<Response> {
     const { searchParams } = new URL(args[0].url);
     broken.shard = searchParams.get("broken") ?? "";
-    broken.births = searchParams.has("stillborn");
+    broken.calls = new Set(searchParams.getAll("cut").map((method) => `/~/${method}`));
     return worker.handler.fetch(...args);
   },
 };

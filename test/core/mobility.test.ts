@@ -506,6 +506,79 @@ void test("moveAgent() has the agent stay when it cannot go", async () => {
   assert.equal((await b.runtime.get("countess")).status, "dormant");
 });
 
+const MIB = 1_048_576;
+
+/** A home whose agent has a record of so many MiB, and a count of what is read of it at a time. */
+async function heavy(mib: number) {
+  const speaker = defineAgent({
+    name: "speaker",
+    onMessage: (ctx, { text }) => ctx.reply("x".repeat(Number(text))),
+  });
+  const { clock, homes: all } = await homes(2, [speaker]);
+  const [a, b] = all as [TestHome, TestHome];
+  await a.runtime.create({ name: "ada", type: "speaker" });
+  for (let i = 0; i < mib; i += 1) {
+    await a.runtime.send("ada", { payload: String(MIB - 1000) });
+    await clock.advance(0);
+  }
+  return { clock, a, b, to: (await b.runtime.identity()).publicKey };
+}
+
+void test("a bundle is made no more than a few MiB ahead of its reader", async () => {
+  const { clock, a, to } = await heavy(60);
+  let rows = 0;
+  const log = a.store.log.bind(a.store);
+  a.store.log = async (...args) => {
+    const read = await log(...args);
+    rows += read.length;
+    return read;
+  };
+  const reader = (await a.runtime.export("ada", { to })).getReader();
+  await clock.advance(0);
+  await clock.advance(0);
+  assert.ok(rows < 20, `${rows} MiB were read of 60, and none was asked for`);
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    bytes += value.length;
+    assert.ok(rows < bytes / MIB + 20);
+  }
+  assert.ok(bytes > 60 * MIB);
+});
+
+void test("a bundle is taken in no faster than it is stored", async () => {
+  const { clock, a, b, to } = await heavy(40);
+  const bundle = await bytesOf(await a.runtime.export("ada", { to }));
+  const gate = Promise.withResolvers<void>();
+  const restore = b.store.restore.bind(b.store);
+  let parts = 0;
+  b.store.restore = async (...args) => {
+    parts += 1;
+    if (parts === 5) await gate.promise;
+    return restore(...args);
+  };
+  let taken = 0;
+  const source = streamOf(bundle).getReader();
+  const slow = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await source.read();
+        if (done) return controller.close();
+        taken += value.length;
+        return controller.enqueue(value);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const imported = b.runtime.import(slow);
+  await clock.advance(0);
+  for (let i = 0; i < 100; i += 1) await new Promise(setImmediate);
+  assert.ok(taken < 16 * MIB, `${taken} bytes were taken in while nothing was stored`);
+  gate.resolve();
+  assert.equal((await imported).agent.name, "ada");
+});
+
 void test("mail that met a tombstone is tried again when the agent is back by the time it is passed on", async () => {
   const { a } = await laden();
   const { id } = await a.runtime.get("ada");

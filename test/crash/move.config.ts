@@ -23,7 +23,13 @@ const friend = defineAgent({
   },
 });
 
+/** Says as much as it is told to, which is then on its record. */
+const speaker = defineAgent({
+  name: "speaker",
+  onMessage: (ctx, message) => ctx.reply("x".repeat(Number(message.text))),
+});
+
 export default defineRuntime({
-  agents: [traveller, friend],
+  agents: [traveller, friend, speaker],
   ensure: [{ name: "friend", type: "friend" }],
 });

@@ -122,7 +122,14 @@ export class AgentHost {
       clock: objectClock(),
       carrier: objectCarrier(this.#env.AGENTS, directory),
       forwarder: this.#home.forwarder,
-      waker: { idle: () => void store.rest(Date.now()), remind: (at) => store.remind(at) },
+      waker: {
+        idle() {
+          void store.rest(Date.now());
+          // What happened by a timer has no request that would tell of it.
+          void report.send();
+        },
+        remind: (at) => store.remind(at),
+      },
       version: this.#home.version,
       onProblem: (problem, error) => console.error(`${problem}:`, error),
     });

@@ -9,7 +9,7 @@ export interface StatusReport {
   readonly store: DurableObjectStore;
   /**
    * Tells the directory what changed since it was last told; to be called before a request is
-   * answered. When it cannot be told now, the next call does.
+   * answered, and when the object comes to rest. When it cannot be told now, the next call does.
    */
   send(): Promise<void>;
 }
@@ -63,6 +63,20 @@ export function statusReport(
     kv.put(TOLD, agent.status);
   };
 
+  const tellNews = async (): Promise<void> => {
+    news = false;
+    try {
+      await tell();
+      if (!news) kv.delete(NEWS);
+    } catch (error) {
+      console.error("Cannot tell the directory how an agent is:", error);
+      // One whose name is another's by now is found by its id alone.
+      if (codeOf(error) === "EXISTS") kv.delete(NEWS);
+      else news = true;
+    }
+  };
+  let telling: Promise<void> = Promise.resolve();
+
   return {
     store: {
       ...store,
@@ -87,17 +101,13 @@ export function statusReport(
       },
     },
     async send() {
-      if (!news) return;
-      news = false;
-      try {
-        await tell();
-        if (!news) kv.delete(NEWS);
-      } catch (error) {
-        console.error("Cannot tell the directory how an agent is:", error);
-        // One whose name is another's by now is found by its id alone.
-        if (codeOf(error) === "EXISTS") kv.delete(NEWS);
-        else news = true;
-      }
+      // One after the other, so that whoever has waited knows that all was told.
+      const before = telling;
+      telling = (async () => {
+        await before;
+        if (news) await tellNews();
+      })();
+      await telling;
     },
   };
 }

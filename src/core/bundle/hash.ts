@@ -2,6 +2,22 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { FORMAT } from "./manifest.ts";
 
+interface RunningHash {
+  update(data: Uint8Array): RunningHash;
+  digest(): Uint8Array;
+}
+
+/** The platform's own, as in `../hash.ts`: several times as fast. */
+const native = (
+  globalThis as {
+    process?: {
+      getBuiltinModule?: (
+        name: string,
+      ) => { createHash?: (algorithm: "sha256") => RunningHash } | undefined;
+    };
+  }
+).process?.getBuiltinModule?.("node:crypto")?.createHash;
+
 /** One entry of a bundle. */
 export interface Entry {
   readonly name: string;
@@ -13,7 +29,9 @@ export interface Entry {
  * `end.json` its name, a zero byte, its length in decimal, a zero byte, and its bytes.
  */
 export class BundleHash {
-  readonly #hash = sha256.create().update(utf8ToBytes(`${FORMAT}\n`));
+  readonly #hash: RunningHash = (native?.("sha256") ?? sha256.create()).update(
+    utf8ToBytes(`${FORMAT}\n`),
+  );
 
   add({ name, bytes }: Entry): void {
     this.#hash.update(utf8ToBytes(`${name}\0${bytes.length}\0`)).update(bytes);
@@ -21,6 +39,6 @@ export class BundleHash {
 
   /** 32 bytes. Nothing can be added then. */
   digest(): Uint8Array {
-    return this.#hash.digest();
+    return new Uint8Array(this.#hash.digest());
   }
 }
