@@ -112,9 +112,10 @@ void test("mail that waits behind limits.parked goes on after a restart", async 
 });
 
 void test("send() refuses the kernel's own headers, and accept() takes them off", async () => {
+  const state: { headers: unknown } = { headers: undefined };
   const agent = defineAgent({
     name: "a",
-    state: { headers: undefined as unknown },
+    state,
     retry: { quarantineAfter: 1 },
     async onMessage(ctx, message) {
       ctx.state.headers = message.headers;
@@ -154,7 +155,8 @@ void test("a foreign agent's count of hops stops the chain, and does not quarant
   const foreign = { ...record, id: from, publicKey, account: 1000 };
   for (const [i, hops] of ["1000", "many", "-5", "Infinity"].entries()) {
     const head = { id: `e${i}`, type: "message" } as const;
-    const inside = JSON.stringify({ ...head, payload: "x", headers: { hops } });
+    const bound = [head.id, head.type, null, START, null, null, null, null];
+    const inside = JSON.stringify({ from, bound, payload: "x", headers: { hops } });
     const payload = await signer.encrypt(
       foreign,
       record.publicKey,
