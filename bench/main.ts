@@ -9,6 +9,7 @@ import {
 import { tickManyHttp } from "./rows/http.ts";
 import { create, processCold, wake } from "./rows/life.ts";
 import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.ts";
+import { move, moveRss } from "./rows/move.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
 import { sizesOf } from "./sizes.ts";
 
@@ -24,6 +25,8 @@ const ROWS = {
   "dormant.due": dormantDue,
   "active.rss": activeRss,
   "process.cold": processCold,
+  move,
+  "move.rss": moveRss,
   "cloudflare.many": cloudflareMany,
   "cloudflare.create": cloudflareCreate,
   "cloudflare.wake": cloudflareWake,
@@ -60,8 +63,10 @@ for (const name of Object.keys(ROWS) as Name[]) {
   bench.say(`Measuring ${name} …`);
   const row: Row = { name, ...(await ROWS[name](bench)) };
   rows.push(row);
-  const { value, unit, p50, p99, ratio, against } = row;
-  if (!json) print([name, value, unit, p50, p99, ratio, against]);
+  const { value, unit, p50, p99, ratio, bytes, against } = row;
+  const beside = [bytes && `${bytes.toLocaleString("en")} bytes`, against];
+  const text = beside.filter(Boolean).join(", ");
+  if (!json) print([name, value, unit, p50, p99, ratio, text]);
 }
 if (json) process.stdout.write(`${JSON.stringify(rows)}\n`);
 

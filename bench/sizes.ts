@@ -25,6 +25,9 @@ export interface Sizes {
   readonly lookups: number;
   /** Processes that are started for one figure. */
   readonly starts: number;
+  /** Records of an agent that moves, and MiB of one with a large record. */
+  readonly records: number;
+  readonly heavy: number;
 }
 
 const FULL: Sizes = {
@@ -44,6 +47,8 @@ const FULL: Sizes = {
   activeFew: 100,
   lookups: 2000,
   starts: 7,
+  records: 10_000,
+  heavy: 256,
 };
 
 const QUICK: Sizes = {
@@ -63,6 +68,8 @@ const QUICK: Sizes = {
   activeFew: 20,
   lookups: 10,
   starts: 1,
+  records: 20,
+  heavy: 8,
 };
 
 /** The sizes that the environment asks for: BENCH_QUICK, and DORMANT for how many lie dormant. */
