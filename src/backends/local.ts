@@ -1,4 +1,5 @@
 import { closeSync, openSync } from "node:fs";
+import type { AgentRecord } from "../core/agent.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import type { Signer, Store } from "../core/ports/index.ts";
 import type { Runtime } from "../core/runtime.ts";
@@ -152,6 +153,15 @@ function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
+async function hasKey(signer: Signer, agent: AgentRecord): Promise<boolean> {
+  // One that came from elsewhere has brought its key, which this mnemonic alone opens.
+  const signed = signer.sign(agent, new Uint8Array(32));
+  return signed.then(
+    () => true,
+    () => false,
+  );
+}
+
 /**
  * The signer for a store, made sure to be the one that its agents' keys come from: with another
  * they could neither sign nor read their mail.
@@ -164,8 +174,7 @@ async function openSigner(
   const [agent] = (await store.list({ limit: 1 })).items;
   const create = agent === undefined;
   const signer = derivedSigner(await loadMasterKey(path, { passphrase, create }));
-  if (create || agent.account === null) return signer;
-  if ((await signer.identity(agent.account)).npub === agent.id) return signer;
+  if (create || (await hasKey(signer, agent))) return signer;
   throw new OpenAgentsError(
     "DENIED",
     `Cannot use key file "${path}": the agents in the store were made with another one: restore that from a backup`,
