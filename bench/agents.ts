@@ -46,5 +46,13 @@ const sleeper = defineAgent({
   },
 });
 
+/** Says as much as it is asked to: that is on its record, and not in its state. */
+const speaker = defineAgent({
+  name: "speaker",
+  async onMessage(ctx, message) {
+    await ctx.reply("x".repeat(Number(message.text)));
+  },
+});
+
 /** The agents that are measured. None of them asks a model. */
-export const AGENTS: readonly AgentDefinition[] = [counter, teller, sender, sleeper];
+export const AGENTS: readonly AgentDefinition[] = [counter, teller, sender, sleeper, speaker];

@@ -15,6 +15,8 @@ export interface Figures {
   /** Of single operations, in the unit of the row, or in ms for a row of so many a second. */
   readonly p50?: number;
   readonly p99?: number;
+  /** What went over the network, where that is measured too. */
+  readonly bytes?: number;
   /** How good `value` is beside what it is measured against: higher is better, 1 is the same. */
   readonly ratio?: number;
   /** What that is, and its own figure. */

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 export interface Agentd {
   readonly url: string;
   readonly token: string;
+  readonly pid: number;
   /** When the process was asked for, as `performance.now()` has it. */
   readonly spawnedAt: number;
   /** How long it took until it said that it is ready, ms. */
@@ -34,6 +35,7 @@ export async function startAgentd(data: string): Promise<Agentd> {
   return {
     url,
     token: readFileSync(join(data, "token"), "utf8").trim(),
+    pid: child.pid!,
     spawnedAt,
     ready,
     async stop() {

@@ -18,6 +18,7 @@ import {
 import { create, processCold, wake } from "./rows/life.ts";
 import { mailOpen, mailSealed } from "./rows/mail.ts";
 import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.ts";
+import { move, moveRss } from "./rows/move.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
 import { sizesOf } from "./sizes.ts";
 
@@ -41,6 +42,8 @@ const ROWS = {
   "schnorr.verify": schnorrVerify,
   "giftwrap.make": giftwrapMake,
   "giftwrap.open": giftwrapOpen,
+  move,
+  "move.rss": moveRss,
   "cloudflare.many": cloudflareMany,
   "cloudflare.create": cloudflareCreate,
   "cloudflare.wake": cloudflareWake,
@@ -78,8 +81,10 @@ for (const name of Object.keys(ROWS) as Name[]) {
   bench.say(`Measuring ${name} …`);
   const row: Row = { name, ...(await ROWS[name](bench)) };
   rows.push(row);
-  const { value, unit, p50, p99, ratio, against } = row;
-  if (!json) print([name, value, unit, p50, p99, ratio, against]);
+  const { value, unit, p50, p99, ratio, bytes, against } = row;
+  const beside = [bytes && `${bytes.toLocaleString("en")} bytes`, against];
+  const text = beside.filter(Boolean).join(", ");
+  if (!json) print([name, value, unit, p50, p99, ratio, text]);
 }
 if (json) process.stdout.write(`${JSON.stringify(rows)}\n`);
 

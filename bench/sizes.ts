@@ -30,6 +30,9 @@ export interface Sizes {
   readonly signatures: number;
   /** Processes that are started for one figure. */
   readonly starts: number;
+  /** Records of an agent that moves, and MiB of one with a large record. */
+  readonly records: number;
+  readonly heavy: number;
 }
 
 const FULL: Sizes = {
@@ -52,6 +55,8 @@ const FULL: Sizes = {
   payloads: 20_000,
   signatures: 300,
   starts: 7,
+  records: 10_000,
+  heavy: 256,
 };
 
 const QUICK: Sizes = {
@@ -74,6 +79,8 @@ const QUICK: Sizes = {
   payloads: 20,
   signatures: 2,
   starts: 1,
+  records: 20,
+  heavy: 8,
 };
 
 /** The sizes that the environment asks for: BENCH_QUICK, and DORMANT for how many lie dormant. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -85,6 +85,22 @@ void test("an agent moves over HTTP, its old home passes mail on, and secrets st
   for (const secret of [keys.mnemonic, a.token]) assert.ok(!database.includes(secret));
   assert.ok(database.includes(agent.id));
   await assert.rejects(a.remote.send("ada", { payload: "late" }), { code: "BUSY" });
+});
+
+void test("a home of nothing but agents that came there knows its keys from others", async () => {
+  await using it = await places(2);
+  const [a, b] = it.all as [Place, Place];
+  await a.remote.create({ name: "ada", type: "keeper" });
+  await moveAgent({ from: a.remote, to: b.remote }, "ada", { url: b.url });
+  await b.stop();
+  const definition = defineRuntime({ agents: [keeper] });
+  const keys = join(b.dataDir, "keys.json");
+  const own = readFileSync(keys);
+  writeFileSync(keys, readFileSync(join(a.dataDir, "keys.json")));
+  const start = (): Promise<LocalRuntime> => startLocal({ definition, data: b.dataDir, port: 0 });
+  await assert.rejects(start(), { code: "DENIED", message: /Cannot use key file/ });
+  writeFileSync(keys, own);
+  await (await start()).stop();
 });
 
 /** Gives an agent a record of this many MiB. */

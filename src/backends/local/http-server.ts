@@ -28,6 +28,8 @@ export async function listen(
 ): Promise<HttpServer> {
   const server = createAdaptorServer({ fetch }) as Server;
   server.keepAliveTimeout = KEEP_ALIVE;
+  // A bundle may take longer to come in than Node gives any request; its reader minds a sender that stops.
+  server.requestTimeout = 0;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(cannotListen(at, error)));
     server.listen(at.port, at.host, resolve);

@@ -33,7 +33,10 @@ export function agentCommands(program: Command): void {
     .command("list")
     .description("list the agents")
     .option("--type <type>", "only those of a type")
-    .option("--status <status>", "only creating, live, failed, quarantined or terminated ones")
+    .option(
+      "--status <status>",
+      "only creating, live, failed, quarantined, terminated, leaving, moved or arriving ones",
+    )
     .action(async (filter: { type?: string; status?: string }, command: Command) => {
       const { client, out } = toolsOf(command);
       const agents: AgentInfo[] = [];

@@ -64,10 +64,16 @@ async function move(command: Command, name: string, options: MoveOptions): Promi
       },
     );
     steps.end();
+    // Whoever interrupted it was too late.
+    process.exitCode = undefined;
     if (out.json) out.document({ agent, from: here.url, to: there.url, bytes, warnings });
     else out.print(agent.id);
+    const where =
+      options.toData === undefined
+        ? `--url ${shellQuote(there.url)}`
+        : `--data ${shellQuote(options.toData)}`;
     out.talk(
-      `${name} lives at ${there.url} now. Talk to it with: agentctl --url ${shellQuote(there.url)} send ${agent.name} "hello" --wait`,
+      `${name} lives at ${there.url} now. Talk to it with: agentctl ${where} send ${agent.name} "hello" --wait`,
     );
   } finally {
     steps.end();
