@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { inDataDirectory, until } from "../demo.ts";
-import { startAgentd } from "./agentd.ts";
+import { startAgentd } from "../agentd.ts";
 
 interface Status {
   readonly parked: readonly string[];

@@ -5,14 +5,19 @@ import { controlApi } from "../control/api.ts";
 import { httpForwarder } from "../control/forwarder.ts";
 import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import { factotum } from "../core/factotum.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
+import type { NostrMetrics } from "../drivers/nostr.ts";
 import { domainNames } from "../identity/domain-names.ts";
+import { nobleSecp } from "../identity/secp.ts";
+import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
 import { sqlite } from "../stores/sqlite.ts";
 import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
 import { listen } from "./local/http-server.ts";
 import { isLoopback } from "./local/loopback.ts";
+import { localRelays } from "./local/relays.ts";
 import { openSigner } from "./local/signer.ts";
 import { watchEventLoop } from "./local/watchdog.ts";
 
@@ -38,6 +43,8 @@ export interface LocalOptions {
    * limit. Default 0: it is for processes that do nothing else.
    */
   readonly blockLimit?: number;
+  /** Nostr relays beside those of the definition. */
+  readonly relays?: readonly string[];
   /** Default `"0.0.0"`. */
   readonly version?: string;
   /** Told of what an operator should know. Default: nobody. */
@@ -50,6 +57,8 @@ export interface LocalRuntime {
   readonly token: string;
   readonly dataDir: string;
   readonly runtime: Runtime;
+  /** How it is with relays; undefined when there are none. */
+  readonly relays: (() => NostrMetrics) | undefined;
   /** Lets running ticks end for `grace` ms (default 10,000) and lets go of all. Idempotent. */
   stop(grace?: number): Promise<void>;
 }
@@ -70,22 +79,33 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const token = loadToken(data);
     const store = definition.store ?? sqlite(privateFile(data.file("store")));
     undo.push(() => store.close());
-    const signer = await openSigner({
-      store,
-      path: data.file("keys"),
-      passphrase: options.passphrase,
-      warn,
-    });
+    const secp = (await loadWasmSecp()) ?? nobleSecp;
+    const { passphrase } = options;
+    const keys = await openSigner({ store, path: data.file("keys"), passphrase, secp, warn });
+    const [clock, random] = [systemClock, systemRandom];
+    // Shared, so that what the relays use agents' keys for is on the agents' records too.
+    const signer = factotum(keys, clock);
+    const urls = [...(definition.relays ?? []), ...(options.relays ?? [])];
+    const file = data.file("relays");
+    const relays =
+      urls.length === 0
+        ? undefined
+        : localRelays({ relays: urls, definition, store, signer, secp, clock, random, file, warn });
+    undo.push(() => relays?.stop());
     const runtime = createRuntime({
       definition,
       store,
       signer,
       memory: agentMemory,
       names: domainNames,
-      clock: systemClock,
-      random: systemRandom,
-      forwarder: httpForwarder({ clock: systemClock }),
+      clock,
+      random,
+      forwarder: httpForwarder({ clock }),
       version: options.version ?? "0.0.0",
+      ...(relays !== undefined && {
+        carrier: relays.carrier,
+        onSettled: (agent) => relays.settled(agent),
+      }),
       onProblem: (problem, error) => warn(`${problem}: ${describe(error)}`),
     });
 
@@ -113,6 +133,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     }
     undo.push(() => runtime.stop(0));
     await runtime.start();
+    await relays?.start(runtime);
     const unwatch = options.blockLimit ? watchEventLoop(options.blockLimit) : () => {};
     data.publish(server.url);
     ready = true;
@@ -122,6 +143,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       // The kernel's timers let the process end, which must not happen before the ticks have.
       const alive = setInterval(() => {}, 60_000);
       server.drain();
+      await relays?.stop();
       await runtime.stop(grace);
       // Whoever still waits for an answer or follows a stream has now got all there is.
       stopping.abort();
@@ -136,6 +158,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       token,
       dataDir: data.path,
       runtime,
+      relays: relays && (() => relays.metrics()),
       stop: (grace = 10_000) => (ended ??= end(grace)),
     };
   } catch (error) {
@@ -150,9 +173,20 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
   }
 }
 
-/** The path of a file that this user alone can read, made if need be; SQLite's others follow it. */
+/**
+ * The path of a file that this user alone can read, made if need be; SQLite's others follow it.
+ * @throws DENIED when it cannot be written
+ */
 function privateFile(path: string): string {
-  closeSync(openSync(path, "a", 0o600));
+  try {
+    closeSync(openSync(path, "a", 0o600));
+  } catch (error) {
+    throw new OpenAgentsError(
+      "DENIED",
+      `Cannot use store "${path}": ${(error as Error).message}: make it a file that this user can read and write, or choose another data directory with --data`,
+      { cause: error },
+    );
+  }
   return path;
 }
 

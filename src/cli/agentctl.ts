@@ -67,5 +67,7 @@ process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
 try {
   await program().parseAsync();
 } catch (error) {
-  process.exitCode = report(error);
+  const code = report(error);
+  // Whoever was interrupted has said so already.
+  process.exitCode ??= code;
 }

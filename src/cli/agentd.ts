@@ -3,6 +3,7 @@ import { OpenAgentsError, errorInfo } from "../core/errors.ts";
 import { toMs } from "../core/duration.ts";
 import type { DataDir } from "../backends/local.ts";
 import { openDataDir, startLocal } from "../backends/local.ts";
+import { relayUrl } from "../drivers/nostr.ts";
 import { loadConfig } from "./config.ts";
 import { DEFAULT_DATA } from "./connection.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
@@ -19,6 +20,7 @@ Options:
   --data DIR      data directory; default OPENAGENTS_HOME or ./.openagents
   --host HOST     address to listen on; default 127.0.0.1
   --port PORT     port to listen on, 0 for any free one; default 4600
+  --relay URL     a Nostr relay, as wss://HOST, beside those of the configuration; repeatable
   --version       print the version
   --help          print this
 
@@ -35,6 +37,7 @@ interface Arguments {
   readonly data: string;
   readonly host: string;
   readonly port: number;
+  readonly relays: readonly string[];
 }
 
 function talk(text: string): void {
@@ -48,6 +51,7 @@ function readArguments(): Arguments | undefined {
       data: { type: "string" },
       host: { type: "string", default: "127.0.0.1" },
       port: { type: "string", default: "4600" },
+      relay: { type: "string", multiple: true, default: [] },
       version: { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
@@ -61,9 +65,14 @@ function readArguments(): Arguments | undefined {
   if (port < 0 || port > 65_535) {
     throw new TypeError(`"--port ${values.port}" is not a port: use 0 to 65535`);
   }
+  for (const url of values.relay) {
+    if (relayUrl(url) === undefined) {
+      throw new TypeError(`"--relay ${url}" is no relay: use wss://HOST or ws://HOST:PORT`);
+    }
+  }
   const { OPENAGENTS_HOME } = process.env;
   const data = values.data ?? (OPENAGENTS_HOME || DEFAULT_DATA);
-  return { config: values.config, data, host: values.host, port };
+  return { config: values.config, data, host: values.host, port, relays: values.relay };
 }
 
 /** True from when this program itself means to end: else the end is agent code's doing. */
@@ -92,7 +101,7 @@ function guardExit(dir: DataDir): void {
 const UNSETTLED = 13;
 
 /** Runs the daemon until it is told to stop. */
-async function main({ config, data, host, port }: Arguments): Promise<void> {
+async function main({ config, data, host, port, relays }: Arguments): Promise<void> {
   const { OPENAGENTS_PASSPHRASE, OPENAGENTS_BLOCK_LIMIT } = process.env;
   // Neither agent code nor what it starts is to find it.
   delete process.env["OPENAGENTS_PASSPHRASE"];
@@ -113,6 +122,7 @@ async function main({ config, data, host, port }: Arguments): Promise<void> {
     data: dir,
     host,
     port,
+    relays,
     passphrase: OPENAGENTS_PASSPHRASE || undefined,
     blockLimit,
     version: packageVersion(),

@@ -4,13 +4,14 @@ import { OpenAgentsError } from "../core/errors.ts";
 /** The part of a request that a body is read from. */
 interface BodySource {
   header(name: string): string | undefined;
-  text(): Promise<string>;
+  arrayBuffer(): Promise<ArrayBuffer>;
   readonly raw: Request;
 }
 
 /**
  * The JSON object in a request's body, `{}` for no body.
- * @throws LIMIT beyond `limit` bytes; INVALID for another content type or what is no JSON object
+ * @throws LIMIT beyond `limit` bytes; INVALID for another content type, what is no UTF-8 or no
+ * JSON object
  */
 export async function readObject(
   request: BodySource,
@@ -40,27 +41,37 @@ function parse(text: string): Json {
 }
 
 async function readText(request: BodySource, limit: number): Promise<string> {
+  // What is no UTF-8 would be taken for other text, of which the sender knows nothing.
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const decode = (bytes?: ArrayBuffer | Uint8Array, stream = false): string => {
+    try {
+      return decoder.decode(bytes, { stream });
+    } catch {
+      throw invalid("it is not UTF-8");
+    }
+  };
   const length = request.header("content-length");
   if (length !== undefined) {
     if (Number(length) > limit) throw tooLarge(limit);
-    return request.text();
+    return decode(await request.arrayBuffer());
   }
   const stream = request.raw.body;
   if (stream === null) return "";
   // Sent in chunks of unknown number: count them.
   const reader = stream.getReader();
-  const decoder = new TextDecoder();
   let text = "";
   let size = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    size += value.byteLength;
-    if (size > limit) {
-      void reader.cancel().catch(() => {});
-      throw tooLarge(limit);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return text + decode();
+      size += value.byteLength;
+      if (size > limit) throw tooLarge(limit);
+      text += decode(value, true);
     }
-    text += decoder.decode(value, { stream: true });
+  } catch (error) {
+    void reader.cancel().catch(() => {});
+    throw error;
   }
 }
 

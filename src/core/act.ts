@@ -1,10 +1,11 @@
 import type { State } from "./state.ts";
-import { errorInfo, OpenAgentsError } from "./errors.ts";
+import { errorInfo, OpenAgentsError, UnblamedError } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Claim } from "./ports/index.ts";
 import { isLocked } from "./locked.ts";
+import { isFull } from "./parked.ts";
 import { Session } from "./session.ts";
 import type { Ending } from "./session.ts";
 import { validate } from "./standard-schema.ts";
@@ -13,7 +14,6 @@ import { afterFailure } from "./supervisor.ts";
 import { commandOf } from "./think.ts";
 import type { Plan } from "./think.ts";
 import { TickContext } from "./tick-context.ts";
-import { paths } from "./tree.ts";
 
 /** How a tick went, before anything of it is stored. */
 export interface Acted {
@@ -98,13 +98,14 @@ async function bringUpToDate(agent: LoadedAgent, session: Session): Promise<void
   }
 }
 
-/** @throws LIMIT when no more ticks of the agent may be parked */
+/**
+ * Mail and alarms wait while the limit is reached; what comes here all the same is a command.
+ * @throws LIMIT when no more ticks of the agent may be parked
+ */
 async function checkParked(kernel: Kernel, agent: LoadedAgent, occasion: Occasion): Promise<void> {
-  if (occasion.parked !== undefined) return;
-  const limit = kernel.limits.parked;
-  const parked = await kernel.store.files(agent.record.id, { prefix: paths.parkeds, limit });
-  if (parked.length < limit) return;
-  throw new OpenAgentsError("LIMIT", `Cannot park the tick: limits.parked (${limit}) is reached`);
+  if (occasion.parked !== undefined || !(await isFull(kernel, agent))) return;
+  const { parked } = kernel.limits;
+  throw new UnblamedError(`Cannot park the tick: limits.parked (${parked}) is reached`);
 }
 
 /** Validates the state that a tick leaves and gives what of it is to be written. */

@@ -225,8 +225,8 @@ const REASONS = {
   terminated: { code: "TERMINATED", text: "The recipient is terminated" },
   moved: { code: "MOVED", text: "The recipient has moved, and its mail is not forwarded" },
   unpublished: { code: "UNREACHABLE", text: "There are no relays here to publish it" },
-  unreachable: { code: "UNREACHABLE", text: "The recipient could not be reached in time" },
-} as const satisfies Record<Exclude<Receipt, "busy"> | "unreachable", Reason | undefined>;
+  unreachable: { code: "UNREACHABLE", text: "The recipient could not be reached" },
+} as const satisfies Record<Exclude<Receipt, "busy">, Reason | undefined>;
 
 interface Reason {
   readonly code: ErrorCode;

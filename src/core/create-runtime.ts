@@ -9,7 +9,7 @@ import type { RuntimeDefinition } from "./definition.ts";
 import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { OpenAgentsError } from "./errors.ts";
-import { factotum } from "./factotum.ts";
+import { factotum, isFactotum } from "./factotum.ts";
 import { Importer } from "./importer.ts";
 import type { Json } from "./json.ts";
 import { KeyWaits } from "./key-waits.ts";
@@ -62,6 +62,7 @@ class KernelRuntime implements Runtime {
   readonly #dispatcher: Dispatcher;
   readonly #courier: Courier;
   readonly #onProblem: (problem: string, error: unknown) => void;
+  readonly #onSettled: (agent: AgentRecord) => void;
   readonly #mailroom: Mailroom;
   readonly #mover: Mover;
   readonly #importer: Importer;
@@ -77,10 +78,11 @@ class KernelRuntime implements Runtime {
     const { definition, store, signer, clock = systemClock, random = systemRandom } = ports;
     this.#definition = definition;
     this.#onProblem = ports.onProblem ?? (() => undefined);
+    this.#onSettled = ports.onSettled ?? (() => undefined);
     this.#watchers = new Watchers(this.#onProblem);
     this.#kernel = {
       store,
-      signer: factotum(signer, clock),
+      signer: isFactotum(signer) ? signer : factotum(signer, clock),
       carrier: ports.carrier,
       memory: ports.memory,
       names: ports.names,
@@ -185,6 +187,7 @@ class KernelRuntime implements Runtime {
     await store.create(record, controlEnvelope(this.#kernel, record.id, "initialize"));
     this.#dispatcher.wake(record.id);
     await store.sync();
+    this.#onSettled(record);
     return this.#info(record);
   }
 
@@ -344,6 +347,7 @@ class KernelRuntime implements Runtime {
 
   async import(bundle: ReadableStream<Uint8Array>, options: SetAside = {}): Promise<Imported> {
     const { record, ...rest } = await this.#importer.import(bundle, options);
+    if (record.status !== "arriving") this.#onSettled(record);
     return { agent: this.#info(record), ...rest };
   }
 
@@ -361,7 +365,9 @@ class KernelRuntime implements Runtime {
   }
 
   async arrive(ref: string, receipt: Departure): Promise<AgentInfo> {
-    return this.#info(await this.#mover.arrive((await this.#find(ref)).id, receipt));
+    const record = await this.#mover.arrive((await this.#find(ref)).id, receipt);
+    this.#onSettled(record);
+    return this.#info(record);
   }
 
   async admits(ref: string, ticket: string): Promise<boolean> {

@@ -1,9 +1,10 @@
+import { checkName } from "./agent.ts";
 import type { Context } from "./context.ts";
 import type { Duration } from "./duration.ts";
-import { toMs } from "./duration.ts";
-import { OpenAgentsError } from "./errors.ts";
 import type { ErrorInfo } from "./errors.ts";
 import { toJson } from "./json.ts";
+import type { Json } from "./json.ts";
+import { OptionsCheck } from "./options.ts";
 import type { InboxPolicy, Store } from "./ports/index.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 import type { State } from "./state.ts";
@@ -66,6 +67,11 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
   readonly timeout?: Duration;
   readonly inbox?: Partial<InboxPolicy>;
   readonly retry?: Partial<RetryPolicy>;
+  /**
+   * What its agents say of themselves in public, on Nostr relays (kind 0: `about`, `picture` …), beside
+   * their name. Default: nothing, not even the name.
+   */
+  readonly profile?: Readonly<Record<string, Json>>;
 }
 
 /** What follows a failed tick. */
@@ -92,73 +98,65 @@ export interface AgentDefinition {
   readonly timeout: number;
   readonly inbox: InboxPolicy;
   readonly retry: RetryPolicy;
+  readonly profile: Readonly<Record<string, Json>> | undefined;
   readonly hooks: Hooks<State>;
 }
 
-/** Defines a type of agent. @throws CONFIG when the options are wrong */
+/** Defines a type of agent. @throws CONFIG when the options are wrong, saying which and how */
 export function defineAgent<S extends State = State>(options: AgentOptions<S>): AgentDefinition {
-  const name = typeof options.name === "string" ? options.name : "";
-  const refuse = (problem: string): never => {
-    throw new OpenAgentsError("CONFIG", `Cannot define agent "${name}": ${problem}`);
-  };
-  refuseUnknown(options, AGENT_KEYS, refuse);
-  refuseUnknown(options.inbox ?? {}, ["depth", "overflow"], refuse, "inbox.");
-  refuseUnknown(options.retry ?? {}, RETRY_KEYS, refuse, "retry.");
+  const given: unknown = (options as Partial<AgentOptions<S>> | undefined)?.name;
+  const name = typeof given === "string" ? given : "";
+  const check = new OptionsCheck(`agent "${name}"`);
+  const { version = 1, timeout = "5m", state = {}, ...rest } = check.members(options, AGENT_KEYS);
+  const { inbox: inboxOptions = {}, retry: retryOptions = {} } = rest;
   if (!/^[a-z0-9][a-z0-9._-]{0,62}$/i.test(name)) {
-    refuse('"name" must be 1 to 63 letters, digits, ".", "_" or "-"');
+    check.refuse('"name" must be 1 to 63 letters, digits, ".", "_" or "-"');
   }
-  const version = options.version ?? 1;
-  if (!Number.isInteger(version) || version < 1) refuse('"version" must be a whole number above 0');
-  if (version > 1 && options.migrate === undefined) refuse('"version" above 1 needs "migrate"');
-  const inbox: InboxPolicy = { depth: 1000, overflow: "dead-letter", ...options.inbox };
-  if (!Number.isInteger(inbox.depth) || inbox.depth < 1) refuse('"inbox.depth" must be above 0');
-  if (!["reject-new", "drop-oldest", "dead-letter"].includes(inbox.overflow)) {
-    refuse('"inbox.overflow" must be reject-new, drop-oldest or dead-letter');
-  }
+  check.whole("version", version, 1);
+  check.callable("migrate", rest.migrate);
+  if (version > 1 && rest.migrate === undefined) check.refuse('"version" above 1 needs "migrate"');
+  for (const hook of HOOKS) check.callable(hook, options[hook]);
+  check.schema("stateSchema", rest.stateSchema);
+  check.schema("messageSchema", rest.messageSchema);
+  const inbox: InboxPolicy = {
+    ...DEFAULT_INBOX,
+    ...check.members(inboxOptions, Object.keys(DEFAULT_INBOX), "inbox"),
+  };
+  check.whole("inbox.depth", inbox.depth, 1);
+  check.word("inbox.overflow", inbox.overflow, ["reject-new", "drop-oldest", "dead-letter"]);
   const retry: RetryPolicy = {
-    retries: 3,
-    backoff: "1s",
-    maxBackoff: "5m",
-    quarantineAfter: 5,
-    ...options.retry,
+    ...DEFAULT_RETRY,
+    ...check.members(retryOptions, Object.keys(DEFAULT_RETRY), "retry"),
   };
-  if (!Number.isInteger(retry.retries) || retry.retries < 0)
-    refuse('"retry.retries" must be 0 or more');
-  for (const hook of HOOKS) {
-    const value: unknown = options[hook];
-    if (value !== undefined && typeof value !== "function") refuse(`"${hook}" must be a function`);
-  }
-  const { timeout = "5m", state = {} } = options;
-  const durations = {
-    timeout,
-    "retry.backoff": retry.backoff,
-    "retry.maxBackoff": retry.maxBackoff,
-  };
-  for (const [key, duration] of Object.entries(durations)) {
-    try {
-      toMs(duration);
-    } catch (error) {
-      refuse(`"${key}": ${(error as Error).message}`);
-    }
-  }
-  try {
-    toJson(state, "state");
-  } catch (error) {
-    refuse(`"state": ${(error as Error).message}`);
-  }
+  check.whole("retry.retries", retry.retries, 0);
+  check.whole("retry.quarantineAfter", retry.quarantineAfter, 1);
+  check.duration("retry.backoff", retry.backoff);
+  check.duration("retry.maxBackoff", retry.maxBackoff);
+  checkObject(check, "state", state);
+  const { profile } = rest;
+  if (profile !== undefined) checkObject(check, "profile", profile);
   return {
     name,
     state,
-    stateSchema: options.stateSchema,
-    messageSchema: options.messageSchema,
+    stateSchema: rest.stateSchema,
+    messageSchema: rest.messageSchema,
     version,
-    migrate: options.migrate,
-    timeout: toMs(timeout),
+    migrate: rest.migrate,
+    timeout: check.duration("timeout", timeout),
     inbox,
     retry,
+    profile,
     // The one place where the type of the state is let go: the kernel stores it as JSON by key.
     hooks: options as unknown as Hooks<State>,
   };
+}
+
+/** What is stored or published by its keys: no list and no plain text. */
+function checkObject(check: OptionsCheck, where: string, value: unknown): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    check.refuse(`"${where}" must be an object`);
+  }
+  check.within(where, () => toJson(value, where));
 }
 
 /** The names of the hooks. */
@@ -175,7 +173,14 @@ export const HOOKS: readonly (keyof Hooks<State>)[] = [
   "onTerminate",
 ];
 
-const RETRY_KEYS = ["retries", "backoff", "maxBackoff", "quarantineAfter"] as const;
+const DEFAULT_INBOX: InboxPolicy = { depth: 1000, overflow: "dead-letter" };
+
+const DEFAULT_RETRY: RetryPolicy = {
+  retries: 3,
+  backoff: "1s",
+  maxBackoff: "5m",
+  quarantineAfter: 5,
+};
 
 const AGENT_KEYS = [
   ...HOOKS,
@@ -188,21 +193,8 @@ const AGENT_KEYS = [
   "timeout",
   "inbox",
   "retry",
+  "profile",
 ] as const satisfies readonly (keyof AgentOptions)[];
-
-/** A misspelt member would be ignored without a word: Node runs a configuration without its types. */
-function refuseUnknown(
-  options: object,
-  known: readonly string[],
-  refuse: (problem: string) => never,
-  prefix = "",
-): void {
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) {
-      refuse(`there is no "${prefix}${key}", there are: ${known.join(", ")}`);
-    }
-  }
-}
 
 /** What `defineRuntime` takes: the default export of `openagents.config.ts`. */
 export interface RuntimeOptions {
@@ -211,6 +203,8 @@ export interface RuntimeOptions {
   readonly store?: Store;
   /** Agents that exist from the first start on; one that is deleted is made anew at the next. */
   readonly ensure?: readonly { readonly name: string; readonly type: string }[];
+  /** Nostr relays on which the agents read and write, as `wss://HOST`. Default: none. */
+  readonly relays?: readonly string[];
   readonly limits?: Partial<Limits>;
 }
 
@@ -222,7 +216,10 @@ export interface Limits {
   readonly envelopeBytes: number;
   /** Bytes of one top-level key of state, and of a step's result, as JSON. Default 16 MiB. */
   readonly valueBytes: number;
-  /** Ticks of one agent that may be parked. Default 1000. */
+  /**
+   * Ticks of one agent that may be parked; while so many are, its other mail and alarms wait. Default
+   * 1000.
+   */
   readonly parked: number;
   /** Bytes of what one tick gives out: replies to outside, events and log lines. Default 1 MiB. */
   readonly outputBytes: number;
@@ -250,37 +247,76 @@ export interface RuntimeDefinition {
   readonly agents: ReadonlyMap<string, AgentDefinition>;
   readonly store: Store | undefined;
   readonly ensure: readonly { readonly name: string; readonly type: string }[];
+  readonly relays: readonly string[];
   readonly limits: Limits;
 }
 
 /** Checks a runtime's configuration. @throws CONFIG saying what is wrong and where */
 export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
-  const refuse = (problem: string): never => {
-    throw new OpenAgentsError("CONFIG", `Cannot define the runtime: ${problem}`);
+  const check = new OptionsCheck("the runtime");
+  const given = check.members(options, ["agents", "store", "ensure", "relays", "limits"]);
+  const agents = agentsByName(check, given.agents);
+  const { ensure = [], relays = [], store, limits: limitOptions = {} } = given;
+  checkEnsure(check, ensure, agents);
+  checkRelays(check, relays);
+  if (store !== undefined) checkStore(check, store);
+  const limits = {
+    ...DEFAULT_LIMITS,
+    ...check.members(limitOptions, Object.keys(DEFAULT_LIMITS), "limits"),
   };
-  refuseUnknown(options, ["agents", "store", "ensure", "limits"], refuse);
-  refuseUnknown(options.limits ?? {}, Object.keys(DEFAULT_LIMITS), refuse, "limits.");
-  if (!Array.isArray(options.agents) || options.agents.length === 0) {
-    refuse('"agents" must list at least one agent made by defineAgent()');
+  for (const [key, value] of Object.entries(limits)) {
+    if (key === "dedup") check.duration("limits.dedup", value);
+    else check.whole(`limits.${key}`, value, 1);
+  }
+  return { agents, store, ensure, relays, limits };
+}
+
+function agentsByName(check: OptionsCheck, list: unknown): Map<string, AgentDefinition> {
+  if (!Array.isArray(list) || list.length === 0) {
+    check.refuse('"agents" must list at least one agent made by defineAgent()');
   }
   const agents = new Map<string, AgentDefinition>();
-  options.agents.forEach((agent, i) => {
+  for (const [i, agent] of (list as readonly (AgentDefinition | null | undefined)[]).entries()) {
     if (typeof agent?.name !== "string" || typeof agent.hooks !== "object") {
-      refuse(`"agents[${i}]" is not made by defineAgent()`);
+      check.refuse(`"agents[${i}]" is not made by defineAgent()`);
     }
-    if (agents.has(agent.name)) refuse(`"agents[${i}]": the name "${agent.name}" is taken`);
+    if (agents.has(agent.name)) check.refuse(`"agents[${i}]": the name "${agent.name}" is taken`);
     agents.set(agent.name, agent);
-  });
-  const ensure = options.ensure ?? [];
-  ensure.forEach(({ name, type }, i) => {
-    if (!agents.has(type)) refuse(`"ensure[${i}]" ("${name}"): there is no agent type "${type}"`);
-  });
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  for (const [key, value] of Object.entries(limits)) {
-    if (key === "dedup") toMs(value);
-    else if (!Number.isInteger(value) || Number(value) < 1) {
-      refuse(`"limits.${key}" must be a whole number above 0`);
-    }
   }
-  return { agents, store: options.store, ensure, limits };
+  return agents;
+}
+
+function checkEnsure(
+  check: OptionsCheck,
+  ensure: unknown,
+  agents: ReadonlyMap<string, AgentDefinition>,
+): void {
+  if (!Array.isArray(ensure)) check.refuse('"ensure" must be a list of { name, type }');
+  const names = new Set<string>();
+  (ensure as readonly { readonly name: string; readonly type: string }[]).forEach((wanted, i) => {
+    const where = `ensure[${i}]`;
+    const { name, type } = check.members(wanted, ["name", "type"], where);
+    check.within(`${where}.name`, () => checkName(name));
+    if (names.has(name)) check.refuse(`"${where}": the name "${name}" is taken`);
+    names.add(name);
+    if (agents.has(type)) return;
+    const types = [...agents.keys()].join(", ");
+    check.refuse(`"${where}" ("${name}"): there is no agent type "${type}", there are: ${types}`);
+  });
+}
+
+function checkRelays(check: OptionsCheck, relays: unknown): void {
+  if (!Array.isArray(relays)) check.refuse('"relays" must be a list of addresses');
+  (relays as readonly unknown[]).forEach((url, i) => {
+    if (typeof url === "string" && /^wss?:\/\//i.test(url)) return;
+    check.refuse(`"relays[${i}]" must be an address like "wss://HOST"`);
+  });
+}
+
+/** By its shape: it may come from another copy of this package, or be somebody's own. */
+function checkStore(check: OptionsCheck, store: unknown): void {
+  for (const method of ["get", "deliver", "commit", "claim", "sync", "close"] as const) {
+    if (typeof (store as Partial<Store> | null)?.[method] === "function") continue;
+    check.refuse(`"store" must be a store, such as sqlite("agents.db"): it has no ${method}()`);
+  }
 }

@@ -248,6 +248,7 @@ export class Dispatcher {
     }
     running.claim = claim;
     let wakeAt: number | null | undefined;
+    let next: number | null = null;
     try {
       for (let i = 0; i < TURN && !this.#stopped; i += 1) {
         const result = await tick(this.#kernel, claim, (session) => {
@@ -256,7 +257,7 @@ export class Dispatcher {
         running.session = undefined;
         if ("idle" in result) {
           if (result.held) this.#rest(id, result.wakeAt);
-          else wakeAt = result.wakeAt;
+          else ({ next, wakeAt } = result);
           return false;
         }
         this.#events.ticked(result);
@@ -269,6 +270,8 @@ export class Dispatcher {
     } finally {
       running.session = undefined;
       await store.release(claim, wakeAt);
+      // What came due since it was looked for was passed over, as the agent was held.
+      if (next !== null && next <= clock.now()) running.again = true;
       if (wakeAt !== undefined && wakeAt !== null) this.wakeAt(wakeAt);
     }
   }

@@ -107,6 +107,11 @@ export function triggerOf(envelope: Envelope): Trigger {
   };
 }
 
+/** True for mail that is taken whatever its agent waits for: an answer, or a command. */
+export function isUrgent({ type, replyTo, source }: Envelope): boolean {
+  return source === "control" || (type === "response" && replyTo !== undefined);
+}
+
 /** The text of a payload: itself when it is a string, its `text` member, else its JSON. */
 export function textOf(payload: Json): string {
   if (typeof payload === "string") return payload;
@@ -131,6 +136,22 @@ export function checkEnvelope(envelope: unknown): asserts envelope is Envelope {
     }
   }
   checkJson(envelope["payload"], "payload");
+}
+
+/** What the ids begin with that the kernel makes of something else, so that they are always the same. */
+const OWN_IDS = ["alarm:", "bounce:", "clone:"] as const;
+
+/**
+ * Checks that an id from outside is none that the kernel gives: mail under it would pass for the
+ * kernel's own, which would then be a duplicate. @throws INVALID naming what is taken
+ */
+export function checkForeignId(id: string): void {
+  if (id !== "initialize" && !OWN_IDS.some((prefix) => id.startsWith(prefix))) return;
+  const taken = OWN_IDS.map((prefix) => `"${prefix}…"`).join(", ");
+  throw new OpenAgentsError(
+    "INVALID",
+    `Cannot accept envelope: "id" must not be one of the kernel's own: "initialize", ${taken}`,
+  );
 }
 
 type Rule = readonly [fits: (value: unknown) => boolean, need: string];

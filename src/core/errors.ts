@@ -62,6 +62,18 @@ export class RetryableError extends OpenAgentsError {
   }
 }
 
+/**
+ * A limit was reached through what others sent: the tick is not tried again, and the agent is not to
+ * blame. Else whoever may send could quarantine it.
+ */
+export class UnblamedError extends OpenAgentsError {
+  override readonly name: string = "UnblamedError";
+
+  constructor(message: string) {
+    super("LIMIT", message);
+  }
+}
+
 /** An agent lives elsewhere now. */
 export class MovedError extends OpenAgentsError {
   override readonly name: string = "MovedError";

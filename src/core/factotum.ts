@@ -12,6 +12,11 @@ export interface Factotum extends Signer {
   keepUses(agent: Pick<Keyed, "publicKey">, uses: readonly KeyUse[]): void;
 }
 
+/** True for a signer that is one already: who else uses keys of agents shares it with the runtime. */
+export function isFactotum(signer: Signer): signer is Factotum {
+  return "takeUses" in signer;
+}
+
 /**
  * Notes who uses which agent's key, for what and when. The notes go into the agent's next record,
  * also those of uses outside of any tick. Until then they are in memory: a crash forgets them, as it

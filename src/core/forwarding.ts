@@ -22,11 +22,16 @@ export async function forwardMoved(
   const { store, forwarder } = kernel;
   const { mail, receipts, hops = 0 } = sent;
   const moved = receipts.flatMap((receipt, i) => (receipt === "moved" ? [i] : []));
-  if (moved.length === 0 || forwarder === undefined || hops >= MAX_HOPS) return receipts;
+  if (moved.length === 0) return receipts;
   const result = [...receipts];
   for (const [id, places] of Map.groupBy(moved, (i) => mail[i]!.to)) {
     const home = moveOf((await store.get(id)) ?? {}).moved;
-    if (home === undefined || home.policy === "refuse") continue;
+    if (home === undefined) {
+      // It has come back, or is about to, since its mail was refused.
+      for (const i of places) result[i] = "busy";
+      continue;
+    }
+    if (home.policy === "refuse" || forwarder === undefined || hops >= MAX_HOPS) continue;
     const to = { url: home.url, agent: id, ticket: home.ticket, hops: hops + 1 };
     const theirs = await forwarder
       .forward(

@@ -62,6 +62,8 @@ export interface LoadedAgent {
   failures: number;
   /** There may be journal files. */
   journaled: boolean;
+  /** How many ticks are parked; undefined until that is asked for: see `parked.ts`. */
+  parked: number | undefined;
   /** Its first tick since it was dormant is still to come. */
   cold: boolean;
 }

@@ -31,6 +31,7 @@ export async function loadAgent(kernel: Kernel, record: AgentRecord): Promise<Lo
     wakeAt: timer === undefined ? null : timerOf(timer.path).at,
     failures: Number(failures ?? 0),
     journaled: journaled !== undefined,
+    parked: undefined,
     cold: true,
   };
 }

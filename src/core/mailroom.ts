@@ -2,7 +2,7 @@ import { TICKING } from "./agent.ts";
 import { isKey } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
 import { inboxOf } from "./courier.ts";
-import { checkEnvelope } from "./envelope.ts";
+import { checkEnvelope, checkForeignId } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { toJson } from "./json.ts";
@@ -22,6 +22,8 @@ import type { Watchers } from "./watchers.ts";
 
 /** Types of mail that may come from outside; the others are the kernel's own. */
 const OUTSIDE: ReadonlySet<string> = new Set(["message", "request", "event", "mention"]);
+/** Headers that the kernel itself acts on: they mean something in the mail of agents only. */
+const RESERVED = ["hops", "error"] as const;
 /** How many of the newest ticks are searched for what became of mail that was sent before. */
 const RECENT = 1000;
 
@@ -121,11 +123,13 @@ export class Mailroom {
 
   /**
    * Takes in what a driver made of something outside, from senders that it made sure of; durable. From
-   * a key's owner it is kept sealed.
+   * a key's owner it is kept sealed. The kernel's own headers are taken off.
    */
   async accept(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
-    const letters = envelopes.map(async (envelope) => {
-      checkEnvelope(envelope);
+    const letters = envelopes.map(async (given) => {
+      checkEnvelope(given);
+      checkForeignId(given.id);
+      const envelope = withoutReserved(given);
       if (!isKey(envelope.from) || envelope.sealed !== undefined) return envelope;
       const record = await this.#kernel.store.get(envelope.to);
       return record === undefined ? envelope : sealOwn(this.#kernel, record, envelope);
@@ -238,6 +242,14 @@ export class Mailroom {
       ...(Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined)) as object),
     };
     checkEnvelope(envelope);
+    if (id !== undefined) checkForeignId(id);
+    const reserved = RESERVED.find((name) => Object.hasOwn(envelope.headers ?? {}, name));
+    if (reserved !== undefined) {
+      throw new OpenAgentsError(
+        "INVALID",
+        `Cannot send: the header "${reserved}" is the runtime's own: use another name`,
+      );
+    }
     if ((envelope.priority ?? 0) > 99) {
       throw new OpenAgentsError("INVALID", 'Cannot send: "priority" must be from -100 to 99');
     }
@@ -278,6 +290,16 @@ export class Mailroom {
     const rows = await this.#kernel.store.log(id, Math.max(0, (head?.n ?? 0) - RECENT), RECENT);
     return rows.map(readRow);
   }
+}
+
+/** What comes from outside, without the headers that only agents may give. */
+function withoutReserved(envelope: Envelope): Envelope {
+  const { headers } = envelope;
+  if (headers === undefined || !RESERVED.some((name) => Object.hasOwn(headers, name))) {
+    return envelope;
+  }
+  const { hops: _hops, error: _error, ...rest } = headers;
+  return { ...envelope, headers: rest };
 }
 
 /** @throws what a receipt means for whoever sent it, where it is no success */

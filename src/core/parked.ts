@@ -1,4 +1,7 @@
 import type { Envelope } from "./envelope.ts";
+import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { allFiles } from "./load.ts";
+import { paths, timerOf } from "./tree.ts";
 
 /** A tick that waits, as it is stored in `parked/<trigger>`: nothing else of it is held. */
 export interface Parked {
@@ -21,4 +24,27 @@ export interface Wait {
   readonly asked?: string | undefined;
   /** When a sleep ends or a request times out, ms since 1970. */
   readonly until: number;
+}
+
+/**
+ * True while no more ticks of the agent may be parked: what might park one waits where it is until one
+ * of them ends. Answers and commands do not.
+ */
+export async function isFull(
+  { store, limits }: Pick<Kernel, "store" | "limits">,
+  agent: LoadedAgent,
+): Promise<boolean> {
+  // Each parked tick has its timer.
+  if (agent.wakeAt === null) return false;
+  agent.parked ??= await countParked(store, agent.record.id);
+  return agent.parked >= limits.parked;
+}
+
+/** Counts by the timers, which are empty: a parked tick has its envelope with it. */
+async function countParked(store: Kernel["store"], id: string): Promise<number> {
+  let count = 0;
+  for await (const { path } of allFiles(store, id, paths.timers)) {
+    if (timerOf(path).kind === "parked") count += 1;
+  }
+  return count;
 }

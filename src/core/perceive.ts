@@ -10,6 +10,7 @@ import { allFiles } from "./load.ts";
 import { HELD, mailSource, timerSource } from "./key-waits.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { lockedError } from "./locked.ts";
+import { isFull } from "./parked.ts";
 import type { Parked, Wait } from "./parked.ts";
 import type { MailRow } from "./ports/index.ts";
 import { openMail } from "./seal.ts";
@@ -56,8 +57,9 @@ export async function perceive(
   agent: LoadedAgent,
   now: number,
 ): Promise<Occasion | undefined> {
-  const due = await dueTimers(kernel, agent, now);
-  const mail = await nextMail(kernel, agent, now);
+  const when = { now, full: await isFull(kernel, agent) };
+  const due = await dueTimers(kernel, agent, when);
+  const mail = await nextMail(kernel, agent, when);
   const gone = due.filter(({ kind }) => kind === "retry");
   const timer = due.find(({ kind }) => kind !== "retry");
   const take = (source: string, found: () => Promise<Found | undefined>) =>
@@ -92,13 +94,24 @@ function mayComeFirst({ type, payload }: Envelope): boolean {
   );
 }
 
+/** When an agent looks for what is due, and whether only what it waits for may be taken. */
+interface Moment {
+  readonly now: number;
+  readonly full: boolean;
+}
+
 /** Timers that have gone off, the earliest first, up to and with the first that causes a tick. */
-async function dueTimers(kernel: Kernel, agent: LoadedAgent, now: number): Promise<Timer[]> {
+async function dueTimers(
+  kernel: Kernel,
+  agent: LoadedAgent,
+  { now, full }: Moment,
+): Promise<Timer[]> {
   const due: Timer[] = [];
   if (agent.wakeAt === null || agent.wakeAt > now) return due;
   for await (const { path } of allFiles(kernel.store, agent.record.id, paths.timers)) {
     const timer = timerOf(path);
     if (timer.at > now) break;
+    if (full && timer.kind === "alarm") continue;
     if (kernel.keyWaits.holds(agent.record.id, timerSource(path))) continue;
     due.push(timer);
     // A retry only lets its mail be taken again, and leaves its timer behind if that is gone.
@@ -109,18 +122,26 @@ async function dueTimers(kernel: Kernel, agent: LoadedAgent, now: number): Promi
 
 /**
  * The mail to take next: by priority, then by position, but none of a sender whose earlier mail is
- * waiting to be tried again, or for the keys.
+ * waiting to be tried again, or for the keys. While no more ticks may be parked only what is urgent,
+ * past mail that is not: it may be the answer that lets one of them end.
  */
 async function nextMail(
   kernel: Kernel,
   agent: LoadedAgent,
-  now: number,
+  { now, full }: Moment,
 ): Promise<MailRow | undefined> {
   const blocked = new Set<string>();
   let limit = 1;
-  let offset = 0;
+  let after: MailRow | undefined;
   for (;;) {
-    const rows = await kernel.store.waiting(agent.record.id, limit, offset);
+    // The first page asks for no more than what a store knows by heart.
+    const except = after && [...blocked].slice(0, EXCEPT);
+    const rows = await kernel.store.waiting(agent.record.id, {
+      limit,
+      after,
+      except,
+      urgent: full,
+    });
     for (const row of rows) {
       const { from, source } = row.envelope;
       if (agent.record.status === "creating" && !mayComeFirst(row.envelope)) continue;
@@ -129,10 +150,13 @@ async function nextMail(
       blocked.add(from);
     }
     if (rows.length < limit) return undefined;
-    offset += limit;
+    after = rows.at(-1);
     limit = 32;
   }
 }
+
+/** How many blocked senders the store is told of; mail of more of them is read and passed over. */
+const EXCEPT = 256;
 
 function waitsForKey(
   { keyWaits }: Kernel,
@@ -246,14 +270,16 @@ async function hasSealedAnswer(
   { waits, at }: Parked,
 ): Promise<boolean> {
   if (!keyWaits.locked || waits.every(({ request }) => request === undefined)) return false;
-  const limit = 256;
-  for (let offset = 0; ; offset += limit) {
-    const rows = await store.waiting(record.id, limit, offset);
+  const limit = 32;
+  let after: MailRow | undefined;
+  for (;;) {
+    const rows = await store.waiting(record.id, { limit, after, urgent: true });
     const found = rows.some(
       (row) =>
         row.at <= at && row.envelope.sealed && waits.some((wait) => isAnswer(wait, row.envelope)),
     );
     if (found || rows.length < limit) return found;
+    after = rows.at(-1);
   }
 }
 
@@ -272,6 +298,7 @@ function isSame(a: Timer, b: Timer): boolean {
 
 function isAnswer({ request, asked }: Wait, { replyTo, from, source }: Envelope): boolean {
   if (request === undefined || request !== replyTo) return false;
+  // Where it went to whoever had the name by then, that one's answer is sealed for this request alone.
   return asked === undefined || from === asked || source === "courier";
 }
 

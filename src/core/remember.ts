@@ -27,6 +27,8 @@ export interface Memory {
   readonly timersSet: readonly Timer[];
   readonly timersRemoved: readonly Timer[];
   readonly failures: number;
+  /** How many more ticks are parked now: 1, 0 or -1. */
+  readonly parked: number;
 }
 
 /** What REMEMBER makes a memory of. */
@@ -108,6 +110,7 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
     output,
     timersSet: draft.timersSet,
     timersRemoved: draft.timersRemoved,
+    parked: draft.more(paths.parked(occasion.envelope.id), occasion.parked !== undefined),
     failures: outcome === "done" ? 0 : agent.failures + (acted.failure?.blame === true ? 1 : 0),
   };
 }
@@ -152,6 +155,12 @@ class Draft {
     }
     this.write(paths.alarm(id), JSON.stringify(to));
     this.setTimer({ at: to.at, kind: "alarm", id });
+  }
+
+  /** How many more files there are at a path, given whether there is one before. */
+  more(path: string, before: boolean): number {
+    const after = this.#put.has(path) || (before && !this.remove.has(path));
+    return Number(after) - Number(before);
   }
 
   rows(): TreeRow[] {

@@ -1,3 +1,4 @@
+import type { AgentRecord } from "./agent.ts";
 import type { RuntimeDefinition } from "./definition.ts";
 import type {
   Carrier,
@@ -31,6 +32,8 @@ export interface RuntimePorts {
   readonly version?: string;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Told of each agent that begins to live here: made, admitted, arrived or restored. */
+  readonly onSettled?: (agent: AgentRecord) => void;
   /** Told what went wrong outside of any tick: a store that failed, an unknown type. */
   readonly onProblem?: (problem: string, error: unknown) => void;
 }

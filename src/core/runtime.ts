@@ -221,7 +221,7 @@ export interface AgentReport extends AgentInfo {
 /** Mail from outside. What is absent gets a default. */
 export interface MailInput {
   readonly payload: Json;
-  /** Default: a new UUID. */
+  /** Default: a new UUID. None of the kernel's own: `initialize`, `alarm:…`, `bounce:…`, `clone:…`. */
   readonly id?: string | undefined;
   readonly type?: EnvelopeType | undefined;
   /** Default `"operator"`. */

@@ -8,18 +8,31 @@ import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { Json } from "./json.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Keyed, Signer } from "./ports/index.ts";
 
 /**
- * What is sealed of an envelope, as JSON: all that its receiver acts on. Its id and what it answers are
- * inside as well, so that a seal cannot be moved to another envelope.
+ * What is sealed of an envelope, as JSON: all that its receiver acts on. What else there is of it is bound
+ * to it, so that a seal cannot be moved to another envelope. The recipient is bound by its key, except
+ * against the sender, whose key is the same one: so the sender is inside.
  */
 interface Inside {
-  readonly id: string;
-  readonly type: Envelope["type"];
-  readonly replyTo?: string | undefined;
+  readonly from: string;
+  readonly bound: readonly (string | number | null)[];
   readonly headers?: Envelope["headers"] | undefined;
   readonly payload: Json;
 }
+
+/** What of the outside is sealed as well, beside the sender: an envelope with another value is another one. */
+const BOUND = [
+  "id",
+  "type",
+  "replyTo",
+  "sentAt",
+  "expiresAt",
+  "priority",
+  "traceId",
+  "seq",
+] as const satisfies readonly (keyof Envelope)[];
 
 /**
  * Seals an agent's mail for its receiver: NIP-44 v2, from the sender's key to the receiver's. Where
@@ -75,6 +88,20 @@ export async function openMail(
   return openWith(signer, { holder: receiver, peer, envelope });
 }
 
+/**
+ * A sender's own mail as it was before it was sealed, for a carrier that has a seal of its own.
+ * @throws DENIED when the seal is missing, broken, or that of another envelope
+ */
+export async function openSent(
+  signer: Signer,
+  sender: Keyed,
+  envelope: Envelope,
+): Promise<Envelope> {
+  const peer = envelope.sealed === "own" ? sender.publicKey : signer.publicKey(envelope.to);
+  if (envelope.sealed === undefined || peer === undefined) throw denied("it is not sealed");
+  return openWith(signer, { holder: sender, peer, envelope });
+}
+
 /** Seals a sender's own mail anew, for whom it turned out to be for. */
 export async function readdress(
   kernel: Kernel,
@@ -111,9 +138,9 @@ async function sealFor(
 }
 
 async function openWith(
-  signer: Kernel["signer"],
+  signer: Signer,
   input: {
-    readonly holder: AgentRecord;
+    readonly holder: Keyed;
     readonly peer: string;
     readonly envelope: Envelope;
   },
@@ -122,8 +149,7 @@ async function openWith(
   if (typeof envelope.payload !== "string") throw denied("what is sealed is no text");
   const key = { ...holder, purpose: purposeOf(envelope) };
   const inside = insideFrom(await signer.decrypt(key, peer, envelope.payload));
-  const { id, type, replyTo } = envelope;
-  if (inside.id !== id || inside.type !== type || inside.replyTo !== replyTo) {
+  if (inside.from !== envelope.from || String(inside.bound) !== String(boundOf(envelope))) {
     throw denied("its seal is that of another envelope");
   }
   const { sealed: _sealed, ...outside } = envelope;
@@ -131,9 +157,14 @@ async function openWith(
   return { ...outside, payload, ...(headers !== undefined && { headers }) };
 }
 
-function insideOf({ id, type, replyTo, headers, payload }: Envelope): Uint8Array {
-  const inside: Inside = { id, type, replyTo, headers, payload };
+function insideOf(envelope: Envelope): Uint8Array {
+  const { from, headers, payload } = envelope;
+  const inside: Inside = { from, bound: boundOf(envelope), headers, payload };
   return utf8ToBytes(JSON.stringify(inside));
+}
+
+function boundOf(envelope: Envelope): Inside["bound"] {
+  return BOUND.map((field) => envelope[field] ?? null);
 }
 
 function insideFrom(bytes: Uint8Array): Inside {

@@ -16,7 +16,7 @@ import { toMs } from "./duration.ts";
 import { checkEnvelope, PUBLIC, triggerOf } from "./envelope.ts";
 import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
-import { errorInfo, OpenAgentsError } from "./errors.ts";
+import { errorInfo, OpenAgentsError, UnblamedError } from "./errors.ts";
 import { sha256Hex } from "./hash.ts";
 import type { Entry } from "./journal.ts";
 import { toJson } from "./json.ts";
@@ -383,10 +383,9 @@ export class Session {
     }
     const now = this.now();
     const { expiresIn, priority } = options;
-    const hops = Number(occasion.envelope.headers?.["hops"] ?? 0) + 1;
+    const hops = hopsOf(occasion.envelope) + 1;
     if (hops > limits.hops) {
-      throw new OpenAgentsError(
-        "LIMIT",
+      throw new UnblamedError(
         `Cannot send mail: this is the ${hops}th mail in a row that caused the next, limits.hops is ${limits.hops}`,
       );
     }
@@ -457,6 +456,15 @@ function checkLabel(name: unknown, what: string): asserts name is string {
     "INVALID",
     `Cannot name ${what} ${given}: use text of 1 to 500 characters with no lone surrogate`,
   );
+}
+
+/**
+ * How long the chain of mail is that led to this envelope. Agents count it, in what they seal; a count
+ * that is none is longer than any limit.
+ */
+function hopsOf({ from, headers }: Envelope): number {
+  const hops = isNpub(from) ? (headers?.["hops"] ?? "0") : "0";
+  return /^\d{1,15}$/.test(hops) ? Number(hops) : Number.POSITIVE_INFINITY;
 }
 
 function plain(value: unknown, what: string): Json {

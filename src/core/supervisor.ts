@@ -1,6 +1,6 @@
 import type { RetryPolicy } from "./definition.ts";
 import { toMs } from "./duration.ts";
-import { OpenAgentsError, RetryableError, TerminalError } from "./errors.ts";
+import { OpenAgentsError, RetryableError, TerminalError, UnblamedError } from "./errors.ts";
 
 /** What the supervisor looks at after a tick has failed. */
 export interface Failure {
@@ -45,6 +45,7 @@ export function afterFailure(failure: Failure): Decision {
 
 /** Mail that does not fit is no failure of the agent: else whoever may send could quarantine it. */
 function isSendersFault(error: unknown): boolean {
+  if (error instanceof UnblamedError) return true;
   return error instanceof OpenAgentsError && error.code === "INVALID";
 }
 

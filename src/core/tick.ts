@@ -5,6 +5,7 @@ import type { AgentRecord } from "./agent.ts";
 import { HELD } from "./key-waits.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { loadAgent } from "./load.ts";
+import { isFull } from "./parked.ts";
 import { perceive } from "./perceive.ts";
 import type { Claim } from "./ports/index.ts";
 import { remember } from "./remember.ts";
@@ -26,11 +27,12 @@ export interface Ticked {
   readonly wakeAt: number | null;
 }
 
-/** Nothing was due: when the agent is next due by time, where the store had that wrong. */
+/** Nothing was due: when the agent is next due by time, and the same where the store had that wrong. */
 export interface Idle {
   readonly idle: true;
+  readonly next: number | null;
   readonly wakeAt?: number | null;
-  /** Something is due, and waits for the keys: what the store has stays, and `wakeAt` is what comes next. */
+  /** Something is due, and waits for the keys or for a parked tick to end: what the store has stays, and `wakeAt` is what comes next. */
   readonly held?: true;
 }
 
@@ -49,7 +51,7 @@ export async function tick(
   const at = kernel.clock.now();
 
   const record = await wake(kernel, claim);
-  if (record === undefined) return { idle: true };
+  if (record === undefined) return { idle: true, next: null };
   const agent = await load(kernel, record);
   const waiting = await perceive(kernel, agent, at);
   if (waiting === undefined) return idle(kernel, agent, at);
@@ -140,6 +142,7 @@ async function sleep(
   agent.wakeAt = wakeAt;
   agent.version = acted.version;
   agent.failures = failures;
+  if (agent.parked !== undefined) agent.parked += memory.parked;
   // What `onWake` did in a tick that was not done is not kept: the next one does it again.
   if (record.outcome === "done") agent.cold = false;
   if (changes.status !== undefined) agent.record = { ...agent.record, status: changes.status };
@@ -148,7 +151,7 @@ async function sleep(
 
 /** Nothing is due; a time that has passed all the same is put right. */
 async function idle(kernel: Kernel, agent: LoadedAgent, now: number): Promise<Idle> {
-  if (agent.wakeAt === null || agent.wakeAt > now) return { idle: true };
+  if (agent.wakeAt === null || agent.wakeAt > now) return { idle: true, next: agent.wakeAt };
   const after = paths.timer({ at: now, kind: "retry", id: "~" });
   const [row] = await kernel.store.files(agent.record.id, {
     prefix: paths.timers,
@@ -156,7 +159,9 @@ async function idle(kernel: Kernel, agent: LoadedAgent, now: number): Promise<Id
     limit: 1,
   });
   const wakeAt = row === undefined ? null : timerOf(row.path).at;
-  if (kernel.keyWaits.holdsTimer(agent.record.id)) return { idle: true, wakeAt, held: true };
+  if (kernel.keyWaits.holdsTimer(agent.record.id) || (await isFull(kernel, agent))) {
+    return { idle: true, next: null, wakeAt, held: true };
+  }
   agent.wakeAt = wakeAt;
-  return { idle: true, wakeAt };
+  return { idle: true, next: wakeAt, wakeAt };
 }

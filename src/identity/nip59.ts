@@ -57,6 +57,26 @@ export interface Unwrapped {
   readonly sender: string;
 }
 
+/**
+ * Why a gift wrap is not opened: it is of another kind, or what is in it is; its own id or signature
+ * is wrong; its seal was not made by the sender that its rumor names, or the rumor passes for another
+ * one; one of its times cannot be; it expired. What is `forged` became so on its way; all else is the
+ * doing of whoever made it.
+ */
+export type WrapFault = "malformed" | "forged" | "impostor" | "future" | "stale" | "expired";
+
+/** A gift wrap that is not opened. The signer's own errors are not of this class. */
+export class GiftWrapError extends OpenAgentsError {
+  override readonly name: string = "GiftWrapError";
+  readonly fault: WrapFault;
+
+  constructor(fault: WrapFault, detail: string, options?: { readonly cause?: unknown }) {
+    const code = fault === "malformed" ? "INVALID" : "DENIED";
+    super(code, `Cannot open gift wrap: ${detail}`, options);
+    this.fault = fault;
+  }
+}
+
 /** An event of a public key, unsigned. @throws INVALID for what NIP-01 does not allow */
 export function rumorOf(template: EventTemplate, publicKey: string): Rumor {
   const event = { ...templateOf(template), pubkey: publicKey };
@@ -76,12 +96,10 @@ export async function giftWrap(
 ): Promise<NostrEvent> {
   const { now, random, secp = nobleSecp, relay, expiration } = options;
   if (rumor.pubkey !== signer.publicKey || rumor.id !== eventId(rumor)) {
-    throw refused("wrap", "INVALID", "it is no rumor of this key");
+    throw refused("it is no rumor of this key");
   }
-  if (!isPublicKey(recipient)) throw refused("wrap", "INVALID", "the recipient is no public key");
-  if (relay !== undefined && !isRelayUrl(relay)) {
-    throw refused("wrap", "INVALID", `"${relay}" is no relay`);
-  }
+  if (!isPublicKey(recipient)) throw refused("the recipient is no public key");
+  if (relay !== undefined && !isRelayUrl(relay)) throw refused(`"${relay}" is no relay`);
   const dated = (): number => Math.floor(now / 1000) - below(random, BACKDATED);
 
   const { id, pubkey } = rumor;
@@ -126,20 +144,28 @@ export async function unwrap(
 ): Promise<Unwrapped> {
   const seconds = now / 1000;
   const dated = (what: string, time: number): void => {
-    if (time > seconds + AHEAD) throw denied(`${what} is of the future`);
-    if (time < seconds - maxAge - BACKDATED) throw denied(`${what} is too old`);
+    if (time > seconds + AHEAD) throw new GiftWrapError("future", `${what} is of the future`);
+    if (time < seconds - maxAge - BACKDATED) {
+      throw new GiftWrapError("stale", `${what} is too old`);
+    }
   };
   const expired = (event: EventTemplate): boolean => (expiration(event) ?? Infinity) <= seconds;
   // What costs nothing comes first: anybody can send gift wraps.
-  if (kindOf(event) !== GIFT_WRAP) throw refused("open", "INVALID", "it is of another kind");
-  if (!verifyEvent(event, secp)) throw denied("it or its signature is wrong");
+  if (kindOf(event) !== GIFT_WRAP) throw new GiftWrapError("malformed", "it is of another kind");
+  if (!verifyEvent(event, secp)) {
+    throw new GiftWrapError("forged", "it or its signature is wrong");
+  }
   dated("it", event.created_at);
-  if (expired(event)) throw denied("it expired");
+  if (expired(event)) throw new GiftWrapError("expired", "it expired");
 
   const seal = parse("seal", await signer.decrypt(event.pubkey, event.content));
-  if (kindOf(seal) !== SEAL) throw refused("open", "INVALID", "what is in it is no seal");
-  if (!verifyEvent(seal, secp)) throw denied("its seal or the seal's signature is wrong");
-  if (seal.tags.length > 0) throw refused("open", "INVALID", "its seal has tags");
+  if (kindOf(seal) !== SEAL) {
+    throw new GiftWrapError("malformed", "what is in it is no seal");
+  }
+  if (!verifyEvent(seal, secp)) {
+    throw new GiftWrapError("impostor", "its seal or the seal's signature is wrong");
+  }
+  if (seal.tags.length > 0) throw new GiftWrapError("malformed", "its seal has tags");
   dated("its seal", seal.created_at);
 
   const rumor = parse("rumor", await signer.decrypt(seal.pubkey, seal.content)) as Rumor;
@@ -147,12 +173,16 @@ export async function unwrap(
   try {
     made = rumorOf(rumor, rumor.pubkey);
   } catch (cause) {
-    throw new OpenAgentsError("INVALID", "Cannot open gift wrap: its rumor is wrong", { cause });
+    throw new GiftWrapError("malformed", "its rumor is wrong", { cause });
   }
-  if (made.pubkey !== seal.pubkey) throw denied("its rumor names another sender than its seal");
-  if (made.id !== rumor.id) throw denied("the id of its rumor is that of another");
+  if (made.pubkey !== seal.pubkey) {
+    throw new GiftWrapError("impostor", "its rumor names another sender than its seal");
+  }
+  if (made.id !== rumor.id) {
+    throw new GiftWrapError("impostor", "the id of its rumor is that of another");
+  }
   dated("its rumor", made.created_at);
-  if (expired(made)) throw denied("its rumor expired");
+  if (expired(made)) throw new GiftWrapError("expired", "its rumor expired");
   return { rumor: made, sender: seal.pubkey };
 }
 
@@ -168,7 +198,7 @@ function parse(what: string, text: string): object {
     // The parser's own message quotes the text.
   }
   if (typeof value === "object" && value !== null) return value;
-  throw refused("open", "INVALID", `its ${what} is no JSON object`);
+  throw new GiftWrapError("malformed", `its ${what} is no JSON object`);
 }
 
 /** A whole number from 0 to below `limit`. */
@@ -176,14 +206,6 @@ function below(random: Random, limit: number): number {
   return new DataView(random.bytes(4).slice().buffer).getUint32(0) % limit;
 }
 
-function denied(detail: string): OpenAgentsError {
-  return refused("open", "DENIED", detail);
-}
-
-function refused(
-  action: "open" | "wrap",
-  code: "INVALID" | "DENIED",
-  detail: string,
-): OpenAgentsError {
-  return new OpenAgentsError(code, `Cannot ${action} gift wrap: ${detail}`);
+function refused(detail: string): OpenAgentsError {
+  return new OpenAgentsError("INVALID", `Cannot wrap gift wrap: ${detail}`);
 }

@@ -83,7 +83,10 @@ export async function durableObjectStore(
     }
     earlier(Date.now() + NET);
   };
+  // So that what was read before a change is not remembered after it.
+  let changes = 0;
   const changed = (): void => {
+    changes += 1;
     wakeAt = undefined;
     found.clear();
     void soon();
@@ -94,8 +97,10 @@ export async function durableObjectStore(
     async get(ref) {
       const known = found.get(ref);
       if (known !== undefined) return known;
+      const before = changes;
       const record = await store.get(ref);
       if (record === undefined) return undefined;
+      if (before !== changes) return record;
       for (const name of [record.id, ref]) found.set(name, record);
       return record;
     },
@@ -167,6 +172,8 @@ export async function durableObjectStore(
   /** When there is something to do next. */
   async function nextDue(now: number): Promise<number | null> {
     if (wakeAt !== undefined && (agent === undefined || (await store.depth(agent)) === 0)) {
+      // The alarm for this time has gone off, and the agent had to leave alone what is due.
+      if (wakeAt !== null && wakeAt <= now && alarm === null) return now + NET;
       return wakeAt;
     }
     const before = calls;

@@ -1,5 +1,6 @@
 import { CLOSED, TICKING } from "../core/agent.ts";
 import type { AgentRecord, AgentStatus } from "../core/agent.ts";
+import { isUrgent } from "../core/envelope.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { comparePaths } from "../core/path-order.ts";
@@ -24,6 +25,7 @@ import type {
   TreeQuery,
   TreeRow,
   Value,
+  WaitingQuery,
 } from "../core/ports/store.ts";
 import { bury, byPosition, byPriority, finish, kill, newAgent } from "./memory/agent.ts";
 import { newMail, place, toMailRow } from "./memory/agent.ts";
@@ -293,16 +295,22 @@ class Memory implements MemoryStore {
     return rows;
   }
 
-  async waiting(id: string, limit: number, offset: number): Promise<readonly MailRow[]> {
+  async waiting(id: string, query: WaitingQuery): Promise<readonly MailRow[]> {
+    const { limit, after, except = [], urgent = false } = query;
+    const from = after && { position: after.position, priority: after.envelope.priority ?? 0 };
     const rows = [...this.#agent(id).waiting.values()]
+      .filter((mail) => from === undefined || byPriority(mail, from) > 0)
       .sort(byPriority)
-      .slice(offset, offset + limit);
+      .map(toMailRow)
+      .filter(({ envelope }) => envelope.source === "control" || !except.includes(envelope.from))
+      .filter(({ envelope }) => !urgent || isUrgent(envelope))
+      .slice(0, limit);
     const held = this.#claims.get(id);
     if (held !== undefined) {
-      const before = offset === 0 ? [] : held.shown;
+      const before = after === undefined && !urgent ? [] : held.shown;
       held.shown = new Set([...before, ...rows.map(({ position }) => position)]);
     }
-    return rows.map(toMailRow);
+    return rows;
   }
 
   async journal(claim: Claim, files: readonly TreeRow[]): Promise<void> {

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import assert from "node:assert/strict";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -150,6 +151,34 @@ void test("agentd seals the master key with a passphrase, and is refused with an
   assert.match(stderr, /keys\.json" is sealed, and no passphrase was given.*agentctl unlock/);
 });
 
+void test("agentd leaves its passphrase to no configuration, agent code or program these start", async () => {
+  await using p = project(`
+import { execFileSync } from "node:child_process";
+import { defineAgent, defineRuntime } from "@openagents/runtime";
+const atLoad = { ...process.env };
+const spy = defineAgent({
+  name: "spy",
+  async onMessage(ctx) {
+    const print = "process.stdout.write(JSON.stringify(process.env))";
+    const child = JSON.parse(execFileSync(process.execPath, ["-e", print], { encoding: "utf8" }));
+    await ctx.reply({ atLoad, now: { ...process.env }, child });
+  },
+});
+export default defineRuntime({ agents: [spy], ensure: [{ name: "spy", type: "spy" }] });
+`);
+  const env = { OPENAGENTS_PASSPHRASE: "correct horse", OTHER: "is left" };
+  const daemon = await p.start({ env });
+  const { stdout, stderr } = await p.agentctl("send", "spy", "look", "--wait");
+  await daemon.end();
+  const seen = JSON.parse(stdout) as Record<string, Record<string, string>>;
+  for (const place of ["atLoad", "now", "child"]) {
+    assert.equal(seen[place]?.["OTHER"], "is left", stderr);
+    assert.equal("OPENAGENTS_PASSPHRASE" in seen[place], false, place);
+  }
+  assert.equal(stdout.includes("correct horse"), false);
+  assert.match(readFileSync(join(p.data, "keys.json"), "utf8"), /scrypt/, "it was used");
+});
+
 void test("agentd does not make new keys for agents that have some", async () => {
   await using p = project();
   const keys = join(p.data, "keys.json");
@@ -189,6 +218,29 @@ void test("agentd refuses a data directory that is read-only", async (t) => {
     return;
   }
   refused(await p.agentd(["--data", "locked"], nobody), 4, /locked.*cannot be written/);
+});
+
+void test("agentd refuses a store that it cannot write", async (t) => {
+  await using p = project();
+  await (await p.start()).end();
+  const store = join(p.data, "agents.db");
+  chmodSync(store, 0o444);
+  chmodSync(p.dir, 0o755);
+  // To the superuser no file is read-only: it becomes nobody, who must be able to read this clone.
+  const root = process.getuid?.() === 0;
+  const nobody = root ? { uid: 65_534 } : {};
+  if (root) {
+    for (const file of readdirSync(p.data)) chownSync(join(p.data, file), nobody.uid!, 0);
+    chownSync(p.data, nobody.uid!, 0);
+  }
+  if (root && spawnSync(process.execPath, ["--version"], nobody).status !== 0) {
+    t.diagnostic("nobody may not read the directory that this clone lies in");
+  } else {
+    refused(await p.agentd(["--port", "0"], nobody), 4, /store ".*agents\.db": EACCES.*--data/);
+  }
+  rmSync(store);
+  mkdirSync(store);
+  refused(await p.agentd(["--port", "0"]), 4, /store ".*agents\.db": EISDIR.*--data/);
 });
 
 void test("agentd refuses a damaged store and leaves it as it is", async () => {

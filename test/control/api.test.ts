@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Answer } from "../../src/core/runtime.ts";
 import { HTTP_STATUS } from "../../src/control/http-status.ts";
-import { fixture } from "./fixture.ts";
+import { fixture, TOKEN } from "./fixture.ts";
 import type { Body } from "./fixture.ts";
 
 /** Asserts a problem document, and gives its detail. */
@@ -183,6 +183,9 @@ void test("POST send says which field is wrong", async () => {
     [{ text: 5 }, /"text" must be text/],
     [{ text: "a", id: 5 }, /"id" must be text/],
     [{ text: "a", id: "a/b" }, /"id"/],
+    [{ text: "a", id: "initialize" }, /"id" must not be one of the kernel's own/],
+    [{ text: "a", id: "alarm:tick:5" }, /"id" must not be/],
+    [{ text: "a", id: "bounce:x" }, /"id" must not be/],
     [{ text: "a", type: "control" }, /"type" must be one of message/],
     [{ text: "a", type: "alarm" }, /"type"/],
     [{ text: "a", priority: "high" }, /"priority" must be a whole number/],
@@ -222,6 +225,27 @@ void test("a body that is too large, of another type, or nested beyond reason is
   const nested = `{"payload":${"[".repeat(30_000)}${"]".repeat(30_000)}}`;
   const [status] = await send(nested, json);
   assert.ok(status === 400 || status === 413, `gave ${status}`);
+});
+
+void test("a body that is no UTF-8 is refused, whether its length is told or not", async () => {
+  await using f = await fixture();
+  const start = Buffer.from('{"text":"');
+  const bad = [
+    Buffer.concat([start, Buffer.from([0xff]), Buffer.from('"}')]),
+    // A letter that breaks off at the end.
+    Buffer.concat([Buffer.from("{}"), Buffer.from([0xc3])]),
+  ];
+  for (const body of bad) {
+    for (const length of [{}, { "content-length": String(body.length) }]) {
+      const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
+      const init = { method: "POST", headers: { ...headers, ...length }, body };
+      const response = await f.api.request("/agents/ada/send", init);
+      const answer: [number, Body] = [response.status, (await response.json()) as Body];
+      assert.match(problem(answer, 400, "INVALID"), /it is not UTF-8$/);
+    }
+  }
+  const [status] = await f.json("POST", "/agents/ada/send", { body: { text: "Zoë 🦉" } });
+  assert.equal(status, 202);
 });
 
 void test("agents that cannot take mail answer with their code", async () => {

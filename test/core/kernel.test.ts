@@ -315,16 +315,6 @@ void test("mail that does not fit does not quarantine the agent, whoever sends i
   assert.equal((await runtime.get("a")).status, "active");
 });
 
-void test("ticks that may be parked are bounded", async () => {
-  const agent = defineAgent({ name: "a", retry: once, onMessage: (ctx) => ctx.sleep("1h") });
-  const { runtime, tell } = await setting([agent], { limits: { parked: 2 } });
-  for (const text of ["1", "2"]) assert.equal((await tell("a", text)).outcome, "parked");
-  const record = await tell("a", "3");
-  assert.deepEqual([record.outcome, record.error?.code], ["failed", "LIMIT"]);
-  assert.match(record.error!.message, /limits\.parked/);
-  assert.equal((await runtime.status("a")).parked.length, 2);
-});
-
 void test("a step's key is the same for every try of it and different for every other step", async () => {
   const keys: string[] = [];
   const agent = defineAgent({

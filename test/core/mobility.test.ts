@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { moveAgent } from "../../src/control/move-agent.ts";
 import type { MoveOptions, MoveResult } from "../../src/control/move-agent.ts";
+import { forwardMoved } from "../../src/core/forwarding.ts";
+import type { Kernel } from "../../src/core/kernel.ts";
 import { moveOf } from "../../src/core/move.ts";
 import { defineAgent } from "../../src/index.ts";
 import type { AgentDefinition, Store } from "../../src/index.ts";
@@ -502,4 +504,13 @@ void test("moveAgent() has the agent stay when it cannot go", async () => {
   });
   await assert.rejects(cancelled, /enough/);
   assert.equal((await b.runtime.get("countess")).status, "dormant");
+});
+
+void test("mail that met a tombstone is tried again when the agent is back by the time it is passed on", async () => {
+  const { a } = await laden();
+  const { id } = await a.runtime.get("ada");
+  const envelope = { id: "late", sentAt: 1, source: "agent", from: "x", to: id, payload: null };
+  const mail = [{ ...envelope, type: "message" as const }];
+  const kernel = { store: a.store, forwarder: undefined } as unknown as Kernel;
+  assert.deepEqual(await forwardMoved(kernel, { mail, receipts: ["moved"] }), ["busy"]);
 });

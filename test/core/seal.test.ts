@@ -45,6 +45,20 @@ async function plant({ store, clock }: Setting, envelope: Partial<Envelope>): Pr
   await store.deliver([{ envelope: whole as Envelope, inbox, at: clock.now() }]);
 }
 
+/** What is sealed of an envelope, written anew: the format is stored. */
+function insideOf(envelope: Envelope): unknown {
+  const { from, headers, payload, id, type, sentAt } = envelope;
+  const {
+    replyTo = null,
+    expiresAt = null,
+    priority = null,
+    traceId = null,
+    seq = null,
+  } = envelope;
+  const bound = [id, type, replyTo, sentAt, expiresAt, priority, traceId, seq];
+  return { from, bound, headers, payload };
+}
+
 const got = async ({ runtime }: Setting, name: string): Promise<unknown> =>
   (await runtime.state(name))["got"];
 
@@ -79,46 +93,75 @@ void test("mail between agents is sealed in outbox, inbox and dead letters, and 
 void test("mail that is not sealed by the one it says it is from is refused, and nobody is told", async () => {
   const set = await pens();
   const { runtime, store, alice, bob } = set;
-  const seal = async (from: string, to: string, inside: unknown): Promise<string> => {
-    const sender = (await store.get(from))!;
-    return signer.encrypt(sender, to, new TextEncoder().encode(JSON.stringify(inside)));
+  const keyOf = async (ref: string): Promise<string> => (await runtime.get(ref)).publicKey;
+  const seal = async (by: string, to: string, inside: unknown): Promise<string> => {
+    const bytes = new TextEncoder().encode(JSON.stringify(inside));
+    return signer.encrypt((await store.get(by))!, await keyOf(to), bytes);
   };
-  const bobKey = (await runtime.get("bob")).publicKey;
-  const penKey = (await runtime.get("pen")).publicKey;
-  const inside = { id: "planted", type: "request", payload: SECRET };
-  const good = await seal("alice", bobKey, inside);
-  const flipped = `${good.slice(0, 60)}${good[60] === "A" ? "B" : "A"}${good.slice(61)}`;
-  const cases: readonly (readonly [Partial<Envelope>, RegExp])[] = [
-    [{ payload: SECRET }, /not sealed/],
-    [{ payload: SECRET, source: "api" }, /not sealed/],
-    [{ payload: SECRET, source: "courier" }, /not sealed/],
-    [{ payload: flipped, sealed: "sender" }, /altered|wrong/],
-    [{ payload: "", sealed: "sender" }, /too short/],
-    [{ payload: { a: 1 }, sealed: "sender" }, /no text/],
-    // By pen, and not by alice.
-    [{ payload: await seal("pen", bobKey, inside), sealed: "sender" }, /altered|wrong/],
-    // For pen, and not for bob.
-    [{ payload: await seal("alice", penKey, inside), sealed: "sender" }, /altered|wrong/],
-    [{ payload: good, sealed: "own" }, /altered|wrong/],
-    [{ payload: good, sealed: "sender", id: "elsewhere" }, /another envelope/],
-    [{ payload: good, sealed: "sender", type: "message" }, /another envelope/],
-    [{ payload: good, sealed: "sender", replyTo: "x" }, /another envelope/],
-    [{ payload: good, sealed: "sender", from: `npub1${"q".repeat(58)}` }, /no agent/],
-    [{ payload: await seal("alice", bobKey, "no mail"), sealed: "sender" }, /another envelope/],
+  const base = { sentAt: START, type: "request", from: alice, to: bob, payload: SECRET } as const;
+  const good = (by: string, to: string) => async (envelope: Envelope) => ({
+    payload: await seal(by, to, insideOf(envelope)),
+    sealed: "sender" as const,
+  });
+  /** What is done to a good envelope after it was sealed. */
+  type Forge = (envelope: Envelope) => Promise<Partial<Envelope>> | Partial<Envelope>;
+  const after =
+    (change: Partial<Envelope>): Forge =>
+    async (envelope) => ({ ...(await good("alice", "bob")(envelope)), ...change });
+  const cases: readonly (readonly [Forge, RegExp])[] = [
+    [() => ({}), /not sealed/],
+    [() => ({ source: "api" }), /not sealed/],
+    [() => ({ source: "courier" }), /not sealed/],
+    [after({ payload: "" }), /too short/],
+    [after({ payload: { a: 1 } }), /no text/],
+    [
+      async (envelope) => {
+        const { payload, sealed } = await good("alice", "bob")(envelope);
+        const flipped = payload[60] === "A" ? "B" : "A";
+        return { payload: payload.slice(0, 60) + flipped + payload.slice(61), sealed };
+      },
+      /altered|wrong/,
+    ],
+    [good("pen", "bob"), /altered|wrong/],
+    [good("alice", "pen"), /altered|wrong/],
+    [after({ sealed: "own" }), /altered|wrong/],
+    [after({ id: "elsewhere" }), /another envelope/],
+    [after({ type: "message" }), /another envelope/],
+    [after({ replyTo: "x" }), /another envelope/],
+    [after({ priority: 99 }), /another envelope/],
+    [after({ sentAt: START + 1 }), /another envelope/],
+    [after({ traceId: "x" }), /another envelope/],
+    [after({ from: `npub1${"q".repeat(58)}` }), /no agent/],
+    // Of bob's own making, sent back to him.
+    [
+      async (envelope) => good("alice", "bob")({ ...envelope, from: bob, to: alice }),
+      /another envelope/,
+    ],
+    // What the runtime took in for bob, as another sender's.
+    [
+      async (envelope) => ({
+        payload: await seal("bob", "bob", insideOf({ ...envelope, from: bob })),
+        sealed: "own",
+      }),
+      /another envelope/,
+    ],
+    [async () => ({ payload: await seal("alice", "bob", "no"), sealed: "sender" }), /another/],
   ];
-  for (const [i, [change, reason]] of cases.entries()) {
+  for (const [i, [forge, reason]] of cases.entries()) {
     const before = (await runtime.status("alice")).ticks;
-    await plant(set, { id: `p${i}`, type: "request", from: alice, to: bob, ...change });
+    const envelope: Envelope = { ...base, id: `p${i}`, source: "agent" };
+    await plant(set, { ...envelope, ...(await forge(envelope)) });
     await runtime.tick("bob");
     await set.clock.advance(0);
     const dead = await runtime.deadLetters("bob", 0, 99);
-    assert.equal(dead.length, i + 1, JSON.stringify(change));
+    assert.equal(dead.length, i + 1, String(reason));
     assert.match(dead.at(-1)!.reason!, reason);
     assert.equal((await runtime.status("alice")).ticks, before, "alice to hear nothing");
   }
   assert.deepEqual(await got(set, "bob"), []);
   assert.equal((await runtime.status("bob")).status, "active", "bob is not to blame");
-  await plant(set, { type: "request", from: alice, to: bob, payload: good, sealed: "sender" });
+  const envelope: Envelope = { ...base, id: "planted", source: "agent" };
+  await plant(set, { ...envelope, ...(await good("alice", "bob")(envelope)) });
   await runtime.tick("bob");
   await set.clock.advance(0);
   assert.deepEqual(await got(set, "bob"), [`${alice}: ${SECRET}`]);
@@ -146,10 +189,19 @@ void test("a parked tick goes on with its trigger opened, and only the one who w
   const carl = (await store.get("carl"))!;
   const [wait] = await store.files(carl.id, { prefix: "waits/", limit: 1 });
   const replyTo = decodeURIComponent(wait!.path.split("/")[1]!);
-  const answer = { id: "planted", type: "response", replyTo, payload: "lies" };
-  const bytes = new TextEncoder().encode(JSON.stringify(answer));
+  const answer: Envelope = {
+    id: "planted",
+    sentAt: START,
+    source: "agent",
+    from: bob,
+    to: carl.id,
+    type: "response",
+    replyTo,
+    payload: "lies",
+  };
+  const bytes = new TextEncoder().encode(JSON.stringify(insideOf(answer)));
   const payload = await signer.encrypt((await store.get("bob"))!, carl.publicKey, bytes);
-  await plant(set, { ...answer, from: bob, to: carl.id, payload, sealed: "sender" } as Envelope);
+  await plant(set, { ...answer, payload, sealed: "sender" });
   await other.runtime.tick("carl");
   await other.clock.advance(0);
   assert.deepEqual((await runtime.state("carl"))["answers"], []);

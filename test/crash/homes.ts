@@ -83,9 +83,9 @@ export interface Client {
 /** Sends to an agent at one home for ever, wherever it is by then. */
 export function keepSending(home: MortalHome, ref: string, name: string): Client {
   const accepted: string[] = [];
-  let over = false;
+  const load = { over: false };
   const run = async (): Promise<void> => {
-    for (let i = 0; !over; i += 1) {
+    for (let i = 0; !load.over; i += 1) {
       const text = `${name}-${String(i).padStart(4, "0")}`;
       await eventually(`"${text}" to be accepted`, async () => {
         const { receipt } = await home.runtime.send(ref, { payload: text, id: text, from: name });
@@ -99,7 +99,7 @@ export function keepSending(home: MortalHome, ref: string, name: string): Client
   return {
     accepted,
     async stop() {
-      over = true;
+      load.over = true;
       await running;
     },
   };

@@ -1,15 +1,18 @@
-// Runs seeds FROM (first argument) up to but not with TO (second): in a process of its own, where no
-// test runner follows every promise. Prints what broke, and how to replay it, and exits with 1.
+// Runs seeds FROM (second argument) up to but not with TO (third) of a simulation, `kernel` or `moves`
+// (first): in a process of its own, where no test runner follows every promise. Prints what broke, and
+// how to replay it, and exits with 1.
+import { simulateMoves } from "./moves.ts";
 import { simulate } from "./simulation.ts";
 
-const [from, to] = process.argv.slice(2).map(Number) as [number, number];
+const [what = "", ...range] = process.argv.slice(2);
+const [from, to] = range.map(Number) as [number, number];
+const run = what === "moves" ? simulateMoves : simulate;
 for (let seed = from; seed < to; seed += 1) {
-  const broken = await simulate(seed);
+  const broken = await run(seed);
   if (broken.length > 0) {
     const lines = broken.map((line) => `  ${line.slice(0, 300)}`).join("\n");
-    console.log(
-      `seed ${seed} broke (replay: node test/sim/main.ts ${seed} ${seed + 1}):\n${lines}`,
-    );
+    const replay = `node test/sim/main.ts ${what} ${seed} ${seed + 1}`;
+    console.log(`seed ${seed} broke (replay: ${replay}):\n${lines}`);
     process.exit(1);
   }
 }

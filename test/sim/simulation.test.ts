@@ -6,11 +6,13 @@ import { fileURLToPath } from "node:url";
 
 /** How many schedules are tried; more with SIM_SEEDS. */
 const SEEDS = Number(process.env["SIM_SEEDS"] ?? 2000);
+/** One of moves takes about eight times as long. */
+const MOVE_SEEDS = Math.ceil(SEEDS / 8);
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
 /** What a process that runs these seeds says. */
-async function run(from: number, to: number): Promise<string> {
-  const child = spawn(process.execPath, [MAIN, String(from), String(to)]);
+async function run(what: string, from: number, to: number): Promise<string> {
+  const child = spawn(process.execPath, [MAIN, what, String(from), String(to)]);
   let said = "";
   child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
@@ -20,11 +22,22 @@ async function run(from: number, to: number): Promise<string> {
   return code === 0 ? "" : said;
 }
 
-void test(`the kernel keeps its promises under ${SEEDS} seeded schedules of crashes and refusals`, async () => {
+/** What is said of all seeds up to `seeds`, run by as many processes as there are cores. */
+async function runAll(what: string, seeds: number): Promise<string> {
   const processes = Math.min(availableParallelism(), 8);
-  const share = Math.ceil(SEEDS / processes);
+  const share = Math.ceil(seeds / processes);
   const said = await Promise.all(
-    Array.from({ length: processes }, (_, i) => run(i * share, Math.min(SEEDS, (i + 1) * share))),
+    Array.from({ length: processes }, (_, i) =>
+      run(what, i * share, Math.min(seeds, (i + 1) * share)),
+    ),
   );
-  assert.equal(said.join(""), "");
+  return said.join("");
+}
+
+void test(`the kernel keeps its promises under ${SEEDS} seeded schedules of crashes and refusals`, async () => {
+  assert.equal(await runAll("kernel", SEEDS), "");
+});
+
+void test(`a moving agent has one owner and loses nothing under ${MOVE_SEEDS} seeded schedules of crashes`, async () => {
+  assert.equal(await runAll("moves", MOVE_SEEDS), "");
 });

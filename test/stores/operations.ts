@@ -171,7 +171,7 @@ export const operation: fc.Arbitrary<readonly [label: string, run: Operation]> =
       const claim = await store.claim(idOf(name), NOW + 99, NOW + 99);
       const head = await store.head(idOf(name));
       const log = logRow((head?.n ?? 0) + 1);
-      const taken = await store.waiting(idOf(name), count, 0);
+      const taken = await store.waiting(idOf(name), { limit: count });
       const ack = taken.map((row) => row.position);
       if (claim) await store.commit(claim, { ...changes, retry: [], ack, log });
     },
@@ -214,7 +214,7 @@ export async function view(store: Store): Promise<unknown> {
         key: await store.get(agent(name).publicKey),
         depth: await store.depth(id),
         seen: await store.seen(id, { limit: 99 }),
-        waiting: await store.waiting(id, 99, 0),
+        waiting: await store.waiting(id, { limit: 99 }),
         inbox: await store.mail(id, { box: "inbox", limit: 99 }),
         dead: await store.mail(id, { box: "deadletter", limit: 99 }),
         files: await store.files(id, { prefix: "", limit: 99 }),

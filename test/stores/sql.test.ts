@@ -81,7 +81,7 @@ void test("the parts of a large value go with it, by whichever way it goes", asy
   equal(parts(), 3);
   await store.deliver([mail(letter("in")), mail(letter("in")), mail(letter("in 2"))]);
   equal(parts(), 9);
-  const [first] = await store.waiting(id, 1, 0);
+  const [first] = await store.waiting(id, { limit: 1 });
   await tick(store, "alice", { ack: [first!.position] });
   equal(parts(), 6);
   await store.remove(id);
@@ -107,7 +107,9 @@ void test("no query scans a table or sorts more than one inbox", () => {
     const plan = db.prepare(`EXPLAIN QUERY PLAN ${query}`).all();
     const steps = plan.map((row) => String(row["detail"]));
     const sorts = steps.some((step) => step.includes("TEMP B-TREE")) && !/\+pos/.test(query);
-    return sorts || steps.some((step) => /^SCAN (?!CONSTANT)/.test(step) && !isDueMail(step));
+    return (
+      sorts || steps.some((step) => /^SCAN (?!CONSTANT|json_each)/.test(step) && !isDueMail(step))
+    );
   });
   equal(scans, []);
   db.close();

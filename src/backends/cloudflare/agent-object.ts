@@ -100,7 +100,12 @@ export class AgentHost {
   }
 
   #start(): Promise<Open> {
-    return (this.#open ??= this.#make());
+    this.#open ??= this.#make().catch((error: unknown) => {
+      // What failed may pass: the next request, or the alarm that is tried again, opens it anew.
+      this.#open = undefined;
+      throw error;
+    });
+    return this.#open;
   }
 
   async #make(): Promise<Open> {

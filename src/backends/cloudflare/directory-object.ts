@@ -24,7 +24,8 @@ export class DirectoryShard {
   readonly #signer: Signer;
   readonly #types: ReadonlySet<string>;
   /** Names about which something is being done. */
-  readonly #busy = new Set<string>();
+  /** What is being done about each name, one after the other. */
+  readonly #turns = new Map<string, Promise<void>>();
   #store: Promise<DurableObjectStore> | undefined;
 
   constructor(
@@ -43,7 +44,7 @@ export class DirectoryShard {
       create: (input: CreateCall) => this.#alone(input.name, () => this.#create(input)),
       clone: (input: CreateCall) => this.#alone(input.name, () => this.#clone(input)),
       take: (agent: TakeCall) => this.#alone(agent.name, () => this.#take(agent)),
-      complete: ({ name }: { name: string }) => this.#alone(name, () => this.#complete(name)),
+      complete: ({ name }: { name: string }) => this.#alone(name, () => this.#isThere(name)),
       release: (agent: Named) => this.#alone(agent.name, () => this.#release(agent)),
       reserve: async ({ above }: { above: number }) => (await this.#open()).reserve(above),
       get: async ({ name }: { name: string }) => (await this.#open()).get(name),
@@ -59,14 +60,18 @@ export class DirectoryShard {
     return response ?? new Response(null, { status: 404 });
   }
 
-  /** Does something about a name while nothing else is done about it. */
+  /** Does something about a name once all that was begun about it before is done. */
   async #alone<T>(name: string, work: () => Promise<T>): Promise<T> {
-    if (this.#busy.has(name)) throw taken(name);
-    this.#busy.add(name);
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(work);
+    const over = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(name, over);
     try {
-      return await work();
+      return await turn;
     } finally {
-      this.#busy.delete(name);
+      if (this.#turns.get(name) === over) this.#turns.delete(name);
     }
   }
 
@@ -140,6 +145,12 @@ export class DirectoryShard {
     if (there.empty && known.status === "live") return this.#admit(known);
     await store.remove(known.id);
     return false;
+  }
+
+  /** True when there is a living agent of this name, whose object knows of it by now. */
+  async #isThere(name: string): Promise<boolean> {
+    if (await this.#complete(name)) return true;
+    return (await (await this.#open()).get(name))?.status === "live";
   }
 
   /** The entry of an agent under this name. */

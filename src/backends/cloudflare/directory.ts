@@ -23,6 +23,8 @@ export class Directory {
   readonly #startedAt = Date.now();
   /** Ids by name. That a name went to another agent is found out by the object that had it. */
   readonly #ids = new Map<string, string>();
+  /** Agents that are being made because somebody asked for them. */
+  readonly #making = new Map<string, Promise<AgentInfo>>();
 
   constructor(
     namespace: ObjectNamespace,
@@ -52,7 +54,7 @@ export class Directory {
     await this.#call(shard.index, "take", { ...agent, shard });
   }
 
-  /** Completes the birth of an agent whose object was not told of it; false when there was none to complete. */
+  /** Makes sure that the object of the living agent of this name knows of it; false when there is none. */
   complete(name: string): Promise<boolean> {
     return this.#call(this.#indexOf(name), "complete", { name });
   }
@@ -108,7 +110,11 @@ export class Directory {
   /** Makes the agent of this name when it is one that is to be there. */
   async #wanted(name: string): Promise<AgentInfo | undefined> {
     const wanted = this.#ensure.find((agent) => agent.name === name);
-    return wanted && this.create(wanted);
+    if (wanted === undefined) return undefined;
+    const making =
+      this.#making.get(name) ?? this.create(wanted).finally(() => this.#making.delete(name));
+    this.#making.set(name, making);
+    return making;
   }
 
   /** True when the id of this name is remembered. */

@@ -3,7 +3,6 @@ import { idOf } from "./carrier.ts";
 import type { Directory } from "./directory.ts";
 import type { ObjectNamespace } from "./platform.ts";
 import { HttpError } from "../../control/problem.ts";
-import { OpenAgentsError } from "../../core/errors.ts";
 import { call, NOT_HERE, reach } from "./wire.ts";
 
 /**
@@ -31,7 +30,7 @@ export function passTo(to: {
     const response = await pass(await idOf(directory, ref), request);
     const away = response.headers.get(NOT_HERE);
     if (away === null || isKey(ref)) return response;
-    const completed = away === "empty" && (await directory.complete(ref).catch(isBeingMade));
+    const completed = away === "empty" && (await directory.complete(ref));
     if (!remembered && !completed) return response;
     directory.forget(ref);
     if (request.body === null) return pass(await idOf(directory, ref), request);
@@ -40,10 +39,4 @@ export function passTo(to: {
       "retry-after": "0",
     });
   };
-}
-
-/** True for the error of a name that is being dealt with: its agent will be there. */
-function isBeingMade(error: unknown): boolean {
-  if (error instanceof OpenAgentsError && error.code === "EXISTS") return true;
-  throw error;
 }

@@ -75,8 +75,10 @@ export class WorkerHome implements Home {
     const name = options.name ?? agent.name;
     await this.#directory.take({ ...agent, name });
     const own = "signer" in key && key.signer === (await this.identity()).publicKey;
+    const imported = await this.#take({ id: agent.id, name }, stream, options);
+    // Not before the bundle was found to be good: an account that is set aside stays so.
     if (own && agent.account !== null) await this.#directory.reserve(agent.account);
-    return this.#take({ id: agent.id, name }, stream, options);
+    return imported;
   }
 
   /** Passes a bundle on for an agent whose name was set aside, and is given up when it does not come. */

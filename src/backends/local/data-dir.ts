@@ -17,7 +17,7 @@ import { DatabaseSync } from "node:sqlite";
 import { OpenAgentsError } from "../../core/errors.ts";
 
 /** What a data directory holds. */
-export type DataFile = "lock" | "place" | "token" | "keys" | "store";
+export type DataFile = "lock" | "place" | "token" | "keys" | "store" | "relays";
 
 /** The files of a data directory. */
 export const FILES: Readonly<Record<DataFile, string>> = {
@@ -30,6 +30,8 @@ export const FILES: Readonly<Record<DataFile, string>> = {
   /** The master mnemonic, sealed with the passphrase when there is one. */
   keys: "keys.json",
   store: "agents.db",
+  /** How far Nostr relays were read, and what was said there. */
+  relays: "relays.db",
 };
 
 /** Where the agentd of a data directory is found. */

@@ -2,8 +2,7 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import type { Signer, Store } from "../../core/ports/index.ts";
 import { derivedSigner } from "../../identity/derived-signer.ts";
 import { lockedSigner } from "../../identity/locked-signer.ts";
-import { nobleSecp } from "../../identity/secp.ts";
-import { loadWasmSecp } from "../../identity/secp-wasm.ts";
+import type { Secp } from "../../identity/secp.ts";
 import { loadMasterKey } from "./keys.ts";
 
 /** What the signer of a data directory is made of. */
@@ -12,6 +11,8 @@ export interface SignerPlace {
   /** Of the key file. */
   readonly path: string;
   readonly passphrase: string | undefined;
+  /** The curve that it uses. */
+  readonly secp: Secp;
   readonly warn: (text: string) => void;
 }
 
@@ -22,8 +23,7 @@ export interface SignerPlace {
  * @throws DENIED for a wrong passphrase or another key file, CORRUPT, VERSION, NOT_FOUND for the file
  */
 export async function openSigner(place: SignerPlace): Promise<Signer> {
-  const { store, path, passphrase, warn } = place;
-  const secp = (await loadWasmSecp()) ?? nobleSecp;
+  const { store, path, passphrase, secp, warn } = place;
   const checked = async (mnemonic: string): Promise<Signer> => {
     const signer = derivedSigner(mnemonic, { secp });
     if (await isKeyOf(signer, store)) return signer;

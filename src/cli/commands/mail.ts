@@ -2,13 +2,13 @@ import { randomUUID } from "node:crypto";
 import { text as readAll } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import { toMs } from "../../core/duration.ts";
 import { errorInfo, OpenAgentsError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import type { MailRow } from "../../core/ports/index.ts";
 import type { Answer, Sent } from "../../core/runtime.ts";
 import type { Client } from "../../control/client.ts";
 import { agentPath, toolsOf } from "../command.ts";
+import { durationMs, wholeNumber } from "../usage-error.ts";
 import type { Output } from "../output.ts";
 import type { RuntimeStatus } from "./agents.ts";
 import { payloadText, time } from "../output.ts";
@@ -36,20 +36,22 @@ export function mailCommands(program: Command): void {
     .option("--payload", "the text is JSON")
     .option("--id <id>", "id of the envelope: sent twice it has effect once")
     .option("--type <type>", "message, request, event or mention")
-    .option("--priority <number>", "-100 to 100, higher is taken first")
+    .option("--priority <number>", "-100 to 99, higher is taken first")
     .action(async (name: string, text: string, options: SendOptions, command: Command) => {
+      const wait = options.wait === true ? DEFAULT_WAIT : options.wait;
+      const timeout = wait === undefined ? undefined : durationMs("--wait", wait);
+      const priority = priorityOf(options);
       const { client, out } = toolsOf(command);
       const id = options.id ?? randomUUID();
-      const body = await mailBody(text, options);
+      const body = { ...(await mailBody(text, options)), ...priority };
       const mail = { body, headers: { "idempotency-key": id } };
-      if (options.wait === undefined) {
+      if (timeout === undefined) {
         const sent = await client.post<Sent>(agentPath(name, "/send"), mail);
         if (out.json) out.document(sent);
         else out.print(sent.id);
         out.talk(receiptText(name, sent));
         return;
       }
-      const timeout = toMs(options.wait === true ? DEFAULT_WAIT : options.wait);
       const answer = await ask(client, { path: agentPath(name, "/send"), mail, timeout });
       if (out.json) out.document(answer);
       else for (const reply of answer.replies) out.print(payloadText(reply));
@@ -91,6 +93,11 @@ export function mailCommands(program: Command): void {
   }
 }
 
+function priorityOf({ priority }: SendOptions): { readonly priority?: number } {
+  if (priority === undefined) return {};
+  return { priority: wholeNumber("--priority", priority, { min: -100, max: 99 }) };
+}
+
 async function mailBody(text: string, options: SendOptions): Promise<Record<string, Json>> {
   const content = text === "-" ? (await readAll(process.stdin)).replace(/\n$/, "") : text;
   const body: Record<string, Json> = {};
@@ -102,7 +109,6 @@ async function mailBody(text: string, options: SendOptions): Promise<Record<stri
     }
   } else body["text"] = content;
   if (options.type !== undefined) body["type"] = options.type;
-  if (options.priority !== undefined) body["priority"] = Number(options.priority);
   return body;
 }
 

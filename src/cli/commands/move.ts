@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { moveAgent, remoteRuntime } from "../../control/remote-runtime.ts";
 import type { MoveStep } from "../../control/remote-runtime.ts";
-import { toMs } from "../../core/duration.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { FORWARD_POLICIES } from "../../core/move.ts";
 import { agentPath, optionsOf, outputOf } from "../command.ts";
@@ -11,7 +10,7 @@ import type { OtherHome } from "../other-home.ts";
 import type { Output } from "../output.ts";
 import { sizeText } from "../output.ts";
 import { shellQuote } from "../shell-quote.ts";
-import { notEmpty, oneOf } from "../usage-error.ts";
+import { durationMs, notEmpty, oneOf } from "../usage-error.ts";
 
 interface MoveOptions extends OtherHome {
   readonly policy?: string;
@@ -44,7 +43,7 @@ async function move(command: Command, name: string, options: MoveOptions): Promi
   const out = outputOf(command);
   const policy = oneOf("--policy", options.policy, FORWARD_POLICIES);
   const mode = oneOf("--mode", options.mode, ["restore", "migrate"] as const);
-  const wait = toMs(options.wait);
+  const wait = durationMs("--wait", options.wait);
   agentPath(name);
   const here = findConnection(optionsOf(command));
   const there = otherHome(options);

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { TickView } from "../../control/record.ts";
-import { OpenAgentsError } from "../../core/errors.ts";
-import type { ErrorCode } from "../../core/errors.ts";
+import type { ErrorCode, OpenAgentsError } from "../../core/errors.ts";
 import type { LogRow } from "../../core/ports/index.ts";
 import type { AgentInfo, AgentReport } from "../../core/runtime.ts";
 import type { TickRecord, Verdict } from "../../core/trajectory.ts";
 import { ChainChecker } from "../../core/trajectory.ts";
 import type { Client } from "../../control/client.ts";
 import { agentPath, toolsOf } from "../command.ts";
+import { wholeNumber } from "../usage-error.ts";
 import type { ServerEvent } from "../../control/events.ts";
 import type { Output } from "../output.ts";
 import { oneLine, payloadText, time } from "../output.ts";
@@ -23,8 +23,9 @@ export function recordCommands(program: Command): void {
     .description("list the newest ticks")
     .option("--limit <number>", "how many", "20")
     .action(async (name: string, options: { limit: string }, command: Command) => {
+      const limit = limitOf(options.limit);
       const { client, out } = toolsOf(command);
-      const ticks = await newest(client, name, limitOf(options.limit));
+      const ticks = await newest(client, name, limit);
       if (out.json) out.document(ticks);
       else {
         const headings = ["N", "AT", "MS", "TRIGGER", "FROM", "OUTCOME", "ERROR"];
@@ -39,8 +40,9 @@ export function recordCommands(program: Command): void {
     .option("--limit <number>", "how many ticks to look back", "100")
     .action(
       async (name: string, options: { limit: string; follow?: boolean }, command: Command) => {
+        const limit = limitOf(options.limit);
         const tools = toolsOf(command);
-        const ticks = await newest(tools.client, name, limitOf(options.limit));
+        const ticks = await newest(tools.client, name, limit);
         for (const tick of ticks) for (const line of linesOf(tick)) printLine(tools.out, line);
         if (options.follow !== true) return;
         const last = ticks.at(-1)?.record.n ?? 0;
@@ -106,9 +108,7 @@ async function* rowsOf(client: Client, ref: string): AsyncIterable<LogRow> {
 }
 
 function limitOf(text: string): number {
-  const limit = /^\d+$/.test(text) ? Number(text) : 0;
-  if (limit >= 1 && limit <= PAGE) return limit;
-  throw new OpenAgentsError("INVALID", `Cannot use --limit ${text}: it must be 1 to ${PAGE}`);
+  return wholeNumber("--limit", text, { min: 1, max: PAGE });
 }
 
 async function newest(client: Client, name: string, limit: number): Promise<readonly TickView[]> {

@@ -113,8 +113,11 @@ export interface Driver {
   start(sink: Sink): Promise<() => Promise<void>>;
 }
 
-/** What a driver puts envelopes into. Resolves when the envelope is durable. */
-export type Sink = (envelope: Envelope) => Promise<void>;
+/**
+ * What a driver puts envelopes into, in order. Resolves when they are durable, with what became of
+ * each at the same index.
+ */
+export type Sink = (mail: readonly Envelope[]) => Promise<readonly Receipt[]>;
 
 /** Where an agent's ticks run: in-process, a Durable Object, a container, a pod. */
 export interface Host {

@@ -167,6 +167,7 @@ export interface InboxPolicy {
  * - `unknown`: there is no such agent; `terminated`: there was one
  * - `busy`: the agent is on its way out or in: to be delivered again a little later
  * - `moved`: the agent lives elsewhere now
+ * - `unreachable`, by a carrier alone: there is no way to the recipient, and to try again cannot help
  * - `unpublished`: it is for everybody, and nobody here can publish it
  */
 export type Receipt =
@@ -178,6 +179,7 @@ export type Receipt =
   | "terminated"
   | "busy"
   | "moved"
+  | "unreachable"
   | "unpublished";
 
 export interface MailQuery {
@@ -226,13 +228,23 @@ export interface Ledger {
   log(id: string, after: number, limit: number): Promise<readonly LogRow[]>;
   /**
    * Waiting mail as it is to be taken: by falling priority, then by position. While its claim is held,
-   * what was given from offset 0 on is not dropped for other mail.
+   * what was given since the last first page is not dropped for other mail.
    */
-  waiting(id: string, limit: number, offset: number): Promise<readonly MailRow[]>;
+  waiting(id: string, query: WaitingQuery): Promise<readonly MailRow[]>;
   /** Writes files in the middle of a tick: the step journal. @throws STALE_CLAIM */
   journal(claim: Claim, files: readonly TreeRow[]): Promise<void>;
   /** All that one tick changes, or nothing. @throws STALE_CLAIM */
   commit(claim: Claim, changes: Changes): Promise<void>;
+}
+
+export interface WaitingQuery {
+  readonly limit: number;
+  /** Mail that comes after this row only, which need not wait any more. */
+  readonly after?: MailRow | undefined;
+  /** Senders whose mail is passed over, but for their commands (`source` "control"). */
+  readonly except?: readonly string[] | undefined;
+  /** Answers (a `response` with `replyTo`) and commands only. */
+  readonly urgent?: boolean | undefined;
 }
 
 /** The content of a file: text is kept as text, so that JSON is not encoded twice. */

@@ -60,11 +60,14 @@ export function toMailRow(mail: Mailed): MailRow {
   return reason === undefined ? row : { ...row, reason };
 }
 
-export function byPosition(a: Mailed, b: Mailed): number {
+/** What mail is ordered by. */
+type Place = Pick<Mailed, "position" | "priority">;
+
+export function byPosition(a: Place, b: Place): number {
   return a.position - b.position;
 }
 
-export function byPriority(a: Mailed, b: Mailed): number {
+export function byPriority(a: Place, b: Place): number {
   return b.priority - a.priority || byPosition(a, b);
 }
 

@@ -1,4 +1,4 @@
-import type { Changes, Ledger, LogRow, TreeRow, Value } from "../../core/ports/store.ts";
+import type { Changes, Ledger, LogRow, TreeRow, Value, MailRow } from "../../core/ports/store.ts";
 import { afterPrefix, comparePaths } from "../../core/path-order.ts";
 import { stale, whole } from "./base.ts";
 import type { Base, Direct, Known } from "./base.ts";
@@ -9,8 +9,17 @@ import { post } from "./letterbox.ts";
 import { bury, inboxChanged, MAIL_COLUMNS, prepare, toMailRow } from "./mail.ts";
 import type { StoredMail } from "./mail.ts";
 
-const WAITING_QUERY = `SELECT ${MAIL_COLUMNS} FROM mail WHERE agent = ? AND state = 0
-  ORDER BY priority DESC, pos LIMIT ? OFFSET ?`;
+/** The first page, which is all that most ticks need. */
+const FIRST_QUERY = `SELECT ${MAIL_COLUMNS} FROM mail WHERE agent = ? AND state = 0
+  ORDER BY priority DESC, pos LIMIT ?`;
+
+/** The same past a place, in the index up to the rows that are given: within its priority, and below. */
+const AFTER_QUERIES = ["priority = ? AND pos > ?", "priority < ? AND ? IS NOT NULL"].map(
+  (place) => `SELECT ${MAIL_COLUMNS} FROM mail INDEXED BY mail_waiting
+    WHERE agent = ? AND state = 0 AND urgent >= ? AND ${place}
+      AND sender NOT IN (SELECT value FROM json_each(?))
+    ORDER BY priority DESC, pos LIMIT ?`,
+);
 
 /** The ledger of a SQL store. */
 export function ledger(base: Base): Direct<Ledger> {
@@ -61,17 +70,32 @@ export function ledger(base: Base): Direct<Ledger> {
           output: row.output === null ? undefined : unspill(sql, row.output),
         })),
 
-    waiting(id, limit, offset) {
+    waiting(id, { limit, after, except = [], urgent = false }) {
       const { num, depth, lone } = base.known(id);
-      if (offset >= depth) return [];
-      const one = lone !== undefined && limit > 0;
-      const rows = one ? [lone] : sql.all<StoredMail>(WAITING_QUERY, num, limit, offset);
-      const held = base.claims.get(id);
-      if (held !== undefined) {
-        const before = offset === 0 ? [] : held.shown;
-        held.shown = new Set([...before, ...rows.map(({ pos }) => pos)]);
+      if (depth === 0) return [];
+      const show = (rows: readonly StoredMail[]): MailRow[] => {
+        const held = base.claims.get(id);
+        if (held !== undefined) {
+          const before = after === undefined && !urgent ? [] : held.shown;
+          held.shown = new Set([...before, ...rows.map(({ pos }) => pos)]);
+        }
+        return rows.map((row) => toMailRow(sql, row));
+      };
+      if (after === undefined && except.length === 0 && !urgent) {
+        if (lone !== undefined && limit > 0) return show([lone]);
+        return show(sql.all<StoredMail>(FIRST_QUERY, num, limit));
       }
-      return rows.map((row) => toMailRow(sql, row));
+      const priority =
+        after === undefined ? Number.MAX_SAFE_INTEGER : (after.envelope.priority ?? 0);
+      const rows: StoredMail[] = [];
+      for (const query of AFTER_QUERIES) {
+        const left = limit - rows.length;
+        if (left <= 0) break;
+        const place = [priority, after?.position ?? 0];
+        const passed = JSON.stringify(except);
+        rows.push(...sql.all<StoredMail>(query, num, Number(urgent), ...place, passed, left));
+      }
+      return show(rows);
     },
 
     journal(claim, files) {

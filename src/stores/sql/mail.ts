@@ -1,3 +1,4 @@
+import { isUrgent } from "../../core/envelope.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { MailRow } from "../../core/ports/store.ts";
@@ -51,13 +52,18 @@ export interface Prepared {
   readonly envelope: Envelope;
   readonly text: string;
   readonly priority: number;
+  /** Empty for a command: no sender is passed over by that. */
+  readonly sender: string;
+  readonly urgent: 0 | 1;
 }
 
 export function prepare(envelope: Envelope): Prepared {
   const priority = envelope.priority ?? 0;
   whole(priority, "priority");
   whole(envelope.sentAt, "time");
-  return { envelope, text: JSON.stringify(envelope), priority };
+  const sender = envelope.source === "control" ? "" : envelope.from;
+  const urgent = isUrgent(envelope) ? 1 : 0;
+  return { envelope, text: JSON.stringify(envelope), priority, sender, urgent };
 }
 
 /** Notes that the mail that waits has changed, and that there is `more` of it or, below 0, less. */
@@ -72,11 +78,14 @@ export function enqueue(base: Base, agent: Known, mail: Prepared, at: number): b
   const text = spillText(base, mail.text);
   const pos = base.positions.peek();
   const changed = base.sql.run(
-    `INSERT INTO mail (pos, agent, id, state, priority, at, attempts, not_before, envelope)
-     VALUES (?, ?, ?, 0, ?, ?, 0, 0, ?) ON CONFLICT (agent, id) DO NOTHING`,
+    `INSERT INTO mail
+       (pos, agent, id, state, sender, urgent, priority, at, attempts, not_before, envelope)
+     VALUES (?, ?, ?, 0, ?, ?, ?, ?, 0, 0, ?) ON CONFLICT (agent, id) DO NOTHING`,
     pos,
     agent.num,
     mail.envelope.id,
+    mail.sender,
+    mail.urgent,
     mail.priority,
     at,
     text,
@@ -100,14 +109,17 @@ export function bury(
   const state = stateOf(base, agent, mail.envelope.id);
   if (state === WAITING) inboxChanged(agent, -1);
   base.sql.run(
-    `INSERT INTO mail (pos, agent, id, state, priority, at, attempts, not_before, envelope, reason)
-     VALUES (?, ?, ?, 2, ?, ?, ?, 0, ?, ?)
+    `INSERT INTO mail (pos, agent, id, state, sender, urgent, priority, at, attempts, not_before,
+       envelope, reason)
+     VALUES (?, ?, ?, 2, ?, ?, ?, ?, ?, 0, ?, ?)
      ON CONFLICT (agent, id) DO UPDATE SET state = 2, attempts = excluded.attempts,
-       not_before = 0, priority = excluded.priority, envelope = excluded.envelope,
+       sender = excluded.sender, urgent = excluded.urgent, not_before = 0, priority = excluded.priority, envelope = excluded.envelope,
        reason = excluded.reason`,
     state === undefined ? base.positions.take() : base.positions.peek(),
     agent.num,
     mail.envelope.id,
+    mail.sender,
+    mail.urgent,
     mail.priority,
     death.at ?? mail.envelope.sentAt,
     death.attempts,
@@ -133,16 +145,18 @@ export function insert(
   row: Omit<StoredMail, "pos"> & {
     readonly id: string;
     readonly state: number;
-    readonly priority: number;
-  },
+  } & Pick<Prepared, "sender" | "urgent" | "priority">,
 ): void {
   base.sql.run(
-    `INSERT INTO mail (pos, agent, id, state, priority, at, attempts, not_before, envelope, reason)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO mail (pos, agent, id, state, sender, urgent, priority, at, attempts, not_before,
+       envelope, reason)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     base.positions.take(),
     agent.num,
     row.id,
     row.state,
+    row.sender,
+    row.urgent,
     row.priority,
     row.at,
     row.attempts,

@@ -39,10 +39,13 @@ export function restore(base: Base, id: string, part: Restored): void {
       insert(base, agent, {
         id: row.envelope.id,
         state: row.reason === undefined ? WAITING : DEAD,
+        sender: letter.sender,
+        urgent: letter.urgent,
         priority: letter.priority,
         at: row.at,
         attempts: row.attempts,
-        notBefore: row.notBefore,
+        // A dead letter waits for nothing.
+        notBefore: row.reason === undefined ? row.notBefore : 0,
         envelope: letter.text,
         reason: row.reason ?? null,
       });
@@ -52,4 +55,12 @@ export function restore(base: Base, id: string, part: Restored): void {
 }
 
 /** What is kept of mail that is done with, beyond its id and time. */
-const NOTHING = { priority: 0, attempts: 0, notBefore: 0, envelope: "", reason: null } as const;
+const NOTHING = {
+  sender: "",
+  urgent: 0,
+  priority: 0,
+  attempts: 0,
+  notBefore: 0,
+  envelope: "",
+  reason: null,
+} as const;

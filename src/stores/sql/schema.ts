@@ -6,7 +6,8 @@ import type { Sql } from "./sql.ts";
  *
  * Mail that is done stays, with no envelope, as the dedup window. `alias` is the name while it is
  * taken: a terminated agent has none. The partial indexes hold only what waits, is dead, may be
- * forgotten or is due, so that the rest costs nothing. The log keeps its rowid: records of many
+ * forgotten or is due, so that the rest costs nothing; that of what waits has the sender, "" for commands, so
+ * that mail of some senders is passed over without being read. The log keeps its rowid: records of many
  * agents that are written together are then put side by side, which halves what a commit writes.
  * What is too large for a row is in `parts`.
  */
@@ -36,6 +37,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       agent INTEGER NOT NULL,
       id TEXT NOT NULL,
       state INTEGER NOT NULL,
+      sender TEXT NOT NULL,
+      urgent INTEGER NOT NULL,
       priority INTEGER NOT NULL,
       at INTEGER NOT NULL,
       attempts INTEGER NOT NULL,
@@ -44,7 +47,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       reason TEXT
     ) STRICT`,
     `CREATE UNIQUE INDEX mail_ids ON mail (agent, id)`,
-    `CREATE INDEX mail_waiting ON mail (agent, priority DESC, pos) WHERE state = 0`,
+    `CREATE INDEX mail_waiting ON mail (agent, priority DESC, pos, sender, urgent)
+      WHERE state = 0`,
     `CREATE INDEX mail_done ON mail (at) WHERE state = 1`,
     `CREATE INDEX mail_dead ON mail (agent, pos) WHERE state = 2`,
     `CREATE TABLE outbox (

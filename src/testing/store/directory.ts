@@ -173,7 +173,7 @@ export const DIRECTORY: StoreCases = {
       await rejects(store.files(id, { prefix: "", limit: 1 }), "NOT_FOUND");
       await rejects(store.head(id), "NOT_FOUND");
       await rejects(store.log(id, 0, 1), "NOT_FOUND");
-      await rejects(store.waiting(id, 1, 0), "NOT_FOUND");
+      await rejects(store.waiting(id, { limit: 1 }), "NOT_FOUND");
       await rejects(store.claim(id, 0, 1), "NOT_FOUND");
     },
   },

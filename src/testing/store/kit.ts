@@ -86,7 +86,7 @@ export function deliver(store: Store, to: string, ...ids: string[]): Promise<rea
 }
 
 export async function inbox(store: Store, name: string): Promise<readonly MailRow[]> {
-  return store.waiting(idOf(name), 1000, 0);
+  return store.waiting(idOf(name), { limit: 1000 });
 }
 
 export async function dead(store: Store, name: string): Promise<readonly MailRow[]> {

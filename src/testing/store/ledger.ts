@@ -1,3 +1,4 @@
+import type { Envelope } from "../../core/envelope.ts";
 import type { TreeRow, Value } from "../../core/ports/store.ts";
 import { equal, ok, rejects } from "../assert.ts";
 import {
@@ -221,9 +222,45 @@ export const LEDGER: StoreCases = {
         ),
       );
       equal(ids(await inbox(store, "alice")), ["5", "1", "4", "0", "2", "3"]);
-      equal(ids(await store.waiting(idOf("alice"), 2, 0)), ["5", "1"]);
-      equal(ids(await store.waiting(idOf("alice"), 2, 3)), ["0", "2"]);
-      equal(await store.waiting(idOf("alice"), 2, 6), []);
+      const page = await store.waiting(idOf("alice"), { limit: 2 });
+      equal(ids(page), ["5", "1"]);
+      const next = await store.waiting(idOf("alice"), { limit: 3, after: page[1] });
+      equal(ids(next), ["4", "0", "2"]);
+      const last = await store.waiting(idOf("alice"), { limit: 3, after: next[2] });
+      equal(ids(last), ["3"]);
+      equal(await store.waiting(idOf("alice"), { limit: 2, after: last[0] }), []);
+    },
+
+    "waiting() passes over senders, but not their commands, and finds what is urgent": async ({
+      store,
+    }) => {
+      await create(store, "alice");
+      const id = idOf("alice");
+      const control = { source: "control", priority: 100 } as const;
+      const sent: readonly Partial<Envelope>[] = [
+        { from: "x" },
+        { from: "y", priority: -1 },
+        { from: "x", ...control },
+        { from: "x", type: "response", replyTo: "r" },
+        { from: "y", type: "response" },
+        { from: "z" },
+      ];
+      await store.deliver(sent.map((one, i) => mail(envelope("alice", String(i), one))));
+      const all = await store.waiting(id, { limit: 9 });
+      equal(ids(all), ["2", "0", "3", "4", "5", "1"]);
+      const but = async (...except: string[]) => store.waiting(id, { limit: 9, except });
+      equal(ids(await but("x")), ["2", "4", "5", "1"]);
+      equal(ids(await but("x", "y", "none")), ["2", "5"]);
+      equal(ids(await store.waiting(id, { limit: 1, after: all[1], except: ["x"] })), ["4"]);
+      equal(ids(await store.waiting(id, { limit: 9, urgent: true })), ["2", "3"]);
+      equal(ids(await store.waiting(id, { limit: 9, urgent: true, except: ["x"] })), ["2"]);
+      // Also what was a dead letter before.
+      await tick(store, "alice", {
+        bury: [{ envelope: envelope("alice", "0", sent[0]), attempts: 1, reason: "Failed" }],
+      });
+      await store.replay(id, "0");
+      equal(ids(await but("x")), ["2", "4", "5", "1"]);
+      equal(ids(await but("y")), ["2", "0", "3", "5"]);
     },
 
     "waiting() gives mail that is put off or expired as well": async ({ store }) => {

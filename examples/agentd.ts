@@ -3,18 +3,20 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** A process that runs agentd with the agents of the examples. */
+/** A process that runs agentd. */
 export interface Agentd {
   readonly url: string;
   /** Ends it with SIGKILL, which no process can catch. */
   kill(): Promise<void>;
 }
 
+const CONFIG = new URL("openagents.config.ts", import.meta.url);
+
 /** Starts agentd on a data directory and a free port, and waits until it listens. */
-export async function startAgentd(data: string): Promise<Agentd> {
-  const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-  const options = ["--config", path("../openagents.config.ts"), "--data", data, "--port", "0"];
-  const child = spawn(process.execPath, [path("../../bin/agentd.js"), ...options], {
+export async function startAgentd(data: string, config: URL = CONFIG): Promise<Agentd> {
+  const program = fileURLToPath(new URL("../bin/agentd.js", import.meta.url));
+  const options = ["--config", fileURLToPath(config), "--data", data, "--port", "0"];
+  const child = spawn(process.execPath, [program, ...options], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const kill = async (): Promise<void> => {

@@ -1,0 +1,269 @@
+import { PUBLIC } from "../../core/envelope.ts";
+import type { Envelope } from "../../core/envelope.ts";
+import { OpenAgentsError } from "../../core/errors.ts";
+import type { Carrier, Clock, Random, Receipt } from "../../core/ports/index.ts";
+import type { EventDraft } from "../../core/public-event.ts";
+import { verifyEvent } from "../../identity/event.ts";
+import type { NostrEvent } from "../../identity/event.ts";
+import { giftWrap } from "../../identity/nip59.ts";
+import type { Secp } from "../../identity/secp.ts";
+import type { Announcer } from "./announcer.ts";
+import { eventOf, keyOf, rumorFor } from "./letter.ts";
+import type { Mailboxes } from "./mailboxes.ts";
+import type { Pool } from "./pool.ts";
+import { isJob, NOTE, publicReply } from "./public-event.ts";
+import { Recent } from "./recent.ts";
+import type { Resident, Residents } from "./residents.ts";
+
+export interface CarrierOptions {
+  readonly pool: Pool;
+  readonly residents: Residents;
+  readonly mailboxes: Mailboxes;
+  readonly announcer: Announcer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly secp: Secp;
+  /** Told when mail that was `busy` has arrived, or may arrive now: to be delivered again. */
+  readonly carried: () => void;
+}
+
+/** How long the courier is kept waiting for relays, ms: what takes longer goes on without it. */
+const GRACE = 250;
+/** How many senders' mail is under way at once, and how much of it waits. */
+const PATHS = 64;
+const WAITING = 1000;
+/** How many results are kept for the courier's next look, and events for replies to them. */
+const KEPT = 10_000;
+const ORIGINALS = 200;
+/** With these a relay says no for now (NIP-01); with any other word it will not change its mind. */
+const FOR_NOW = /^(?:rate-limited|error|auth-required):|^$/;
+
+/** Mail of one sender to one recipient, which arrives in order. */
+interface Path {
+  readonly queue: Envelope[];
+  readonly done: Promise<void>;
+}
+
+/**
+ * Takes mail to npubs that are not here: as a direct message (NIP-17) in a gift wrap (NIP-59) to the
+ * relays that the recipient names, or, for a reply to a note or a job request, as an event in public.
+ * It has arrived when one relay at least said so. The same envelope is the same message each time, so
+ * that a second one is known by its id. What relays take too long for is `busy` and goes on.
+ */
+export function nostrCarrier(options: CarrierOptions): Carrier {
+  const { clock, carried } = options;
+  const paths = new Map<string, Path>();
+  const receipts = new Recent<Receipt>(KEPT);
+  const originals = new Recent<NostrEvent>(ORIGINALS);
+  let waiting = 0;
+  let watched = 0;
+
+  const work = async (queue: Envelope[]): Promise<void> => {
+    for (let next = queue[0]; next !== undefined; next = queue[0]) {
+      const receipt = await carry(options, next, originals).catch(outcomeOf);
+      receipts.set(idOf(next), receipt);
+      // Behind what has to wait, all of this path waits.
+      const over = receipt === "busy" ? queue.length : 1;
+      queue.splice(0, over);
+      waiting -= over;
+    }
+  };
+  const begin = (path: string): Path | undefined => {
+    if (paths.size >= PATHS) return undefined;
+    const queue: Envelope[] = [];
+    // In the next turn of promises, when the queue has its mail.
+    const done = Promise.resolve()
+      .then(() => work(queue))
+      .finally(() => {
+        paths.delete(path);
+        if (watched === 0) carried();
+      });
+    const begun = { queue, done };
+    paths.set(path, begun);
+    return begun;
+  };
+
+  const deliver = async (mail: readonly Envelope[]): Promise<readonly Receipt[]> => {
+    const under = new Set<Promise<void>>();
+    for (const envelope of mail) {
+      const id = idOf(envelope);
+      if (receipts.has(id)) continue;
+      const path = pathOf(envelope);
+      const running = paths.get(path);
+      if (running?.queue.some((other) => idOf(other) === id) !== true) {
+        if (waiting >= WAITING) continue;
+        const queue = (running ?? begin(path))?.queue;
+        if (queue === undefined) continue;
+        queue.push(envelope);
+        waiting += 1;
+      }
+      under.add(paths.get(path)!.done);
+    }
+    if (under.size > 0) {
+      watched += 1;
+      const late = Promise.withResolvers<void>();
+      const stop = clock.after(GRACE, late.resolve);
+      await Promise.race([Promise.all(under), late.promise]);
+      stop();
+      watched -= 1;
+    }
+    return mail.map((envelope) => {
+      const id = idOf(envelope);
+      const receipt = receipts.get(id) ?? "busy";
+      receipts.delete(id);
+      return receipt;
+    });
+  };
+  return {
+    deliver,
+    async publish(envelope) {
+      const [receipt] = await deliver([envelope]);
+      return receipt!;
+    },
+  };
+}
+
+/** Takes one envelope to where it goes. */
+async function carry(
+  options: CarrierOptions,
+  envelope: Envelope,
+  originals: Recent<NostrEvent>,
+): Promise<Receipt> {
+  const from = keyOf(envelope.from);
+  const sender = from === undefined ? undefined : await options.residents.find(from);
+  if (sender === undefined) return "unreachable";
+  if (envelope.to === PUBLIC) return proclaim(options, envelope, sender);
+  const to = keyOf(envelope.to);
+  if (to === undefined) return "unknown";
+  const written = eventOf(envelope.replyTo);
+  if (written !== undefined && (written.kind === NOTE || isJob(written.kind))) {
+    return say(options, { envelope, sender, id: written.id, originals });
+  }
+  return write(options, { envelope, sender, to });
+}
+
+/** Sends a direct message. */
+async function write(
+  options: CarrierOptions,
+  {
+    envelope,
+    sender,
+    to,
+  }: { readonly envelope: Envelope; readonly sender: Resident; readonly to: string },
+): Promise<Receipt> {
+  const { pool, mailboxes, announcer, clock, random, secp } = options;
+  // Whoever gets it must be able to answer.
+  await announcer.announce(sender).catch(() => undefined);
+  const relays = await mailboxes.of(to);
+  if (relays === undefined) return "busy";
+  if (relays.length === 0) return "unreachable";
+  const { signer } = sender;
+  const opened = await sender.opened(envelope);
+  const rumor = rumorFor(opened, { from: signer.publicKey, to });
+  const { expiresAt } = envelope;
+  const event = await giftWrap(signer, rumor, to, {
+    now: clock.now(),
+    random,
+    secp,
+    ...(expiresAt !== undefined && { expiration: Math.ceil(expiresAt / 1000) }),
+  });
+  const receipt = await publish(pool, relays, event);
+  if (receipt !== "accepted") mailboxes.forget(to);
+  return receipt;
+}
+
+/** Replies in public. */
+async function say(
+  options: CarrierOptions,
+  {
+    envelope,
+    sender,
+    id,
+    originals,
+  }: {
+    readonly envelope: Envelope;
+    readonly sender: Resident;
+    readonly id: string;
+    readonly originals: Recent<NostrEvent>;
+  },
+): Promise<Receipt> {
+  const { pool, secp } = options;
+  const original = originals.get(id) ?? (await find(pool, id, secp));
+  if (original === undefined) return "unreachable";
+  originals.set(id, original);
+  const template = publicReply(await sender.opened(envelope), original);
+  if (template === undefined) return "accepted";
+  return publish(pool, urlsOf(pool), await sender.signer.signEvent(template));
+}
+
+/** Publishes what an agent has to say to everybody. */
+async function proclaim(
+  { pool }: CarrierOptions,
+  { payload, sentAt }: Envelope,
+  { signer }: Resident,
+): Promise<Receipt> {
+  const { kind, content, tags } = payload as unknown as EventDraft;
+  const created_at = Math.floor(sentAt / 1000);
+  return publish(pool, urlsOf(pool), await signer.signEvent({ kind, created_at, tags, content }));
+}
+
+function urlsOf({ own }: Pool): readonly string[] {
+  return own.map(({ url }) => url);
+}
+
+/** The event with this id; undefined when our relays do not have it. @throws UNREACHABLE */
+async function find(pool: Pool, id: string, secp: Secp): Promise<NostrEvent | undefined> {
+  const filter = { ids: [id], limit: 1 };
+  const answers = await Promise.allSettled(pool.own.map((relay) => relay.query(filter)));
+  for (const answer of answers) {
+    const events = answer.status === "fulfilled" ? answer.value : [];
+    const found = events.find((event) => event.id === id && verifyEvent(event, secp));
+    if (found !== undefined) return found;
+  }
+  const failed = answers.find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
+  return undefined;
+}
+
+/** Hands an event to relays; `accepted` as soon as one of them has it. */
+export async function publish(
+  pool: Pool,
+  urls: readonly string[],
+  event: NostrEvent,
+): Promise<Receipt> {
+  let mayLater = false;
+  const accepted = urls.map(async (url): Promise<void> => {
+    const relay = await pool.reach(url).catch((error: unknown) => {
+      mayLater = true;
+      throw error;
+    });
+    if (relay === undefined) throw new OpenAgentsError("DENIED", `Cannot use relay "${url}"`);
+    const published = await relay.publish(event).catch((error: unknown) => {
+      mayLater = true;
+      throw error;
+    });
+    if (published.accepted) return;
+    mayLater ||= FOR_NOW.test(published.reason);
+    throw new OpenAgentsError("DENIED", `Cannot publish to relay "${url}": ${published.reason}`);
+  });
+  try {
+    await Promise.any(accepted);
+    return "accepted";
+  } catch {
+    return mayLater ? "busy" : "unreachable";
+  }
+}
+
+/** What an envelope that cannot be made into a message comes to. */
+function outcomeOf(error: unknown): Receipt {
+  // Too long, or what no event can hold.
+  return error instanceof OpenAgentsError && error.code === "INVALID" ? "unreachable" : "busy";
+}
+
+function idOf({ from, to, id }: Envelope): string {
+  return `${from} ${to} ${id}`;
+}
+
+function pathOf({ from, to }: Envelope): string {
+  return `${from} ${to}`;
+}

@@ -1,0 +1,305 @@
+import { checkEnvelope } from "../../core/envelope.ts";
+import type { Envelope } from "../../core/envelope.ts";
+import { OpenAgentsError } from "../../core/errors.ts";
+import type { Clock, Receipt, Sink } from "../../core/ports/index.ts";
+import { expiration, verifyEvent } from "../../identity/event.ts";
+import type { NostrEvent } from "../../identity/event.ts";
+import { encodeNpub } from "../../identity/nip19.ts";
+import { GIFT_WRAP, GiftWrapError, unwrap } from "../../identity/nip59.ts";
+import type { Secp } from "../../identity/secp.ts";
+import type { Counters, Refusal } from "./counters.ts";
+import { envelopeId, envelopeOf } from "./letter.ts";
+import type { NostrLimits } from "./limits.ts";
+import { isJob, jobOf, mentionOf, NOTE } from "./public-event.ts";
+import { Recent } from "./recent.ts";
+import type { Resident, Residents } from "./residents.ts";
+
+/** A direct message of NIP-04. */
+const LEGACY = 4;
+/** How many of those that an event names are looked for here. */
+const NAMED = 100;
+/** How long events may be opened before others get their turn, ms. */
+const SLICE = 25;
+/** How often mail for agents between two homes is tried again, ms, and how much of it may wait. */
+const HELD_WAIT = 2000;
+const HELD = 1000;
+/** How many envelopes are put into inboxes together. */
+const BATCH = 256;
+/** Codes with which a signer says that what it was given cannot be read. */
+const UNREADABLE: ReadonlySet<string> = new Set(["DENIED", "INVALID", "VERSION"]);
+
+/** What a receipt is counted as; every other one says that the agent is gone. `busy` mail is tried again. */
+const OUTCOMES: Readonly<Partial<Record<Receipt, Refusal | "taken" | "repeated">>> = {
+  accepted: "taken",
+  "dead-lettered": "taken",
+  duplicate: "repeated",
+  rejected: "full",
+};
+
+export interface IntakeOptions {
+  readonly residents: Residents;
+  readonly clock: Clock;
+  readonly limits: NostrLimits;
+  readonly counters: Counters;
+  readonly secp: Secp;
+  /** The longest payload as JSON, in UTF-16 units. */
+  readonly payloadLength: number;
+  /**
+   * The time, ms since 1970, before which something may have been acted on and forgotten: what was
+   * sent before it is refused.
+   */
+  readonly floor: () => number;
+}
+
+/** Refuses an event, and says why. */
+class Refused extends Error {
+  readonly reason: Refusal;
+
+  constructor(reason: Refusal) {
+    super(reason);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Where what relays send becomes mail. Nothing gets past it whose author is not proven: each event is
+ * verified, opened and checked, and dropped and counted when that fails. An event is opened once, of
+ * however many relays it comes.
+ */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #seen: Recent<true>;
+  /** Events that are being opened, for others that come of another relay meanwhile. */
+  readonly #opening = new Map<string, Promise<void>>();
+  /** Mail for agents that are between two homes. */
+  readonly #held: Envelope[] = [];
+  #holding: (() => void) | undefined;
+  #sink: Sink | undefined;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#seen = new Recent(options.limits.remembered);
+  }
+
+  /** Says where mail goes. */
+  open(sink: Sink): void {
+    this.#sink = sink;
+  }
+
+  /** Mail that is held is left for the next start, which reads it again. */
+  close(): void {
+    this.#sink = undefined;
+    this.#holding?.();
+    this.#holding = undefined;
+    this.#held.length = 0;
+  }
+
+  /** True while there is mail that is not durable because its agent is between two homes. */
+  get holding(): boolean {
+    return this.#held.length > 0;
+  }
+
+  /**
+   * Takes events in; resolves once all mail in them is durable. Those of one sender arrive in the
+   * order of their times. `refuse` is told what the relay itself is to blame for.
+   * @throws whatever the sink or the signer throws that is not about an event: the events are then
+   * to be given again
+   */
+  async take(events: readonly NostrEvent[], refuse: (reason: Refusal) => void): Promise<void> {
+    const opened: string[] = [];
+    const mail: Envelope[] = [];
+    let since = performance.now();
+    try {
+      for (const event of events) {
+        try {
+          mail.push(...(await this.#open(event, opened)));
+        } catch (error) {
+          if (!(error instanceof Refused)) throw error;
+          if (error.reason === "forged") refuse("forged");
+          else this.#options.counters.refused(error.reason);
+        }
+        if (performance.now() - since > SLICE) {
+          await this.#rest();
+          since = performance.now();
+        }
+      }
+      mail.sort((a, b) => a.sentAt - b.sentAt);
+      for (let i = 0; i < mail.length; i += BATCH) await this.#deliver(mail.slice(i, i + BATCH));
+    } catch (error) {
+      for (const id of opened) this.#seen.delete(id);
+      throw error;
+    }
+  }
+
+  /** The envelopes in an event: one for each agent that it is for. @throws Refused */
+  async #open(event: NostrEvent, opened: string[]): Promise<readonly Envelope[]> {
+    const { kind } = event;
+    if (kind !== GIFT_WRAP && kind !== LEGACY && kind !== NOTE && !isJob(kind)) {
+      throw new Refused("kind");
+    }
+    // 128 bits of it: nobody can make another event that has them in common.
+    const key = event.id.slice(0, 32);
+    for (;;) {
+      if (this.#seen.has(key)) throw new Refused("replayed");
+      const opening = this.#opening.get(key);
+      if (opening === undefined) break;
+      await opening;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#opening.set(key, promise);
+    try {
+      return await this.#read(event, () => {
+        this.#seen.set(key, true);
+        opened.push(key);
+      });
+    } finally {
+      this.#opening.delete(key);
+      resolve();
+    }
+  }
+
+  /**
+   * The envelopes in an event that is new. `proven` is called once it is known to be what its id
+   * says: a forged one must not use up the id of a true one.
+   */
+  async #read(event: NostrEvent, proven: () => void): Promise<readonly Envelope[]> {
+    const { clock, limits, secp, floor } = this.#options;
+    const { kind, pubkey, created_at } = event;
+    const found = await this.#recipients(event);
+    const now = clock.now();
+    const end = expiration(event);
+    if (end !== undefined && end * 1000 <= now) throw new Refused("expired");
+    if (created_at * 1000 > now + limits.ahead) throw new Refused("future");
+    if (kind === GIFT_WRAP) {
+      return [await this.#unwrap(event, found[0]!, { now, floor: floor(), proven })];
+    }
+    if (created_at * 1000 < floor()) throw new Refused("stale");
+    if (!verifyEvent(event, secp)) throw new Refused("forged");
+    proven();
+    const from = encodeNpub(pubkey);
+    const mail: Envelope[] = [];
+    for (const resident of found) {
+      const route = { from, to: resident.id };
+      if (kind === LEGACY) mail.push(await this.#legacy(event, resident, from));
+      else if (kind === NOTE) mail.push(this.#checked(() => mentionOf(event, route)));
+      else mail.push(this.#checked(() => jobOf(event, route)));
+    }
+    return mail;
+  }
+
+  /** The agents that an event is for. @throws Refused when it is for none */
+  async #recipients({ kind, tags }: NostrEvent): Promise<readonly Resident[]> {
+    const named = new Set(tags.flatMap(([name, key]) => (name === "p" && key ? [key] : [])));
+    const found: Resident[] = [];
+    for (const key of [...named].slice(0, kind === GIFT_WRAP ? 1 : NAMED)) {
+      const resident = await this.#options.residents.find(key);
+      if (resident !== undefined) found.push(resident);
+    }
+    if (found.length === 0) throw new Refused("foreign");
+    return found;
+  }
+
+  async #unwrap(
+    event: NostrEvent,
+    { id: to, signer }: Resident,
+    {
+      now,
+      floor,
+      proven,
+    }: { readonly now: number; readonly floor: number; readonly proven: () => void },
+  ): Promise<Envelope> {
+    const { secp } = this.#options;
+    try {
+      const maxAge = Math.max(0, (now - floor) / 1000);
+      const { rumor, sender } = await unwrap(signer, event, { now, secp, maxAge });
+      proven();
+      if (rumor.created_at * 1000 < floor) throw new Refused("stale");
+      return this.#checked(() => envelopeOf(rumor, { from: encodeNpub(sender), to }));
+    } catch (error) {
+      if (!(error instanceof GiftWrapError) && !isUnreadable(error)) throw error;
+      const reason = error instanceof GiftWrapError ? error.fault : "sealed";
+      if (reason !== "forged") proven();
+      throw new Refused(reason);
+    }
+  }
+
+  async #legacy(event: NostrEvent, resident: Resident, from: string): Promise<Envelope> {
+    if (resident.readLegacy === undefined) throw new Refused("kind");
+    try {
+      const text = await resident.readLegacy(event.pubkey, event.content);
+      return this.#checked(() => ({
+        id: envelopeId(event),
+        sentAt: event.created_at * 1000,
+        source: "nostr",
+        from,
+        to: resident.id,
+        type: "message",
+        payload: text,
+        headers: { encryption: "nip04" },
+      }));
+    } catch (error) {
+      if (isUnreadable(error)) throw new Refused("sealed");
+      throw error;
+    }
+  }
+
+  /** What `make` makes, when it is an envelope. @throws Refused */
+  #checked(make: () => Envelope): Envelope {
+    try {
+      const envelope = make();
+      checkEnvelope(envelope);
+      if (JSON.stringify(envelope.payload).length > this.#options.payloadLength) {
+        throw new Refused("oversized");
+      }
+      return envelope;
+    } catch (error) {
+      if (error instanceof OpenAgentsError) throw new Refused("malformed");
+      throw error;
+    }
+  }
+
+  async #deliver(mail: readonly Envelope[]): Promise<void> {
+    const { counters } = this.#options;
+    if (this.#sink === undefined) {
+      throw new OpenAgentsError("CANCELLED", "Cannot take mail in: the driver is stopped");
+    }
+    const receipts = await this.#sink(mail);
+    mail.forEach((envelope, i) => {
+      const receipt = receipts[i] ?? "busy";
+      if (receipt === "busy") {
+        this.#hold(envelope);
+        return;
+      }
+      const outcome = OUTCOMES[receipt] ?? "gone";
+      if (outcome === "taken") counters.taken();
+      else if (outcome === "repeated") counters.repeated();
+      else counters.refused(outcome);
+    });
+    if (this.#held.length <= HELD) return;
+    throw new OpenAgentsError(
+      "BUSY",
+      "Cannot take mail in: too much of it is for agents that move",
+    );
+  }
+
+  /** Keeps mail to be tried again a little later. */
+  #hold(...mail: readonly Envelope[]): void {
+    this.#held.push(...mail);
+    this.#holding ??= this.#options.clock.after(HELD_WAIT, () => {
+      this.#holding = undefined;
+      const again = this.#held.splice(0);
+      this.#deliver(again).catch(() => this.#sink !== undefined && this.#hold(...again));
+    });
+  }
+
+  /** Lets others have their turn. */
+  async #rest(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#options.clock.after(0, resolve);
+    });
+  }
+}
+
+function isUnreadable(error: unknown): boolean {
+  return error instanceof OpenAgentsError && UNREADABLE.has(error.code);
+}

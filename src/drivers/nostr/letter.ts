@@ -1,0 +1,181 @@
+import { isKey, isNpub } from "../../core/agent.ts";
+import { textOf } from "../../core/envelope.ts";
+import type { Envelope, EnvelopeType } from "../../core/envelope.ts";
+import { OpenAgentsError } from "../../core/errors.ts";
+import { parseJson } from "../../core/json.ts";
+import type { Json } from "../../core/json.ts";
+import { tagValue } from "../../identity/event.ts";
+import { CHAT_MESSAGE, FILE_MESSAGE } from "../../identity/nip17.ts";
+import { decodeNpub } from "../../identity/nip19.ts";
+import { rumorOf } from "../../identity/nip59.ts";
+import type { Rumor } from "../../identity/nip59.ts";
+
+/**
+ * The tag that carries what an envelope has beside its text, as JSON: in the rumor of a message from
+ * one runtime to another, and in public events for the count of hops. Other clients pass over it.
+ */
+export const ENVELOPE_TAG = "openagents";
+
+/** The members of an envelope that travel in the tag. */
+interface Head {
+  readonly id?: string;
+  readonly type?: string;
+  readonly sentAt?: number;
+  /** The content is JSON, not plain text. */
+  readonly json?: true;
+  readonly replyTo?: string;
+  readonly traceId?: string;
+  readonly seq?: number;
+  readonly expiresAt?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What may come from another runtime; the other types are the kernel's own. */
+const TYPES: ReadonlySet<string> = new Set<EnvelopeType>(["message", "request", "response"]);
+/** Ids are taken over only in this form, which nobody can guess: one that was guessed could be used up. */
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const EVENT = /^nostr:(\d{1,5}):([0-9a-f]{64})$/;
+const HEADERS = 32;
+const HEADER_LENGTH = 1000;
+
+/** The id of the envelope for an event, which also says how it is answered. */
+export function envelopeId({ kind, id }: { readonly kind: number; readonly id: string }): string {
+  return `nostr:${kind}:${id}`;
+}
+
+/** The event that an envelope's id stands for; undefined for an id of a runtime's own. */
+export function eventOf(
+  id: string | undefined,
+): { readonly kind: number; readonly id: string } | undefined {
+  const match = id === undefined ? null : EVENT.exec(id);
+  return match === null ? undefined : { kind: Number(match[1]), id: match[2]! };
+}
+
+/** The public key (hex) that an envelope is for, or from; undefined for a name. */
+export function keyOf(address: string): string | undefined {
+  if (!isNpub(address)) return isKey(address) ? address.toLowerCase() : undefined;
+  try {
+    return decodeNpub(address);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The direct message (NIP-17) that carries an envelope, the same each time. To one who wrote with an
+ * ordinary client it is plain text, a reply to what was written. To others it carries id, type and
+ * the rest of the envelope in a tag, and text as plain text.
+ * @param from and `to` are public keys
+ */
+export function rumorFor(
+  envelope: Envelope,
+  { from, to }: { readonly from: string; readonly to: string },
+): Rumor {
+  const { id, type, sentAt, payload, replyTo, traceId, seq, expiresAt, headers } = envelope;
+  const written = eventOf(replyTo);
+  const tags: (readonly string[])[] = [["p", to]];
+  if (expiresAt !== undefined) tags.push(["expiration", String(Math.ceil(expiresAt / 1000))]);
+  const created_at = Math.floor(sentAt / 1000);
+  if (written !== undefined) {
+    tags.push(["e", written.id, "", "reply"]);
+    return rumorOf({ kind: CHAT_MESSAGE, created_at, tags, content: textOf(payload) }, from);
+  }
+  const plain = typeof payload === "string";
+  const head: Head = {
+    id,
+    type,
+    sentAt,
+    ...(!plain && { json: true }),
+    ...(replyTo !== undefined && { replyTo }),
+    ...(traceId !== undefined && { traceId }),
+    ...(seq !== undefined && { seq }),
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(headers !== undefined && { headers }),
+  };
+  tags.push([ENVELOPE_TAG, JSON.stringify(head)]);
+  const content = plain ? payload : JSON.stringify(payload);
+  return rumorOf({ kind: CHAT_MESSAGE, created_at, tags, content }, from);
+}
+
+/**
+ * The envelope in a direct message, from the npub that sealed it to that of an agent.
+ * @throws INVALID when it is of another kind, or its tag holds no envelope; the caller checks the whole
+ */
+export function envelopeOf(
+  rumor: Rumor,
+  { from, to }: { readonly from: string; readonly to: string },
+): Envelope {
+  const { kind, id, created_at, content } = rumor;
+  if (kind !== CHAT_MESSAGE && kind !== FILE_MESSAGE) throw refused(`it has kind ${kind}`);
+  const head = headOf(rumor);
+  const sent = created_at * 1000;
+  const base = { source: "nostr", from, to };
+  if (head?.id === undefined) {
+    const subject = tagValue(rumor, "subject");
+    return {
+      ...base,
+      id: envelopeId({ kind, id }),
+      sentAt: sent,
+      type: "message",
+      payload: kind === FILE_MESSAGE ? fileOf(rumor) : content,
+      ...(subject !== undefined && { headers: { subject } }),
+    };
+  }
+  const { type, sentAt = sent, json, replyTo, traceId, seq, expiresAt } = head;
+  if (!UUID.test(head.id)) throw refused("its id is no UUID");
+  if (type === undefined || !TYPES.has(type)) throw refused(`its type is none that may be sent`);
+  const headers = headersOf(head.headers);
+  return {
+    ...base,
+    id: head.id,
+    // The rumor's own time is the one that was checked.
+    sentAt: Math.floor(sentAt / 1000) === created_at ? sentAt : sent,
+    type: type as EnvelopeType,
+    payload: json === true ? parseJson(content, "message") : content,
+    ...(replyTo !== undefined && { replyTo }),
+    ...(traceId !== undefined && { traceId }),
+    ...(seq !== undefined && { seq }),
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(headers !== undefined && { headers }),
+  };
+}
+
+/** What is in an event's tag of ours; undefined when it has none. @throws INVALID when it is no object */
+export function headOf(event: Pick<Rumor, "tags">): Head | undefined {
+  const text = tagValue(event, ENVELOPE_TAG);
+  if (text === undefined) return undefined;
+  const head = parseJson(text, "envelope");
+  if (typeof head === "object" && head !== null && !Array.isArray(head)) return head;
+  throw refused("its envelope is no object");
+}
+
+/**
+ * Headers as they may come from outside. Those that the kernel reads must have the form that it
+ * gives them. @throws INVALID
+ */
+export function headersOf(headers: unknown): Readonly<Record<string, string>> | undefined {
+  if (headers === undefined) return undefined;
+  const entries = typeof headers === "object" ? Object.entries(headers ?? {}) : [];
+  if (entries.length > HEADERS) throw refused(`it has more than ${HEADERS} headers`);
+  const kept: Record<string, string> = {};
+  for (const [name, value] of entries as [string, unknown][]) {
+    if (typeof value !== "string" || name.length + value.length > HEADER_LENGTH) {
+      throw refused("a header is no text, or too long");
+    }
+    if (name === "hops" && !/^\d{1,6}$/.test(value)) throw refused("its hops are no number");
+    if (name !== "alarm") kept[name] = value;
+  }
+  return kept;
+}
+
+/** A file message: its address, and what its tags say of the file. */
+function fileOf({ content, tags }: Rumor): Json {
+  const file = tags.flatMap(([name, value]) =>
+    name === undefined || value === undefined || name === "p" ? [] : [[name, value] as const],
+  );
+  return { text: content, file: Object.fromEntries(file) };
+}
+
+function refused(why: string): OpenAgentsError {
+  return new OpenAgentsError("INVALID", `Cannot read message: ${why}`);
+}

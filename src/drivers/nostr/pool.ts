@@ -1,0 +1,119 @@
+import { OpenAgentsError } from "../../core/errors.ts";
+import { Recent } from "./recent.ts";
+import { Relay } from "./relay.ts";
+import type { RelayKit, RelayReport } from "./relay.ts";
+import { relayUrl } from "./wire.ts";
+
+/** How many relays of others are kept connected, and for how long after their last use, ms. */
+const GUESTS = 32;
+const IDLE = 60_000;
+
+interface Guest {
+  readonly relay: Relay;
+  cancel: () => void;
+}
+
+/**
+ * The relays of a driver: its own, which stay connected, and those that others name for their mail,
+ * which are connected when there is something for them. Of the latter only those that encrypt (wss:)
+ * are used, so that nobody can have us speak to what listens in our own network.
+ */
+export class Pool {
+  /** The relays of the configuration. */
+  readonly own: readonly Relay[];
+  readonly #kit: RelayKit;
+  readonly #byUrl: ReadonlyMap<string, Relay>;
+  readonly #guests = new Recent<Guest>(GUESTS);
+  #running = false;
+
+  /** @throws CONFIG for an address that is none of a relay */
+  constructor(urls: readonly string[], kit: RelayKit) {
+    this.#kit = kit;
+    const own = new Map<string, Relay>();
+    for (const text of urls) {
+      const url = relayUrl(text);
+      if (url === undefined) {
+        throw new OpenAgentsError(
+          "CONFIG",
+          `Cannot use relay "${text}": write its address as wss://HOST or ws://HOST:PORT`,
+        );
+      }
+      own.set(url, new Relay(url, kit));
+    }
+    this.#byUrl = own;
+    this.own = [...own.values()];
+  }
+
+  start(): void {
+    this.#running = true;
+    for (const relay of this.own) relay.start();
+  }
+
+  stop(): void {
+    this.#running = false;
+    for (const relay of this.own) relay.stop();
+    for (const { relay, cancel } of this.#guests.values()) {
+      cancel();
+      relay.stop();
+    }
+  }
+
+  /** Ends every connection of our own relays; each is opened again after a wait. */
+  drop(reason: string): void {
+    for (const relay of this.own) relay.drop(reason);
+  }
+
+  /**
+   * The relay with this address, once it is connected; undefined for one that may not be used.
+   * @throws UNREACHABLE when it cannot be connected to in time
+   */
+  async reach(url: string): Promise<Relay | undefined> {
+    const own = this.#byUrl.get(url);
+    if (own !== undefined) {
+      if (own.connected) return own;
+      throw unreachable(url);
+    }
+    if (!url.startsWith("wss:") || !this.#running) return undefined;
+    const relay = this.#guest(url);
+    if (!relay.connected) await this.#connected(relay);
+    return relay;
+  }
+
+  /** How our own relays are. */
+  reports(): readonly RelayReport[] {
+    return this.own.map((relay) => relay.report());
+  }
+
+  #guest(url: string): Relay {
+    const known = this.#guests.get(url);
+    const guest = known ?? { relay: new Relay(url, this.#kit), cancel: () => undefined };
+    guest.cancel();
+    guest.cancel = this.#kit.clock.after(IDLE, () => {
+      this.#guests.delete(url);
+      guest.relay.stop();
+    });
+    if (known !== undefined) return guest.relay;
+    const dropped = this.#guests.set(url, guest);
+    dropped?.cancel();
+    dropped?.relay.stop();
+    guest.relay.start();
+    return guest.relay;
+  }
+
+  async #connected(relay: Relay): Promise<void> {
+    const { clock, limits } = this.#kit;
+    const done = Promise.withResolvers<void>();
+    const unwatch = relay.watch((connected) => connected && done.resolve());
+    const stop = clock.after(limits.patience, () => done.reject(unreachable(relay.url)));
+    try {
+      await done.promise;
+    } finally {
+      unwatch();
+      stop();
+    }
+  }
+}
+
+function unreachable(url: string): OpenAgentsError {
+  return new OpenAgentsError("UNREACHABLE", `Cannot reach relay "${url}": it is not connected`);
+}
