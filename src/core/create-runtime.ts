@@ -16,8 +16,8 @@ import { KeyWaits } from "./key-waits.ts";
 import { Cache, Serial } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { readState } from "./load.ts";
-import { isLocked, lockedError } from "./locked.ts";
-import { controlEnvelope, Mailroom } from "./mailroom.ts";
+import { lockedError } from "./locked.ts";
+import { controlEnvelope, Mailroom, noDeadLetter } from "./mailroom.ts";
 import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside } from "./move.ts";
 import { Mover } from "./mover.ts";
 import { newAgent } from "./new-agent.ts";
@@ -492,22 +492,15 @@ class KernelRuntime implements Runtime {
 
   /** Makes the agents that are to be there; not before the keys are open, if they are locked. */
   async #makeEnsured(): Promise<void> {
+    const { store, keyWaits } = this.#kernel;
     for (const wanted of this.#definition.ensure) {
-      if ((await this.#kernel.store.get(wanted.name)) !== undefined) continue;
-      try {
-        await this.create(wanted);
-      } catch (error) {
-        if (!isLocked(error) || !this.#kernel.keyWaits.locked) throw error;
-        return this.#onProblem("Some agents are not made yet", error);
-      }
+      if ((await store.get(wanted.name)) !== undefined) continue;
+      if (keyWaits.locked) return this.#onProblem("Some agents are not made yet", lockedError());
+      await this.create(wanted);
     }
   }
 
   #rest(): void {
     if (!this.#dispatcher.busy && !this.#courier.busy) this.#kernel.waker?.idle();
   }
-}
-
-function noDeadLetter(ref: string, envelopeId: string): OpenAgentsError {
-  return new OpenAgentsError("NOT_FOUND", `"${ref}" has no dead letter "${envelopeId}"`);
 }

@@ -150,7 +150,9 @@ export class Dispatcher {
     const { store, clock } = this.#kernel;
     this.#reading = true;
     try {
-      const due = await store.due({ now: clock.now(), limit: BATCH, mail, cursor });
+      // Those that are left alone are passed over, so as many more are asked for.
+      const limit = BATCH + this.#resting.size;
+      const due = await store.due({ now: clock.now(), limit, mail, cursor });
       if (this.#stopped) return;
       if (mail) this.#cursor = due.cursor;
       else this.#late = due.cursor !== undefined;

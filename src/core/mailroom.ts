@@ -48,6 +48,11 @@ export function controlEnvelope(
   };
 }
 
+/** The error for a dead letter that is not there. */
+export function noDeadLetter(ref: string, envelopeId: string): OpenAgentsError {
+  return new OpenAgentsError("NOT_FOUND", `"${ref}" has no dead letter "${envelopeId}"`);
+}
+
 /** Where mail from outside the agents comes in, and where its answers go out. */
 export class Mailroom {
   readonly #kernel: Kernel;

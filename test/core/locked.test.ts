@@ -6,7 +6,7 @@ import { paths } from "../../src/core/tree.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { lockedSigner } from "../../src/identity/locked-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
-import { manualClock } from "../../src/testing/index.ts";
+import { fakeSigner, manualClock } from "../../src/testing/index.ts";
 import type { ManualClock } from "../../src/testing/index.ts";
 import { HOUR, setting, START } from "./setting.ts";
 import type { Setting } from "./setting.ts";
@@ -210,6 +210,45 @@ void test("an alarm that needs a key waits, the agent's other alarms and mail do
   assert.deepEqual((await again.runtime.state("clockwork"))["fired"], [...beats, "send"]);
   assert.deepEqual(await got(again, "pen"), ["an alarm"]);
   await unharmed(again, "clockwork", "pen");
+});
+
+void test("any number of alarms that wait for the keys hold up no other one", async () => {
+  const signing = defineAgent({
+    name: "signing",
+    onCreate: (ctx) => void ctx.schedule({ in: "1m" }, null, { id: "sign" }),
+    onAlarm: async (ctx) => void (await ctx.identity.sign("ab".repeat(32))),
+  });
+  const beat = defineAgent({
+    name: "beat",
+    state: { beats: 0 },
+    onCreate: (ctx) => void ctx.schedule({ every: "10m" }, null, { id: "beat" }),
+    onAlarm: (ctx) => void (ctx.state.beats += 1),
+  });
+  // More than are read at once.
+  const many = 1100;
+  const before = await setting([signing, beat], { signer: fakeSigner() });
+  for (let i = 0; i < many; i += 1) {
+    await before.runtime.create({ name: `signing-${i}`, type: "signing" });
+  }
+  await before.clock.advance(0);
+  before.store.crash();
+  const clock = manualClock(START);
+  const { store } = before;
+  const due = store.due.bind(store);
+  let read = 0;
+  store.due = async (query) => {
+    read += 1;
+    return due(query);
+  };
+  const signer = lockedSigner(async () => fakeSigner());
+  const { runtime } = await setting([signing, beat], { store, clock, signer });
+  await clock.advance(HOUR);
+  assert.deepEqual(await runtime.state("beat"), { beats: 6 });
+  assert.equal(runtime.metrics().ticks, 6, "nobody else ticked");
+  assert.ok(read < 100, `it asked ${read} times who is due`);
+  await runtime.unlock(RIGHT);
+  await clock.advance(0);
+  assert.equal(runtime.metrics().ticks, 6 + many + 1);
 });
 
 void test("an answer that came in time is the answer, also when it could not be opened in time", async () => {
