@@ -7,6 +7,7 @@ const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   "derived-signer": () => import("../identity/derived-signer.test.ts"),
   "event-signer": () => import("../identity/event-signer.test.ts"),
   event: () => import("../identity/event.test.ts"),
+  "locked-signer": () => import("../identity/locked-signer.test.ts"),
   nip04: () => import("../identity/nip04.test.ts"),
   nip05: () => import("../identity/nip05.test.ts"),
   nip06: () => import("../identity/nip06.test.ts"),
