@@ -111,6 +111,24 @@ void test("an agent whose object was not told of it is made when it is next aske
   assert.deepEqual(dead.body["items"], []);
 });
 
+void test("an agent whose object ended in the middle of its birth keeps its name and its key", async () => {
+  const made = await call("POST", "/agents?cut=half", { name: "half-made", type: "subject" });
+  assert.equal(made.status, 503, JSON.stringify(made.body));
+  const listed = await call("GET", "/agents?limit=1000");
+  const items = listed.body["items"] as { name: string; id: string }[];
+  const id = items.find(({ name }) => name === "half-made")?.id;
+  await make("half-teller", "teller");
+  await tell("half-teller", "half-made");
+  for (let i = 0; ; i += 1) {
+    assert.ok(i < 200, "the mail to have arrived");
+    const wanted = await call("GET", "/agents/half-made/status");
+    if (wanted.body["ticks"] === 2) break;
+    await sleep(10);
+  }
+  assert.equal((await call("GET", "/agents/half-made")).body["id"], id);
+  assert.deepEqual((await call("GET", "/agents/half-teller/deadletter")).body["items"], []);
+});
+
 void test("a name whose agent was erased is given to a new agent, with a new key", async () => {
   const first = await make("again", "subject");
   assert.equal((await worker.fetch(`/agents/${first}?purge`, { method: "DELETE" })).status, 204);

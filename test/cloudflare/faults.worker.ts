@@ -2,6 +2,7 @@ import { cloudflare } from "../../src/backends/cloudflare.ts";
 import type { AgentHost } from "../../src/backends/cloudflare/agent-object.ts";
 import type { Env, ObjectContext } from "../../src/backends/cloudflare/platform.ts";
 import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { durableObjectStore } from "../../src/stores/durable-object.ts";
 
 const MIB = 1024 * 1024;
 
@@ -68,15 +69,23 @@ export class DirectoryObject extends worker.DirectoryObject {
 
 export class AgentObject extends worker.AgentObject {
   readonly #end: () => void;
+  readonly #storage: ObjectContext["storage"];
 
   constructor(context: ObjectContext & { abort(reason: string): void }, env: Env) {
     super(context, env);
     this.#end = () => context.abort("evicted");
+    this.#storage = context.storage;
   }
 
   override async fetch(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
     if (broken.calls.has(pathname)) this.#end();
+    if (broken.calls.has("/~/half") && pathname === "/~/admit") {
+      // It had made its tables, and no more.
+      const store = await durableObjectStore(this.#storage);
+      await store.sync();
+      this.#end();
+    }
     if (searchParams.has("evict")) this.#end();
     if (searchParams.has("ring")) await Promise.all([ring(this), ring(this)]);
     return super.fetch(request);

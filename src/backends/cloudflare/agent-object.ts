@@ -62,16 +62,13 @@ export class AgentHost {
       if (!isCall(request)) return notHere(request, "empty");
       if (!BIRTHS.has(methodOf(request))) return (await answer(request, NOBODY))!;
     }
-    const { runtime, store, report } = await this.#start();
-    const response = await this.#handle(request, { runtime, store });
-    await report.send();
+    const open = await this.#start();
+    const response = await this.#handle(request, open);
+    await open.report.send();
     return response;
   }
 
-  async #handle(
-    request: Request,
-    { runtime, store }: Pick<Open, "runtime" | "store">,
-  ): Promise<Response> {
+  async #handle(request: Request, { runtime, store, report }: Open): Promise<Response> {
     const called = await answer(request, {
       admit: (record: AgentRecord) => admit(runtime, record),
       deliver: async ({ mail, again }: { mail: readonly Envelope[]; again: boolean }) => {
@@ -79,9 +76,7 @@ export class AgentHost {
         return runtime.deliver(mail);
       },
       careful: async () => runtime.careful(),
-      presence: async (): Promise<Presence> => ({
-        name: (await store.list({ limit: 1 })).items[0]?.name,
-      }),
+      presence: () => report.presence(),
       import: (input: SetAside, bundle) => runtime.import(bundle, input),
     });
     if (called !== undefined) return called;

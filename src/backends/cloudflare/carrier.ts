@@ -31,8 +31,9 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
   return {
     async find(name, fresh) {
       if (fresh) {
-        directory.forget(name);
         await directory.complete(name);
+        // After it, as others may have asked for the name in the meantime.
+        directory.forget(name);
       }
       try {
         return await directory.idOf(name);

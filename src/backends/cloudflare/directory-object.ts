@@ -23,7 +23,6 @@ export class DirectoryShard {
   readonly #env: Env;
   readonly #signer: Signer;
   readonly #types: ReadonlySet<string>;
-  /** Names about which something is being done. */
   /** What is being done about each name, one after the other. */
   readonly #turns = new Map<string, Promise<void>>();
   #store: Promise<DurableObjectStore> | undefined;
@@ -228,7 +227,7 @@ export type Named = Pick<AgentRecord, "id" | "name">;
 /** What an agent's object says of who is there. */
 export interface Presence {
   readonly name?: string | undefined;
-  /** Nobody ever was. */
+  /** Nobody ever was, or whoever was is erased and the directory knows of it. */
   readonly empty?: boolean | undefined;
 }
 

@@ -23,6 +23,8 @@ export class Directory {
   readonly #startedAt = Date.now();
   /** Ids by name. That a name went to another agent is found out by the object that had it. */
   readonly #ids = new Map<string, string>();
+  /** How often an id was forgotten: what was asked for before that is not remembered. */
+  #forgotten = 0;
   /** Agents that are being made because somebody asked for them. */
   readonly #making = new Map<string, Promise<AgentInfo>>();
 
@@ -98,10 +100,12 @@ export class Directory {
   async idOf(name: string): Promise<string> {
     const known = this.#ids.get(name);
     if (known !== undefined) return known;
+    const forgotten = this.#forgotten;
     const record =
       (await this.#call<AgentRecord | null>(this.#indexOf(name), "get", { name })) ??
       (await this.#wanted(name));
     if (record === undefined) throw new OpenAgentsError("NOT_FOUND", `There is no agent "${name}"`);
+    if (forgotten !== this.#forgotten) return record.id;
     if (this.#ids.size >= KEPT) this.#ids.delete(this.#ids.keys().next().value!);
     this.#ids.set(name, record.id);
     return record.id;
@@ -124,6 +128,7 @@ export class Directory {
 
   /** Has the next look at this name ask its shard. */
   forget(name: string): void {
+    this.#forgotten += 1;
     this.#ids.delete(name);
   }
 

@@ -1,6 +1,7 @@
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
+import type { Presence } from "./directory-object.ts";
 import type { Directory } from "./directory.ts";
 import type { ObjectContext } from "./platform.ts";
 
@@ -12,6 +13,8 @@ export interface StatusReport {
    * answered, and when the object comes to rest. When it cannot be told now, the next call does.
    */
   send(): Promise<void>;
+  /** Who is here: whoever was only being made when the object ended never was. */
+  presence(): Promise<Presence>;
 }
 
 /** What the directory was last told, when that was ever needed. */
@@ -108,6 +111,11 @@ export function statusReport(
         if (news) await tellNews();
       })();
       await telling;
+    },
+    async presence() {
+      const [agent] = (await store.list({ limit: 1 })).items;
+      if (agent !== undefined) return { name: agent.name };
+      return { empty: kv.get(REMOVED) === undefined };
     },
   };
 }
