@@ -71,12 +71,13 @@ export function remoteRuntime(connection: Connection): RemoteRuntime {
         headers: { "content-type": BUNDLE_TYPE },
       }),
     leave: (ref, body) => client.post(of(ref, "/leave"), { body }),
-    async stay(ref, move) {
+    async stay(ref, move, word) {
       try {
-        await client.post(of(ref, "/stay"), { body: { move } });
+        return await client.post(of(ref, "/stay"), { body: { move, ...(word && { word }) } });
       } catch (error) {
         // A home that does not have the agent has no move of it to end.
         if (errorInfo(error).code !== "NOT_FOUND") throw error;
+        return undefined;
       }
     },
     depart: (ref, body) => client.post(of(ref, "/depart"), { body }),

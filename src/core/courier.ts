@@ -28,8 +28,8 @@ export class Courier {
   readonly #kernel: Kernel;
   readonly #events: CourierEvents;
   #running: Promise<void> | undefined;
+  #batch: Promise<unknown> | undefined;
   #timer: (() => void) | undefined;
-  #wait = FIRST_WAIT;
   #again = false;
 
   constructor(kernel: Kernel, events: CourierEvents) {
@@ -53,23 +53,30 @@ export class Courier {
     await this.#running;
   }
 
+  /**
+   * Carries all that an agent has sent, wherever it is, but for what has to wait; resolves when nothing
+   * of it is under way.
+   */
+  async empty(agent: string): Promise<void> {
+    await this.#batch?.catch(() => undefined);
+    const waiting: Waiting = new Map();
+    let last: number | undefined = 0;
+    while (last !== undefined) last = await this.#next(last, waiting, agent);
+  }
+
   /** Goes through the outbox from its start, past what has to wait, until nothing new is there. */
   async #run(): Promise<void> {
     try {
       while (this.#again) {
         this.#again = false;
-        let waiting = false;
-        let rows = await this.#kernel.store.outbox(0, BATCH);
-        // Who has mail to whom that waits: what they sent after it waits as well.
-        const blocked = new Set<string>();
-        while (rows.length > 0) {
-          const ready = rows.filter((row) => !blocked.has(pathOf(row)));
-          for (const row of await this.#carry(ready)) blocked.add(pathOf(row));
-          waiting ||= blocked.size > 0;
-          rows = await this.#kernel.store.outbox(waiting ? rows.at(-1)!.seq : 0, BATCH);
+        const waiting: Waiting = new Map();
+        let last: number | undefined = 0;
+        while (last !== undefined) {
+          const batch: Promise<number | undefined> = this.#next(last, waiting);
+          this.#batch = batch;
+          last = await batch;
         }
-        if (waiting) this.#later();
-        else this.#wait = FIRST_WAIT;
+        this.#later([...waiting.values()]);
       }
     } catch (error) {
       this.#events.failed(error);
@@ -79,12 +86,29 @@ export class Courier {
     this.#events.idle();
   }
 
-  /** Pokes itself a while from now. */
-  #later(): void {
-    if (this.#kernel.waker !== undefined) return;
+  /** Carries the first mail after `last`, past what has to wait; how far it came, undefined at the end. */
+  async #next(last: number, waiting: Waiting, agent?: string): Promise<number | undefined> {
+    const rows = await this.#kernel.store.outbox(last, BATCH, agent);
+    if (rows.length === 0) return undefined;
+    const ready = rows.filter((row) => !waits(waiting, row));
+    for (const row of await this.#carry(ready)) hold(waiting, row);
+    return waiting.size > 0 ? rows.at(-1)!.seq : 0;
+  }
+
+  /**
+   * Has itself poked a while from now: the longer what waits has waited, the later, so that it needs no
+   * memory of its tries.
+   */
+  #later(waiting: readonly OutboxRow[]): void {
+    const { clock, waker } = this.#kernel;
     this.#timer?.();
-    this.#timer = this.#kernel.clock.after(this.#wait, () => this.poke());
-    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+    this.#timer = undefined;
+    if (waiting.length === 0) return waker?.remind?.("mail", undefined);
+    const now = clock.now();
+    const youngest = Math.max(...waiting.map(({ envelope }) => envelope.sentAt));
+    const wait = Math.min(Math.max(Math.ceil((now - youngest) / 2), FIRST_WAIT), LONGEST_WAIT);
+    if (waker === undefined) this.#timer = clock.after(wait, () => this.poke());
+    else waker.remind?.("mail", now + wait);
   }
 
   /** Takes mail to where it goes; the rows that have to wait. */
@@ -136,7 +160,13 @@ export class Courier {
 
   /** Puts mail into inboxes, here or elsewhere; what was for somebody who is gone, once more. */
   async #deliver(rows: readonly OutboxRow[], at: number): Promise<readonly Receipt[]> {
-    const letters = await Promise.all(rows.map((row) => addressed(this.#kernel, row)));
+    const found = await Promise.all(rows.map((row) => addressed(this.#kernel, row)));
+    // Whose address cannot be found now waits, and with it what was sent after it.
+    const waiting: Waiting = new Map();
+    const letters = rows.map((row, i) => {
+      if (found[i] === "busy") hold(waiting, row);
+      return waits(waiting, row) ? ("busy" as const) : found[i]!;
+    });
     const receipts = [...(await this.#post(letters, at))];
     const gone = rows.flatMap((_, i) => (GONE.has(receipts[i]!) ? [i] : []));
     if (gone.length === 0) return receipts;
@@ -204,15 +234,30 @@ export class Courier {
 
 /** Receipts of mail whose recipient is not there, or no more. */
 const GONE: ReadonlySet<Receipt> = new Set(["unknown", "terminated"]);
-/** How long mail that has to wait does so, ms: at first, and then twice as long each time. */
+/** How long mail that has to wait does so, ms: at first, and at most. */
 const FIRST_WAIT = 100;
 const LONGEST_WAIT = 60_000;
 /** How long after it was sent mail with no end of its own is given up, ms: a day. */
 const GIVE_UP = 86_400_000;
 
-/** Mail on the same path arrives in the order in which it was sent. */
-function pathOf({ agent, envelope }: OutboxRow): string {
-  return `${agent} ${envelope.toName ?? envelope.to}`;
+/** The first mail that waits, by sender and recipient: what was sent after it waits as well. */
+type Waiting = Map<string, OutboxRow>;
+
+/** Whom mail is for, by key and by name: mail that shares one of them arrives in its order. */
+function pathsOf({ agent, envelope: { to, toName } }: OutboxRow): readonly string[] {
+  return [to, ...(toName === undefined ? [] : [toName])].map((one) => `${agent} ${one}`);
+}
+
+/** True for mail that waits for what was sent before it; what comes after it then waits for it. */
+function waits(waiting: Waiting, row: OutboxRow): boolean {
+  const before = pathsOf(row).find((path) => waiting.has(path));
+  if (before !== undefined) hold(waiting, waiting.get(before)!, row);
+  return before !== undefined;
+}
+
+/** Notes that mail waits, for itself or for the `first` that was sent before it. */
+function hold(waiting: Waiting, first: OutboxRow, row: OutboxRow = first): void {
+  for (const path of pathsOf(row)) if (!waiting.has(path)) waiting.set(path, first);
 }
 
 /** Why mail with this receipt goes back to its sender's dead letters; undefined when it arrived. */

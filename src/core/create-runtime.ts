@@ -18,7 +18,7 @@ import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { readState } from "./load.ts";
 import { lockedError } from "./locked.ts";
 import { controlEnvelope, Mailroom, noDeadLetter } from "./mailroom.ts";
-import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside } from "./move.ts";
+import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside, Stayed } from "./move.ts";
 import { Mover } from "./mover.ts";
 import { newAgent } from "./new-agent.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
@@ -118,6 +118,7 @@ class KernelRuntime implements Runtime {
     });
     this.#mover = new Mover(this.#kernel, this.#dispatcher, {
       left: (id) => this.#mailroom.stop(id),
+      emptyOutbox: (id) => this.#courier.empty(id),
       settled: () => this.#courier.poke(),
       failed: (problem, error) => this.#onProblem(problem, error),
     });
@@ -134,8 +135,11 @@ class KernelRuntime implements Runtime {
     await this.#mover.start();
     this.#started = true;
     // Whoever keeps the time says when something is due; to begin is to be quick.
-    if (this.#kernel.waker !== undefined) this.#dispatcher.open();
-    else await this.takeUp();
+    if (this.#kernel.waker === undefined) await this.takeUp();
+    else {
+      this.#dispatcher.open();
+      this.#courier.poke();
+    }
     this.#window.start();
   }
 
@@ -254,7 +258,7 @@ class KernelRuntime implements Runtime {
   async terminate(ref: string): Promise<void> {
     const record = await this.#find(ref);
     if (record.status === "terminated") return;
-    if (record.status === "leaving") checkHere(record);
+    if (record.status !== "moved") checkHere(record);
     if (TICKING.has(record.status) && this.#kernel.agents.has(record.type)) {
       const ended = this.#mailroom.command(record, "terminate");
       this.#dispatcher.cut(record.id, new OpenAgentsError("CANCELLED", "The agent is terminated"));
@@ -271,7 +275,7 @@ class KernelRuntime implements Runtime {
 
   async purge(ref: string): Promise<void> {
     const record = await this.#find(ref);
-    await this.terminate(record.id);
+    if (record.status !== "arriving") await this.terminate(record.id);
     await this.#dispatcher.hold(record.id, async () => {
       this.#kernel.cache.delete(record.id);
       await this.#kernel.store.remove(record.id);
@@ -355,9 +359,9 @@ class KernelRuntime implements Runtime {
     return this.#mover.leave((await this.#find(ref)).id, options);
   }
 
-  async stay(ref: string, move: string): Promise<void> {
+  async stay(ref: string, move: string, word?: Stayed): Promise<Stayed | undefined> {
     const record = await this.#kernel.store.get(ref);
-    if (record !== undefined) await this.#mover.stay(record.id, move);
+    return record && this.#mover.stay(record.id, move, word);
   }
 
   async depart(ref: string, goal: MoveGoal): Promise<Departure> {

@@ -1,4 +1,4 @@
-import { CLOSED } from "../../core/agent.ts";
+import { BETWEEN, CLOSED } from "../../core/agent.ts";
 import type { Letterbox, Mail, MailQuery, Receipt, SeenRow } from "../../core/ports/store.ts";
 import { whole } from "./base.ts";
 import type { Base, Direct, Known } from "./base.ts";
@@ -16,6 +16,8 @@ import {
 } from "./mail.ts";
 import type { Prepared, StoredMail } from "./mail.ts";
 
+/** Whose outgoing mail is carried. */
+const CARRIED = `agents.status NOT IN (${[...BETWEEN].map((status) => `'${status}'`).join(", ")})`;
 /** Why mail is a dead letter when the inbox was full. */
 const FULL = "The inbox was full";
 
@@ -92,13 +94,15 @@ export function letterbox(base: Base): Direct<Letterbox> {
         return true;
       }),
 
-    outbox: (after, limit) =>
+    outbox: (after, limit, agent) =>
       sql
         .all<{ seq: number; agent: string; envelope: string }>(
           `SELECT outbox.seq, agents.id AS agent, outbox.envelope
            FROM outbox CROSS JOIN agents ON agents.num = outbox.agent
-           WHERE outbox.seq > ? ORDER BY outbox.seq LIMIT ?`,
+           WHERE outbox.seq > ? AND ${agent === undefined ? CARRIED : "agents.id = ?"}
+           ORDER BY outbox.seq LIMIT ?`,
           after,
+          ...(agent === undefined ? [] : [agent]),
           limit,
         )
         .map((row) => ({ ...row, envelope: toEnvelope(unspill(sql, row.envelope)) })),
