@@ -190,6 +190,8 @@ export class Mailroom {
   async command(record: AgentRecord, command: Command | "tick"): Promise<TickRecord> {
     const envelope = controlEnvelope(this.#kernel, record.id, command);
     const ticked = Promise.withResolvers<TickRecord>();
+    // It may be over before the command is in the inbox, where nobody awaits it yet.
+    ticked.promise.catch(() => undefined);
     const cancel = (why: string): void =>
       ticked.reject(new OpenAgentsError("CANCELLED", `Cannot ${command} "${record.name}": ${why}`));
     const onStop = (): void => cancel("the runtime is stopping, or the agent leaves");
