@@ -10,6 +10,7 @@ import type { Json } from "./json.ts";
 import { forwardMoved } from "./forwarding.ts";
 import { mailSource } from "./key-waits.ts";
 import { newId } from "./kernel.ts";
+import { logSize, nextLimit } from "./pages.ts";
 import type { Kernel } from "./kernel.ts";
 import { movedError } from "./between-homes.ts";
 import type { InboxPolicy, Receipt } from "./ports/index.ts";
@@ -26,8 +27,6 @@ const OUTSIDE: ReadonlySet<string> = new Set(["message", "request", "event", "me
 const RESERVED = ["hops", "error"] as const;
 /** How many of the newest ticks are searched for what became of mail that was sent before. */
 const RECENT = 1000;
-/** How many of them are in memory at once. */
-const FEW = 16;
 
 /** An envelope of the kernel's own, that goes before all other mail. */
 export function controlEnvelope(
@@ -295,9 +294,12 @@ export class Mailroom {
   async #lastOf(id: string, trigger: string): Promise<Pick<TickEvent, "record" | "output">[]> {
     const head = (await this.#kernel.store.head(id))?.n ?? 1;
     const named = JSON.stringify(trigger);
-    for (let end = head; end > Math.max(0, head - RECENT); end -= FEW) {
-      const after = Math.max(0, end - FEW);
+    let few = 1;
+    for (let end = head; end > Math.max(0, head - RECENT);) {
+      const after = Math.max(0, end - few);
       const rows = await this.#kernel.store.log(id, after, end - after);
+      end = after;
+      few = nextLimit(rows, logSize, few);
       for (const row of rows.toReversed()) {
         if (!row.record.includes(named)) continue;
         const { outcome, trigger: of } = JSON.parse(row.record) as TickRecord;
