@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { numberedPage } from "../../src/control/page.ts";
+import type { NumberedPage } from "../../src/control/page.ts";
 
 interface Row {
   readonly n: number;
@@ -20,7 +21,7 @@ function listing(count: number, length: number) {
       const pages: number[] = [];
       const seen: number[] = [];
       for (let after: string | undefined = "0"; after !== undefined;) {
-        const page = await numberedPage<Row>(
+        const page: NumberedPage<Row> = await numberedPage<Row>(
           { after, limit },
           {
             read: async (last, few) => {
