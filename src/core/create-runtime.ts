@@ -116,7 +116,11 @@ class KernelRuntime implements Runtime {
       watchers: this.#watchers,
       wake: (id) => this.#dispatcher.wake(id),
     });
-    this.#lifecycle = new Lifecycle(this.#kernel, this.#dispatcher, this.#mailroom);
+    this.#lifecycle = new Lifecycle(this.#kernel, {
+      dispatcher: this.#dispatcher,
+      mailroom: this.#mailroom,
+      courier: this.#courier,
+    });
     this.#mover = new Mover(this.#kernel, this.#dispatcher, {
       left: (id) => this.#mailroom.stop(id),
       emptyOutbox: (id) => this.#courier.empty(id),

@@ -1,6 +1,7 @@
 import { checkTransition, TICKING } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
 import { checkHere } from "./between-homes.ts";
+import type { Courier } from "./courier.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
@@ -13,11 +14,20 @@ export class Lifecycle {
   readonly #kernel: Kernel;
   readonly #dispatcher: Dispatcher;
   readonly #mailroom: Mailroom;
+  readonly #courier: Courier;
 
-  constructor(kernel: Kernel, dispatcher: Dispatcher, mailroom: Mailroom) {
+  constructor(
+    kernel: Kernel,
+    parts: {
+      readonly dispatcher: Dispatcher;
+      readonly mailroom: Mailroom;
+      readonly courier: Courier;
+    },
+  ) {
     this.#kernel = kernel;
-    this.#dispatcher = dispatcher;
-    this.#mailroom = mailroom;
+    this.#dispatcher = parts.dispatcher;
+    this.#mailroom = parts.mailroom;
+    this.#courier = parts.courier;
   }
 
   async tick(record: AgentRecord): Promise<TickRecord> {
@@ -55,7 +65,11 @@ export class Lifecycle {
   }
 
   async purge(record: AgentRecord): Promise<void> {
-    if (record.status !== "arriving") await this.terminate(record);
+    if (record.status !== "arriving") {
+      await this.terminate(record);
+      // What it has sent has been said. What has to wait goes with it.
+      await this.#courier.empty(record.id);
+    }
     await this.#held(record, async ({ id }) => {
       this.#kernel.cache.delete(id);
       await this.#kernel.store.remove(id);

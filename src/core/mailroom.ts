@@ -1,7 +1,7 @@
 import { TICKING } from "./agent.ts";
 import { isKey } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
-import { inboxOf } from "./courier.ts";
+import { inboxOf } from "./delivery.ts";
 import { checkEnvelope, checkForeignId } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
@@ -89,9 +89,9 @@ export class Mailroom {
   async send(record: AgentRecord, mail: MailInput): Promise<Sent> {
     const envelope = this.#envelope(record, mail);
     const here = await this.#deliver(record, envelope);
+    await this.#kernel.store.sync();
     const [receipt] = await forwardMoved(this.#kernel, { mail: [envelope], receipts: [here] });
     await this.#check(record, envelope, receipt);
-    await this.#kernel.store.sync();
     return { id: envelope.id, receipt: receipt! };
   }
 
@@ -145,6 +145,7 @@ export class Mailroom {
     // By tick, as one may be both told of and found in the record.
     const replies = new Map<number, readonly Json[]>();
     const ended = Promise.withResolvers<Pick<Answer, "outcome" | "error">>();
+    ended.promise.catch(() => undefined);
     const see = ({ record: tick, output }: Pick<TickEvent, "record" | "output">): void => {
       if (tick.trigger.id !== id) return;
       replies.set(tick.n, output.replies?.map(({ payload }) => payload) ?? []);
@@ -162,16 +163,20 @@ export class Mailroom {
     options.signal?.addEventListener("abort", giveUp);
     try {
       const receipt = await this.#post(record, envelope);
-      if (receipt === "dead-lettered") {
-        await this.#kernel.store.sync();
-        ended.resolve({ outcome: receipt });
-      }
+      const durable = this.#kernel.store.sync();
+      // What is lost will not be answered.
+      durable.catch(ended.reject);
+      if (receipt === "dead-lettered") ended.resolve({ outcome: receipt });
       if (receipt === "duplicate") {
         const recent = await this.#lastOf(record.id, id);
         await this.#kernel.store.sync();
         recent.forEach(see);
+        if (recent.length === 0 && (await this.#isDead(record.id, id))) {
+          ended.resolve({ outcome: "dead-lettered" });
+        }
       }
       const end = await ended.promise;
+      await durable;
       const inOrder = [...replies].sort(([a], [b]) => a - b).flatMap(([, texts]) => texts);
       return { id, receipt, replies: inOrder, ...end };
     } finally {
@@ -212,6 +217,7 @@ export class Mailroom {
     );
     try {
       await this.#post(record, envelope);
+      this.#kernel.store.sync().catch(ticked.reject);
       return await ticked.promise;
     } finally {
       stopWatching();
@@ -285,6 +291,11 @@ export class Mailroom {
   #inbox(record: AgentRecord, { source }: Envelope): InboxPolicy {
     if (source !== "control") return inboxOf(this.#kernel.agents.get(record.type));
     return { depth: Number.MAX_SAFE_INTEGER, overflow: "reject-new" };
+  }
+
+  async #isDead(agent: string, envelope: string): Promise<boolean> {
+    const query = { box: "deadletter", envelope, limit: 1 } as const;
+    return (await this.#kernel.store.mail(agent, query)).length > 0;
   }
 
   /**

@@ -115,7 +115,8 @@ export interface Runtime extends Home {
    */
   terminate(ref: string): Promise<void>;
   /**
-   * Erases an agent with its record; terminates it first if need be. Of one that arrives, all that has
+   * Erases an agent with its record; terminates it first if need be, and carries what it has sent, but
+   * for what would have to wait. Of one that arrives, all that has
    * come in, which may be all that there is of it.
    * @throws BUSY while it leaves
    */

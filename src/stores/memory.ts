@@ -1,6 +1,6 @@
 import { BETWEEN, CLOSED, TICKING } from "../core/agent.ts";
 import type { AgentRecord, AgentStatus } from "../core/agent.ts";
-import { isUrgent } from "../core/envelope.ts";
+import { isUrgent, URGENT_ROOM } from "../core/envelope.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { comparePaths } from "../core/path-order.ts";
@@ -189,10 +189,11 @@ class Memory implements MemoryStore {
     return mail.map((one) => this.#deliver(one));
   }
 
-  async mail(id: string, { box, after = 0, limit }: MailQuery): Promise<readonly MailRow[]> {
+  async mail(id: string, query: MailQuery): Promise<readonly MailRow[]> {
+    const { box, after = 0, envelope, limit } = query;
     const { waiting, dead } = this.#agent(id);
     return [...(box === "inbox" ? waiting : dead).values()]
-      .filter((row) => row.position > after)
+      .filter((row) => row.position > after && (envelope ?? row.id) === row.id)
       .sort(byPosition)
       .slice(0, limit)
       .map(toMailRow);
@@ -429,17 +430,18 @@ class Memory implements MemoryStore {
     const closed = CLOSED[agent.record.status];
     if (closed !== undefined) return closed;
     if (agent.positions.has(envelope.id)) return "duplicate";
-    const excess = agent.waiting.size - inbox.depth + 1;
+    const room = inbox.depth + (isUrgent(envelope) ? URGENT_ROOM : 0);
+    const excess = agent.waiting.size - room + 1;
     if (excess > 0 && inbox.overflow === "reject-new") return "rejected";
     const mail = newMail(this.#give("position"), envelope, at);
     if (excess > 0 && (inbox.overflow === "dead-letter" || inbox.depth < 1)) {
       kill(this.#undo, agent, mail, FULL);
       return "dead-lettered";
     }
-    // Commands stay, and so does what the holder of the claim may be working on.
+    // Answers and commands stay, and so does what the holder of the claim may be working on.
     const shown = this.#claims.get(envelope.to)?.shown;
     const oldest = [...agent.waiting.values()]
-      .filter((row) => row.priority < 100 && shown?.has(row.position) !== true)
+      .filter((row) => !row.urgent && shown?.has(row.position) !== true)
       .sort(byPosition)
       .slice(0, Math.max(excess, 0));
     for (const row of oldest) kill(this.#undo, agent, row, FULL);

@@ -75,3 +75,23 @@ void test("ask() looks for what became of mail with few rows in memory where the
   assert.ok(most < 2_000_000, `${most} characters at once`);
   await runtime.stop(0);
 });
+
+void test("ask() says at once of mail that is a dead letter that it is one, asked again too", async () => {
+  const gate = Promise.withResolvers<void>();
+  const agent = defineAgent({
+    name: "a",
+    inbox: { depth: 1 },
+    onMessage: () => gate.promise,
+  });
+  const definition = defineRuntime({ agents: [agent], ensure: [{ name: "a", type: "a" }] });
+  const runtime = createRuntime({ definition, store: memoryStore(), signer: fakeSigner() });
+  await runtime.start();
+  await runtime.send("a", { payload: "x" });
+  const options = { timeout: 3_600_000 };
+  for (const receipt of ["dead-lettered", "duplicate"]) {
+    const answer = await runtime.ask("a", { payload: "y", id: "second" }, options);
+    assert.deepEqual([answer.receipt, answer.outcome], [receipt, "dead-lettered"]);
+  }
+  gate.resolve();
+  await runtime.stop(0);
+});

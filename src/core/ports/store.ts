@@ -158,7 +158,10 @@ export interface Mail {
 }
 
 export interface InboxPolicy {
-  /** How many envelopes may wait. */
+  /**
+   * How many envelopes may wait; answers and commands (`isUrgent`) have `URGENT_ROOM` places beyond it,
+   * so that an agent gets what it waits for however much it is sent.
+   */
   readonly depth: number;
   /** What happens to mail beyond that. */
   readonly overflow: "reject-new" | "drop-oldest" | "dead-letter";
@@ -166,7 +169,7 @@ export interface InboxPolicy {
 
 /**
  * - `accepted`: it waits in the inbox (with `drop-oldest`, the oldest one is with the dead letters, but
- *   no command, and nothing that `waiting` has last given while the agent's claim is held)
+ *   no answer and no command, and nothing that `waiting` has last given while the agent's claim is held)
  * - `duplicate`: an envelope of this id was accepted or dead-lettered before; nothing changed
  * - `dead-lettered`: the inbox is full, it is kept with the dead letters
  * - `rejected`: the inbox is full, nothing changed
@@ -192,6 +195,8 @@ export interface MailQuery {
   readonly box: "inbox" | "deadletter";
   /** Positions above this one only. */
   readonly after?: number | undefined;
+  /** Only the one with this id. */
+  readonly envelope?: string | undefined;
   readonly limit: number;
 }
 
