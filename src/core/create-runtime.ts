@@ -314,8 +314,10 @@ class KernelRuntime implements Runtime {
   }
 
   async exportKey(ref: string, password: string): Promise<string> {
-    const key = { ...(await this.#find(ref)), purpose: "ncryptsec" };
-    return this.#kernel.signer.exportKey(key, password);
+    const record = await this.#find(ref);
+    const key = await this.#kernel.signer.exportKey({ ...record, purpose: "ncryptsec" }, password);
+    await this.#lifecycle.note(record);
+    return key;
   }
 
   async identity(): Promise<Identity> {

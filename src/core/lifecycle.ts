@@ -48,6 +48,12 @@ export class Lifecycle {
     return tick;
   }
 
+  /** Has its record say what its key was used for, durably, where it can have one more. */
+  async note(record: AgentRecord): Promise<void> {
+    if (!TICKING.has(record.status) || !this.#kernel.agents.has(record.type)) return;
+    await this.#mailroom.command(record, "note");
+  }
+
   async terminate(record: AgentRecord): Promise<void> {
     if (record.status === "terminated") return;
     if (record.status !== "moved") checkHere(record);

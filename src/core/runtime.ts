@@ -139,7 +139,7 @@ export interface Runtime extends Home {
   key(ref: string): Promise<KeyInfo>;
   /**
    * An agent's private key under a password, an ncryptsec (NIP-49): whoever has both is the agent. Its
-   * next record says so.
+   * record says so first, unless the agent does not tick.
    * @throws INVALID for an empty password, LOCKED while the keys are
    */
   exportKey(ref: string, password: string): Promise<string>;
