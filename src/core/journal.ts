@@ -46,6 +46,17 @@ export class Journal {
     this.#entries.set(key, entry);
   }
 
+  /**
+   * Keys of what is not to be kept with a dead letter: what failed is asked for anew when that is
+   * replayed, and what `onError` did is done.
+   */
+  passing(): string[] {
+    const keys = [...this.#entries].filter(
+      ([key, entry]) => "error" in entry || key.startsWith("onError/"),
+    );
+    return keys.map(([key]) => key);
+  }
+
   /** True when something was ever journaled for this trigger, so that it has files to remove. */
   get used(): boolean {
     return this.#entries.size > 0;

@@ -221,9 +221,13 @@ async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): 
 
 /** The trigger is dealt with: nothing of it stays but its id in the dedup window. */
 function finish(draft: Draft, occasion: Occasion): void {
-  const { envelope, mail, parked, journal } = occasion;
+  if (occasion.journal.used) draft.erase(paths.journal(occasion.envelope.id));
+  putAway(draft, occasion);
+}
+
+/** The trigger waits for nothing any more. */
+function putAway(draft: Draft, { envelope, mail, parked }: Occasion): void {
   if (mail !== undefined) draft.ack.push(mail.position);
-  if (journal.used) draft.erase(paths.journal(envelope.id));
   if (parked === undefined) return;
   draft.erase(paths.parked(envelope.id));
   for (const { request } of parked.waits) {
@@ -282,7 +286,12 @@ function deadLetter(kernel: Kernel, draft: Draft, input: RememberInput): void {
   const { agent, occasion, acted } = input;
   const { letter, mail, parked, attempt } = occasion;
   const { message } = errorInfo(acted.failure!.error);
-  finish(draft, occasion);
+  // What is finished stays beside the dead letter: to replay that is not to do it again.
+  keepSettled(draft, agent, occasion);
+  for (const key of occasion.journal.passing()) {
+    draft.erase(paths.step(occasion.envelope.id, key));
+  }
+  putAway(draft, occasion);
   // A mail that is itself the dead letter is moved there; only the answer to a parked tick is done.
   if (mail !== undefined && parked === undefined) draft.ack.length = 0;
   draft.bury.push({ envelope: letter, attempts: attempt, reason: message });

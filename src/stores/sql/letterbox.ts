@@ -2,6 +2,7 @@ import { BETWEEN, CLOSED } from "../../core/agent.ts";
 import type { Letterbox, Mail, MailQuery, Receipt, SeenRow } from "../../core/ports/store.ts";
 import { whole } from "./base.ts";
 import type { Base, Direct, Known } from "./base.ts";
+import { removeFile } from "./files.ts";
 import { spillText, unspill } from "./large.ts";
 import {
   bury,
@@ -82,7 +83,7 @@ export function letterbox(base: Base): Direct<Letterbox> {
         return true;
       }),
 
-    discard: (id, envelopeId) =>
+    discard: (id, envelopeId, files) =>
       sql.apply(() => {
         const agent = base.known(id);
         if (stateOf(base, agent, envelopeId) !== DEAD) return false;
@@ -91,6 +92,7 @@ export function letterbox(base: Base): Direct<Letterbox> {
           agent.num,
           envelopeId,
         );
+        if (files !== undefined) removeFile(base, agent, files);
         return true;
       }),
 
