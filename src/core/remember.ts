@@ -90,7 +90,9 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
     waits: acted.ending.kind === "parked" ? acted.ending.waits.map(({ key }) => key) : undefined,
     sent: someOf(draft.send.map(({ id, to, type }) => ({ id, to, type }))),
     keys: someOf(keys),
-    wrote: draft.digests(),
+    journal:
+      occasion.journal.found.size > 0 ? Object.fromEntries(occasion.journal.found) : undefined,
+    wrote: draft.digests(outcome === "done" ? [] : journaled(occasion)),
     removed: someOf([...draft.remove]),
     status,
   };
@@ -167,10 +169,18 @@ class Draft {
     return [...this.#put].map(([path, value]) => ({ path, value }));
   }
 
-  digests(): Record<string, string> | undefined {
-    if (this.#put.size === 0) return undefined;
-    return Object.fromEntries([...this.#put].map(([path, value]) => [path, sha256Hex(value)]));
+  /** SHA-256 by path of what is put, and of files written before the commit that it does not remove. */
+  digests(before: readonly (readonly [string, string])[]): Record<string, string> | undefined {
+    const kept = before.filter(([path]) => !this.remove.has(path));
+    if (this.#put.size === 0 && kept.length === 0) return undefined;
+    const put = [...this.#put].map(([path, value]) => [path, sha256Hex(value)] as const);
+    return Object.fromEntries([...kept, ...put]);
   }
+}
+
+/** SHA-256 by path of the steps that ended in this tick. */
+function journaled({ envelope, journal }: Occasion): (readonly [string, string])[] {
+  return [...journal.written].map(([key, digest]) => [paths.step(envelope.id, key), digest]);
 }
 
 function outcomeOf(acted: Acted, { refusal }: Occasion): TickRecord["outcome"] {

@@ -316,7 +316,7 @@ export class Session {
       agent.journaled = true;
       await store.journal(claim, [{ path: paths.step(trigger, key), value: json }]);
       await store.sync();
-      occasion.journal.set(key, JSON.parse(json) as Entry);
+      occasion.journal.wrote(key, json);
       this.steps.push({ key, ms: clock.now() - begun });
       return value;
     } catch (error) {
