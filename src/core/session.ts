@@ -1,5 +1,6 @@
 import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
+import { byteLength, bytesAbove } from "./byte-length.ts";
 import type {
   Context,
   ContextIdentity,
@@ -209,7 +210,7 @@ export class Session {
     const envelope = this.#envelope({ to: from, type: answer, replyTo: id }, payload, options);
     if (isNpub(from)) this.mail.push(envelope);
     else {
-      this.#spend(JSON.stringify(envelope.payload).length, "reply");
+      this.#spend(byteLength(JSON.stringify(envelope.payload)), "reply");
       this.#replies.push({ to: from, replyTo: id, payload: envelope.payload });
     }
     this.replied = true;
@@ -254,7 +255,7 @@ export class Session {
     this.#check();
     checkLabel(name, "an event");
     const json = plain(data, `event "${name}"`);
-    this.#spend(JSON.stringify(json).length + name.length, "broadcast");
+    this.#spend(byteLength(JSON.stringify(json)) + byteLength(name), "broadcast");
     this.#events.push({ name, data: json });
   }
 
@@ -307,10 +308,11 @@ export class Session {
       if (!this.#open)
         throw new OpenAgentsError("CANCELLED", `Step "${name}" ended after its tick`);
       const json = value === undefined ? "{}" : toJson({ value }, `result of step "${name}"`);
-      if (json.length > limits.valueBytes) {
+      const tooMany = bytesAbove(json, limits.valueBytes);
+      if (tooMany !== undefined) {
         throw new OpenAgentsError(
           "LIMIT",
-          `Cannot journal step "${name}": ${json.length} bytes is above limits.valueBytes (${limits.valueBytes})`,
+          `Cannot journal step "${name}": ${tooMany} bytes is above limits.valueBytes (${limits.valueBytes})`,
         );
       }
       agent.journaled = true;
@@ -375,10 +377,11 @@ export class Session {
       throw new OpenAgentsError("INVALID", "Cannot send mail: no recipient is given");
     }
     const json = toJson(payload ?? null, "payload");
-    if (json.length > limits.envelopeBytes) {
+    const tooMany = bytesAbove(json, limits.envelopeBytes);
+    if (tooMany !== undefined) {
       throw new OpenAgentsError(
         "LIMIT",
-        `Cannot send mail: ${json.length} bytes is above limits.envelopeBytes (${limits.envelopeBytes})`,
+        `Cannot send mail: ${tooMany} bytes is above limits.envelopeBytes (${limits.envelopeBytes})`,
       );
     }
     const now = this.now();
@@ -424,7 +427,7 @@ export class Session {
       ...(kept !== undefined && { data: kept }),
     };
     try {
-      this.#spend(JSON.stringify(line).length, "log");
+      this.#spend(byteLength(JSON.stringify(line)), "log");
       this.#logs.push(line);
     } catch (error) {
       this.#logsCut = true;
