@@ -13,6 +13,8 @@ export class Lifecycle {
   readonly #kernel: Kernel;
   readonly #dispatcher: Dispatcher;
   readonly #mailroom: Mailroom;
+  /** Ends that are under way, by agent. */
+  readonly #ending = new Map<string, Promise<void>>();
 
   constructor(kernel: Kernel, dispatcher: Dispatcher, mailroom: Mailroom) {
     this.#kernel = kernel;
@@ -38,8 +40,19 @@ export class Lifecycle {
     return tick;
   }
 
-  async terminate(record: AgentRecord): Promise<void> {
-    if (record.status === "terminated") return;
+  /** Whoever asks while an agent ends waits for that end: a second command would cut the first one off. */
+  async terminate({ id }: AgentRecord): Promise<void> {
+    const under = this.#ending.get(id);
+    if (under !== undefined) return under;
+    const ending = this.#terminate(id).finally(() => this.#ending.delete(id));
+    this.#ending.set(id, ending);
+    return ending;
+  }
+
+  async #terminate(id: string): Promise<void> {
+    // It may have ended, or be gone, since it was looked up.
+    const record = await this.#kernel.store.get(id);
+    if (record === undefined || record.status === "terminated") return;
     if (record.status !== "moved") checkHere(record);
     if (TICKING.has(record.status) && this.#kernel.agents.has(record.type)) {
       const ended = this.#mailroom.command(record, "terminate");
@@ -56,7 +69,9 @@ export class Lifecycle {
 
   async purge(record: AgentRecord): Promise<void> {
     if (record.status !== "arriving") await this.terminate(record);
-    await this.#held(record, async ({ id }) => {
+    // To erase what another purge has erased is nothing.
+    const { id } = record;
+    await this.#dispatcher.hold(id, async () => {
       this.#kernel.cache.delete(id);
       await this.#kernel.store.remove(id);
       await this.#kernel.store.sync();
