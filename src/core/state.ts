@@ -125,6 +125,12 @@ export class StateDraft {
         this.#touched.set(key, descriptor.value);
         return true;
       },
+      preventExtensions: () => {
+        throw new OpenAgentsError(
+          "STATE",
+          "Cannot freeze ctx.state, seal it or prevent its extension: it is a view of what is stored: freeze a copy, { ...ctx.state }",
+        );
+      },
       ownKeys: () => this.#keys(),
       getOwnPropertyDescriptor: (_target, key) =>
         typeof key === "string" && this.#has(key)
