@@ -1,12 +1,14 @@
 import type { Acted } from "./act.ts";
 import { isNpub } from "./agent.ts";
 import type { AgentStatus } from "./agent.ts";
+import { firingsOf } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { errorInfo } from "./errors.ts";
 import type { Envelope } from "./envelope.ts";
 import { sha256Hex } from "./hash.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { allFiles } from "./load.ts";
 import { memoryOver } from "./memory.ts";
 import type { Parked } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
@@ -27,7 +29,7 @@ export interface Memory {
   readonly timersSet: readonly Timer[];
   readonly timersRemoved: readonly Timer[];
   readonly failures: number;
-  /** How many more ticks are parked now: 1, 0 or -1. */
+  /** How many more ticks are parked now; below 0 for fewer. */
   readonly parked: number;
 }
 
@@ -112,7 +114,9 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
     output,
     timersSet: draft.timersSet,
     timersRemoved: draft.timersRemoved,
-    parked: draft.more(paths.parked(occasion.envelope.id), occasion.parked !== undefined),
+    parked:
+      draft.more(paths.parked(occasion.envelope.id), occasion.parked !== undefined) -
+      draft.parkedDropped,
     failures: outcome === "done" ? 0 : agent.failures + (acted.failure?.blame === true ? 1 : 0),
   };
 }
@@ -123,6 +127,7 @@ class Draft {
   readonly remove = new Set<string>();
   readonly timersSet: Timer[] = [];
   readonly timersRemoved: Timer[] = [];
+  parkedDropped = 0;
   send: Envelope[] = [];
   readonly ack: number[] = [];
   readonly retry: NonNullable<Changes["retry"]>[number][] = [];
@@ -146,6 +151,14 @@ class Draft {
   removeTimer(timer: Timer): void {
     this.timersRemoved.push(timer);
     this.erase(paths.timer(timer));
+  }
+
+  /** Takes back a tick that is parked, with all that was kept for it. */
+  dropParked({ envelope: { id }, at, waits }: Parked): void {
+    this.parkedDropped += 1;
+    this.removeTimer({ at, kind: "parked", id });
+    for (const path of [paths.parked(id), paths.journal(id), paths.crashes(id)]) this.erase(path);
+    for (const { request } of waits) if (request !== undefined) this.erase(paths.wait(request));
   }
 
   /** Stores an alarm in the place of what was there under its id; undefined takes it away. */
@@ -215,6 +228,7 @@ async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): 
     if (text === undefined) draft.erase(path);
     else draft.write(path, text);
   }
+  for (const id of session.takenBack) await dropRetries(kernel, draft, { input, alarm: id });
   if (session.alarms.size === 0) return;
   const ids = [...session.alarms.keys()];
   const files = await kernel.store.read(
@@ -227,6 +241,21 @@ async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): 
     const before = occasion.alarm?.id === id ? occasion.alarm.next : stored;
     draft.moveAlarm(id, before, session.alarms.get(id));
   });
+}
+
+/** An alarm that is cancelled is not tried again either, where it failed before. */
+async function dropRetries(
+  kernel: Kernel,
+  draft: Draft,
+  { input, alarm }: { readonly input: RememberInput; readonly alarm: string },
+): Promise<void> {
+  const { agent, occasion } = input;
+  const prefix = paths.parked(firingsOf(alarm));
+  for await (const { value } of allFiles(kernel.store, agent.record.id, prefix)) {
+    const parked = JSON.parse(value as string) as Parked;
+    // The tick itself may be one of them: what becomes of it is its own end.
+    if (parked.failed && parked.envelope.id !== occasion.envelope.id) draft.dropParked(parked);
+  }
 }
 
 /** The trigger is dealt with: nothing of it stays but its id in the dedup window. */
@@ -271,7 +300,7 @@ function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
   if (mail !== undefined) draft.ack.push(mail.position);
   const settled = new Set(keepSettled(draft, agent, occasion));
   const waits = (parked?.waits ?? []).filter(({ key }) => !settled.has(key));
-  putDown(draft, { envelope: letter, waits, at: retryAt, attempts: attempt });
+  putDown(draft, { envelope: letter, waits, at: retryAt, attempts: attempt, failed: true });
 }
 
 function putDown(draft: Draft, parked: Parked): void {

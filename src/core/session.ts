@@ -71,6 +71,8 @@ export class Session {
   readonly requests: Envelope[] = [];
   /** Alarms set, and ones taken back (undefined), by id. */
   readonly alarms: Map<string, AlarmFile | undefined> = new Map();
+  /** Alarms of which no firing is to be tried again. */
+  readonly takenBack: Set<string> = new Set();
   readonly steps: StepNote[];
   readonly #replies: NonNullable<TickOutput["replies"]>[number][] = [];
   readonly #events: NonNullable<TickOutput["events"]>[number][] = [];
@@ -273,6 +275,7 @@ export class Session {
     this.#check();
     checkLabel(alarmId, "an alarm");
     this.alarms.set(alarmId, undefined);
+    this.takenBack.add(alarmId);
   }
 
   step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
