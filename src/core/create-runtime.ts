@@ -152,7 +152,7 @@ class KernelRuntime implements Runtime {
   async takeUp(): Promise<void> {
     await this.#mover.takeUp();
     await this.#dispatcher.start();
-    this.#courier.poke();
+    this.#courier.takeUp();
   }
 
   async settled(): Promise<void> {
