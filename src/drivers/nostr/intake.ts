@@ -8,21 +8,18 @@ import { encodeNpub } from "../../identity/nip19.ts";
 import { GIFT_WRAP, GiftWrapError, unwrap } from "../../identity/nip59.ts";
 import type { Secp } from "../../identity/secp.ts";
 import type { Counters, Refusal } from "./counters.ts";
+import type { Floor } from "./floor.ts";
+import { Held } from "./held.ts";
 import { envelopeId, envelopeOf } from "./letter.ts";
 import type { NostrLimits } from "./limits.ts";
-import { isJob, jobOf, mentionOf, NOTE } from "./public-event.ts";
+import { isJob, jobOf, LEGACY, mentionOf, NOTE } from "./public-event.ts";
 import { Recent } from "./recent.ts";
 import type { Resident, Residents } from "./residents.ts";
 
-/** A direct message of NIP-04. */
-const LEGACY = 4;
 /** How many of those that an event names are looked for here. */
 const NAMED = 100;
 /** How long events may be opened before others get their turn, ms. */
 const SLICE = 25;
-/** How often mail for agents between two homes is tried again, ms, and how much of it may wait. */
-const HELD_WAIT = 2000;
-const HELD = 1000;
 /** How many envelopes are put into inboxes together. */
 const BATCH = 256;
 /** Codes with which a signer says that what it was given cannot be read. */
@@ -44,11 +41,10 @@ export interface IntakeOptions {
   readonly secp: Secp;
   /** The longest payload as JSON, in UTF-16 units. */
   readonly payloadLength: number;
-  /**
-   * The time, ms since 1970, before which something may have been acted on and forgotten: what was
-   * sent before it is refused.
-   */
-  readonly floor: () => number;
+  /** What was sent before it, or too far ahead, is refused. */
+  readonly floor: Pick<Floor, "now" | "ahead">;
+  /** Told when mail that had no room has to be read again from the relays. */
+  readonly again: () => void;
 }
 
 /** Refuses an event, and says why. */
@@ -72,12 +68,17 @@ export class Intake {
   /** Events that are being opened, for others that come of another relay meanwhile. */
   readonly #opening = new Map<string, Promise<void>>();
   /** Mail for agents that are between two homes. */
-  readonly #held: Envelope[] = [];
+  readonly #held: Held;
   #holding: (() => void) | undefined;
+  /** Of which event an envelope is. */
+  readonly #events = new WeakMap<Envelope, string>();
+  /** The end of the deliveries under way: one follows the other, so that nothing gets ahead. */
+  #last: Promise<unknown> = Promise.resolve();
   #sink: Sink | undefined;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    this.#held = new Held(options.limits.held);
     this.#seen = new Recent(options.limits.remembered);
   }
 
@@ -91,12 +92,12 @@ export class Intake {
     this.#sink = undefined;
     this.#holding?.();
     this.#holding = undefined;
-    this.#held.length = 0;
+    this.#held.clear();
   }
 
   /** True while there is mail that is not durable because its agent is between two homes. */
   get holding(): boolean {
-    return this.#held.length > 0;
+    return this.#held.any;
   }
 
   /**
@@ -123,8 +124,11 @@ export class Intake {
           since = performance.now();
         }
       }
-      mail.sort((a, b) => a.sentAt - b.sentAt);
-      for (let i = 0; i < mail.length; i += BATCH) await this.#deliver(mail.slice(i, i + BATCH));
+      mail.sort(bySent);
+      for (let i = 0; i < mail.length; i += BATCH) {
+        const some = mail.slice(i, i + BATCH);
+        await this.#inTurn(() => this.#deliver(some));
+      }
     } catch (error) {
       for (const id of opened) this.#seen.delete(id);
       throw error;
@@ -148,10 +152,12 @@ export class Intake {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#opening.set(key, promise);
     try {
-      return await this.#read(event, () => {
+      const mail = await this.#read(event, () => {
         this.#seen.set(key, true);
         opened.push(key);
       });
+      for (const envelope of mail) this.#events.set(envelope, key);
+      return mail;
     } finally {
       this.#opening.delete(key);
       resolve();
@@ -163,17 +169,17 @@ export class Intake {
    * says: a forged one must not use up the id of a true one.
    */
   async #read(event: NostrEvent, proven: () => void): Promise<readonly Envelope[]> {
-    const { clock, limits, secp, floor } = this.#options;
+    const { clock, secp, floor } = this.#options;
     const { kind, pubkey, created_at } = event;
     const found = await this.#recipients(event);
     const now = clock.now();
     const end = expiration(event);
     if (end !== undefined && end * 1000 <= now) throw new Refused("expired");
-    if (created_at * 1000 > now + limits.ahead) throw new Refused("future");
+    if (created_at * 1000 > now + floor.ahead) throw new Refused("future");
     if (kind === GIFT_WRAP) {
-      return [await this.#unwrap(event, found[0]!, { now, floor: floor(), proven })];
+      return [await this.#unwrap(event, found[0]!, { now, proven })];
     }
-    if (created_at * 1000 < floor()) throw new Refused("stale");
+    if (created_at * 1000 < floor.now()) throw new Refused("stale");
     if (!verifyEvent(event, secp)) throw new Refused("forged");
     proven();
     const from = encodeNpub(pubkey);
@@ -202,18 +208,16 @@ export class Intake {
   async #unwrap(
     event: NostrEvent,
     { id: to, signer }: Resident,
-    {
-      now,
-      floor,
-      proven,
-    }: { readonly now: number; readonly floor: number; readonly proven: () => void },
+    { now, proven }: { readonly now: number; readonly proven: () => void },
   ): Promise<Envelope> {
-    const { secp } = this.#options;
+    const { secp, floor } = this.#options;
+    const oldest = floor.now();
     try {
-      const maxAge = Math.max(0, (now - floor) / 1000);
+      const maxAge = Math.max(0, (now - oldest) / 1000);
       const { rumor, sender } = await unwrap(signer, event, { now, secp, maxAge });
       proven();
-      if (rumor.created_at * 1000 < floor) throw new Refused("stale");
+      if (rumor.created_at * 1000 < oldest) throw new Refused("stale");
+      if (rumor.created_at * 1000 > now + floor.ahead) throw new Refused("future");
       return this.#checked(() => envelopeOf(rumor, { from: encodeNpub(sender), to }));
     } catch (error) {
       if (!(error instanceof GiftWrapError) && !isUnreadable(error)) throw error;
@@ -258,37 +262,68 @@ export class Intake {
     }
   }
 
+  /** Does something after all that was to be done before. */
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Puts mail into inboxes, or behind what is held for the same agent. */
   async #deliver(mail: readonly Envelope[]): Promise<void> {
+    const ready: Envelope[] = [];
+    for (const envelope of mail) {
+      if (this.#held.blocks(envelope)) this.#hold(envelope);
+      else ready.push(envelope);
+    }
+    await this.#put(ready, (envelope) => this.#hold(envelope));
+  }
+
+  /** Tries what is held once more, in order. */
+  async #deliverHeld(): Promise<void> {
+    const mail = this.#held.all();
+    for (let i = 0; i < mail.length; i += BATCH) {
+      const some = mail.slice(i, i + BATCH);
+      const waiting = new Set<Envelope>();
+      await this.#put(some, (envelope) => waiting.add(envelope));
+      for (const envelope of some) if (!waiting.has(envelope)) this.#held.remove(envelope);
+    }
+    if (this.#held.takeGaps()) this.#options.again();
+  }
+
+  /** Puts mail into inboxes and counts it; `busy` is told of what its agent cannot take now. */
+  async #put(mail: readonly Envelope[], busy: (envelope: Envelope) => void): Promise<void> {
     const { counters } = this.#options;
+    if (mail.length === 0) return;
     if (this.#sink === undefined) {
       throw new OpenAgentsError("CANCELLED", "Cannot take mail in: the driver is stopped");
     }
     const receipts = await this.#sink(mail);
     mail.forEach((envelope, i) => {
       const receipt = receipts[i] ?? "busy";
-      if (receipt === "busy") {
-        this.#hold(envelope);
-        return;
-      }
+      if (receipt === "busy") return busy(envelope);
       const outcome = OUTCOMES[receipt] ?? "gone";
       if (outcome === "taken") counters.taken();
       else if (outcome === "repeated") counters.repeated();
       else counters.refused(outcome);
     });
-    if (this.#held.length <= HELD) return;
-    throw new OpenAgentsError(
-      "BUSY",
-      "Cannot take mail in: too much of it is for agents that move",
-    );
   }
 
   /** Keeps mail to be tried again a little later. */
-  #hold(...mail: readonly Envelope[]): void {
-    this.#held.push(...mail);
-    this.#holding ??= this.#options.clock.after(HELD_WAIT, () => {
+  #hold(envelope: Envelope): void {
+    // What there is no room for is not known, so that it is opened when it is read again.
+    if (!this.#held.add(envelope)) this.#seen.delete(this.#events.get(envelope) ?? "");
+    this.#again();
+  }
+
+  #again(): void {
+    const { clock, limits } = this.#options;
+    this.#holding ??= clock.after(limits.betweenHomes, () => {
       this.#holding = undefined;
-      const again = this.#held.splice(0);
-      this.#deliver(again).catch(() => this.#sink !== undefined && this.#hold(...again));
+      const more = (): void => {
+        if (this.#held.any && this.#sink !== undefined) this.#again();
+      };
+      this.#inTurn(() => this.#deliverHeld()).then(more, more);
     });
   }
 
@@ -298,6 +333,11 @@ export class Intake {
       this.#options.clock.after(0, resolve);
     });
   }
+}
+
+/** The order in which mail was sent. */
+function bySent(a: Envelope, b: Envelope): number {
+  return a.sentAt - b.sentAt || (a.seq ?? 0) - (b.seq ?? 0);
 }
 
 function isUnreadable(error: unknown): boolean {
