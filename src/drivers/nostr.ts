@@ -146,6 +146,7 @@ export function nostrDriver(options: NostrOptions): NostrDriver {
         intake,
         cursors,
         clock,
+        random,
         limits,
         counters,
         keys,

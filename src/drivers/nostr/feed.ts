@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/ports/index.ts";
+import type { Clock, Random } from "../../core/ports/index.ts";
 import type { NostrEvent } from "../../identity/event.ts";
 import { readBacklog } from "./backlog.ts";
 import type { Counters } from "./counters.ts";
@@ -29,6 +29,7 @@ export interface FeedOptions {
   readonly intake: Intake;
   readonly cursors: Cursors;
   readonly clock: Clock;
+  readonly random: Random;
   readonly limits: NostrLimits;
   readonly counters: Counters;
   /** While they are locked nothing can be opened, so nothing is read. */
@@ -178,13 +179,16 @@ export class Feed {
 
   /** Reads what is stored for some agents since a time. */
   async #stored(turn: number, keys: readonly string[], since: number): Promise<void> {
-    const { relay, clock, limits, counters } = this.#options;
+    const { relay, clock, random, limits, counters } = this.#options;
     if (keys.length === 0) return;
+    // No two readings have the same filters: relays keep answers for a moment, and one from before a
+    // subscription was opened would leave a gap.
+    const [high = 0, low = 0] = random.bytes(2);
+    const more = (high * 256 + low) % 3600;
     await readBacklog({
       relay,
       keys,
-      from: Math.floor(since / 1000),
-      // With an end, so that no two of these filters are the same: relays keep answers for a moment.
+      from: Math.max(0, Math.floor(since / 1000) - more),
       until: Math.ceil((clock.now() + limits.ahead) / 1000),
       limits,
       counters,

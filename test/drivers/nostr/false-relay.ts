@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { WebSocketServer } from "ws";
 import type { WebSocket } from "ws";
 
@@ -56,4 +56,9 @@ export async function falseRelay(script: Script = {}): Promise<FalseRelay> {
 export function isLive(message: readonly unknown[]): boolean {
   const [type, , filter] = message as [string, string, { readonly limit?: number; "#p"?: unknown }];
   return type === "REQ" && filter["#p"] !== undefined && filter.limit === 1;
+}
+
+/** What is below a WebSocket, to send what is none of its frames. */
+export function rawOf(socket: WebSocket): Socket {
+  return (socket as unknown as { readonly _socket: Socket })._socket;
 }
