@@ -1,14 +1,22 @@
 import { once } from "node:events";
+import { join } from "node:path";
 import { WebSocket } from "ws";
 import { startRelay } from "../../scripts/relay.ts";
 import type { TestRelay } from "../../scripts/relay.ts";
-import { startLocal } from "../../src/backends/local.ts";
+import { localRelays } from "../../src/backends/local/relays.ts";
+import { createRuntime } from "../../src/core/create-runtime.ts";
 import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
-import { systemRandom } from "../../src/core/system.ts";
+import { factotum } from "../../src/core/factotum.ts";
+import type { AgentInfo } from "../../src/core/runtime.ts";
+import { systemClock, systemRandom } from "../../src/core/system.ts";
+import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import type { NostrEvent } from "../../src/identity/event.ts";
 import { memorySigner } from "../../src/identity/memory-signer.ts";
 import { giftWrap, rumorOf } from "../../src/identity/nip59.ts";
+import { newMnemonic } from "../../src/identity/nip06.ts";
 import { loadWasmSecp } from "../../src/identity/secp-wasm.ts";
+import type { Secp } from "../../src/identity/secp.ts";
+import { sqlite } from "../../src/stores/sqlite.ts";
 import type { Bench, Figures } from "../bench.ts";
 import { round } from "../measure.ts";
 
@@ -20,56 +28,84 @@ const HEARING = 5;
 const reader = defineAgent({ name: "reader", onMessage: () => undefined });
 
 /**
- * Gift wraps a second that are read from a relay, opened, checked and durable in the inboxes of 50 agents,
- * which also deal with them. The relay, in a process of its own, is killed and started again meanwhile,
- * which counts as well: each message has to be there, once.
+ * Gift wraps a second that are read from a relay, opened, checked and durable in the inboxes of 50 agents.
+ * The relay, in a process of its own, is killed and started again meanwhile, which counts as well: each
+ * message has to be there, once.
  */
 export async function giftwrapIngest(bench: Bench): Promise<Figures> {
   const { wraps } = bench.sizes;
-  const names = Array.from({ length: AGENTS }, (_, i) => `reader${i}`);
-  const definition = defineRuntime({
-    agents: [reader],
-    ensure: names.map((name) => ({ name, type: "reader" })),
-  });
+  const secp = (await loadWasmSecp())!;
+  const [clock, random] = [systemClock, systemRandom];
   const data = bench.directory();
-  const before = await startLocal({ definition, data, port: 0 });
-  const keys = await Promise.all(
-    names.map(async (name) => (await before.runtime.get(name)).publicKey),
-  );
-  await before.stop();
+  const file = join(data, "agents.db");
+  const signer = factotum(derivedSigner(newMnemonic(), { secp }), clock);
+  const maker = createRuntime({
+    definition: defineRuntime({ agents: [reader] }),
+    store: sqlite(file),
+    signer,
+  });
+  const agents: AgentInfo[] = [];
+  for (let i = 0; i < AGENTS; i += 1) {
+    agents.push(await maker.create({ name: `reader${i}`, type: "reader" }));
+  }
+  await maker.settled();
+  await maker.stop();
+  // This one does not know their type: it takes their mail, and they do not tick.
+  const definition = defineRuntime({ agents: [defineAgent({ name: "other" })] });
+  const store = sqlite(file);
+  const runtime = createRuntime({ definition, store, signer });
+  const keys = agents.map(({ publicKey }) => publicKey);
 
   await using relay = await startRelay({ page: 500 });
-  await store(relay, await make(wraps, keys));
+  await publish(relay, await make(wraps, { keys, secp }));
   bench.say("They are stored at the relay");
+  const warn = (text: string): void => bench.say(text);
+  const relays = localRelays({
+    relays: [relay.url],
+    file: join(data, "relays.db"),
+    definition,
+    store,
+    signer,
+    secp,
+    clock,
+    random,
+    warn,
+  });
   const start = performance.now();
   const worked = process.cpuUsage();
-  const local = await startLocal({ definition, data, port: 0, relays: [relay.url] });
-  const metrics = (): NonNullable<ReturnType<NonNullable<typeof local.relays>>> => local.relays!();
-  await until(() => metrics().received >= wraps / 3);
+  await relays.start(runtime);
+  await until(() => relays.metrics().received >= wraps / 3);
   await relay.kill();
-  await until(() => !metrics().relays[0]!.connected);
+  await until(() => !relays.metrics().relays[0]!.connected);
   await relay.start();
-  await until(() => metrics().taken >= wraps);
+  await until(() => relays.metrics().taken >= wraps);
   const seconds = (performance.now() - start) / 1000;
   const { user, system } = process.cpuUsage(worked);
-  const { relays, taken, repeated } = metrics();
-  const { ticks } = local.runtime.metrics();
-  await local.stop();
-  const connections = relays[0]!.connections;
-  if (taken !== wraps || repeated > 0 || connections < 2) {
-    throw new Error(`${taken} of ${wraps} were taken, ${connections} connections`);
+  const { relays: reports, taken, repeated } = relays.metrics();
+  await relays.stop();
+  let there = 0;
+  for (const { id } of agents) {
+    const mail = await store.mail(id, { box: "inbox", after: 0, limit: wraps });
+    there += mail.filter(({ envelope }) => envelope.source === "nostr").length;
+  }
+  await store.close();
+  const { connections } = reports[0]!;
+  if (there !== wraps || taken !== wraps || repeated > 0 || connections < 2) {
+    throw new Error(`${there} of ${wraps} are there, ${connections} connections`);
   }
   const ofOneCore = round((wraps * 1_000_000) / (user + system));
   return {
     value: round(wraps / seconds),
     unit: "/s",
-    against: `${ofOneCore.toLocaleString("en")}/s of one core's time; ${ticks} ticks meanwhile`,
+    against: `${ofOneCore.toLocaleString("en")}/s of one core's time`,
   };
 }
 
 /** As many gift wraps, of several senders to agents by turns. */
-async function make(count: number, keys: readonly string[]): Promise<readonly NostrEvent[]> {
-  const secp = (await loadWasmSecp())!;
+async function make(
+  count: number,
+  { keys, secp }: { readonly keys: readonly string[]; readonly secp: Secp },
+): Promise<readonly NostrEvent[]> {
   const signers = Array.from({ length: SENDERS }, () =>
     memorySigner(systemRandom.bytes(32), { secp }),
   );
@@ -87,7 +123,7 @@ async function make(count: number, keys: readonly string[]): Promise<readonly No
 }
 
 /** Publishes events, many at a time, and waits until the relay has all of them. */
-async function store(relay: TestRelay, events: readonly NostrEvent[]): Promise<void> {
+async function publish(relay: TestRelay, events: readonly NostrEvent[]): Promise<void> {
   const socket = new WebSocket(relay.url);
   await once(socket, "open");
   let [stored, sent] = [0, 0];
