@@ -13,9 +13,13 @@ export interface Agentd {
 const CONFIG = new URL("openagents.config.ts", import.meta.url);
 
 /** Starts agentd on a data directory and a free port, and waits until it listens. */
-export async function startAgentd(data: string, config: URL = CONFIG): Promise<Agentd> {
+export async function startAgentd(
+  data: string,
+  config: URL = CONFIG,
+  more: readonly string[] = [],
+): Promise<Agentd> {
   const program = fileURLToPath(new URL("../bin/agentd.js", import.meta.url));
-  const options = ["--config", fileURLToPath(config), "--data", data, "--port", "0"];
+  const options = ["--config", fileURLToPath(config), "--data", data, "--port", "0", ...more];
   const child = spawn(process.execPath, [program, ...options], {
     stdio: ["ignore", "pipe", "inherit"],
   });

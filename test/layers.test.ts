@@ -46,6 +46,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
 /** Packages that one file alone may import. */
 const FILES: Readonly<Record<string, string>> = {
   "stores/sqlite.ts": "node:sqlite node:fs node:path",
+  "backends/local/relay-socket.ts": "ws",
 };
 
 /** A module: its path below src, and its text. */

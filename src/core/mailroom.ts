@@ -125,7 +125,8 @@ export class Mailroom {
 
   /**
    * Takes in what a driver made of something outside, from senders that it made sure of; durable. From
-   * a key's owner it is kept sealed. The kernel's own headers are taken off.
+   * a key's owner it is kept sealed. The kernel's own headers are taken off, but that by which whoever was
+   * asked says that it failed.
    */
   async accept(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
     const letters = envelopes.map(async (given) => {
@@ -324,12 +325,13 @@ export class Mailroom {
 
 /** What comes from outside, without the headers that only agents may give. */
 function withoutReserved(envelope: Envelope): Envelope {
-  const { headers } = envelope;
+  const { headers, type, from } = envelope;
   if (headers === undefined || !RESERVED.some((name) => Object.hasOwn(headers, name))) {
     return envelope;
   }
-  const { hops: _hops, error: _error, ...rest } = headers;
-  return { ...envelope, headers: rest };
+  const { hops: _hops, error, ...rest } = headers;
+  const failed = error !== undefined && type === "response" && isKey(from);
+  return { ...envelope, headers: failed ? { ...rest, error } : rest };
 }
 
 /** @throws what a receipt means for whoever sent it, where it is no success */

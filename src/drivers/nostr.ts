@@ -1,28 +1,36 @@
 import { OpenAgentsError } from "../core/errors.ts";
-import type { Carrier, Clock, Driver, Random } from "../core/ports/index.ts";
+import type { Carrier, Clock, Driver, Lock, Random } from "../core/ports/index.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import type { NostrEvent } from "../identity/event.ts";
+import { memorySigner } from "../identity/memory-signer.ts";
 import { authEvent } from "../identity/nip42.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import type { Secp } from "../identity/secp.ts";
 import { Announcer } from "./nostr/announcer.ts";
 import { nostrCarrier, publish } from "./nostr/carrier.ts";
+import { connectWeb } from "./nostr/connection.ts";
+import type { Connect } from "./nostr/connection.ts";
 import { Counters } from "./nostr/counters.ts";
 import type { NostrCounts } from "./nostr/counters.ts";
 import type { Announced, Cursors } from "./nostr/cursors.ts";
 import { Feed } from "./nostr/feed.ts";
 import { floorOf } from "./nostr/floor.ts";
+import { isPublicRelay } from "./nostr/guests.ts";
 import { Intake } from "./nostr/intake.ts";
+import { keysOf } from "./nostr/keys.ts";
 import { DEFAULT_NOSTR_LIMITS } from "./nostr/limits.ts";
 import type { NostrLimits } from "./nostr/limits.ts";
 import { Mailboxes } from "./nostr/mailboxes.ts";
 import { Pool } from "./nostr/pool.ts";
-import type { RelayReport } from "./nostr/relay.ts";
+import type { Prover, RelayReport } from "./nostr/relay.ts";
 import type { Residents } from "./nostr/residents.ts";
 
+export { TOO_LONG } from "./nostr/connection.ts";
+export type { Connect } from "./nostr/connection.ts";
 export type { Announced, Cursors } from "./nostr/cursors.ts";
 export { REFUSALS } from "./nostr/counters.ts";
 export type { NostrCounts, Refusal } from "./nostr/counters.ts";
+export { isPublicAddress, isPublicRelay } from "./nostr/guests.ts";
 export type { NostrLimits } from "./nostr/limits.ts";
 export type { RelayReport } from "./nostr/relay.ts";
 export type { Resident, Residents, ResidentsPage } from "./nostr/residents.ts";
@@ -47,6 +55,15 @@ export interface NostrOptions {
   /** How long the ids of processed envelopes are remembered, ms. Default 7 days. */
   readonly dedup?: number;
   readonly limits?: Partial<NostrLimits>;
+  /** Behind which the agents' keys are: while it is locked, nothing is read, and mail waits. Default: none. */
+  readonly lock?: Lock | undefined;
+  /** Default: the WebSocket of the web. */
+  readonly connect?: Connect;
+  /**
+   * Whether a relay that a recipient named, and that is none of ours, may be connected to. Default
+   * `isPublicRelay`: whoever we write to could else have us speak to what listens in our own network.
+   */
+  readonly mayVisit?: (url: string) => boolean;
   /** Told when mail that the carrier had to put off may arrive now. Default: nobody. */
   readonly carried?: () => void;
   /** Told of what an operator should know. Default: nobody. */
@@ -81,15 +98,29 @@ export function nostrDriver(options: NostrOptions): NostrDriver {
   const { residents, cursors, announced, clock = systemClock, random = systemRandom } = options;
   const { secp = nobleSecp, warn = () => undefined, dedup = 604_800_000 } = options;
   const { payloadLength = 1_048_576, carried = () => undefined } = options;
+  const { connect = connectWeb, mayVisit = isPublicRelay } = options;
   const limits = { ...DEFAULT_NOSTR_LIMITS, ...options.limits };
   const counters = new Counters();
-  const pool = new Pool(options.relays, {
-    clock,
-    random,
-    limits,
-    counters,
-    authenticate: (url, challenge) => authenticate({ residents, limits, clock }, url, challenge),
-  });
+  const keys = keysOf(options.lock, clock);
+  // All who read there have to be known there.
+  const agents: Prover = {
+    eager: true,
+    async authenticate(url, challenge) {
+      await keys.opened();
+      const { items } = await residents.page({ limit: limits.authenticated });
+      return Promise.all(items.map(({ signer }) => authEvent(signer, url, challenge, clock.now())));
+    },
+  };
+  // A relay of others gets gift wraps alone, of which nobody may know who sends them.
+  const nobody: Prover = {
+    eager: false,
+    async authenticate(url, challenge) {
+      const signer = memorySigner(random.bytes(32), { secp, random });
+      return [await authEvent(signer, url, challenge, clock.now())];
+    },
+  };
+  const kit = { clock, random, limits, counters, connect };
+  const pool = new Pool(options.relays, { ...kit, agents, nobody, mayVisit });
   const floor = floorOf({ clock, dedup, ahead: limits.ahead });
   const intake = new Intake({
     residents,
@@ -98,7 +129,8 @@ export function nostrDriver(options: NostrOptions): NostrDriver {
     counters,
     secp,
     payloadLength,
-    floor: floor.now,
+    floor,
+    again: () => pool.drop("mail that waited for its agent has to be read again"),
   });
   const failed = (error: unknown): void => {
     warn(
@@ -114,19 +146,22 @@ export function nostrDriver(options: NostrOptions): NostrDriver {
         intake,
         cursors,
         clock,
+        random,
         limits,
         counters,
+        keys,
         floor: floor.now,
         failed,
       }),
   );
-  const announcer = new Announcer({ pool, residents, announced, clock, warn });
+  const announcer = new Announcer({ pool, residents, announced, clock, keys, warn });
   const mailboxes = new Mailboxes({ pool, clock, secp });
   const carrier = nostrCarrier({
     pool,
     residents,
     mailboxes,
     announcer,
+    keys,
     clock,
     random,
     secp,
@@ -147,6 +182,7 @@ export function nostrDriver(options: NostrOptions): NostrDriver {
       pool.start();
       return async () => {
         for (const unwatch of undo) unwatch();
+        keys.stop();
         announcer.stop();
         await Promise.all(feeds.map((feed) => feed.stop()));
         intake.close();
@@ -172,18 +208,4 @@ export function nostrDriver(options: NostrOptions): NostrDriver {
       return { ...counters.counts(), relays };
     },
   };
-}
-
-/** Answers a challenge of NIP-42 for the agents here, as many as are authenticated at one relay. */
-async function authenticate(
-  {
-    residents,
-    limits,
-    clock,
-  }: { readonly residents: Residents; readonly limits: NostrLimits; readonly clock: Clock },
-  url: string,
-  challenge: string,
-): Promise<readonly NostrEvent[]> {
-  const { items } = await residents.page({ limit: limits.authenticated });
-  return Promise.all(items.map(({ signer }) => authEvent(signer, url, challenge, clock.now())));
 }

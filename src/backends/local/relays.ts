@@ -7,6 +7,7 @@ import { nostrDriver, storeResidents } from "../../drivers/nostr.ts";
 import type { NostrMetrics } from "../../drivers/nostr.ts";
 import type { Secp } from "../../identity/secp.ts";
 import { relayFile } from "./relay-file.ts";
+import { connectRelay } from "./relay-socket.ts";
 
 /** The agents of this machine on Nostr relays. */
 export interface LocalRelays {
@@ -60,6 +61,8 @@ export function localRelays(options: LocalRelaysOptions): LocalRelays {
     secp,
     payloadLength: limits.envelopeBytes,
     dedup: toMs(limits.dedup),
+    lock: signer.lock,
+    connect: connectRelay,
     carried,
     warn,
   });

@@ -3,6 +3,7 @@ import { sha256Hex } from "../../core/hash.ts";
 import type { EventTemplate } from "../../identity/event.ts";
 import { dmRelaysTemplate } from "../../identity/nip17.ts";
 import type { Announced } from "./cursors.ts";
+import type { Keys } from "./keys.ts";
 import type { Pool } from "./pool.ts";
 import { Recent } from "./recent.ts";
 import type { Relay } from "./relay.ts";
@@ -22,6 +23,8 @@ export interface AnnouncerOptions {
   readonly residents: Residents;
   readonly announced: Announced;
   readonly clock: Clock;
+  /** What is said is signed: it waits for them. */
+  readonly keys: Keys;
   /** Told of what an operator should know. */
   readonly warn: (text: string) => void;
 }
@@ -94,17 +97,22 @@ export class Announcer {
   }
 
   async #pages(relay: Relay): Promise<void> {
-    const { residents } = this.#options;
+    const { residents, keys } = this.#options;
+    await keys.opened();
+    const failures: unknown[] = [];
     let cursor: string | undefined;
     do {
       const page = await residents.page({ cursor, limit: PAGE });
       for (let i = 0; i < page.items.length; i += AT_ONCE) {
         if (!relay.connected) return;
         const some = page.items.slice(i, i + AT_ONCE);
-        await Promise.all(some.map((resident) => this.#at(relay, resident)));
+        const said = await Promise.allSettled(some.map((resident) => this.#at(relay, resident)));
+        for (const one of said) if (one.status === "rejected") failures.push(one.reason);
       }
       ({ cursor } = page);
     } while (cursor !== undefined);
+    // What it refuses of one agent it may take of the next; all of them are one warning.
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Says at one relay what is new of one agent. */

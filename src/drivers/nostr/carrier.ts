@@ -8,6 +8,7 @@ import type { NostrEvent } from "../../identity/event.ts";
 import { giftWrap } from "../../identity/nip59.ts";
 import type { Secp } from "../../identity/secp.ts";
 import type { Announcer } from "./announcer.ts";
+import type { Keys } from "./keys.ts";
 import { eventOf, keyOf, rumorFor } from "./letter.ts";
 import type { Mailboxes } from "./mailboxes.ts";
 import type { Pool } from "./pool.ts";
@@ -20,6 +21,8 @@ export interface CarrierOptions {
   readonly residents: Residents;
   readonly mailboxes: Mailboxes;
   readonly announcer: Announcer;
+  /** What is sent is signed: while they are locked all of it is `busy`. */
+  readonly keys: Keys;
   readonly clock: Clock;
   readonly random: Random;
   readonly secp: Secp;
@@ -32,6 +35,8 @@ const GRACE = 250;
 /** How many senders' mail is under way at once, and how much of it waits. */
 const PATHS = 64;
 const WAITING = 1000;
+/** For how long mail waits for a recipient that says nowhere where it reads, ms: it may be about to. */
+const UNSETTLED = 600_000;
 /** How many results are kept for the courier's next look, and events for replies to them. */
 const KEPT = 10_000;
 const ORIGINALS = 200;
@@ -42,6 +47,15 @@ const FOR_NOW = /^(?:rate-limited|error|auth-required):|^$/;
 interface Path {
   readonly queue: Envelope[];
   readonly done: Promise<void>;
+  /** How many wait to see what becomes of it. */
+  watchers: number;
+}
+
+/** What the ways of an envelope share. */
+interface Trip {
+  readonly originals: Recent<NostrEvent>;
+  /** The how manieth envelope it is. */
+  readonly n: number;
 }
 
 /**
@@ -56,17 +70,27 @@ export function nostrCarrier(options: CarrierOptions): Carrier {
   const receipts = new Recent<Receipt>(KEPT);
   const originals = new Recent<NostrEvent>(ORIGINALS);
   let waiting = 0;
-  let watched = 0;
+  // The same for each try, as it is a part of the message.
+  const numbers = new Recent<number>(KEPT);
+  let count = 0;
 
-  const work = async (queue: Envelope[]): Promise<void> => {
+  /** Whether something came to its end. */
+  const work = async (queue: Envelope[]): Promise<boolean> => {
+    let arrived = false;
     for (let next = queue[0]; next !== undefined; next = queue[0]) {
-      const receipt = await carry(options, next, originals).catch(outcomeOf);
-      receipts.set(idOf(next), receipt);
-      // Behind what has to wait, all of this path waits.
+      const id = idOf(next);
+      const n = numbers.get(id) ?? (count += 1);
+      numbers.set(id, n);
+      const receipt = await carry(options, next, { originals, n }).catch(outcomeOf);
+      // Behind what has to wait, all of this path waits. That it did is not kept: it would be the
+      // answer the next time, while what was sent after it went ahead.
       const over = receipt === "busy" ? queue.length : 1;
+      if (receipt !== "busy") receipts.set(id, receipt);
+      arrived ||= receipt !== "busy";
       queue.splice(0, over);
       waiting -= over;
     }
+    return arrived;
   };
   const begin = (path: string): Path | undefined => {
     if (paths.size >= PATHS) return undefined;
@@ -74,17 +98,17 @@ export function nostrCarrier(options: CarrierOptions): Carrier {
     // In the next turn of promises, when the queue has its mail.
     const done = Promise.resolve()
       .then(() => work(queue))
-      .finally(() => {
+      .then((arrived) => {
         paths.delete(path);
-        if (watched === 0) carried();
+        if (arrived && begun.watchers === 0) carried();
       });
-    const begun = { queue, done };
+    const begun: Path = { queue, done, watchers: 0 };
     paths.set(path, begun);
     return begun;
   };
 
   const deliver = async (mail: readonly Envelope[]): Promise<readonly Receipt[]> => {
-    const under = new Set<Promise<void>>();
+    const under = new Set<Path>();
     for (const envelope of mail) {
       const id = idOf(envelope);
       if (receipts.has(id)) continue;
@@ -97,15 +121,16 @@ export function nostrCarrier(options: CarrierOptions): Carrier {
         queue.push(envelope);
         waiting += 1;
       }
-      under.add(paths.get(path)!.done);
+      under.add(paths.get(path)!);
     }
     if (under.size > 0) {
-      watched += 1;
+      const watched = [...under];
+      for (const path of watched) path.watchers += 1;
       const late = Promise.withResolvers<void>();
       const stop = clock.after(GRACE, late.resolve);
-      await Promise.race([Promise.all(under), late.promise]);
+      await Promise.race([Promise.all(watched.map(({ done }) => done)), late.promise]);
       stop();
-      watched -= 1;
+      for (const path of watched) path.watchers -= 1;
     }
     return mail.map((envelope) => {
       const id = idOf(envelope);
@@ -127,8 +152,9 @@ export function nostrCarrier(options: CarrierOptions): Carrier {
 async function carry(
   options: CarrierOptions,
   envelope: Envelope,
-  originals: Recent<NostrEvent>,
+  { originals, n }: Trip,
 ): Promise<Receipt> {
+  if (options.keys.locked) return "busy";
   const from = keyOf(envelope.from);
   const sender = from === undefined ? undefined : await options.residents.find(from);
   if (sender === undefined) return "unreachable";
@@ -139,7 +165,7 @@ async function carry(
   if (written !== undefined && (written.kind === NOTE || isJob(written.kind))) {
     return say(options, { envelope, sender, id: written.id, originals });
   }
-  return write(options, { envelope, sender, to });
+  return write(options, { envelope, sender, to, n });
 }
 
 /** Sends a direct message. */
@@ -149,17 +175,26 @@ async function write(
     envelope,
     sender,
     to,
-  }: { readonly envelope: Envelope; readonly sender: Resident; readonly to: string },
+    n,
+  }: {
+    readonly envelope: Envelope;
+    readonly sender: Resident;
+    readonly to: string;
+    readonly n: number;
+  },
 ): Promise<Receipt> {
   const { pool, mailboxes, announcer, clock, random, secp } = options;
   // Whoever gets it must be able to answer.
   await announcer.announce(sender).catch(() => undefined);
   const relays = await mailboxes.of(to);
   if (relays === undefined) return "busy";
-  if (relays.length === 0) return "unreachable";
+  if (relays.length === 0) {
+    const since = Math.max(mailboxes.noneSince(to) ?? 0, envelope.sentAt);
+    return clock.now() - since < UNSETTLED ? "busy" : "unreachable";
+  }
   const { signer } = sender;
   const opened = await sender.opened(envelope);
-  const rumor = rumorFor(opened, { from: signer.publicKey, to });
+  const rumor = rumorFor(opened, { from: signer.publicKey, to, n });
   const { expiresAt } = envelope;
   const event = await giftWrap(signer, rumor, to, {
     now: clock.now(),

@@ -13,8 +13,29 @@ export interface ConnectionEvents {
   readonly closed: (reason: string) => void;
 }
 
+/**
+ * Opens a WebSocket that refuses messages of more bytes than `messageLength` before it has read them,
+ * if it can: it then fails with an error event whose `error` has the code `TOO_LONG`.
+ */
+export type Connect = (
+  url: string,
+  options: {
+    readonly messageLength: number;
+    /** A relay that somebody else named: nothing of our own network may be reached. */
+    readonly guest: boolean;
+  },
+) => WebSocket;
+
+/** The code of the error for a message that is too long, as the package `ws` has it. */
+export const TOO_LONG = "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
+
+/** The WebSocket of the web. It has a limit of its own for messages, if any. */
+export const connectWeb: Connect = (url) => new WebSocket(url);
+
 export interface ConnectionOptions {
   readonly url: string;
+  readonly guest: boolean;
+  readonly connect: Connect;
   readonly clock: Clock;
   /** The longest message that is taken, in UTF-16 units. A longer one ends the connection. */
   readonly messageLength: number;
@@ -26,6 +47,8 @@ export interface ConnectionOptions {
 
 /** The id of the subscription that asks whether the relay is there, for an event that is not. */
 const PING = "ping";
+/** `readyState` of a WebSocket. */
+const OPEN = 1;
 const NOBODY = "0".repeat(64);
 
 /**
@@ -42,22 +65,22 @@ export class Connection {
   #over = false;
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
-    const { url, clock, patience } = options;
+    const { url, clock, patience, connect, messageLength, guest } = options;
     this.#options = options;
     this.#events = events;
-    this.#socket = new WebSocket(url);
+    this.#socket = connect(url, { messageLength, guest });
     this.#cancel = clock.after(patience, () => this.close("it did not open in time"));
     this.#socket.addEventListener("open", () => this.#opened());
     this.#socket.addEventListener("message", ({ data }) => this.#received(data));
     this.#socket.addEventListener("close", ({ code, reason }) =>
       this.#end(`it was closed (${code}${reason === "" ? "" : `: ${reason.slice(0, 100)}`})`),
     );
-    this.#socket.addEventListener("error", () => this.#end("it failed"));
+    this.#socket.addEventListener("error", (event) => this.#failed(event));
   }
 
   /** Sends a message; nothing happens once the connection is over. */
   send(message: ToRelay): void {
-    if (this.#over || this.#socket.readyState !== WebSocket.OPEN) return;
+    if (this.#over || this.#socket.readyState !== OPEN) return;
     this.#socket.send(JSON.stringify(message));
   }
 
@@ -104,12 +127,24 @@ export class Connection {
     this.#events.received(message, data.length);
   }
 
+  #failed(event: Event): void {
+    if (this.#over) return;
+    const { error } = event as { readonly error?: unknown };
+    const code = (error as { readonly code?: unknown } | undefined)?.code;
+    if (code !== TOO_LONG) return this.#end("it failed");
+    this.#events.refused("oversized");
+    this.#end("it sent a message that is too long");
+  }
+
   #end(reason: string): void {
     if (this.#over) return;
     this.#over = true;
     this.#cancel();
+    const socket: WebSocket & { readonly terminate?: () => void } = this.#socket;
     try {
-      this.#socket.close();
+      // Some can end without the relay's doing, which a stalled one does not do.
+      if (socket.terminate === undefined) socket.close();
+      else socket.terminate();
     } catch {
       // It never opened: there is nothing to close.
     }

@@ -1,8 +1,10 @@
-import type { Clock } from "../../core/ports/index.ts";
+import type { Clock, Random } from "../../core/ports/index.ts";
 import type { NostrEvent } from "../../identity/event.ts";
+import { readBacklog } from "./backlog.ts";
 import type { Counters } from "./counters.ts";
 import type { Cursors } from "./cursors.ts";
 import type { Intake } from "./intake.ts";
+import type { Keys } from "./keys.ts";
 import type { NostrLimits } from "./limits.ts";
 import type { Relay } from "./relay.ts";
 import type { Residents } from "./residents.ts";
@@ -27,8 +29,11 @@ export interface FeedOptions {
   readonly intake: Intake;
   readonly cursors: Cursors;
   readonly clock: Clock;
+  readonly random: Random;
   readonly limits: NostrLimits;
   readonly counters: Counters;
+  /** While they are locked nothing can be opened, so nothing is read. */
+  readonly keys: Keys;
   /** The time, ms since 1970, before which nothing is acted on. */
   readonly floor: () => number;
   /** The store or the signer failed: every feed has to read again. */
@@ -36,9 +41,9 @@ export interface FeedOptions {
 }
 
 /**
- * What one relay has for the agents here, without a gap: first subscriptions for what comes, then,
- * page by page, all that is stored since the relay was last read. Once that is taken in, the cursor
- * moves on. One subscription is for many agents. What cannot be taken in as fast as it comes ends the
+ * What one relay has for the agents here, without a gap: first subscriptions for what comes, which
+ * waits until, page by page, all is read that is stored since the relay was last read. Once that is
+ * taken in, the oldest first, the cursor moves on. One subscription is for many agents. What cannot be taken in as fast as it comes ends the
  * connection, and is read again from the relay later.
  */
 export class Feed {
@@ -48,6 +53,11 @@ export class Feed {
   #draining: Promise<void> | undefined;
   /** Counts connections: what belongs to an earlier one stops. */
   #turn = 0;
+  /** What is stored is being read: what comes is newer, and waits. */
+  readonly #sweeps = new Set<symbol>();
+  /** More came meanwhile than can wait. */
+  #missed = false;
+  #admitting: Promise<void> = Promise.resolve();
   #caughtUp = false;
   #dirty = false;
   /** Keys of new agents that wait for their subscription. */
@@ -79,8 +89,8 @@ export class Feed {
   async stop(): Promise<void> {
     this.#stop?.();
     await this.#save();
-    this.#queue.length = 0;
     this.#changed(false);
+    this.#clear();
     await this.#draining;
   }
 
@@ -98,6 +108,9 @@ export class Feed {
   #changed(connected: boolean): void {
     this.#turn += 1;
     this.#caughtUp = false;
+    // What waited behind what is stored is stored as well.
+    if (this.#sweeps.size > 0) this.#clear();
+    this.#sweeps.clear();
     this.#latest = undefined;
     this.#open = 0;
     for (const cancel of this.#timers) cancel();
@@ -110,9 +123,12 @@ export class Feed {
   }
 
   async #read(turn: number): Promise<void> {
-    const { relay, clock, cursors, limits, residents } = this.#options;
+    const { relay, clock, cursors, limits, residents, keys: locks, intake } = this.#options;
+    await locks.opened();
     // What an earlier connection brought too fast is taken in first.
     await this.#draining;
+    if (turn !== this.#turn) return;
+    const done = this.#pause();
     const begun = clock.now();
     const since = await this.#since();
     const pageLimit = limits.filterKeys * limits.filters;
@@ -129,11 +145,17 @@ export class Feed {
       if (keys.length > 0) await this.#subscribe(keys, since);
       ({ cursor } = page);
     }
-    await this.#sweep(turn, since);
-    if (turn !== this.#turn) return;
+    do {
+      this.#missed = false;
+      await this.#sweep(turn, since);
+      if (turn !== this.#turn) return;
+    } while (this.#missed);
     this.#caughtUp = true;
     relay.settled();
-    await cursors.save(relay.url, begun);
+    done();
+    // A crash loses what is held.
+    if (intake.holding) this.#dirty = true;
+    else await cursors.save(relay.url, begun);
     for (const waiter of this.#waiters) waiter();
     this.#waiters.clear();
     this.#every(SAVE, () => this.#save());
@@ -155,28 +177,25 @@ export class Feed {
     } while (cursor !== undefined && turn === this.#turn);
   }
 
-  /** Reads what is stored for some agents, from the newest back to a time, a page after the other. */
+  /** Reads what is stored for some agents since a time. */
   async #stored(turn: number, keys: readonly string[], since: number): Promise<void> {
-    const { relay, clock, limits, counters } = this.#options;
+    const { relay, clock, random, limits, counters, intake } = this.#options;
     if (keys.length === 0) return;
-    const from = Math.floor(since / 1000);
-    // With an end, so that no two of these filters are the same: relays keep answers for a moment.
-    let until = Math.ceil((clock.now() + limits.ahead) / 1000);
-    while (until >= from && turn === this.#turn) {
-      const filter = { "#p": keys, since: from, until, limit: limits.page };
-      const page = await relay.query(filter);
-      const end = until;
-      const fit = page.filter(({ created_at }) => created_at >= from && created_at <= end);
-      for (let i = fit.length; i < page.length; i += 1) relay.refuse("unsolicited");
-      if (fit.length === 0) return;
-      await this.#take(fit);
-      const oldest = Math.min(...fit.map(({ created_at }) => created_at));
-      // Others of the same second may be on the next page. When they fill a whole one, there is no
-      // way to ask for more of them.
-      const crowded = oldest === until && fit.length >= 50;
-      if (crowded) counters.refused("crowded");
-      until = oldest < until ? oldest : until - 1;
-    }
+    // No two readings have the same filters: relays keep answers for a moment, and one from before a
+    // subscription was opened would leave a gap.
+    const [high = 0, low = 0] = random.bytes(2);
+    const more = (high * 256 + low) % 3600;
+    await readBacklog({
+      relay,
+      keys,
+      from: Math.max(0, Math.floor(since / 1000) - more),
+      until: Math.ceil((clock.now() + limits.ahead) / 1000),
+      limits,
+      counters,
+      open: (events) => this.#do(() => intake.prepare(events, (reason) => relay.refuse(reason))),
+      deliver: (opened) => this.#do(() => intake.deliver(opened)),
+      wanted: () => turn === this.#turn,
+    });
   }
 
   async #subscribe(keys: readonly string[], since: number): Promise<void> {
@@ -215,16 +234,22 @@ export class Feed {
         const keys = [...this.#newcomers];
         this.#newcomers.clear();
         if (turn !== this.#turn) return;
-        this.#admit(turn, keys).catch((error: unknown) => {
-          if (turn === this.#turn) this.#options.relay.drop(`it was not read: ${String(error)}`);
-        });
+        // One after the other, as each takes over what the one before it opened.
+        this.#admitting = this.#admitting
+          .then(() => this.#admit(turn, keys))
+          .catch((error: unknown) => {
+            if (turn === this.#turn) this.#options.relay.drop(`it was not read: ${String(error)}`);
+          });
       });
     }
     this.#newcomers.add(publicKey);
   }
 
   async #admit(turn: number, newcomers: readonly string[]): Promise<void> {
-    const { limits } = this.#options;
+    const { limits, keys } = this.#options;
+    // As long as they are locked, whoever waits for them reads for all.
+    if (turn !== this.#turn || keys.locked) return;
+    const done = this.#pause();
     const since = this.#options.floor() - BACKDATED;
     const size = limits.filterKeys * limits.filters;
     for (let i = 0; i < newcomers.length; i += limits.filterKeys) {
@@ -240,6 +265,7 @@ export class Feed {
       if (turn !== this.#turn) return;
       await this.#stored(turn, some, since);
     }
+    done();
   }
 
   /** Where to read from: a while before all was known, for senders date back what they send. */
@@ -253,39 +279,71 @@ export class Feed {
 
   #push(event: NostrEvent, length: number): void {
     const { relay, limits, counters } = this.#options;
+    if (this.#missed && this.#sweeps.size > 0) return;
     if (this.#queue.length >= limits.waiting || this.#queued + length > WAITING_LENGTH) {
+      if (this.#sweeps.size > 0 && !this.#caughtUp) {
+        // What is stored is read once more, with this.
+        this.#missed = true;
+        this.#clear();
+        return;
+      }
       counters.refused("overflow");
       relay.drop("it sends faster than mail can be stored");
       return;
     }
     this.#queue.push({ event, length });
     this.#queued += length;
+    this.#flow();
+  }
+
+  #clear(): void {
+    this.#queue.length = 0;
+    this.#queued = 0;
+  }
+
+  /** What comes waits, until the result is called or the connection ends. */
+  #pause(): () => void {
+    const sweep = Symbol("sweep");
+    this.#sweeps.add(sweep);
+    return () => {
+      this.#sweeps.delete(sweep);
+      this.#flow();
+    };
+  }
+
+  /** Takes in what waits. */
+  #flow(): void {
+    if (this.#sweeps.size > 0 || this.#queue.length === 0) return;
     this.#draining ??= this.#drain().finally(() => {
       this.#draining = undefined;
+      // It may have come in the moment of the end.
+      this.#flow();
     });
   }
 
   async #drain(): Promise<void> {
+    const { intake, relay } = this.#options;
     try {
-      while (this.#queue.length > 0) {
+      while (this.#queue.length > 0 && this.#sweeps.size === 0) {
         const batch = this.#queue.splice(0, BATCH);
         for (const { length } of batch) this.#queued -= length;
-        await this.#take(batch.map(({ event }) => event));
+        const events = batch.map(({ event }) => event);
+        await this.#do(() => intake.take(events, (reason) => relay.refuse(reason)));
       }
     } catch {
       // Whoever failed has told so, and all is read again.
-      this.#queue.length = 0;
-      this.#queued = 0;
+      this.#clear();
     }
   }
 
-  async #take(events: readonly NostrEvent[]): Promise<void> {
-    const { intake, relay, failed } = this.#options;
+  /** Does something of the intake's; what fails there is for every feed to read again. */
+  async #do<T>(work: () => Promise<T>): Promise<T> {
     try {
-      await intake.take(events, (reason) => relay.refuse(reason));
+      const done = await work();
       this.#dirty = true;
+      return done;
     } catch (error) {
-      failed(error);
+      this.#options.failed(error);
       throw error;
     }
   }

@@ -8,21 +8,21 @@ import { encodeNpub } from "../../identity/nip19.ts";
 import { GIFT_WRAP, GiftWrapError, unwrap } from "../../identity/nip59.ts";
 import type { Secp } from "../../identity/secp.ts";
 import type { Counters, Refusal } from "./counters.ts";
+import type { Floor } from "./floor.ts";
+import { Held } from "./held.ts";
 import { envelopeId, envelopeOf } from "./letter.ts";
 import type { NostrLimits } from "./limits.ts";
-import { isJob, jobOf, mentionOf, NOTE } from "./public-event.ts";
+import { isJob, jobOf, LEGACY, mentionOf, NOTE } from "./public-event.ts";
 import { Recent } from "./recent.ts";
 import type { Resident, Residents } from "./residents.ts";
 
-/** A direct message of NIP-04. */
-const LEGACY = 4;
 /** How many of those that an event names are looked for here. */
 const NAMED = 100;
 /** How long events may be opened before others get their turn, ms. */
 const SLICE = 25;
-/** How often mail for agents between two homes is tried again, ms, and how much of it may wait. */
-const HELD_WAIT = 2000;
-const HELD = 1000;
+/** How many events are kept open that could not be delivered at once, and how long these may be. */
+const READY = 20_000;
+const SMALL = 8192;
 /** How many envelopes are put into inboxes together. */
 const BATCH = 256;
 /** Codes with which a signer says that what it was given cannot be read. */
@@ -44,11 +44,17 @@ export interface IntakeOptions {
   readonly secp: Secp;
   /** The longest payload as JSON, in UTF-16 units. */
   readonly payloadLength: number;
-  /**
-   * The time, ms since 1970, before which something may have been acted on and forgotten: what was
-   * sent before it is refused.
-   */
-  readonly floor: () => number;
+  /** What was sent before it, or too far ahead, is refused. */
+  readonly floor: Pick<Floor, "now" | "ahead">;
+  /** Told when mail that had no room has to be read again from the relays. */
+  readonly again: () => void;
+}
+
+/** An event that is what it says, and the mail that it is. */
+export interface Opened {
+  /** Stands for the event. */
+  readonly key: string;
+  readonly mail: readonly Envelope[];
 }
 
 /** Refuses an event, and says why. */
@@ -72,13 +78,23 @@ export class Intake {
   /** Events that are being opened, for others that come of another relay meanwhile. */
   readonly #opening = new Map<string, Promise<void>>();
   /** Mail for agents that are between two homes. */
-  readonly #held: Envelope[] = [];
+  readonly #held: Held;
   #holding: (() => void) | undefined;
+  /** What is open and not delivered yet. */
+  readonly #ready: Recent<Opened>;
+  /** Of which event an envelope is. */
+  readonly #events = new WeakMap<Envelope, string>();
+  /** Events whose mail had no room. */
+  readonly #lost = new Set<string>();
+  /** The end of the deliveries under way: one follows the other, so that nothing gets ahead. */
+  #last: Promise<unknown> = Promise.resolve();
   #sink: Sink | undefined;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    this.#held = new Held(options.limits.held);
     this.#seen = new Recent(options.limits.remembered);
+    this.#ready = new Recent(READY);
   }
 
   /** Says where mail goes. */
@@ -91,12 +107,12 @@ export class Intake {
     this.#sink = undefined;
     this.#holding?.();
     this.#holding = undefined;
-    this.#held.length = 0;
+    this.#held.clear();
   }
 
   /** True while there is mail that is not durable because its agent is between two homes. */
   get holding(): boolean {
-    return this.#held.length > 0;
+    return this.#held.any;
   }
 
   /**
@@ -106,33 +122,58 @@ export class Intake {
    * to be given again
    */
   async take(events: readonly NostrEvent[], refuse: (reason: Refusal) => void): Promise<void> {
-    const opened: string[] = [];
-    const mail: Envelope[] = [];
+    await this.deliver(await this.prepare(events, refuse));
+  }
+
+  /**
+   * Opens events, and refuses those that have to be. What is not delivered then is open already when it
+   * is given again, by whichever relay. @throws as `take`
+   */
+  async prepare(
+    events: readonly NostrEvent[],
+    refuse: (reason: Refusal) => void,
+  ): Promise<readonly Opened[]> {
+    const opened = new Set<Opened>();
+    const { counters } = this.#options;
     let since = performance.now();
-    try {
-      for (const event of events) {
-        try {
-          mail.push(...(await this.#open(event, opened)));
-        } catch (error) {
-          if (!(error instanceof Refused)) throw error;
-          if (error.reason === "forged") refuse("forged");
-          else this.#options.counters.refused(error.reason);
-        }
-        if (performance.now() - since > SLICE) {
-          await this.#rest();
-          since = performance.now();
-        }
+    for (const event of events) {
+      try {
+        const one = await this.#open(event);
+        if (opened.has(one)) throw new Refused("replayed");
+        opened.add(one);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        if (error.reason === "forged") refuse("forged");
+        else counters.refused(error.reason);
       }
-      mail.sort((a, b) => a.sentAt - b.sentAt);
-      for (let i = 0; i < mail.length; i += BATCH) await this.#deliver(mail.slice(i, i + BATCH));
-    } catch (error) {
-      for (const id of opened) this.#seen.delete(id);
-      throw error;
+      if (performance.now() - since > SLICE) {
+        await this.#rest();
+        since = performance.now();
+      }
+    }
+    return [...opened];
+  }
+
+  /** Puts what was opened into inboxes, in the order in which it was sent. @throws as `take` */
+  async deliver(opened: readonly Opened[]): Promise<void> {
+    const all = opened.flatMap((one) => one.mail.map((envelope) => ({ envelope, one })));
+    all.sort((a, b) => bySent(a.envelope, b.envelope));
+    for (let i = 0; i < all.length; i += BATCH) {
+      await this.#inTurn(async () => {
+        // Another relay may have been quicker.
+        const some = all.slice(i, i + BATCH).filter(({ one }) => !this.#seen.has(one.key));
+        await this.#deliver(some.map(({ envelope }) => envelope));
+      });
+    }
+    for (const one of opened) {
+      if (this.#seen.has(one.key)) this.#options.counters.refused("replayed");
+      else if (!this.#lost.delete(one.key)) this.#seen.set(one.key, true);
+      this.#ready.delete(one.key);
     }
   }
 
-  /** The envelopes in an event: one for each agent that it is for. @throws Refused */
-  async #open(event: NostrEvent, opened: string[]): Promise<readonly Envelope[]> {
+  /** An event's envelopes: one for each agent that it is for. @throws Refused */
+  async #open(event: NostrEvent): Promise<Opened> {
     const { kind } = event;
     if (kind !== GIFT_WRAP && kind !== LEGACY && kind !== NOTE && !isJob(kind)) {
       throw new Refused("kind");
@@ -141,17 +182,27 @@ export class Intake {
     const key = event.id.slice(0, 32);
     for (;;) {
       if (this.#seen.has(key)) throw new Refused("replayed");
+      const ready = this.#ready.get(key);
+      if (ready !== undefined) return ready;
       const opening = this.#opening.get(key);
       if (opening === undefined) break;
       await opening;
     }
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#opening.set(key, promise);
+    let proven = false;
     try {
-      return await this.#read(event, () => {
-        this.#seen.set(key, true);
-        opened.push(key);
+      const mail = await this.#read(event, () => {
+        proven = true;
       });
+      const opened: Opened = { key, mail };
+      for (const envelope of mail) this.#events.set(envelope, key);
+      if (event.content.length <= SMALL) this.#ready.set(key, opened);
+      return opened;
+    } catch (error) {
+      // A forged one must not use up the id of the true one.
+      if (proven && error instanceof Refused) this.#seen.set(key, true);
+      throw error;
     } finally {
       this.#opening.delete(key);
       resolve();
@@ -159,21 +210,20 @@ export class Intake {
   }
 
   /**
-   * The envelopes in an event that is new. `proven` is called once it is known to be what its id
-   * says: a forged one must not use up the id of a true one.
+   * The envelopes in an event that is new. `proven` is called once it is known to be what its id says.
    */
   async #read(event: NostrEvent, proven: () => void): Promise<readonly Envelope[]> {
-    const { clock, limits, secp, floor } = this.#options;
+    const { clock, secp, floor } = this.#options;
     const { kind, pubkey, created_at } = event;
     const found = await this.#recipients(event);
     const now = clock.now();
     const end = expiration(event);
     if (end !== undefined && end * 1000 <= now) throw new Refused("expired");
-    if (created_at * 1000 > now + limits.ahead) throw new Refused("future");
+    if (created_at * 1000 > now + floor.ahead) throw new Refused("future");
     if (kind === GIFT_WRAP) {
-      return [await this.#unwrap(event, found[0]!, { now, floor: floor(), proven })];
+      return [await this.#unwrap(event, found[0]!, { now, proven })];
     }
-    if (created_at * 1000 < floor()) throw new Refused("stale");
+    if (created_at * 1000 < floor.now()) throw new Refused("stale");
     if (!verifyEvent(event, secp)) throw new Refused("forged");
     proven();
     const from = encodeNpub(pubkey);
@@ -202,18 +252,16 @@ export class Intake {
   async #unwrap(
     event: NostrEvent,
     { id: to, signer }: Resident,
-    {
-      now,
-      floor,
-      proven,
-    }: { readonly now: number; readonly floor: number; readonly proven: () => void },
+    { now, proven }: { readonly now: number; readonly proven: () => void },
   ): Promise<Envelope> {
-    const { secp } = this.#options;
+    const { secp, floor } = this.#options;
+    const oldest = floor.now();
     try {
-      const maxAge = Math.max(0, (now - floor) / 1000);
+      const maxAge = Math.max(0, (now - oldest) / 1000);
       const { rumor, sender } = await unwrap(signer, event, { now, secp, maxAge });
       proven();
-      if (rumor.created_at * 1000 < floor) throw new Refused("stale");
+      if (rumor.created_at * 1000 < oldest) throw new Refused("stale");
+      if (rumor.created_at * 1000 > now + floor.ahead) throw new Refused("future");
       return this.#checked(() => envelopeOf(rumor, { from: encodeNpub(sender), to }));
     } catch (error) {
       if (!(error instanceof GiftWrapError) && !isUnreadable(error)) throw error;
@@ -258,37 +306,68 @@ export class Intake {
     }
   }
 
+  /** Does something after all that was to be done before. */
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Puts mail into inboxes, or behind what is held for the same agent. */
   async #deliver(mail: readonly Envelope[]): Promise<void> {
+    const ready: Envelope[] = [];
+    for (const envelope of mail) {
+      if (this.#held.blocks(envelope)) this.#hold(envelope);
+      else ready.push(envelope);
+    }
+    await this.#put(ready, (envelope) => this.#hold(envelope));
+  }
+
+  /** Tries what is held once more, in order. */
+  async #deliverHeld(): Promise<void> {
+    const mail = this.#held.all();
+    for (let i = 0; i < mail.length; i += BATCH) {
+      const some = mail.slice(i, i + BATCH);
+      const waiting = new Set<Envelope>();
+      await this.#put(some, (envelope) => waiting.add(envelope));
+      for (const envelope of some) if (!waiting.has(envelope)) this.#held.remove(envelope);
+    }
+    if (this.#held.takeGaps()) this.#options.again();
+  }
+
+  /** Puts mail into inboxes and counts it; `busy` is told of what its agent cannot take now. */
+  async #put(mail: readonly Envelope[], busy: (envelope: Envelope) => void): Promise<void> {
     const { counters } = this.#options;
+    if (mail.length === 0) return;
     if (this.#sink === undefined) {
       throw new OpenAgentsError("CANCELLED", "Cannot take mail in: the driver is stopped");
     }
     const receipts = await this.#sink(mail);
     mail.forEach((envelope, i) => {
       const receipt = receipts[i] ?? "busy";
-      if (receipt === "busy") {
-        this.#hold(envelope);
-        return;
-      }
+      if (receipt === "busy") return busy(envelope);
       const outcome = OUTCOMES[receipt] ?? "gone";
       if (outcome === "taken") counters.taken();
       else if (outcome === "repeated") counters.repeated();
       else counters.refused(outcome);
     });
-    if (this.#held.length <= HELD) return;
-    throw new OpenAgentsError(
-      "BUSY",
-      "Cannot take mail in: too much of it is for agents that move",
-    );
   }
 
   /** Keeps mail to be tried again a little later. */
-  #hold(...mail: readonly Envelope[]): void {
-    this.#held.push(...mail);
-    this.#holding ??= this.#options.clock.after(HELD_WAIT, () => {
+  #hold(envelope: Envelope): void {
+    // What there is no room for is to be read again.
+    if (!this.#held.add(envelope)) this.#lost.add(this.#events.get(envelope) ?? "");
+    this.#again();
+  }
+
+  #again(): void {
+    const { clock, limits } = this.#options;
+    this.#holding ??= clock.after(limits.betweenHomes, () => {
       this.#holding = undefined;
-      const again = this.#held.splice(0);
-      this.#deliver(again).catch(() => this.#sink !== undefined && this.#hold(...again));
+      const more = (): void => {
+        if (this.#held.any && this.#sink !== undefined) this.#again();
+      };
+      this.#inTurn(() => this.#deliverHeld()).then(more, more);
     });
   }
 
@@ -298,6 +377,11 @@ export class Intake {
       this.#options.clock.after(0, resolve);
     });
   }
+}
+
+/** The order in which mail was sent. */
+function bySent(a: Envelope, b: Envelope): number {
+  return a.sentAt - b.sentAt || (a.seq ?? 0) - (b.seq ?? 0);
 }
 
 function isUnreadable(error: unknown): boolean {

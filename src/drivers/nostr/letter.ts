@@ -11,8 +11,8 @@ import { rumorOf } from "../../identity/nip59.ts";
 import type { Rumor } from "../../identity/nip59.ts";
 
 /**
- * The tag that carries what an envelope has beside its text, as JSON: in the rumor of a message from
- * one runtime to another, and in public events for the count of hops. Other clients pass over it.
+ * The tag that carries what an envelope has beside its text, as JSON, in the rumor of a message from
+ * one runtime to another. Other clients pass over it.
  */
 export const ENVELOPE_TAG = "openagents";
 
@@ -28,6 +28,8 @@ interface Head {
   readonly seq?: number;
   readonly expiresAt?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The code of the error that a response is. */
+  readonly error?: string;
 }
 
 /** What may come from another runtime; the other types are the kernel's own. */
@@ -35,6 +37,10 @@ const TYPES: ReadonlySet<string> = new Set<EnvelopeType>(["message", "request", 
 /** Ids are taken over only in this form, which nobody can guess: one that was guessed could be used up. */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const EVENT = /^nostr:(\d{1,5}):([0-9a-f]{64})$/;
+/** Headers that the kernel acts on. They mean something inside one home, and nobody outside may set them. */
+const RESERVED: ReadonlySet<string> = new Set(["hops", "error", "alarm"]);
+/** The form of the code of an error. */
+const CODE = /^[A-Z][A-Z_]{0,39}$/;
 const HEADERS = 32;
 const HEADER_LENGTH = 1000;
 
@@ -64,14 +70,16 @@ export function keyOf(address: string): string | undefined {
 /**
  * The direct message (NIP-17) that carries an envelope, the same each time. To one who wrote with an
  * ordinary client it is plain text, a reply to what was written. To others it carries id, type and
- * the rest of the envelope in a tag, and text as plain text.
- * @param from and `to` are public keys
+ * the rest of the envelope in a tag, and text as plain text. Of an error it says the code alone.
+ * @param from and `to` are public keys; `n` says which of the mail of one moment was sent first
  */
 export function rumorFor(
   envelope: Envelope,
-  { from, to }: { readonly from: string; readonly to: string },
+  { from, to, n }: { readonly from: string; readonly to: string; readonly n?: number },
 ): Rumor {
-  const { id, type, sentAt, payload, replyTo, traceId, seq, expiresAt, headers } = envelope;
+  const { id, type, sentAt, replyTo, traceId, seq = n, expiresAt, headers } = envelope;
+  const payload = payloadFor(envelope);
+  const failure = failureOf(envelope);
   const written = eventOf(replyTo);
   const tags: (readonly string[])[] = [["p", to]];
   if (expiresAt !== undefined) tags.push(["expiration", String(Math.ceil(expiresAt / 1000))]);
@@ -90,7 +98,8 @@ export function rumorFor(
     ...(traceId !== undefined && { traceId }),
     ...(seq !== undefined && { seq }),
     ...(expiresAt !== undefined && { expiresAt }),
-    ...(headers !== undefined && { headers }),
+    ...(headers !== undefined && { headers: headersOf(headers) ?? {} }),
+    ...(failure !== undefined && { error: failure }),
   };
   tags.push([ENVELOPE_TAG, JSON.stringify(head)]);
   const content = plain ? payload : JSON.stringify(payload);
@@ -121,10 +130,14 @@ export function envelopeOf(
       ...(subject !== undefined && { headers: { subject } }),
     };
   }
-  const { type, sentAt = sent, json, replyTo, traceId, seq, expiresAt } = head;
+  const { type, sentAt = sent, json, replyTo, traceId, seq, expiresAt, error } = head;
   if (!UUID.test(head.id)) throw refused("its id is no UUID");
   if (type === undefined || !TYPES.has(type)) throw refused(`its type is none that may be sent`);
-  const headers = headersOf(head.headers);
+  if (error !== undefined && !CODE.test(error)) throw refused("its error is no code");
+  // Whoever was asked may say that it failed: that is its answer.
+  const failed = type === "response" && error !== undefined && { error };
+  const given = headersOf(head.headers);
+  const headers = failed ? { ...given, ...failed } : given;
   return {
     ...base,
     id: head.id,
@@ -149,10 +162,19 @@ export function headOf(event: Pick<Rumor, "tags">): Head | undefined {
   throw refused("its envelope is no object");
 }
 
-/**
- * Headers as they may come from outside. Those that the kernel reads must have the form that it
- * gives them. @throws INVALID
- */
+/** The code of the error that an envelope tells of; undefined when it tells of none. */
+export function failureOf({ headers }: Envelope): string | undefined {
+  const code = headers?.["error"];
+  return code === undefined || CODE.test(code) ? code : "REMOTE";
+}
+
+/** What leaves this home of a payload: of an error not its text, which may say anything of the inside. */
+export function payloadFor(envelope: Envelope): Json {
+  const code = failureOf(envelope);
+  return code === undefined ? envelope.payload : `It failed: ${code}`;
+}
+
+/** Headers as they come from outside, and go there: without those of the kernel. @throws INVALID */
 export function headersOf(headers: unknown): Readonly<Record<string, string>> | undefined {
   if (headers === undefined) return undefined;
   const entries = typeof headers === "object" ? Object.entries(headers ?? {}) : [];
@@ -162,8 +184,7 @@ export function headersOf(headers: unknown): Readonly<Record<string, string>> | 
     if (typeof value !== "string" || name.length + value.length > HEADER_LENGTH) {
       throw refused("a header is no text, or too long");
     }
-    if (name === "hops" && !/^\d{1,6}$/.test(value)) throw refused("its hops are no number");
-    if (name !== "alarm") kept[name] = value;
+    if (!RESERVED.has(name)) kept[name] = value;
   }
   return kept;
 }

@@ -1,6 +1,6 @@
 /** What the driver allows relays and itself. Times are in ms, lengths in UTF-16 units. */
 export interface NostrLimits {
-  /** The longest message that a relay may send. Default 1 MiB. */
+  /** The longest message that a relay may send; where the socket can, no more of it is read. Default 1 MiB. */
   readonly messageLength: number;
   /** The longest event that is taken in. Default 512 KiB. */
   readonly eventLength: number;
@@ -20,11 +20,17 @@ export interface NostrLimits {
   readonly subscriptions: number;
   /** How many stored events are asked for at once. Default 500. */
   readonly page: number;
+  /** How many UTF-16 units of stored events are put into their order at once. Default 64 Mi. */
+  readonly backlogLength: number;
+  /** How often mail for an agent between two homes is tried again. Default 2 s. */
+  readonly betweenHomes: number;
+  /** How much of it is held. Default 1000. */
+  readonly held: number;
   /** How many events of one relay wait to be taken in before its connection is ended. Default 5000. */
   readonly waiting: number;
   /** How many refused messages a relay may send within a minute. Default 500. */
   readonly refusals: number;
-  /** How far ahead of this clock an event's time may lie. Default 15 min. */
+  /** How far ahead of this clock an event's time may lie. Default 15 min; less with a short dedup. */
   readonly ahead: number;
   /** How many ids of events are remembered, so that they are opened once. Default 100,000. */
   readonly remembered: number;
@@ -43,6 +49,9 @@ export const DEFAULT_NOSTR_LIMITS: NostrLimits = {
   filters: 4,
   subscriptions: 12,
   page: 500,
+  backlogLength: 67_108_864,
+  betweenHomes: 2000,
+  held: 1000,
   waiting: 5000,
   refusals: 500,
   ahead: 900_000,

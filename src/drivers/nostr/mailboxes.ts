@@ -10,7 +10,7 @@ import { relayUrl } from "./wire.ts";
 /** How many lists are remembered, for how long, and for how long it is that there is none, ms. */
 const KEPT = 10_000;
 const GOOD_FOR = 3_600_000;
-const NONE_FOR = 10_000;
+const NONE_FOR = 2_000;
 /** To how many of its relays a message to somebody is sent: NIP-17 advises lists of one to three. */
 const USED = 3;
 
@@ -25,6 +25,7 @@ export class Mailboxes {
   readonly #clock: Clock;
   readonly #secp: Secp;
   readonly #known = new Recent<Known>(KEPT);
+  readonly #none = new Recent<number>(KEPT);
   readonly #asked = new Map<string, Promise<readonly string[] | undefined>>();
 
   constructor({
@@ -57,6 +58,11 @@ export class Mailboxes {
     }
   }
 
+  /** Since when it is known that a key names no relays, ms since 1970; undefined when it is not. */
+  noneSince(publicKey: string): number | undefined {
+    return this.#none.get(publicKey);
+  }
+
   /** Has the next look at a key ask the relays. */
   forget(publicKey: string): void {
     this.#known.delete(publicKey);
@@ -80,6 +86,8 @@ export class Mailboxes {
     }
     const urls = newest === undefined ? [] : dmRelays(newest).flatMap((url) => relayUrl(url) ?? []);
     const relays = [...new Set(urls)].slice(0, USED);
+    if (relays.length > 0) this.#none.delete(publicKey);
+    else this.#none.set(publicKey, this.#none.get(publicKey) ?? this.#clock.now());
     const until = this.#clock.now() + (relays.length > 0 ? GOOD_FOR : NONE_FOR);
     this.#known.set(publicKey, { relays, until });
     return relays;

@@ -1,12 +1,20 @@
 import { OpenAgentsError } from "../../core/errors.ts";
 import { Recent } from "./recent.ts";
 import { Relay } from "./relay.ts";
-import type { RelayKit, RelayReport } from "./relay.ts";
+import type { Prover, RelayKit, RelayReport } from "./relay.ts";
 import { relayUrl } from "./wire.ts";
 
 /** How many relays of others are kept connected, and for how long after their last use, ms. */
 const GUESTS = 32;
 const IDLE = 60_000;
+
+export interface PoolOptions extends RelayKit {
+  /** Who we are to our own relays, and to those of others. */
+  readonly agents: Prover;
+  readonly nobody: Prover;
+  /** Whether a relay that somebody else named may be connected to. */
+  readonly mayVisit: (url: string) => boolean;
+}
 
 interface Guest {
   readonly relay: Relay;
@@ -15,20 +23,21 @@ interface Guest {
 
 /**
  * The relays of a driver: its own, which stay connected, and those that others name for their mail,
- * which are connected when there is something for them. Of the latter only those that encrypt (wss:)
- * are used, so that nobody can have us speak to what listens in our own network.
+ * which are connected when there is something for them, if they may be. Those do not hear who our
+ * agents are.
  */
 export class Pool {
   /** The relays of the configuration. */
   readonly own: readonly Relay[];
-  readonly #kit: RelayKit;
+  readonly #options: PoolOptions;
   readonly #byUrl: ReadonlyMap<string, Relay>;
   readonly #guests = new Recent<Guest>(GUESTS);
   #running = false;
 
   /** @throws CONFIG for an address that is none of a relay */
-  constructor(urls: readonly string[], kit: RelayKit) {
-    this.#kit = kit;
+  constructor(urls: readonly string[], options: PoolOptions) {
+    this.#options = options;
+    const { agents } = options;
     const own = new Map<string, Relay>();
     for (const text of urls) {
       const url = relayUrl(text);
@@ -38,7 +47,7 @@ export class Pool {
           `Cannot use relay "${text}": write its address as wss://HOST or ws://HOST:PORT`,
         );
       }
-      own.set(url, new Relay(url, kit));
+      own.set(url, new Relay(url, options, { prover: agents, guest: false }));
     }
     this.#byUrl = own;
     this.own = [...own.values()];
@@ -73,7 +82,8 @@ export class Pool {
       if (own.connected) return own;
       throw unreachable(url);
     }
-    if (!url.startsWith("wss:") || !this.#running) return undefined;
+    if (!this.#options.mayVisit(url)) return undefined;
+    if (!this.#running) throw unreachable(url);
     const relay = this.#guest(url);
     if (!relay.connected) await this.#connected(relay);
     return relay;
@@ -85,10 +95,14 @@ export class Pool {
   }
 
   #guest(url: string): Relay {
+    const { nobody, clock } = this.#options;
     const known = this.#guests.get(url);
-    const guest = known ?? { relay: new Relay(url, this.#kit), cancel: () => undefined };
+    const guest = known ?? {
+      relay: new Relay(url, this.#options, { prover: nobody, guest: true }),
+      cancel: () => undefined,
+    };
     guest.cancel();
-    guest.cancel = this.#kit.clock.after(IDLE, () => {
+    guest.cancel = clock.after(IDLE, () => {
       this.#guests.delete(url);
       guest.relay.stop();
     });
@@ -101,7 +115,7 @@ export class Pool {
   }
 
   async #connected(relay: Relay): Promise<void> {
-    const { clock, limits } = this.#kit;
+    const { clock, limits } = this.#options;
     const done = Promise.withResolvers<void>();
     const unwatch = relay.watch((connected) => connected && done.resolve());
     const stop = clock.after(limits.patience, () => done.reject(unreachable(relay.url)));

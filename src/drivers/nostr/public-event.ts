@@ -3,8 +3,10 @@ import type { Envelope } from "../../core/envelope.ts";
 import type { Json } from "../../core/json.ts";
 import { tagValue } from "../../identity/event.ts";
 import type { EventTemplate, NostrEvent } from "../../identity/event.ts";
-import { envelopeId, ENVELOPE_TAG, headersOf, headOf } from "./letter.ts";
+import { envelopeId, failureOf, payloadFor } from "./letter.ts";
 
+/** A direct message of NIP-04. */
+export const LEGACY = 4;
 /** A note (NIP-10), which mentions whom its `p` tags name. */
 export const NOTE = 1;
 /** What became of a job so far (NIP-90). */
@@ -17,10 +19,7 @@ export function isJob(kind: number): boolean {
   return kind >= 5000 && kind <= 5999;
 }
 
-/**
- * The envelope of a note that mentions an agent: its payload has the `text` and the whole `event`.
- * @throws INVALID when its count of hops is none
- */
+/** The envelope of a note that mentions an agent: its payload has the `text` and the whole `event`. */
 export function mentionOf(
   event: NostrEvent,
   { from, to }: { readonly from: string; readonly to: string },
@@ -35,7 +34,6 @@ export function mentionOf(
 /**
  * The envelope of a job request (NIP-90): its payload has the first input that is text as `text`,
  * the `inputs` and `params` of its tags, and the whole `event`.
- * @throws INVALID when its count of hops is none
  */
 export function jobOf(
   event: NostrEvent,
@@ -67,23 +65,25 @@ export function jobOf(
 
 /**
  * What an agent says in public to an event that it was sent: a note in the thread of a note, the
- * result of a job, or that it failed. Undefined when there is nothing to say. The same each time.
+ * result of a job, or that it failed, without why. Undefined when there is nothing to say. The same
+ * each time.
  */
 export function publicReply(reply: Envelope, original: NostrEvent): EventTemplate | undefined {
-  const { payload, headers, sentAt, type } = reply;
-  const failed = headers?.["error"];
+  const { payload, sentAt, type } = reply;
+  const failed = failureOf(reply);
   if (type === "response" && payload === null && failed === undefined) return undefined;
   const created_at = Math.floor(sentAt / 1000);
-  const hops = headers?.["hops"];
-  const mark = hops === undefined ? [] : [[ENVELOPE_TAG, JSON.stringify({ headers: { hops } })]];
-  const content = textOf(payload);
+  const content = textOf(payloadFor(reply));
   const { id, kind, pubkey } = original;
   if (kind === NOTE) {
     // Not whom the note names besides: each of them would be woken by an agent that they never wrote to.
-    const tags = [...threadOf(original), ["p", pubkey], ...mark];
+    const tags = [...threadOf(original), ["p", pubkey]];
     return { kind: NOTE, created_at, tags, content };
   }
-  const tags = [["e", id], ["p", pubkey], ...mark];
+  const tags = [
+    ["e", id],
+    ["p", pubkey],
+  ];
   if (failed !== undefined) {
     return {
       kind: JOB_FEEDBACK,
@@ -101,14 +101,12 @@ function publicEnvelope(
   event: NostrEvent,
   { from, to }: { readonly from: string; readonly to: string },
 ): Omit<Envelope, "type" | "payload"> {
-  const headers = headersOf(headOf(event)?.headers);
   return {
     id: envelopeId(event),
     sentAt: event.created_at * 1000,
     source: "nostr",
     from,
     to,
-    ...(headers?.["hops"] !== undefined && { headers: { hops: headers["hops"] } }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { NostrEvent } from "../../identity/event.ts";
 import { backoff } from "./backoff.ts";
 import type { Backoff } from "./backoff.ts";
 import { Connection } from "./connection.ts";
+import type { Connect } from "./connection.ts";
 import type { Counters, Refusal } from "./counters.ts";
 import type { NostrLimits } from "./limits.ts";
 import type { Filter, FromRelay } from "./wire.ts";
@@ -14,8 +15,21 @@ export interface RelayKit {
   readonly random: Random;
   readonly limits: NostrLimits;
   readonly counters: Counters;
+  readonly connect: Connect;
+}
+
+/** Who one is to a relay that asks for it (NIP-42). */
+export interface Prover {
+  /** It answers each challenge. Else only when the relay refuses something without an answer. */
+  readonly eager: boolean;
   /** Events of NIP-42 for this challenge, one for each key that is to be authenticated. */
   authenticate(url: string, challenge: string): Promise<readonly NostrEvent[]>;
+}
+
+export interface RelayOptions {
+  readonly prover: Prover;
+  /** Somebody else named it. */
+  readonly guest: boolean;
 }
 
 /** Hears what becomes of a subscription; nothing after `closed`. */
@@ -64,6 +78,7 @@ const CHALLENGES = 3;
 export class Relay {
   readonly url: string;
   readonly #kit: RelayKit;
+  readonly #options: RelayOptions;
   readonly #backoff: Backoff;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #publishing = new Map<string, (published: Published) => void>();
@@ -72,6 +87,10 @@ export class Relay {
   #connection: Connection | undefined;
   #connected = false;
   readonly #challenges = new Set<string>();
+  /** A challenge that is answered when it has to be. */
+  #unanswered: string | undefined;
+  /** An answer is wanted as soon as there is a challenge. */
+  #wanted = false;
   #authenticated = Promise.withResolvers<void>();
   #retry: (() => void) | undefined;
   #running = false;
@@ -81,9 +100,10 @@ export class Relay {
   #refusals = 0;
   #refusalsSince = 0;
 
-  constructor(url: string, kit: RelayKit) {
+  constructor(url: string, kit: RelayKit, options: RelayOptions) {
     this.url = url;
     this.#kit = kit;
+    this.#options = options;
     const { firstWait: first, longestWait: longest } = kit.limits;
     this.#backoff = backoff({ random: kit.random, first, longest });
   }
@@ -239,26 +259,34 @@ export class Relay {
   }
 
   #open(): void {
-    const { clock, limits } = this.#kit;
+    const { clock, limits, connect } = this.#kit;
     this.#retry = undefined;
     this.#challenges.clear();
+    this.#unanswered = undefined;
+    this.#wanted = this.#options.prover.eager;
     this.#authenticated = Promise.withResolvers<void>();
     // Nobody may be waiting for it.
     this.#authenticated.promise.catch(() => undefined);
     const { messageLength, patience, quiet } = limits;
-    this.#connection = new Connection(
-      { url: this.url, clock, messageLength, patience, quiet },
-      {
-        opened: () => {
-          this.#connected = true;
-          this.#connections += 1;
-          for (const watcher of this.#watchers) watcher(true);
+    const { guest } = this.#options;
+    try {
+      this.#connection = new Connection(
+        { url: this.url, guest, connect, clock, messageLength, patience, quiet },
+        {
+          opened: () => {
+            this.#connected = true;
+            this.#connections += 1;
+            for (const watcher of this.#watchers) watcher(true);
+          },
+          received: (message, length) => this.#received(message, length),
+          refused: (why) => this.refuse(why),
+          closed: (reason) => this.#closed(reason),
         },
-        received: (message, length) => this.#received(message, length),
-        refused: (why) => this.refuse(why),
-        closed: (reason) => this.#closed(reason),
-      },
-    );
+      );
+    } catch (error) {
+      // An address that a WebSocket does not take.
+      this.#closed(String(error));
+    }
   }
 
   #closed(reason: string): void {
@@ -283,6 +311,7 @@ export class Relay {
         this.#kit.counters.received();
         const subscription = this.#subscriptions.get(message.id);
         if (subscription === undefined) return this.refuse("unsolicited");
+        if (length > this.#kit.limits.eventLength) return this.refuse("oversized");
         return subscription.listener.event(message.event, length);
       }
       case "EOSE":
@@ -319,6 +348,12 @@ export class Relay {
     if (this.#challenges.has(challenge)) return;
     if (this.#challenges.size >= CHALLENGES) return this.refuse("unsolicited");
     this.#challenges.add(challenge);
+    if (this.#wanted) this.#answer(challenge);
+    else this.#unanswered = challenge;
+  }
+
+  #answer(challenge: string): void {
+    this.#unanswered = undefined;
     this.#authenticate(challenge).then(
       () => this.#authenticated.resolve(),
       (error: unknown) => this.#authenticated.reject(error),
@@ -326,7 +361,10 @@ export class Relay {
   }
 
   async #authenticate(challenge: string): Promise<void> {
-    const events = await this.#kit.authenticate(this.url, challenge);
+    const connection = this.#connection;
+    const events = await this.#options.prover.authenticate(this.url, challenge);
+    // A challenge is good for its connection alone.
+    if (connection !== this.#connection) return;
     const answers = events.map((event) => this.#prove(event));
     const results = await Promise.all(answers);
     if (results.length === 0 || results.some(Boolean)) return;
@@ -351,6 +389,8 @@ export class Relay {
   /** Resolves once the relay was authenticated to; it may still have to ask for it. */
   async #authentication(): Promise<void> {
     const { clock, limits } = this.#kit;
+    this.#wanted = true;
+    if (this.#unanswered !== undefined) this.#answer(this.#unanswered);
     const late = Promise.withResolvers<never>();
     const stop = clock.after(limits.patience, () =>
       late.reject(
