@@ -51,7 +51,13 @@ export function moveRoutes(app: AgentApp): void {
 
   app.post("/agents/:ref/arrive", async (c) => {
     const body = await readObject(c.req, SMALL_BODY);
-    checkFields(body, { agent: "text", move: "text", head: "any JSON", signature: "text" });
+    checkFields(body, {
+      agent: "text",
+      move: "text",
+      to: "text",
+      head: "any JSON",
+      signature: "text",
+    });
     if (!isDeparture(body)) throw invalid("it is no receipt of a departure");
     return c.json(await c.env.runtime.arrive(agentRef(c.req.param("ref")), body));
   });
@@ -102,9 +108,10 @@ function isPassedOn(value: unknown, to: string): value is Envelope {
 }
 
 function isDeparture(value: Record<string, Json>): value is Record<string, Json> & Departure {
-  const { agent, move, head, signature } = value;
+  const { agent, move, to, head, signature } = value;
   const last = head === null || (isObject(head) && isCount(head["n"]) && isHex(head["hash"], 64));
-  return typeof agent === "string" && typeof move === "string" && last && isHex(signature, 128);
+  const named = typeof agent === "string" && typeof move === "string" && isHex(to, 64);
+  return named && last && isHex(signature, 128);
 }
 
 function isStayed(value: Json): value is Json & Stayed {

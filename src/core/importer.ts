@@ -31,6 +31,9 @@ export interface Admitted {
 
 const TOTAL_BYTES = 2 ** 36;
 const ENTRIES = 10_000_000;
+/** Bytes of an entry of rows beyond the largest content of one, and of a file beyond its value. */
+const ROWS_BYTES = 16_777_216;
+const NOTE = 65_536;
 /** Files that are restored at once. */
 const FILES = 64;
 const FILE_BYTES = 1_048_576;
@@ -123,6 +126,7 @@ export class Importer {
     const { store } = this.#kernel;
     const { id, status: was } = manifest.agent;
     const { move, createdAt, head } = manifest;
+    await this.#checkFor(manifest);
     const known = await store.get(id);
     const note = known === undefined ? {} : moveOf(known);
     if (known !== undefined) checkReplaces(known, { manifest, name: wanted });
@@ -263,17 +267,21 @@ export class Importer {
     ];
   }
 
-  /** How the signer finds the key of an agent that was not here before. @throws DENIED */
-  async #key({ agent, key }: Manifest): Promise<Pick<AgentRecord, "account" | "key">> {
+  /** Whoever was here before has its key here: a bundle is for one home all the same. @throws DENIED */
+  async #checkFor({ key }: Manifest): Promise<void> {
     const { signer } = this.#kernel;
     const home = await signer.home();
     const whose = "signer" in key ? key.signer : key.for;
-    if (whose !== home.publicKey) {
-      throw refuse(
-        "DENIED",
-        `its key is for another runtime (${signer.npub(whose)}): export it with --to ${home.npub}`,
-      );
-    }
+    if (whose === home.publicKey) return;
+    throw refuse(
+      "DENIED",
+      `its key is for another runtime (${signer.npub(whose)}): export it with --to ${home.npub}`,
+    );
+  }
+
+  /** How the signer finds the key of an agent that was not here before. @throws DENIED */
+  async #key({ agent, key }: Manifest): Promise<Pick<AgentRecord, "account" | "key">> {
+    const { signer } = this.#kernel;
     if ("sealed" in key) {
       return { account: null, key: await signer.adopt(agent.publicKey, key.sealed) };
     }
@@ -286,9 +294,14 @@ export class Importer {
   }
 
   #limits(): BundleLimits {
-    // A file may have a value and what belongs to it, as a parked tick has its envelope, sealed as text.
-    const entryBytes = 3 * this.#kernel.limits.valueBytes;
-    return { entryBytes, totalBytes: TOTAL_BYTES, entries: ENTRIES };
+    const { valueBytes, envelopeBytes, outputBytes } = this.#kernel.limits;
+    return {
+      fileBytes: valueBytes + NOTE,
+      // A character has up to six bytes in JSON within JSON.
+      rowsBytes: ROWS_BYTES + 6 * Math.max(envelopeBytes, outputBytes),
+      totalBytes: TOTAL_BYTES,
+      entries: ENTRIES,
+    };
   }
 }
 

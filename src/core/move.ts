@@ -33,6 +33,8 @@ export interface MoveGoal {
 export interface Departure {
   readonly agent: string;
   readonly move: string;
+  /** The public key (hex) of the home that it left for: no other one can have it by this. */
+  readonly to: string;
   readonly head: LogHead | null;
   /** BIP-340, by the agent's key, hex: see `departureDigest`. */
   readonly signature: string;
@@ -95,6 +97,8 @@ export interface Leaving {
   readonly until: number;
   /** How long it may take to depart once its bundle was read, ms. */
   readonly wait: number;
+  /** The public key (hex) of the home that its bundle was made for, once it was. */
+  readonly to?: string;
 }
 
 export interface Moved {
@@ -142,8 +146,8 @@ export function settled({ tickets, past, at }: Move): Move {
 }
 
 /** What the signature of a receipt is over: 32 bytes, hex. */
-export function departureDigest({ agent, move, head }: Omit<Departure, "signature">): string {
-  return sha256Hex(`openagents-departure\n${canonicalJson({ agent, move, head })}`);
+export function departureDigest({ agent, move, to, head }: Omit<Departure, "signature">): string {
+  return sha256Hex(`openagents-departure\n${canonicalJson({ agent, move, to, head })}`);
 }
 
 /** What the signature of an old home's word that an agent stayed is over: 32 bytes, hex. */

@@ -163,7 +163,9 @@ export class Mover {
       if (address?.username || address?.password)
         refuse("its new home has a password in its address");
       if (ticket === undefined) return refuse("the ticket of its new home is missing");
-      const facts = { agent: id, move, head: (await store.head(id)) ?? null };
+      const { to } = note.leaving;
+      if (to === undefined) return refuse("no bundle of it was made");
+      const facts = { agent: id, move, to, head: (await store.head(id)) ?? null };
       const key = { ...record, purpose: `departure ${move}` };
       const signature = await signer.sign(key, hexToBytes(departureDigest(facts)));
       const receipt = { ...facts, signature: bytesToHex(signature) };
@@ -188,13 +190,20 @@ export class Mover {
       if (record.status !== "arriving" || arriving === undefined) return refuse("it is not moving");
       if (!arriving.complete) refuse("not all of it is here: import it again");
       if (arriving.move !== receipt.move) refuse("the receipt is of another move");
-      const { agent, move, head, signature } = receipt;
-      const digest = hexToBytes(departureDigest({ agent, move, head }));
+      const { agent, move, to, head, signature } = receipt;
+      const digest = hexToBytes(departureDigest({ agent, move, to, head }));
       const signed =
         isHex(signature, 128) &&
         this.#kernel.signer.verify(record.publicKey, digest, hexToBytes(signature));
       if (!signed || agent !== id) {
         throw new OpenAgentsError("DENIED", `Cannot let "${record.name}" arrive: a forged receipt`);
+      }
+      const home = await this.#kernel.signer.home();
+      if (to !== home.publicKey) {
+        throw new OpenAgentsError(
+          "DENIED",
+          `Cannot let "${record.name}" arrive: it left for another home (${this.#kernel.signer.npub(to)})`,
+        );
       }
       const same = head?.n === arriving.head?.n && head?.hash === arriving.head?.hash;
       if (!same) refuse("it did more at its old home than is known here: import it again");
@@ -225,6 +234,7 @@ export class Mover {
         this.#read.set(id, clock.now());
       };
       try {
+        await this.#bind(id, leaving.move, options.to);
         await this.#events.emptyOutbox(id);
       } catch (error) {
         ended();
@@ -285,6 +295,26 @@ export class Mover {
       await store.setStatus(record.id, "moved", moveText({ ...settled(note), moved: before }));
     }
     await store.sync();
+  }
+
+  /** Notes which home a move goes to: one alone. @throws INVALID for a second one */
+  async #bind(id: string, move: string, wanted: string | undefined): Promise<void> {
+    const { store, signer } = this.#kernel;
+    const to = wanted ?? (await signer.home()).publicKey;
+    await this.#dispatcher.hold(id, async () => {
+      const record = await this.#found(id);
+      const note = moveOf(record);
+      const { leaving } = note;
+      if (record.status !== "leaving" || leaving?.move !== move || leaving.to === to) return;
+      if (leaving.to !== undefined) {
+        throw new OpenAgentsError(
+          "INVALID",
+          `Cannot export "${record.name}": move "${move}" goes to another home: begin another one`,
+        );
+      }
+      await this.#write(record, "leaving", { ...note, leaving: { ...leaving, to } });
+      await store.sync();
+    });
   }
 
   async #bundle(

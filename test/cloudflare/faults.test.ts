@@ -126,6 +126,10 @@ void test("an agent whose object ended in the middle of its birth keeps its name
     await sleep(10);
   }
   assert.equal((await call("GET", "/agents/half-made")).body["id"], id);
+  // The same when nobody writes to it.
+  await call("POST", "/agents?cut=half", { name: "half-asked", type: "subject" });
+  const asked = await call("GET", "/agents/half-asked/status");
+  assert.equal(asked.status, 200, JSON.stringify(asked.body));
   assert.deepEqual((await call("GET", "/agents/half-teller/deadletter")).body["items"], []);
 });
 

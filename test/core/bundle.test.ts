@@ -11,7 +11,12 @@ import type { OpenAgentsError } from "../../src/index.ts";
 import { bytesOf, homes, streamOf } from "./homes.ts";
 import type { TestHome } from "./homes.ts";
 
-const LIMITS: BundleLimits = { entryBytes: 1_000_000, totalBytes: 10_000_000, entries: 1000 };
+const LIMITS: BundleLimits = {
+  fileBytes: 1_000_000,
+  rowsBytes: 1_000_000,
+  totalBytes: 10_000_000,
+  entries: 1000,
+};
 /** How many fuzzed bundles are read; more with FC_RUNS. */
 const RUNS = Number(process.env["FC_RUNS"] ?? 300);
 
@@ -263,7 +268,7 @@ void test("rows that are none are CORRUPT, with the line that is wrong", async (
   ];
   for (const [name, text] of cases) {
     const bytes = await tar([entries[0]!, { name, text }, end]);
-    const limits = { ...LIMITS, entryBytes: 2_000_000 };
+    const limits = { ...LIMITS, rowsBytes: 2_000_000, fileBytes: 2_000_000 };
     await assert.rejects(pieces(bytes, limits), { code: "CORRUPT" }, text.slice(0, 80));
   }
   const latin = await packTar([

@@ -80,7 +80,11 @@ export class AgentHost {
       import: (input: SetAside, bundle) => runtime.import(bundle, input),
     });
     if (called !== undefined) return called;
-    if ((await store.get(refOf(request))) === undefined) return notHere(request, "1");
+    if ((await store.get(refOf(request))) === undefined) {
+      // One that ended in the middle of its agent's birth has tables, and never had an agent.
+      const { empty } = await report.presence();
+      return notHere(request, empty ? "empty" : "1");
+    }
     return this.#home.api.fetch(request, { home: runtime, runtime });
   }
 

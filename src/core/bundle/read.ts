@@ -14,8 +14,9 @@ import type { Counts, End } from "./write.ts";
 
 /** How much of a bundle is read before it is refused. */
 export interface BundleLimits {
-  /** Bytes of one entry, which is held in memory. */
-  readonly entryBytes: number;
+  /** Bytes of an entry that is a file, and of one that holds rows: each is held in memory. */
+  readonly fileBytes: number;
+  readonly rowsBytes: number;
   readonly totalBytes: number;
   readonly entries: number;
 }
@@ -128,7 +129,7 @@ async function* tarEntries(
       entries += 1;
       total += size;
       if (entries > limits.entries) throw tooLarge(`more than ${limits.entries} entries`);
-      const most = /^(manifest|end)\.json$/.test(name) ? NOTE_BYTES : limits.entryBytes;
+      const most = mostOf(name, limits);
       if (!(size <= most)) throw tooLarge(`an entry of ${size} bytes, ${most} are allowed`);
       if (total > limits.totalBytes) throw tooLarge(`more than ${limits.totalBytes} bytes`);
       if (type !== "file") throw corrupt(`it has a ${type}`);
@@ -137,6 +138,12 @@ async function* tarEntries(
   } finally {
     void reader.cancel().catch(() => undefined);
   }
+}
+
+/** How large an entry of this name may be, bytes. */
+function mostOf(name: string, { fileBytes, rowsBytes }: BundleLimits): number {
+  if (/^(manifest|end)\.json$/.test(name)) return NOTE_BYTES;
+  return /^(tree|bytes)\//.test(name) ? fileBytes : rowsBytes;
 }
 
 async function bodyOf(entry: ParsedTarEntry, size: number): Promise<Uint8Array> {
