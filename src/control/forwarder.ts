@@ -77,17 +77,18 @@ export function httpForwarder({ clock, timeout = 10_000 }: ForwarderOptions): Fo
       if (known !== undefined && now < known.until) return mail.map(() => "busy" as const);
       const receipts: Receipt[] = [];
       for (const batch of batches(mail)) {
-        const theirs = await postAll(to, batch).catch(() => []);
+        const theirs: readonly Receipt[] = await postAll(to, batch).catch(() => []);
         receipts.push(...batch.map((_, i) => theirs[i] ?? "busy"));
         if (theirs.length > 0) {
           down.delete(to.url);
+          // Mail of one sender does not overtake what has to wait.
+          if (theirs.length < batch.length || theirs.includes("busy")) break;
           continue;
         }
         const rest = Math.min(known === undefined ? FIRST_REST : known.rest * 2, LONGEST_REST);
         down.set(to.url, { until: clock.now() + rest, rest });
         break;
       }
-      // Mail of one sender does not overtake what had to wait.
       return mail.map((_, i) => receipts[i] ?? "busy");
     },
   };

@@ -28,6 +28,12 @@ const AFTER_FAILURE = 1_000;
 /** How long after it was sent mail with no end of its own is given up, ms: a day. */
 const GIVE_UP = 86_400_000;
 
+/** Mail that is under way to one recipient. */
+interface Flight {
+  readonly done: Promise<void>;
+  readonly senders: ReadonlySet<string>;
+}
+
 /** One walk through the outbox. */
 interface Pass {
   readonly order: MailOrder;
@@ -51,8 +57,8 @@ export class Courier {
   #batch: Promise<unknown> | undefined;
   #timer: (() => void) | undefined;
   #again = false;
-  /** What is under way to recipients that are not here. */
-  readonly #flights = new Map<string, Promise<void>>();
+  /** What is under way to recipients that are not here, and from whom. */
+  readonly #flights = new Map<string, Flight>();
   /** Until when recipients are left alone whom mail could not be taken to. */
   readonly #rests = new Map<string, number>();
 
@@ -81,7 +87,9 @@ export class Courier {
 
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
-    while (this.busy) await Promise.all([this.#running, ...this.#flights.values()]);
+    while (this.busy) {
+      await Promise.all([this.#running, ...[...this.#flights.values()].map(({ done }) => done)]);
+    }
   }
 
   /**
@@ -90,10 +98,11 @@ export class Courier {
    */
   async empty(agent: string): Promise<void> {
     await this.#batch?.catch(() => undefined);
+    const theirs = () => [...this.#flights.values()].filter(({ senders }) => senders.has(agent));
     for (;;) {
-      await Promise.all(this.#flights.values());
+      await Promise.all(theirs().map(({ done }) => done));
       await this.#walk({ order: new MailOrder(), again: Number.POSITIVE_INFINITY, agent });
-      if (this.#flights.size === 0) return;
+      if (theirs().length === 0) return;
     }
   }
 
@@ -201,7 +210,8 @@ export class Courier {
         this.#rest();
       },
     );
-    this.#flights.set(recipient, flight);
+    const senders = new Set(rows.map(({ agent }) => agent));
+    this.#flights.set(recipient, { done: flight, senders });
   }
 
   /** Has itself poked at a time, by whoever keeps it. */

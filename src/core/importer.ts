@@ -160,6 +160,11 @@ export class Importer {
     manifest: Manifest,
   ): Promise<{ readonly record: AgentRecord; readonly ticket?: string }> {
     const { store, random } = this.#kernel;
+    const now = await store.get(record.id);
+    // Whoever ended the move meanwhile has taken away what was here.
+    if (now?.status !== "arriving" || now.move !== record.move) {
+      throw refuse("CANCELLED", "the move was ended meanwhile");
+    }
     const note = moveOf(record);
     if (manifest.move === undefined) return { record: await this.#mover.settle(record) };
     const ticket = bytesToHex(random.bytes(32));

@@ -205,7 +205,10 @@ export class Mover {
           `Cannot let "${record.name}" arrive: it left for another home (${this.#kernel.signer.npub(to)})`,
         );
       }
-      const same = head?.n === arriving.head?.n && head?.hash === arriving.head?.hash;
+      const here = await this.#kernel.store.head(id);
+      const same = [arriving.head, here].every(
+        (one) => one?.n === head?.n && one?.hash === head?.hash,
+      );
       if (!same) refuse("it did more at its old home than is known here: import it again");
       return this.settle(record);
     });

@@ -43,6 +43,11 @@ const LONGEST_NET = 600_000;
 /** How many microtasks a tick that waits for nothing takes at most, or about that. */
 const HOPS = 400;
 
+/** A store in the SQLite database of a Durable Object, which sets no alarm. */
+export function objectStore(storage: Omit<DurableObjectStorage, `${string}Alarm`>): Store {
+  return sqlStore(new ObjectSql(storage));
+}
+
 /**
  * A store in the SQLite database of a Durable Object, which belongs to it alone, for one agent.
  *
@@ -60,7 +65,7 @@ const HOPS = 400;
 export async function durableObjectStore(
   storage: DurableObjectStorage,
 ): Promise<DurableObjectStore> {
-  const store = sqlStore(new ObjectSql(storage));
+  const store = objectStore(storage);
   let alarm = await storage.getAlarm();
   // Counts what made something due, so that `rest` and `soon` see when they are overtaken.
   let calls = 0;
@@ -100,6 +105,16 @@ export async function durableObjectStore(
     void soon();
   };
 
+  /** What fails leaves due what was due. */
+  const orDue = async (write: Promise<void>): Promise<void> => {
+    try {
+      await write;
+    } catch (error) {
+      changed();
+      throw error;
+    }
+  };
+
   return {
     ...store,
     async get(ref) {
@@ -134,6 +149,7 @@ export async function durableObjectStore(
     },
     async remove(id) {
       changed();
+      agent = undefined;
       return store.remove(id);
     },
     async replay(id, envelopeId) {
@@ -142,21 +158,22 @@ export async function durableObjectStore(
     },
     async deliver(mail) {
       void soon();
-      agent ??= mail[0]?.envelope.to;
-      return store.deliver(mail);
+      const receipts = await store.deliver(mail);
+      agent ??= mail[receipts.indexOf("accepted")]?.envelope.to;
+      return receipts;
     },
     async commit(claim, changes) {
       const { wakeAt: next, send = [], status } = changes;
       agent = claim.id;
       if (send.length > 0 || status !== undefined) changed();
       if (typeof next === "number") earlier(next);
+      await orDue(store.commit(claim, changes));
       if (next !== undefined && wakeAt !== undefined) wakeAt = next;
-      return store.commit(claim, changes);
     },
     async release(claim, next) {
       if (next !== undefined) wakeAt = undefined;
       if (typeof next === "number") earlier(next);
-      return store.release(claim, next);
+      await orDue(store.release(claim, next));
     },
     rang() {
       alarm = null;
@@ -213,11 +230,11 @@ function again(now: number, since: number): number {
 
 /** Durable Object SQL as the SQL stores want it. */
 class ObjectSql implements Sql {
-  readonly #storage: DurableObjectStorage;
+  readonly #storage: Parameters<typeof objectStore>[0];
   readonly #listeners: (() => void)[] = [];
   #wrote = false;
 
-  constructor(storage: DurableObjectStorage) {
+  constructor(storage: Parameters<typeof objectStore>[0]) {
     this.#storage = storage;
   }
 

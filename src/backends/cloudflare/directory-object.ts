@@ -1,9 +1,8 @@
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
-import type { ListQuery, Page, Signer } from "../../core/ports/index.ts";
+import type { ListQuery, Page, Signer, Store } from "../../core/ports/index.ts";
 import type { NewAgent } from "../../core/runtime.ts";
-import { durableObjectStore } from "../../stores/durable-object.ts";
-import type { DurableObjectStore } from "../../stores/durable-object.ts";
+import { objectStore } from "../../stores/durable-object.ts";
 import type { Env, ObjectContext } from "./platform.ts";
 import { answer, call } from "./wire.ts";
 
@@ -25,7 +24,7 @@ export class DirectoryShard {
   readonly #types: ReadonlySet<string>;
   /** What is being done about each name, one after the other. */
   readonly #turns = new Map<string, Promise<void>>();
-  #store: Promise<DurableObjectStore> | undefined;
+  #store: Store | undefined;
 
   constructor(
     context: ObjectContext,
@@ -45,15 +44,14 @@ export class DirectoryShard {
       take: (agent: TakeCall) => this.#alone(agent.name, () => this.#take(agent)),
       complete: ({ name }: { name: string }) => this.#alone(name, () => this.#isThere(name)),
       release: (agent: Named) => this.#alone(agent.name, () => this.#release(agent)),
-      reserve: async ({ above }: { above: number }) => (await this.#open()).reserve(above),
-      get: async ({ name }: { name: string }) => (await this.#open()).get(name),
-      list: async (query: ListQuery): Promise<Page<AgentRecord>> =>
-        (await this.#open()).list(query),
+      reserve: async ({ above }: { above: number }) => this.#open().reserve(above),
+      get: async ({ name }: { name: string }) => this.#open().get(name),
+      list: async (query: ListQuery): Promise<Page<AgentRecord>> => this.#open().list(query),
       setStatus: async ({ id, status }: { id: string; status: AgentStatus }) =>
-        (await this.#open()).setStatus(id, status),
+        this.#open().setStatus(id, status),
       remove: async (agent: Named) => {
         const known = await this.#named(agent);
-        if (known !== undefined) await (await this.#open()).remove(known.id);
+        if (known !== undefined) await this.#open().remove(known.id);
       },
     });
     return response ?? new Response(null, { status: 404 });
@@ -83,7 +81,7 @@ export class DirectoryShard {
     this.#checkType(type);
     const imported = await this.#import(call);
     const made = await this.#complete(name);
-    const store = await this.#open();
+    const store = this.#open();
     const known = await store.get(name);
     if (known !== undefined) {
       const other = imported !== undefined && imported.id !== known.id;
@@ -102,7 +100,7 @@ export class DirectoryShard {
   async #clone({ name, type, createdAt, shard }: CreateCall): Promise<AgentRecord> {
     this.#checkType(type);
     await this.#complete(name);
-    const store = await this.#open();
+    const store = this.#open();
     if ((await store.get(name)) !== undefined) throw taken(name);
     const record = await this.#newRecord({ name, type, createdAt, shard });
     await store.create({ ...record, status: "arriving" });
@@ -113,7 +111,7 @@ export class DirectoryShard {
   async #take({ shard, ...agent }: TakeCall): Promise<void> {
     const { id, publicKey, name, type, account, createdAt } = agent;
     await this.#complete(name);
-    const store = await this.#open();
+    const store = this.#open();
     const holder = await store.get(name);
     if (holder?.id === id) return;
     if (holder !== undefined) throw taken(name);
@@ -133,7 +131,7 @@ export class DirectoryShard {
    * completed: true. The name of an arrival that came to nothing, and of one that was erased, is free.
    */
   async #complete(name: string): Promise<boolean> {
-    const store = await this.#open();
+    const store = this.#open();
     const known = await store.get(name);
     if (known === undefined) return false;
     const there = await call<Presence>(this.#env.AGENTS, known.id, {
@@ -149,12 +147,12 @@ export class DirectoryShard {
   /** True when there is a living agent of this name, whose object knows of it by now. */
   async #isThere(name: string): Promise<boolean> {
     if (await this.#complete(name)) return true;
-    return (await (await this.#open()).get(name))?.status === "live";
+    return (await this.#open().get(name))?.status === "live";
   }
 
   /** The entry of an agent under this name. */
   async #named({ id, name }: Named): Promise<AgentRecord | undefined> {
-    const known = await (await this.#open()).get(id);
+    const known = await this.#open().get(id);
     return known?.name === name ? known : undefined;
   }
 
@@ -184,7 +182,7 @@ export class DirectoryShard {
 
   /** The key of an account that no agent had. */
   async #derive(shard: Shard): Promise<Key> {
-    const store = await this.#open();
+    const store = this.#open();
     const account = (await store.reserve()) * shard.of + shard.index;
     const { npub: id, publicKey } = await this.#signer.identity(account);
     return { id, publicKey, account };
@@ -210,8 +208,8 @@ export class DirectoryShard {
     kv.put("shards", of);
   }
 
-  #open(): Promise<DurableObjectStore> {
-    return (this.#store ??= durableObjectStore(this.#context.storage));
+  #open(): Store {
+    return (this.#store ??= objectStore(this.#context.storage));
   }
 }
 

@@ -10,13 +10,17 @@ export interface StatusReport {
   readonly store: DurableObjectStore;
   /**
    * Tells the directory what changed since it was last told; to be called before a request is
-   * answered, and when the object comes to rest. When it cannot be told now, the next call does.
+   * answered, and when the object comes to rest. When it cannot be told now, the next call does, or the
+   * object's alarm.
    */
   send(): Promise<void>;
   /** Who is here: whoever was only being made when the object ended never was. */
   presence(): Promise<Presence>;
 }
 
+/** When the directory is told again that could not be told, ms: at first, and at most. */
+const FIRST_WAIT = 1_000;
+const LONGEST_WAIT = 60_000;
 /** What the directory was last told, when that was ever needed. */
 const TOLD = "told";
 /** There is something to tell. */
@@ -36,7 +40,7 @@ export function statusReport(
   /** Notes in the turn of the change, and so together with it, that it is to be told. */
   const note = (status: AgentStatus): void => {
     // The directory lists living agents, so their birth is no news to it.
-    if (status === "live" && kv.get(TOLD) === undefined) return;
+    if (status === "live" && kv.get(TOLD) === undefined && kv.get(NEWS) !== true) return;
     news = true;
     kv.put(NEWS, true);
   };
@@ -70,15 +74,24 @@ export function statusReport(
     news = false;
     try {
       await tell();
-      if (!news) kv.delete(NEWS);
+      wait = FIRST_WAIT;
+      if (news) return;
+      kv.delete(NEWS);
+      store.remind("directory", undefined);
     } catch (error) {
       console.error("Cannot tell the directory how an agent is:", error);
       // One whose name is another's by now is found by its id alone.
-      if (codeOf(error) === "EXISTS") kv.delete(NEWS);
-      else news = true;
+      if (codeOf(error) === "EXISTS") {
+        kv.delete(NEWS);
+        return;
+      }
+      news = true;
+      store.remind("directory", Date.now() + wait);
+      wait = Math.min(wait * 2, LONGEST_WAIT);
     }
   };
   let telling: Promise<void> = Promise.resolve();
+  let wait = FIRST_WAIT;
 
   return {
     store: {

@@ -192,8 +192,11 @@ export interface Waker {
   remind?(about: Reminder, at: number | undefined): void;
 }
 
-/** An agent stays that has not left by then (`move`); outgoing mail is tried again (`mail`). */
-export type Reminder = "move" | "mail";
+/**
+ * An agent stays that has not left by then (`move`); outgoing mail is tried again (`mail`); a directory
+ * elsewhere is told how an agent is (`directory`).
+ */
+export type Reminder = "move" | "mail" | "directory";
 
 /** Files by path. A missing file is ENOENT (`NOT_FOUND`), a refused one EACCES (`DENIED`). */
 export interface FileService {
