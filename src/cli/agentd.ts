@@ -103,7 +103,7 @@ const UNSETTLED = 13;
 /** Runs the daemon until it is told to stop. */
 async function main({ config, data, host, port, relays }: Arguments): Promise<void> {
   const { OPENAGENTS_PASSPHRASE, OPENAGENTS_BLOCK_LIMIT } = process.env;
-  // Neither agent code nor what it starts is to find it.
+  // What agent code starts is not to inherit it. What the system says of this process still has it: SECURITY.md.
   delete process.env["OPENAGENTS_PASSPHRASE"];
   // A second agentd is told so before it runs any code of the configuration.
   const dir = openDataDir(data, (text) => talk(`agentd: ${text}`));

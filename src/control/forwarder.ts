@@ -1,6 +1,7 @@
 import type { Envelope } from "../core/envelope.ts";
 import type { Clock, Forwarder, NewHome, Receipt } from "../core/ports/index.ts";
 import { HOPS_HEADER } from "./moves.ts";
+import { errorOf } from "./problem.ts";
 
 export interface ForwarderOptions {
   readonly clock: Clock;
@@ -45,10 +46,11 @@ export function httpForwarder({ clock, timeout = 10_000 }: ForwarderOptions): Fo
         redirect: "manual",
         signal: ended.signal,
       });
-      const answer: unknown = response.ok ? await response.json() : await response.body?.cancel();
-      const refused = REFUSED[response.status];
-      if (refused !== undefined) return mail.map(() => refused);
-      return response.ok ? receiptsIn(answer, mail.length) : [];
+      const answer: unknown = await response.json();
+      if (response.ok) return receiptsIn(answer, mail.length);
+      // What a stranger in between says, a proxy or a page to sign in, is not the home's word.
+      const refused = errorOf(answer) && REFUSED[response.status];
+      return refused === undefined ? [] : mail.map(() => refused);
     } finally {
       stop();
     }

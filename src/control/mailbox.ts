@@ -1,13 +1,20 @@
+import type { MailRow } from "../core/ports/index.ts";
 import type { AgentApp } from "./app.ts";
 import { readObject } from "./body.ts";
 import { mailOf } from "./mail.ts";
-import { agentRef, pageAfter, pageLimit, waitTime } from "./query.ts";
+import { numberedPage } from "./page.ts";
+import { agentRef, waitTime } from "./query.ts";
 
 export interface MailRouteOptions {
   /** In bytes. */
   readonly bodyLimit: number;
   readonly stopping: AbortSignal | undefined;
 }
+
+const MAIL = {
+  number: ({ position }: MailRow) => position,
+  size: ({ envelope }: MailRow) => JSON.stringify(envelope).length,
+};
 
 /** Routes over an agent's inbox and dead letters. */
 export function mailRoutes(app: AgentApp, options: MailRouteOptions): void {
@@ -22,23 +29,15 @@ export function mailRoutes(app: AgentApp, options: MailRouteOptions): void {
   });
 
   app.get("/agents/:ref/inbox", async (c) => {
-    const { after, limit } = c.req.query();
-    const rows = await c.env.runtime.inbox(
-      agentRef(c.req.param("ref")),
-      pageAfter(after),
-      pageLimit(limit),
-    );
-    return c.json({ items: rows });
+    const ref = agentRef(c.req.param("ref"));
+    const read = (after: number, limit: number) => c.env.runtime.inbox(ref, after, limit);
+    return c.json(await numberedPage(c.req.query(), { read, ...MAIL }));
   });
 
   app.get("/agents/:ref/deadletter", async (c) => {
-    const { after, limit } = c.req.query();
-    const rows = await c.env.runtime.deadLetters(
-      agentRef(c.req.param("ref")),
-      pageAfter(after),
-      pageLimit(limit),
-    );
-    return c.json({ items: rows });
+    const ref = agentRef(c.req.param("ref"));
+    const read = (after: number, limit: number) => c.env.runtime.deadLetters(ref, after, limit);
+    return c.json(await numberedPage(c.req.query(), { read, ...MAIL }));
   });
 
   app.post("/agents/:ref/deadletter/:id/replay", async (c) => {

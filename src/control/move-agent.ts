@@ -1,5 +1,5 @@
 import { MovedError, OpenAgentsError, errorInfo } from "../core/errors.ts";
-import type { Departure, ForwardPolicy, ImportMode } from "../core/move.ts";
+import type { Departure, ForwardPolicy, ImportMode, Stayed } from "../core/move.ts";
 import type { AgentInfo, RemoteRuntime } from "../core/runtime.ts";
 
 /** What a move needs of a home. */
@@ -78,9 +78,7 @@ export async function moveAgent(
   try {
     await from.leave(agent.id, { move, wait: options.wait });
     options.onStep?.({ step: "leaving", agent });
-    // What an earlier move has left there is of no use: from now on only this one can depart.
-    const before = await to.get(agent.id).catch(unknown);
-    if (before?.status === "arriving") await to.stay(agent.id, before.move?.id ?? "");
+    await dropOld(homes, agent);
     sent = await send(homes, { agent, move, options });
     options.signal?.throwIfAborted();
     const { url, policy } = options;
@@ -95,6 +93,16 @@ export async function moveAgent(
 
 /** At a home in one of these an agent is not, or not yet. */
 const BETWEEN: ReadonlySet<string> = new Set(["moved", "arriving", "terminated"]);
+
+/** Drops what an earlier move has left at the new home: from now on only this one can depart. */
+async function dropOld({ from, to }: MoveHomes, { id }: AgentInfo): Promise<void> {
+  const before = await to.get(id).catch(unknown);
+  if (before?.status !== "arriving") return;
+  const old = before.move?.id ?? "";
+  const word = await from.stay(id, old).catch(notOurs);
+  // Where nobody gives that word, what comes in now takes its place.
+  await to.stay(id, old, word).catch(notOurs);
+}
 
 /** The end of a move that has departed. */
 async function finish(
@@ -174,8 +182,9 @@ async function stay(
   },
 ): Promise<Departure> {
   const { agent, move, url, error } = input;
+  let word: Stayed | undefined;
   try {
-    await from.stay(agent.id, move);
+    word = await from.stay(agent.id, move);
   } catch (second) {
     const { code } = errorInfo(second);
     // By this move, or `depart` says by which.
@@ -190,7 +199,7 @@ async function stay(
     );
   }
   // Only now that it cannot depart by this move any more. What is left there, the next move replaces.
-  await to.stay(agent.id, move).catch(() => undefined);
+  await to.stay(agent.id, move, word).catch(() => undefined);
   throw error;
 }
 
@@ -215,6 +224,11 @@ async function arrive(
       error,
     );
   }
+}
+
+/** For a move that a home cannot end. */
+function notOurs(error: unknown): undefined {
+  if (errorInfo(error).code !== "INVALID") throw error;
 }
 
 function unknown(error: unknown): undefined {

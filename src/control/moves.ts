@@ -4,7 +4,7 @@ import type { Envelope } from "../core/envelope.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import { FORWARD_POLICIES } from "../core/move.ts";
-import type { Departure } from "../core/move.ts";
+import type { Departure, Stayed } from "../core/move.ts";
 import type { AgentApp } from "./app.ts";
 import { bearerOf, unauthorized } from "./auth.ts";
 import { checkFields, readObject, requireText } from "./body.ts";
@@ -30,9 +30,12 @@ export function moveRoutes(app: AgentApp): void {
 
   app.post("/agents/:ref/stay", async (c) => {
     const body = await readObject(c.req, NOTE_LIMIT);
-    checkFields(body, { move: "text" });
-    await c.env.runtime.stay(agentRef(c.req.param("ref")), requireText(body, "move"));
-    return c.body(null, 204);
+    checkFields(body, { move: "text", word: "any JSON" });
+    const { word } = body;
+    if (word !== undefined && !isStayed(word)) throw invalid("it is no word of an old home");
+    const move = requireText(body, "move");
+    const stayed = await c.env.runtime.stay(agentRef(c.req.param("ref")), move, word);
+    return stayed === undefined ? c.body(null, 204) : c.json(stayed);
   });
 
   app.post("/agents/:ref/depart", async (c) => {
@@ -103,6 +106,12 @@ function isDeparture(value: Record<string, Json>): value is Record<string, Json>
   const { agent, move, head, signature } = value;
   const last = head === null || (isObject(head) && isCount(head["n"]) && isHex(head["hash"], 64));
   return typeof agent === "string" && typeof move === "string" && last && isHex(signature, 128);
+}
+
+function isStayed(value: Json): value is Json & Stayed {
+  if (!isObject(value)) return false;
+  const { agent, move, signature } = value;
+  return typeof agent === "string" && typeof move === "string" && isHex(signature, 128);
 }
 
 function invalid(problem: string): OpenAgentsError {

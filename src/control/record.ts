@@ -4,8 +4,12 @@ import type { AgentApp } from "./app.ts";
 import type { TickOutput, TickRecord } from "../core/trajectory.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
+import { logSize } from "../core/pages.ts";
+import type { Runtime } from "../core/runtime.ts";
 import { HttpError } from "./problem.ts";
-import { agentRef, pageAfter, pageLimit, wholeNumber } from "./query.ts";
+import { numberedPage } from "./page.ts";
+import type { NumberedPage } from "./page.ts";
+import { agentRef, wholeNumber } from "./query.ts";
 import { streamPosition, tickStream } from "./stream.ts";
 
 /** A row of the trajectory, parsed. */
@@ -18,13 +22,8 @@ export interface TickView {
 /** Routes over an agent's record: what it did, and what it does now. */
 export function recordRoutes(app: AgentApp, stopping: AbortSignal | undefined): void {
   app.get("/agents/:ref/ticks", async (c) => {
-    const { after, limit } = c.req.query();
-    const rows = await c.env.runtime.log(
-      agentRef(c.req.param("ref")),
-      pageAfter(after),
-      pageLimit(limit),
-    );
-    return c.json({ items: rows.map(view) });
+    const page = await rowsOf(c.env.runtime, c.req.param("ref"), c.req.query());
+    return c.json({ ...page, items: page.items.map(view) });
   });
 
   app.get("/agents/:ref/ticks/:n", async (c) => {
@@ -37,13 +36,7 @@ export function recordRoutes(app: AgentApp, stopping: AbortSignal | undefined): 
   });
 
   app.get("/agents/:ref/trajectory", async (c) => {
-    const { after, limit } = c.req.query();
-    const rows = await c.env.runtime.log(
-      agentRef(c.req.param("ref")),
-      pageAfter(after),
-      pageLimit(limit),
-    );
-    return c.json({ items: rows });
+    return c.json(await rowsOf(c.env.runtime, c.req.param("ref"), c.req.query()));
   });
 
   app.get("/agents/:ref/trajectory/verify", async (c) =>
@@ -69,6 +62,16 @@ export function recordRoutes(app: AgentApp, stopping: AbortSignal | undefined): 
       "x-accel-buffering": "no",
     });
   });
+}
+
+async function rowsOf(
+  runtime: Pick<Runtime, "log">,
+  name: string,
+  query: Readonly<Record<string, string>>,
+): Promise<NumberedPage<LogRow>> {
+  const ref = agentRef(name);
+  const read = (after: number, limit: number) => runtime.log(ref, after, limit);
+  return numberedPage(query, { read, number: ({ n }) => n, size: logSize });
 }
 
 function view(row: LogRow): TickView {

@@ -1,3 +1,4 @@
+import type { Page } from "../core/ports/index.ts";
 import type { Peer } from "../core/ports/memory.ts";
 import type { AgentInfo, RemoteRuntime } from "../core/runtime.ts";
 import { BUNDLE_TYPE } from "../core/bundle/manifest.ts";
@@ -19,8 +20,16 @@ export function remoteRuntime(connection: Connection): RemoteRuntime {
   const client = createClient(connection);
   const of = (ref: string, rest = ""): string => `/agents/${encodeURIComponent(ref)}${rest}`;
   const rows = async <T>(ref: string, what: string, range: readonly [number, number]) => {
-    const [after, limit] = range;
-    return (await client.page<T>(of(ref, `/${what}?after=${after}&limit=${limit}`))).items;
+    const [first, limit] = range;
+    const items: T[] = [];
+    let after: string | undefined = String(first);
+    while (after !== undefined && items.length < limit) {
+      const query: string = `after=${after}&limit=${limit - items.length}`;
+      const page: Page<T> = await client.page<T>(of(ref, `/${what}?${query}`));
+      items.push(...page.items);
+      after = page.cursor;
+    }
+    return items;
   };
   const search = (query: object): string => {
     const params = new URLSearchParams();
@@ -71,12 +80,13 @@ export function remoteRuntime(connection: Connection): RemoteRuntime {
         headers: { "content-type": BUNDLE_TYPE },
       }),
     leave: (ref, body) => client.post(of(ref, "/leave"), { body }),
-    async stay(ref, move) {
+    async stay(ref, move, word) {
       try {
-        await client.post(of(ref, "/stay"), { body: { move } });
+        return await client.post(of(ref, "/stay"), { body: { move, ...(word && { word }) } });
       } catch (error) {
         // A home that does not have the agent has no move of it to end.
         if (errorInfo(error).code !== "NOT_FOUND") throw error;
+        return undefined;
       }
     },
     depart: (ref, body) => client.post(of(ref, "/depart"), { body }),

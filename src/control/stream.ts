@@ -1,3 +1,4 @@
+import { logSize, nextLimit } from "../core/pages.ts";
 import type { LogRow } from "../core/ports/index.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { TickOutput, TickRecord } from "../core/trajectory.ts";
@@ -17,8 +18,6 @@ export interface StreamOptions {
   /** Between two comments that keep the connection open, ms. Default 15,000. */
   readonly heartbeat?: number | undefined;
 }
-
-const PAGE = 100;
 
 /**
  * An agent's ticks as server-sent events: for each, its `log`, `event` and `reply` events and then
@@ -76,6 +75,8 @@ export async function tickStream(
       };
     });
 
+  // Few rows at a time where they are large.
+  let limit = 1;
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -95,8 +96,9 @@ export async function tickStream(
               controller.close();
               return;
             }
-            const rows = await runtime.log(id, n, PAGE);
+            const rows = await runtime.log(id, n, limit);
             if (ended) return;
+            limit = nextLimit(rows, logSize, limit);
             let text = "";
             for (const row of rows) {
               text += eventsOf(row, parts);

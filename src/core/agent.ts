@@ -35,6 +35,13 @@ export const TRANSITIONS: Readonly<Record<AgentStatus, readonly AgentStatus[]>> 
 /** The statuses in which an agent's ticks run. */
 export const TICKING: ReadonlySet<AgentStatus> = new Set<AgentStatus>(["creating", "live"]);
 
+/** The statuses of an agent between two homes: it sends nothing and takes nothing in here. */
+export const BETWEEN: ReadonlySet<AgentStatus> = new Set<AgentStatus>([
+  "leaving",
+  "moved",
+  "arriving",
+]);
+
 /** What mail gets that is for an agent in a status in which it takes none in. */
 export const CLOSED: Readonly<Partial<Record<AgentStatus, Receipt>>> = {
   terminated: "terminated",

@@ -1,40 +1,65 @@
-import { addressed, addressedAnew } from "./letters.ts";
-import type { AgentDefinition } from "./definition.ts";
+import { Delivery, Durable } from "./delivery.ts";
+import type { Letter, Round } from "./delivery.ts";
 import { PUBLIC } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 import type { ErrorCode } from "./errors.ts";
-import { forwardMoved } from "./forwarding.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Mail, OutboxRow, Receipt } from "./ports/index.ts";
+import { MailOrder } from "./mail-order.ts";
+import type { OutboxRow, Receipt } from "./ports/index.ts";
 
 /** What the courier tells the runtime. */
 export interface CourierEvents {
   /** Mail was put into this agent's inbox. */
   readonly delivered: (id: string) => void;
-  /** A round failed; the rows stay and are taken up with the next `poke`. */
+  /** Mail could not be carried; the rows stay and are taken up with the next `poke`. */
   readonly failed: (error: unknown) => void;
-  /** A round is over. */
+  /** Nothing is under way. */
   readonly idle: () => void;
 }
 
 const BATCH = 256;
+/** How many recipients that are not here are tried at once. */
+const FLIGHTS = 64;
+/** How long mail that has to wait does so, ms: at first, and at most. */
+const FIRST_WAIT = 100;
+const LONGEST_WAIT = 60_000;
+/** The same after a failure of the store or of whoever carries mail. */
+const AFTER_FAILURE = 1_000;
+/** How long after it was sent mail with no end of its own is given up, ms: a day. */
+const GIVE_UP = 86_400_000;
+
+/** One walk through the outbox. */
+interface Pass {
+  readonly order: MailOrder;
+  /** When the first of what waits is to be tried again. */
+  again: number;
+  /** Of this agent only, each recipient that is not here once: no more of those that have to wait. */
+  readonly agent?: string;
+}
 
 /**
  * Takes committed outbox rows to where they go, in the order they were committed, each until it has
- * arrived or cannot. A crash between arrival and the removal of the row repeats the delivery, which
- * the receiver's dedup makes one.
+ * arrived or cannot. Mail for agents that are here goes at once; for each other recipient there is a
+ * *flight*, which waits for whoever is slow there and holds up no other mail. A crash between arrival and
+ * the removal of the row repeats the delivery, which the receiver's dedup makes one.
  */
 export class Courier {
   readonly #kernel: Kernel;
   readonly #events: CourierEvents;
+  readonly #delivery: Delivery;
   #running: Promise<void> | undefined;
+  #batch: Promise<unknown> | undefined;
   #timer: (() => void) | undefined;
-  #wait = FIRST_WAIT;
   #again = false;
+  /** What is under way to recipients that are not here. */
+  readonly #flights = new Map<string, Promise<void>>();
+  /** Until when recipients are left alone whom mail could not be taken to. */
+  readonly #rests = new Map<string, number>();
 
   constructor(kernel: Kernel, events: CourierEvents) {
     this.#kernel = kernel;
     this.#events = events;
+    this.#delivery = new Delivery(kernel, events.delivered);
   }
 
   /** Says that there may be outgoing mail. */
@@ -43,14 +68,27 @@ export class Courier {
     this.#running ??= this.#run();
   }
 
-  /** True while a round is under way. */
+  /** True while something is under way. */
   get busy(): boolean {
-    return this.#running !== undefined;
+    return this.#running !== undefined || this.#flights.size > 0;
   }
 
-  /** Resolves when the round under way, if any, is over. */
+  /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
-    await this.#running;
+    while (this.busy) await Promise.all([this.#running, ...this.#flights.values()]);
+  }
+
+  /**
+   * Carries all that an agent has sent, wherever it is, but for what has to wait; resolves when nothing
+   * of it is under way.
+   */
+  async empty(agent: string): Promise<void> {
+    await this.#batch?.catch(() => undefined);
+    for (;;) {
+      await Promise.all(this.#flights.values());
+      await this.#walk({ order: new MailOrder(), again: Number.POSITIVE_INFINITY, agent });
+      if (this.#flights.size === 0) return;
+    }
   }
 
   /** Goes through the outbox from its start, past what has to wait, until nothing new is there. */
@@ -58,45 +96,136 @@ export class Courier {
     try {
       while (this.#again) {
         this.#again = false;
-        let waiting = false;
-        let rows = await this.#kernel.store.outbox(0, BATCH);
-        // Who has mail to whom that waits: what they sent after it waits as well.
-        const blocked = new Set<string>();
-        while (rows.length > 0) {
-          const ready = rows.filter((row) => !blocked.has(pathOf(row)));
-          for (const row of await this.#carry(ready)) blocked.add(pathOf(row));
-          waiting ||= blocked.size > 0;
-          rows = await this.#kernel.store.outbox(waiting ? rows.at(-1)!.seq : 0, BATCH);
-        }
-        if (waiting) this.#later();
-        else this.#wait = FIRST_WAIT;
+        const pass = { order: new MailOrder(), again: Number.POSITIVE_INFINITY };
+        await this.#walk(pass);
+        this.#later(pass.again);
       }
     } catch (error) {
       this.#events.failed(error);
     }
     // In the turn that saw that nothing new is there, so that no poke falls between.
     this.#running = undefined;
-    this.#events.idle();
+    this.#rest();
   }
 
-  /** Pokes itself a while from now. */
-  #later(): void {
-    if (this.#kernel.waker !== undefined) return;
-    this.#timer?.();
-    this.#timer = this.#kernel.clock.after(this.#wait, () => this.poke());
-    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+  async #walk(pass: Pass): Promise<void> {
+    let last: number | undefined = 0;
+    while (last !== undefined) {
+      const batch: Promise<number | undefined> = this.#next(last, pass);
+      this.#batch = batch;
+      last = await batch;
+    }
   }
 
-  /** Takes mail to where it goes; the rows that have to wait. */
-  async #carry(rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
-    const { store, clock, keyWaits } = this.#kernel;
+  /** Carries the first mail after `last`, past what has to wait; how far it came, undefined at the end. */
+  async #next(last: number, pass: Pass): Promise<number | undefined> {
+    const { store, clock } = this.#kernel;
+    const rows = await store.outbox(last, BATCH, pass.agent);
+    if (rows.length === 0) return undefined;
     const at = clock.now();
-    const receipts = await this.#deliver(rows, at);
+    const ready = rows.filter((row) => !this.#mustRest(row, pass, at));
+    const places = await Promise.all(ready.map((row) => this.#delivery.place(row)));
+    const here: { readonly row: OutboxRow; readonly letter: Letter }[] = [];
+    const away = new Map<string, OutboxRow[]>();
+    ready.forEach((row, i) => {
+      const place = places[i]!;
+      const recipient = recipientOf(row);
+      if (pass.order.waits(row, recipient)) return;
+      if (place === "busy") this.#wait(row, pass, at);
+      else if (place !== "away") {
+        if (away.has(recipient)) pass.order.hold(row);
+        else here.push({ row, letter: place });
+      } else if (!away.has(recipient) && this.#flights.size + away.size >= FLIGHTS) {
+        pass.order.hold(row);
+      } else {
+        pass.order.hold(row, recipient);
+        away.set(recipient, [...(away.get(recipient) ?? []), row]);
+      }
+    });
+    for (const [recipient, mail] of away) this.#fly(recipient, mail);
+    if (here.length > 0) {
+      const round = { at, durable: new Durable(store) };
+      const receipts = await this.#delivery.here(
+        here.map(({ letter }) => letter),
+        round,
+      );
+      const ended = here.map(({ row }, i) => ({ row, receipt: receipts[i]! }));
+      for (const row of await this.#settle(ended, round)) this.#wait(row, pass, at);
+    }
+    return pass.order.any ? rows.at(-1)!.seq : 0;
+  }
+
+  /** True for mail that has to wait because of what is known from before. */
+  #mustRest(row: OutboxRow, pass: Pass, now: number): boolean {
+    const recipient = recipientOf(row);
+    const until = this.#rests.get(recipient) ?? 0;
+    const rests = pass.agent === undefined ? until > now : until > 0;
+    if (!rests && !this.#flights.has(recipient)) return false;
+    pass.order.hold(row);
+    if (rests) pass.again = Math.min(pass.again, until);
+    return true;
+  }
+
+  #wait(row: OutboxRow, pass: Pass, now: number): void {
+    pass.order.hold(row);
+    pass.again = Math.min(pass.again, now + patience(row, now));
+  }
+
+  /** Takes mail to a recipient that is not here. */
+  #fly(recipient: string, rows: readonly OutboxRow[]): void {
+    const { store, clock } = this.#kernel;
+    const fly = async (): Promise<void> => {
+      const round = { at: clock.now(), durable: new Durable(store) };
+      const receipts = await this.#delivery.away(rows, round);
+      const ended = rows.map((row, i) => ({ row, receipt: receipts[i]! }));
+      const [waiting] = await this.#settle(ended, round);
+      const now = clock.now();
+      if (waiting === undefined) this.#rests.delete(recipient);
+      else this.#rests.set(recipient, now + patience(waiting, now));
+    };
+    const flight = fly().then(
+      () => {
+        this.#flights.delete(recipient);
+        this.poke();
+      },
+      (error: unknown) => {
+        this.#flights.delete(recipient);
+        this.#rests.set(recipient, clock.now() + AFTER_FAILURE);
+        this.#events.failed(error);
+        this.#rest();
+      },
+    );
+    this.#flights.set(recipient, flight);
+  }
+
+  /** Has itself poked at a time, by whoever keeps it. */
+  #later(at: number): void {
+    const { clock, waker } = this.#kernel;
+    const now = clock.now();
+    for (const [recipient, until] of this.#rests) if (until <= now) this.#rests.delete(recipient);
+    this.#timer?.();
+    this.#timer = undefined;
+    const never = at === Number.POSITIVE_INFINITY;
+    if (waker !== undefined) waker.remind?.("mail", never ? undefined : at);
+    else if (!never) this.#timer = clock.after(Math.max(0, at - now), () => this.poke());
+  }
+
+  #rest(): void {
+    if (!this.busy) this.#events.idle();
+  }
+
+  /** Takes out of the outbox what has arrived, or cannot; the rows that have to wait. */
+  async #settle(
+    mail: readonly { readonly row: OutboxRow; readonly receipt: Receipt }[],
+    round: Round,
+  ): Promise<readonly OutboxRow[]> {
+    const { store, keyWaits } = this.#kernel;
+    const { at, durable } = round;
     // What has to be signed or sealed first waits for the keys as long as they are locked.
     const giveUp = keyWaits.locked ? Number.POSITIVE_INFINITY : GIVE_UP;
-    const ended = rows.map((row, i) => {
+    const ended = mail.map(({ row, receipt: given }) => {
       const expired = (row.envelope.expiresAt ?? row.envelope.sentAt + giveUp) < at;
-      const receipt = receipts[i] === "busy" && expired ? "unreachable" : receipts[i]!;
+      const receipt = given === "busy" && expired ? "unreachable" : given;
       return { row, receipt, reason: receipt === "busy" ? undefined : REASONS[receipt] };
     });
     const waiting = new Set(
@@ -109,15 +238,15 @@ export class Courier {
       return [{ row, envelope: bounce(row.envelope, reason, at) }];
     });
     if (bounces.length > 0) {
-      const told = await this.#bounce(
+      const told = await this.#delivery.answer(
         bounces.map(({ envelope }) => envelope),
-        at,
+        round,
       );
       // A sender that is between two homes is told a little later.
       bounces.forEach(({ row }, i) => told[i] === "busy" && waiting.add(row));
     }
     // Only what is durable in the inbox may leave the outbox.
-    await store.sync();
+    await durable.all();
     await store.sent(
       ended
         .filter(({ row }) => !waiting.has(row))
@@ -125,94 +254,17 @@ export class Courier {
     );
     return [...waiting];
   }
-
-  /** Tells senders, wherever they live by now, what cannot be delivered. */
-  async #bounce(envelopes: readonly Envelope[], at: number): Promise<readonly Receipt[]> {
-    const mail = envelopes.map((envelope) => ({ envelope, inbox: inboxOf(undefined), at }));
-    const receipts = await this.#kernel.store.deliver(mail);
-    for (const { to } of envelopes) this.#events.delivered(to);
-    return forwardMoved(this.#kernel, { mail: envelopes, receipts });
-  }
-
-  /** Puts mail into inboxes, here or elsewhere; what was for somebody who is gone, once more. */
-  async #deliver(rows: readonly OutboxRow[], at: number): Promise<readonly Receipt[]> {
-    const letters = await Promise.all(rows.map((row) => addressed(this.#kernel, row)));
-    const receipts = [...(await this.#post(letters, at))];
-    const gone = rows.flatMap((_, i) => (GONE.has(receipts[i]!) ? [i] : []));
-    if (gone.length === 0) return receipts;
-    // A name may be another agent's by now, or of one that was only being made.
-    const again = await Promise.all(gone.map((i) => addressedAnew(this.#kernel, rows[i]!)));
-    const theirs = await this.#post(
-      again.map((letter, k) => letter ?? receipts[gone[k]!]!),
-      at,
-    );
-    gone.forEach((i, k) => {
-      receipts[i] = theirs[k]!;
-    });
-    return receipts;
-  }
-
-  /** What became of each letter; one that could not be addressed is a receipt already. */
-  async #post(letters: readonly (Envelope | Receipt)[], at: number): Promise<readonly Receipt[]> {
-    const receipts = await Promise.all(
-      letters.map(async (letter): Promise<Receipt> => {
-        if (typeof letter === "string") return letter;
-        return letter.to === PUBLIC ? this.#publish(letter) : "busy";
-      }),
-    );
-    const places = letters.flatMap((letter, i) =>
-      typeof letter === "string" || letter.to === PUBLIC ? [] : [i],
-    );
-    if (places.length === 0) return receipts;
-    const theirs = await this.#put(
-      places.map((i) => letters[i] as Envelope),
-      at,
-    );
-    places.forEach((i, k) => {
-      receipts[i] = theirs[k]!;
-    });
-    return receipts;
-  }
-
-  async #publish(event: Envelope): Promise<Receipt> {
-    const { carrier } = this.#kernel;
-    return (await carrier?.publish?.(event).catch(() => "busy" as const)) ?? "unpublished";
-  }
-
-  async #put(letters: readonly Envelope[], at: number): Promise<readonly Receipt[]> {
-    const { store, agents, carrier } = this.#kernel;
-    const targets = await Promise.all(letters.map(({ to }) => store.get(to)));
-    const mail = letters.map((envelope, i): Mail => ({
-      envelope,
-      inbox: inboxOf(agents.get(targets[i]?.type ?? "")),
-      at,
-    }));
-    const here = await store.deliver(mail);
-    for (const { envelope } of mail) this.#events.delivered(envelope.to);
-    const envelopes = mail.map(({ envelope }) => envelope);
-    const receipts = [...(await forwardMoved(this.#kernel, { mail: envelopes, receipts: here }))];
-    if (carrier === undefined) return receipts;
-    const away = receipts.flatMap((receipt, i) => (receipt === "unknown" ? [i] : []));
-    if (away.length === 0) return receipts;
-    const theirs = await carrier.deliver(away.map((i) => mail[i]!.envelope));
-    away.forEach((i, k) => {
-      receipts[i] = theirs[k]!;
-    });
-    return receipts;
-  }
 }
 
-/** Receipts of mail whose recipient is not there, or no more. */
-const GONE: ReadonlySet<Receipt> = new Set(["unknown", "terminated"]);
-/** How long mail that has to wait does so, ms: at first, and then twice as long each time. */
-const FIRST_WAIT = 100;
-const LONGEST_WAIT = 60_000;
-/** How long after it was sent mail with no end of its own is given up, ms: a day. */
-const GIVE_UP = 86_400_000;
+/** How long mail waits before it is tried again, ms: the longer, the longer it has waited. */
+function patience({ envelope: { sentAt } }: OutboxRow, now: number): number {
+  return Math.min(Math.max(Math.ceil((now - sentAt) / 2), FIRST_WAIT), LONGEST_WAIT);
+}
 
-/** Mail on the same path arrives in the order in which it was sent. */
-function pathOf({ agent, envelope }: OutboxRow): string {
-  return `${agent} ${envelope.toName ?? envelope.to}`;
+/** Whom mail is for: the key that it is sealed for, or the name that is not known to be anybody's yet. */
+function recipientOf({ agent, envelope: { to, toName, sealed } }: OutboxRow): string {
+  if (to === PUBLIC) return `${agent} ${PUBLIC}`;
+  return sealed === "own" ? (toName ?? to) : to;
 }
 
 /** Why mail with this receipt goes back to its sender's dead letters; undefined when it arrived. */
@@ -231,11 +283,6 @@ const REASONS = {
 interface Reason {
   readonly code: ErrorCode;
   readonly text: string;
-}
-
-/** The inbox rules of an agent type; those of a type that is not known here bind nobody. */
-export function inboxOf(definition: AgentDefinition | undefined): Mail["inbox"] {
-  return definition?.inbox ?? { depth: 1000, overflow: "dead-letter" };
 }
 
 /** The answer to a request that could not be delivered. */

@@ -1,5 +1,4 @@
 import { addressAt, addressOf } from "./address.ts";
-import { checkTransition, TICKING } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
 import { agentPeers, infoOf, keyInfoOf, reportOf } from "./agent-info.ts";
 import { checkHere } from "./between-homes.ts";
@@ -15,10 +14,11 @@ import type { Json } from "./json.ts";
 import { KeyWaits } from "./key-waits.ts";
 import { Cache, Serial } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { Lifecycle } from "./lifecycle.ts";
 import { readState } from "./load.ts";
 import { lockedError } from "./locked.ts";
 import { controlEnvelope, Mailroom, noDeadLetter } from "./mailroom.ts";
-import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside } from "./move.ts";
+import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside, Stayed } from "./move.ts";
 import { Mover } from "./mover.ts";
 import { newAgent } from "./new-agent.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
@@ -42,7 +42,6 @@ import type { RuntimePorts } from "./runtime-ports.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import type { Ticked } from "./tick.ts";
 import type { TickRecord, Verdict } from "./trajectory.ts";
-import { paths } from "./tree.ts";
 import { verifyAgent } from "./verify.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -64,6 +63,7 @@ class KernelRuntime implements Runtime {
   readonly #onProblem: (problem: string, error: unknown) => void;
   readonly #onSettled: (agent: AgentRecord) => void;
   readonly #mailroom: Mailroom;
+  readonly #lifecycle: Lifecycle;
   readonly #mover: Mover;
   readonly #importer: Importer;
   readonly #watchers: Watchers;
@@ -116,8 +116,14 @@ class KernelRuntime implements Runtime {
       watchers: this.#watchers,
       wake: (id) => this.#dispatcher.wake(id),
     });
+    this.#lifecycle = new Lifecycle(this.#kernel, {
+      dispatcher: this.#dispatcher,
+      mailroom: this.#mailroom,
+      courier: this.#courier,
+    });
     this.#mover = new Mover(this.#kernel, this.#dispatcher, {
       left: (id) => this.#mailroom.stop(id),
+      emptyOutbox: (id) => this.#courier.empty(id),
       settled: () => this.#courier.poke(),
       failed: (problem, error) => this.#onProblem(problem, error),
     });
@@ -134,8 +140,11 @@ class KernelRuntime implements Runtime {
     await this.#mover.start();
     this.#started = true;
     // Whoever keeps the time says when something is due; to begin is to be quick.
-    if (this.#kernel.waker !== undefined) this.#dispatcher.open();
-    else await this.takeUp();
+    if (this.#kernel.waker === undefined) await this.takeUp();
+    else {
+      this.#dispatcher.open();
+      this.#courier.poke();
+    }
     this.#window.start();
   }
 
@@ -232,51 +241,23 @@ class KernelRuntime implements Runtime {
   }
 
   async tick(ref: string): Promise<TickRecord> {
-    return this.#mailroom.command(await this.#ticking(ref), "tick");
+    return this.#lifecycle.tick(await this.#find(ref));
   }
 
   async wake(ref: string): Promise<TickRecord> {
-    const record = await this.#find(ref);
-    checkHere(record);
-    if (!TICKING.has(record.status)) {
-      await this.#dispatcher.hold(record.id, async () => this.#revive(await this.#find(record.id)));
-    }
-    return this.#mailroom.command(record, "wake");
+    return this.#lifecycle.wake(await this.#find(ref));
   }
 
   async hibernate(ref: string): Promise<TickRecord> {
-    const record = await this.#ticking(ref);
-    const tick = await this.#mailroom.command(record, "hibernate");
-    await this.#dispatcher.hold(record.id, async () => this.#kernel.cache.delete(record.id));
-    return tick;
+    return this.#lifecycle.hibernate(await this.#find(ref));
   }
 
   async terminate(ref: string): Promise<void> {
-    const record = await this.#find(ref);
-    if (record.status === "terminated") return;
-    if (record.status === "leaving") checkHere(record);
-    if (TICKING.has(record.status) && this.#kernel.agents.has(record.type)) {
-      const ended = this.#mailroom.command(record, "terminate");
-      this.#dispatcher.cut(record.id, new OpenAgentsError("CANCELLED", "The agent is terminated"));
-      await ended;
-    }
-    // Of one that cannot tick, or whose tick could not come to this end.
-    await this.#dispatcher.hold(record.id, async () => {
-      const now = await this.#find(record.id);
-      if (now.status === "terminated") return;
-      await this.#setStatus(now, "terminated");
-      this.#mailroom.stop(now.id);
-    });
+    await this.#lifecycle.terminate(await this.#find(ref));
   }
 
   async purge(ref: string): Promise<void> {
-    const record = await this.#find(ref);
-    await this.terminate(record.id);
-    await this.#dispatcher.hold(record.id, async () => {
-      this.#kernel.cache.delete(record.id);
-      await this.#kernel.store.remove(record.id);
-      await this.#kernel.store.sync();
-    });
+    await this.#lifecycle.purge(await this.#find(ref));
   }
 
   async log(ref: string, after: number, limit: number): Promise<readonly LogRow[]> {
@@ -333,8 +314,10 @@ class KernelRuntime implements Runtime {
   }
 
   async exportKey(ref: string, password: string): Promise<string> {
-    const key = { ...(await this.#find(ref)), purpose: "ncryptsec" };
-    return this.#kernel.signer.exportKey(key, password);
+    const record = await this.#find(ref);
+    const key = await this.#kernel.signer.exportKey({ ...record, purpose: "ncryptsec" }, password);
+    await this.#lifecycle.note(record);
+    return key;
   }
 
   async identity(): Promise<Identity> {
@@ -355,9 +338,9 @@ class KernelRuntime implements Runtime {
     return this.#mover.leave((await this.#find(ref)).id, options);
   }
 
-  async stay(ref: string, move: string): Promise<void> {
+  async stay(ref: string, move: string, word?: Stayed): Promise<Stayed | undefined> {
     const record = await this.#kernel.store.get(ref);
-    if (record !== undefined) await this.#mover.stay(record.id, move);
+    return record && this.#mover.stay(record.id, move, word);
   }
 
   async depart(ref: string, goal: MoveGoal): Promise<Departure> {
@@ -453,41 +436,8 @@ class KernelRuntime implements Runtime {
     return record;
   }
 
-  /** @throws INVALID when the agent's ticks do not run */
-  async #ticking(ref: string): Promise<AgentRecord> {
-    const record = await this.#find(ref);
-    if (!this.#kernel.agents.has(record.type)) {
-      throw new OpenAgentsError(
-        "CONFIG",
-        `Cannot tick "${record.name}": there is no agent type "${record.type}" in this runtime`,
-      );
-    }
-    checkHere(record);
-    if (TICKING.has(record.status)) return record;
-    throw new OpenAgentsError(
-      "INVALID",
-      `Cannot tick "${record.name}": it is ${record.status}, wake it first`,
-    );
-  }
-
   #info(record: AgentRecord): AgentInfo {
     return infoOf(record, this.#kernel.cache.has(record.id));
-  }
-
-  /** Brings a failed or quarantined agent back; one that was never created begins anew. */
-  async #revive(record: AgentRecord): Promise<void> {
-    const { store } = this.#kernel;
-    if (TICKING.has(record.status)) return;
-    const [version] = await store.read(record.id, [paths.version]);
-    await this.#setStatus(record, version === undefined ? "creating" : "live");
-    if (version === undefined) await store.replay(record.id, "initialize");
-  }
-
-  async #setStatus(record: AgentRecord, status: AgentRecord["status"]): Promise<void> {
-    checkTransition(record.status, status);
-    this.#kernel.cache.delete(record.id);
-    await this.#kernel.store.setStatus(record.id, status);
-    await this.#kernel.store.sync();
   }
 
   /** Makes the agents that are to be there; not before the keys are open, if they are locked. */

@@ -142,7 +142,7 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
     messageSchema: rest.messageSchema,
     version,
     migrate: rest.migrate,
-    timeout: check.duration("timeout", timeout),
+    timeout: check.duration("timeout", timeout, 1),
     inbox,
     retry,
     profile,

@@ -97,13 +97,13 @@ export function triggerOf(envelope: Envelope): Trigger {
     from: envelope.from,
     source: envelope.source,
     sentAt: envelope.sentAt,
-    // A copy: what a hook does to it must not change what is stored of the envelope.
+    // Copies: what a hook does to them must not change what is stored of the envelope.
     payload:
       typeof envelope.payload === "object" ? structuredClone(envelope.payload) : envelope.payload,
     text: textOf(envelope.payload),
     replyTo: envelope.replyTo,
     expectsReply: envelope.type === "request",
-    headers: envelope.headers ?? {},
+    headers: { ...envelope.headers },
   };
 }
 
@@ -111,6 +111,9 @@ export function triggerOf(envelope: Envelope): Trigger {
 export function isUrgent({ type, replyTo, source }: Envelope): boolean {
   return source === "control" || (type === "response" && replyTo !== undefined);
 }
+
+/** How much more of such mail may wait in an inbox than its depth allows of others. */
+export const URGENT_ROOM = 1000;
 
 /** The text of a payload: itself when it is a string, its `text` member, else its JSON. */
 export function textOf(payload: Json): string {

@@ -2,6 +2,7 @@ import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { checkName } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
 import { movedError } from "./between-homes.ts";
+import type { Envelope } from "./envelope.ts";
 import { digestOf, manifestDigest } from "./bundle/manifest.ts";
 import type { Manifest } from "./bundle/manifest.ts";
 import { readBundle } from "./bundle/read.ts";
@@ -65,7 +66,10 @@ export class Importer {
       const { manifest } = first.value;
       if (name !== undefined) checkName(name);
       this.#checkSigned(manifest);
-      const warnings = this.#checkFits(manifest, mode === "migrate" || mode === "clone");
+      const warnings = [
+        ...this.#checkFits(manifest, mode === "migrate" || mode === "clone"),
+        ...(mode === "clone" ? [] : await this.#checkAlone(manifest)),
+      ];
       if (mode === "clone") {
         const parts = this.#parts(manifest, pieces);
         const record = await cloneAgent(this.#kernel, { manifest, name, account, parts });
@@ -189,7 +193,10 @@ export class Importer {
         const theirs = envelope.to !== id && reason === undefined;
         if (theirs) throw refuse("CORRUPT", `mail "${envelope.id}" is for somebody else`);
       }
-      yield part;
+      for (const { id: mail, from } of part.outbox ?? []) {
+        if (from !== id) throw refuse("CORRUPT", `mail "${mail}" is from somebody else`);
+      }
+      yield part.outbox === undefined ? part : { ...part, outbox: part.outbox.map(toKey) };
     }
     if (files.length > 0) yield { files };
     const { publicKey } = manifest.agent;
@@ -247,6 +254,15 @@ export class Importer {
     return [`The definition of "${here.name}" is not the one that it had at its old home`];
   }
 
+  /** A warning for a copy of an agent that may live on elsewhere. */
+  async #checkAlone({ agent, home, move }: Manifest): Promise<readonly string[]> {
+    const { signer } = this.#kernel;
+    if (move !== undefined || home === (await signer.home()).publicKey) return [];
+    return [
+      `"${agent.name}" lives on at its old home (${signer.npub(home)}), unless it was deleted there: two that live are one identity whose records part. To take it along, move it`,
+    ];
+  }
+
   /** How the signer finds the key of an agent that was not here before. @throws DENIED */
   async #key({ agent, key }: Manifest): Promise<Pick<AgentRecord, "account" | "key">> {
     const { signer } = this.#kernel;
@@ -274,6 +290,13 @@ export class Importer {
     const entryBytes = 3 * this.#kernel.limits.valueBytes;
     return { entryBytes, totalBytes: TOTAL_BYTES, entries: ENTRIES };
   }
+}
+
+/** Mail that was sealed for a key is for that one, whoever has its name here. */
+function toKey(envelope: Envelope): Envelope {
+  if (envelope.sealed !== "sender") return envelope;
+  const { toName: _name, ...rest } = envelope;
+  return rest;
 }
 
 /** @throws EXISTS, MOVED, INVALID when a bundle may not take the place of what is here */

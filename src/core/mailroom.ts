@@ -1,7 +1,7 @@
 import { TICKING } from "./agent.ts";
 import { isKey } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
-import { inboxOf } from "./courier.ts";
+import { inboxOf } from "./delivery.ts";
 import { checkEnvelope, checkForeignId } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
@@ -10,6 +10,7 @@ import type { Json } from "./json.ts";
 import { forwardMoved } from "./forwarding.ts";
 import { mailSource } from "./key-waits.ts";
 import { newId } from "./kernel.ts";
+import { logSize, nextLimit } from "./pages.ts";
 import type { Kernel } from "./kernel.ts";
 import { movedError } from "./between-homes.ts";
 import type { InboxPolicy, Receipt } from "./ports/index.ts";
@@ -26,8 +27,6 @@ const OUTSIDE: ReadonlySet<string> = new Set(["message", "request", "event", "me
 const RESERVED = ["hops", "error"] as const;
 /** How many of the newest ticks are searched for what became of mail that was sent before. */
 const RECENT = 1000;
-/** How many of them are in memory at once. */
-const FEW = 16;
 
 /** An envelope of the kernel's own, that goes before all other mail. */
 export function controlEnvelope(
@@ -90,9 +89,9 @@ export class Mailroom {
   async send(record: AgentRecord, mail: MailInput): Promise<Sent> {
     const envelope = this.#envelope(record, mail);
     const here = await this.#deliver(record, envelope);
+    await this.#kernel.store.sync();
     const [receipt] = await forwardMoved(this.#kernel, { mail: [envelope], receipts: [here] });
     await this.#check(record, envelope, receipt);
-    await this.#kernel.store.sync();
     return { id: envelope.id, receipt: receipt! };
   }
 
@@ -147,6 +146,7 @@ export class Mailroom {
     // By tick, as one may be both told of and found in the record.
     const replies = new Map<number, readonly Json[]>();
     const ended = Promise.withResolvers<Pick<Answer, "outcome" | "error">>();
+    ended.promise.catch(() => undefined);
     const see = ({ record: tick, output }: Pick<TickEvent, "record" | "output">): void => {
       if (tick.trigger.id !== id) return;
       replies.set(tick.n, output.replies?.map(({ payload }) => payload) ?? []);
@@ -164,16 +164,20 @@ export class Mailroom {
     options.signal?.addEventListener("abort", giveUp);
     try {
       const receipt = await this.#post(record, envelope);
-      if (receipt === "dead-lettered") {
-        await this.#kernel.store.sync();
-        ended.resolve({ outcome: receipt });
-      }
+      const durable = this.#kernel.store.sync();
+      // What is lost will not be answered.
+      durable.catch(ended.reject);
+      if (receipt === "dead-lettered") ended.resolve({ outcome: receipt });
       if (receipt === "duplicate") {
         const recent = await this.#lastOf(record.id, id);
         await this.#kernel.store.sync();
         recent.forEach(see);
+        if (recent.length === 0 && (await this.#isDead(record.id, id))) {
+          ended.resolve({ outcome: "dead-lettered" });
+        }
       }
       const end = await ended.promise;
+      await durable;
       const inOrder = [...replies].sort(([a], [b]) => a - b).flatMap(([, texts]) => texts);
       return { id, receipt, replies: inOrder, ...end };
     } finally {
@@ -191,6 +195,8 @@ export class Mailroom {
   async command(record: AgentRecord, command: Command | "tick"): Promise<TickRecord> {
     const envelope = controlEnvelope(this.#kernel, record.id, command);
     const ticked = Promise.withResolvers<TickRecord>();
+    // It may be over before the command is in the inbox, where nobody awaits it yet.
+    ticked.promise.catch(() => undefined);
     const cancel = (why: string): void =>
       ticked.reject(new OpenAgentsError("CANCELLED", `Cannot ${command} "${record.name}": ${why}`));
     const onStop = (): void => cancel("the runtime is stopping, or the agent leaves");
@@ -212,6 +218,7 @@ export class Mailroom {
     );
     try {
       await this.#post(record, envelope);
+      this.#kernel.store.sync().catch(ticked.reject);
       return await ticked.promise;
     } finally {
       stopWatching();
@@ -287,6 +294,11 @@ export class Mailroom {
     return { depth: Number.MAX_SAFE_INTEGER, overflow: "reject-new" };
   }
 
+  async #isDead(agent: string, envelope: string): Promise<boolean> {
+    const query = { box: "deadletter", envelope, limit: 1 } as const;
+    return (await this.#kernel.store.mail(agent, query)).length > 0;
+  }
+
   /**
    * The tick that was the last one of a trigger, among the newest of its agent. Rows are looked at from
    * the newest on, few at a time, and only the one that is meant is parsed whole: outputs may be large.
@@ -294,9 +306,12 @@ export class Mailroom {
   async #lastOf(id: string, trigger: string): Promise<Pick<TickEvent, "record" | "output">[]> {
     const head = (await this.#kernel.store.head(id))?.n ?? 1;
     const named = JSON.stringify(trigger);
-    for (let end = head; end > Math.max(0, head - RECENT); end -= FEW) {
-      const after = Math.max(0, end - FEW);
+    let few = 1;
+    for (let end = head; end > Math.max(0, head - RECENT);) {
+      const after = Math.max(0, end - few);
       const rows = await this.#kernel.store.log(id, after, end - after);
+      end = after;
+      few = nextLimit(rows, logSize, few);
       for (const row of rows.toReversed()) {
         if (!row.record.includes(named)) continue;
         const { outcome, trigger: of } = JSON.parse(row.record) as TickRecord;

@@ -38,6 +38,14 @@ export interface Departure {
   readonly signature: string;
 }
 
+/** An old home's word: the agent did not leave it by this move, and never will. */
+export interface Stayed {
+  readonly agent: string;
+  readonly move: string;
+  /** BIP-340, by the agent's key, hex: see `stayedDigest`. */
+  readonly signature: string;
+}
+
 export interface ImportOptions {
   /**
    * - `restore` (default): the same agent
@@ -136,4 +144,9 @@ export function settled({ tickets, past, at }: Move): Move {
 /** What the signature of a receipt is over: 32 bytes, hex. */
 export function departureDigest({ agent, move, head }: Omit<Departure, "signature">): string {
   return sha256Hex(`openagents-departure\n${canonicalJson({ agent, move, head })}`);
+}
+
+/** What the signature of an old home's word that an agent stayed is over: 32 bytes, hex. */
+export function stayedDigest({ agent, move }: Omit<Stayed, "signature">): string {
+  return sha256Hex(`openagents-stayed\n${canonicalJson({ agent, move })}`);
 }

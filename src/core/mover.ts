@@ -10,14 +10,17 @@ import type { Dispatcher } from "./dispatcher.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { sha256Hex } from "./hash.ts";
 import type { Kernel } from "./kernel.ts";
-import { departureDigest, moveOf, moveText, settled } from "./move.ts";
-import type { Departure, LeaveOptions, Move, MoveGoal } from "./move.ts";
+import { isLocked } from "./locked.ts";
+import { departureDigest, moveOf, moveText, settled, stayedDigest } from "./move.ts";
+import type { Departure, LeaveOptions, Move, MoveGoal, Stayed } from "./move.ts";
 import { paths, timerOf } from "./tree.ts";
 
 /** What the mover tells the runtime. */
 export interface MoverEvents {
   /** Nothing that is waited for will happen to this agent here, for now at least. */
   readonly left: (id: string) => void;
+  /** Carries an agent's outgoing mail, but for what has to wait; then nothing of it is under way. */
+  readonly emptyOutbox: (id: string) => Promise<void>;
   /** Mail to an agent can go on, to it or to its new home. */
   readonly settled: () => void;
   readonly failed: (problem: string, error: unknown) => void;
@@ -113,15 +116,24 @@ export class Mover {
   }
 
   /** Ends a move: an agent that leaves stays, and a copy that arrives is dropped. */
-  async stay(id: string, move: string): Promise<void> {
-    await this.#dispatcher.hold(id, async () => {
+  async stay(id: string, move: string, word?: Stayed): Promise<Stayed | undefined> {
+    return this.#dispatcher.hold(id, async () => {
       const record = await this.#kernel.store.get(id);
-      if (record === undefined) return;
-      const { leaving, arriving } = moveOf(record);
-      if (record.status === "leaving" && leaving?.move === move) return this.#stay(record);
-      if (record.status === "arriving" && arriving?.move === move) return this.undoArrival(record);
+      if (record === undefined) return undefined;
+      const { leaving, arriving, past } = moveOf(record);
+      if (record.status === "leaving" && leaving?.move === move) {
+        await this.#stay(record);
+        return this.#word(record, move);
+      }
+      if (record.status === "arriving" && arriving?.move === move) {
+        if (arriving.complete) this.#checkWord(record, move, word);
+        await this.undoArrival(record);
+        return undefined;
+      }
       if (record.status === "moved") throw movedError(record);
-      if (record.status !== "leaving" && record.status !== "arriving") return;
+      // As long as it lives here it has left by none of its moves.
+      if (record.status !== "arriving" && past?.includes(move)) return this.#word(record, move);
+      if (record.status !== "leaving" && record.status !== "arriving") return undefined;
       throw new OpenAgentsError("INVALID", `Cannot end move "${move}": another one is under way`);
     });
   }
@@ -146,9 +158,10 @@ export class Mover {
       const refuse = (why: string): never => {
         throw new OpenAgentsError("INVALID", `Cannot let "${record.name}" go: ${why}`);
       };
-      if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : "")) {
-        refuse(`"${url}" is no http address`);
-      }
+      const address = URL.canParse(url) ? new URL(url) : undefined;
+      if (!/^https?:$/.test(address?.protocol ?? "")) refuse(`"${url}" is no http address`);
+      if (address?.username || address?.password)
+        refuse("its new home has a password in its address");
       if (ticket === undefined) return refuse("the ticket of its new home is missing");
       const facts = { agent: id, move, head: (await store.head(id)) ?? null };
       const key = { ...record, purpose: `departure ${move}` };
@@ -211,6 +224,12 @@ export class Mover {
         else this.#exporting.delete(id);
         this.#read.set(id, clock.now());
       };
+      try {
+        await this.#events.emptyOutbox(id);
+      } catch (error) {
+        ended();
+        throw error;
+      }
       return this.#bundle({ ...record, status: leaving.was }, options, { ended });
     }
     checkHere(record);
@@ -304,6 +323,7 @@ export class Mover {
       version: VERSION,
       createdAt: (move === undefined ? undefined : moveOf(record).at) ?? clock.now(),
       runtime,
+      home,
       agent: left ? agent : { ...agent, account: null },
       key: left
         ? { signer: home }
@@ -335,6 +355,34 @@ export class Mover {
     this.#takeUp(record.id, timer === undefined ? null : timerOf(timer.path).at);
   }
 
+  /** What tells the new home that it may drop its copy; undefined while the keys are locked. */
+  async #word(record: AgentRecord, move: string): Promise<Stayed | undefined> {
+    const facts = { agent: record.id, move };
+    const key = { ...record, purpose: `stay ${move}` };
+    try {
+      const signature = await this.#kernel.signer.sign(key, hexToBytes(stayedDigest(facts)));
+      return { ...facts, signature: bytesToHex(signature) };
+    } catch (error) {
+      if (isLocked(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws INVALID, DENIED when what is here may be all that there is of an agent */
+  #checkWord({ id, name, publicKey }: AgentRecord, move: string, word: Stayed | undefined): void {
+    if (word === undefined) {
+      throw new OpenAgentsError(
+        "INVALID",
+        `Cannot drop "${name}": all of it is here, and its old home has not said that it stayed there`,
+      );
+    }
+    const digest = hexToBytes(stayedDigest({ agent: id, move }));
+    const { signature } = word;
+    const signed =
+      isHex(signature, 128) && this.#kernel.signer.verify(publicKey, digest, hexToBytes(signature));
+    if (!signed) throw new OpenAgentsError("DENIED", `Cannot drop "${name}": a forged word`);
+  }
+
   #takeUp(id: string, at: number | null): void {
     this.#dispatcher.wake(id);
     if (at !== null) this.#dispatcher.wakeAt(at);
@@ -360,7 +408,7 @@ export class Mover {
   #remind(id: string, at: number): void {
     const { clock, waker } = this.#kernel;
     this.#forgetTimer(id);
-    waker?.remind?.(at);
+    waker?.remind?.("move", at);
     const cancel = clock.after(Math.max(0, at - clock.now()), () => {
       this.#timers.delete(id);
       this.#look(id).catch((error: unknown) => {
@@ -378,6 +426,7 @@ export class Mover {
   /** The agent leaves no more. */
   #left(id: string): void {
     this.#forgetTimer(id);
+    this.#kernel.waker?.remind?.("move", undefined);
     this.#read.delete(id);
   }
 

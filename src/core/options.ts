@@ -44,9 +44,11 @@ export class OptionsCheck {
     this.refuse(`"${where}" must be a whole number, ${least} or more, not ${shown(value)}`);
   }
 
-  /** A duration; gives it in ms. */
-  duration(where: string, value: unknown): number {
-    return this.within(where, () => toMs(value as Duration));
+  /** A duration of `least` ms or more; gives it in ms. */
+  duration(where: string, value: unknown, least = 0): number {
+    const ms = this.within(where, () => toMs(value as Duration));
+    if (ms < least) this.refuse(`"${where}" must be ${least} ms or more, not ${shown(value)}`);
+    return ms;
   }
 
   /** A function, when there is one. */

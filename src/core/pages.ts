@@ -18,9 +18,19 @@ export async function* pages<T>(
     yield* rows;
     if (rows.length < limit) return;
     after = rows.at(-1);
-    const largest = rows.reduce((most, row) => Math.max(most, size(row)), 1);
-    limit = Math.max(1, Math.min(Math.floor(PAGE_BYTES / largest), limit * 2, MOST));
+    limit = nextLimit(rows, size, limit);
   }
+}
+
+/** How many rows to read after these, of which `limit` were asked for: the smaller they were, the more. */
+export function nextLimit<T>(rows: readonly T[], size: (row: T) => number, limit: number): number {
+  const largest = rows.reduce((most, row) => Math.max(most, size(row)), 1);
+  return Math.max(1, Math.min(Math.floor(PAGE_BYTES / largest), limit * 2, MOST));
+}
+
+/** Characters of a row of a record. */
+export function logSize({ record, output = "" }: LogRow): number {
+  return record.length + output.length;
 }
 
 /** Every file of an agent, by path. */
@@ -33,8 +43,5 @@ export function filesOf(store: Store, id: string): AsyncGenerator<TreeRow> {
 
 /** Every row of an agent's record, from the first. */
 export function recordOf(store: Store, id: string): AsyncGenerator<LogRow> {
-  return pages<LogRow>(
-    (after, limit) => store.log(id, after?.n ?? 0, limit),
-    ({ record, output = "" }) => record.length + output.length,
-  );
+  return pages<LogRow>((after, limit) => store.log(id, after?.n ?? 0, limit), logSize);
 }

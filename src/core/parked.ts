@@ -22,6 +22,8 @@ export interface Wait {
   readonly request?: string | undefined;
   /** The npub of the one who was asked; absent when that is not known. */
   readonly asked?: string | undefined;
+  /** The name that was asked, when it was one: whoever has it by then may be the one who answers. */
+  readonly name?: string | undefined;
   /** When a sleep ends or a request times out, ms since 1970. */
   readonly until: number;
 }

@@ -1,3 +1,4 @@
+import { addressOf } from "./address.ts";
 import { afterFiring, alarmEnvelope } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { BOUNCE_CODES, errorInfo, OpenAgentsError } from "./errors.ts";
@@ -238,11 +239,10 @@ async function fromParked(
   const parked = JSON.parse(text) as Parked;
   if (answer === undefined && (await hasSealedAnswer(kernel, agent, parked))) throw lockedError();
   // The answer must be that of the one who was asked.
-  if (answer !== undefined && !parked.waits.some((wait) => isAnswer(wait, answer.envelope))) {
-    return undefined;
-  }
+  const answered = answer && (await answeredBy(kernel, parked.waits, answer.envelope));
+  if (answer !== undefined && answered === undefined) return undefined;
   const settled = parked.waits.flatMap((wait) => {
-    const entry = settle(wait, now, answer?.envelope);
+    const entry = settle(wait, now, wait === answered ? answer?.envelope : undefined);
     return entry === undefined ? [] : [[wait.key, entry] as const];
   });
   const journal = await readJournal(kernel, agent, trigger);
@@ -276,7 +276,7 @@ async function hasSealedAnswer(
     const rows = await store.waiting(record.id, { limit, after, urgent: true });
     const found = rows.some(
       (row) =>
-        row.at <= at && row.envelope.sealed && waits.some((wait) => isAnswer(wait, row.envelope)),
+        row.at <= at && row.envelope.sealed && waits.some((wait) => mayAnswer(wait, row.envelope)),
     );
     if (found || rows.length < limit) return found;
     after = rows.at(-1);
@@ -285,7 +285,7 @@ async function hasSealedAnswer(
 
 /** How a wait ends now, undefined when it does not. */
 function settle(wait: Wait, now: number, answer: Envelope | undefined): Entry | undefined {
-  if (answer !== undefined && isAnswer(wait, answer)) return answerEntry(answer);
+  if (answer !== undefined) return answerEntry(answer);
   if (wait.until > now) return undefined;
   if (wait.request === undefined) return {};
   const error = new OpenAgentsError("TIMEOUT", `No answer to request "${wait.request}" in time`);
@@ -296,10 +296,25 @@ function isSame(a: Timer, b: Timer): boolean {
   return a.kind === b.kind && a.id === b.id && a.at === b.at;
 }
 
-function isAnswer({ request, asked }: Wait, { replyTo, from, source }: Envelope): boolean {
+/** The wait that an answer ends, when it comes from the one who was asked. */
+async function answeredBy(
+  kernel: Kernel,
+  waits: readonly Wait[],
+  answer: Envelope,
+): Promise<Wait | undefined> {
+  const wait = waits.find((one) => mayAnswer(one, answer));
+  const { asked, name } = wait ?? {};
+  const { from, source } = answer;
+  // Where nobody was known by the name, the answer is sealed for this request alone.
+  if (asked === undefined || from === asked || source === "courier") return wait;
+  // The courier took it to whoever had the name by then.
+  const now = await addressOf(kernel, name!, true).catch(() => undefined);
+  return now?.id === from ? wait : undefined;
+}
+
+function mayAnswer({ request, asked, name }: Wait, { replyTo, from, source }: Envelope): boolean {
   if (request === undefined || request !== replyTo) return false;
-  // Where it went to whoever had the name by then, that one's answer is sealed for this request alone.
-  return asked === undefined || from === asked || source === "courier";
+  return asked === undefined || name !== undefined || from === asked || source === "courier";
 }
 
 function answerEntry({ headers, payload }: Envelope): Entry {

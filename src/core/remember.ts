@@ -234,10 +234,16 @@ function finish(draft: Draft, occasion: Occasion): void {
 /** Puts the tick down until an answer or a time comes. Of what the hook did, only requests leave. */
 function park(draft: Draft, { agent, occasion, acted }: RememberInput): void {
   const { envelope, letter, mail } = occasion;
-  const asked = new Map(draft.send.map(({ id, to }) => [id, isNpub(to) ? to : undefined]));
-  const waits = (acted.ending.kind === "parked" ? acted.ending.waits : []).map((wait) =>
-    asked.has(wait.request ?? "") ? { ...wait, asked: asked.get(wait.request!) } : wait,
+  const asked = new Map(
+    draft.send.map(({ id, to, toName }) => [
+      id,
+      { asked: isNpub(to) ? to : undefined, ...(toName !== undefined && { name: toName }) },
+    ]),
   );
+  const waits = (acted.ending.kind === "parked" ? acted.ending.waits : []).map((wait) => ({
+    ...wait,
+    ...asked.get(wait.request ?? ""),
+  }));
   if (mail !== undefined) draft.ack.push(mail.position);
   for (const id of asked.keys()) draft.write(paths.wait(id), envelope.id);
   keepSettled(draft, agent, occasion);

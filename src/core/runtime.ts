@@ -9,6 +9,7 @@ import type {
   LeaveOptions,
   MoveGoal,
   SetAside,
+  Stayed,
 } from "./move.ts";
 import type { Peer } from "./ports/memory.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
@@ -108,9 +109,17 @@ export interface Runtime extends Home {
   wake(ref: string): Promise<TickRecord>;
   /** Runs `onSleep` and lets go of its memory. */
   hibernate(ref: string): Promise<TickRecord>;
-  /** Runs `onTerminate`, refuses mail from then on and frees the name; the record stays. */
+  /**
+   * Runs `onTerminate`, refuses mail from then on and frees the name; the record stays.
+   * @throws BUSY while it is between two homes
+   */
   terminate(ref: string): Promise<void>;
-  /** Erases a terminated agent with its record; terminates it first if need be. */
+  /**
+   * Erases an agent with its record; terminates it first if need be, and carries what it has sent, but
+   * for what would have to wait. Of one that arrives, all that has
+   * come in, which may be all that there is of it.
+   * @throws BUSY while it leaves
+   */
   purge(ref: string): Promise<void>;
 
   /** Rows of the trajectory with `n` above `after`. */
@@ -130,7 +139,7 @@ export interface Runtime extends Home {
   key(ref: string): Promise<KeyInfo>;
   /**
    * An agent's private key under a password, an ncryptsec (NIP-49): whoever has both is the agent. Its
-   * next record says so.
+   * record says so first, unless the agent does not tick.
    * @throws INVALID for an empty password, LOCKED while the keys are
    */
   exportKey(ref: string, password: string): Promise<string>;
@@ -146,8 +155,14 @@ export interface Runtime extends Home {
    * its place. When it does not `depart` in time, it stays.
    */
   leave(ref: string, options: LeaveOptions): Promise<{ readonly until: number }>;
-  /** Ends a move that is not to be: an agent that leaves stays, a copy that arrives is dropped. Idempotent. */
-  stay(ref: string, move: string): Promise<void>;
+  /**
+   * Ends a move that is not to be: an agent that leaves stays, a copy that arrives is dropped.
+   * Idempotent. The old home gives its word that the agent stayed, unless its keys are locked; with it
+   * the new one drops a copy that is whole.
+   * @throws MOVED when it has departed; INVALID while another move is under way, and for a whole copy
+   * without that word; DENIED for a forged one
+   */
+  stay(ref: string, move: string, word?: Stayed): Promise<Stayed | undefined>;
   /**
    * From here on the agent lives elsewhere; its receipt, durable here and the same each time.
    * @throws INVALID when it does not leave by this move

@@ -473,5 +473,6 @@ function plain(value: unknown, what: string): Json {
 
 function valueOf(entry: Entry): Json | undefined {
   if ("error" in entry) throw new OpenAgentsError(entry.error.code, entry.error.message);
-  return entry.value;
+  // A copy: what a hook does to it must not change what is replayed.
+  return typeof entry.value === "object" ? structuredClone(entry.value) : entry.value;
 }

@@ -9,8 +9,11 @@ import type { Session } from "./session.ts";
 import { TickContext } from "./tick-context.ts";
 import { validate } from "./standard-schema.ts";
 
-/** A lifecycle command, as the payload of an envelope of type `control`. */
-export type Command = "wake" | "hibernate" | "terminate";
+/**
+ * A command, as the payload of an envelope of type `control`. `note` runs no hook: its tick puts on the
+ * record what the agent's key was used for.
+ */
+export type Command = "wake" | "hibernate" | "terminate" | "note";
 
 /** What a tick is going to do: calls into agent code, in order. */
 export type Plan = (session: Session) => Promise<void>;
@@ -39,6 +42,7 @@ export function think(agent: LoadedAgent, occasion: Occasion): Plan {
   const { hooks } = definition;
   const command = commandOf(occasion);
   return async (session) => {
+    if (command === "note") return;
     const ctx = new TickContext(session);
     const { trigger } = session;
     if (cold && hooks.onWake !== undefined && trigger.type !== "initialize") {

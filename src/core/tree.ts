@@ -12,6 +12,7 @@
  * journal/<trigger>/<step>        a finished step, JSON
  * crashes/<trigger>               how many processes died while they worked on it
  * memory/peers/<npub>             a peer that the agent knows, JSON
+ * memory/strangers                how many of them it knows only because mail of theirs came
  * ```
  */
 export const paths = {
@@ -32,6 +33,7 @@ export const paths = {
   step: (trigger: string, key: string): string => `journal/${encode(trigger)}/${encode(key)}`,
   crashMarks: "crashes/",
   peers: "memory/peers/",
+  strangers: "memory/strangers",
   crashes: (trigger: string): string => `crashes/${encode(trigger)}`,
 } as const;
 

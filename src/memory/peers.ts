@@ -5,6 +5,8 @@ import { paths } from "../core/tree.ts";
 
 /** How exactly it is kept when mail came last, ms: not each mail is worth a write. */
 const EXACT = 3_600_000;
+/** Whom mail comes from is added by itself up to so many: who makes keys cannot fill the book. */
+const STRANGERS = 10_000;
 /** Names and relays of one peer; more push out the oldest. */
 const KEPT = 16;
 const LONGEST = { name: 100, nip05: 320, relay: 500, note: 10_000 } as const;
@@ -68,8 +70,14 @@ export function peerBook({ files, now, npub }: MemoryTools): PeerBook & {
     async met(id) {
       const at = now();
       const known = await read(id);
-      if (known !== undefined && at - (known.seenAt ?? 0) < EXACT) return;
-      write({ ...(known ?? stranger(id, at)), seenAt: at });
+      if (known !== undefined) {
+        if (at - (known.seenAt ?? 0) >= EXACT) write({ ...known, seenAt: at });
+        return;
+      }
+      const met = Number((await files.read(paths.strangers)) ?? 0);
+      if (met >= STRANGERS) return;
+      files.write(paths.strangers, String(met + 1));
+      write({ ...stranger(id, at), seenAt: at });
     },
   };
 }

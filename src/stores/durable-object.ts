@@ -1,5 +1,6 @@
 import type { AgentRecord } from "../core/agent.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import type { Reminder } from "../core/ports/index.ts";
 import type { Store } from "../core/ports/store.ts";
 import type { Sql, SqlValue } from "./sql/sql.ts";
 import { sqlStore } from "./sql/store.ts";
@@ -25,12 +26,19 @@ export interface DurableObjectStore extends Store {
   rang(): void;
   /** Puts the alarm to when the store is due next, `now` being the time; to be called when idle. */
   rest(now: number): Promise<void>;
-  /** Has the alarm go off at this time, or earlier, whatever the store is due for. */
-  remind(at: number): void;
+  /**
+   * Has the alarm go off at this time, or earlier, whatever the store is due for. A later call about the
+   * same takes its place; undefined takes it back.
+   */
+  remind(about: Reminder, at: number | undefined): void;
 }
 
-/** How long after mail came in it is looked for again, when its tick was not done by then, ms. */
+/**
+ * How long after mail came in it is looked for again, when its tick was not done by then, ms; and how
+ * long at most, when what is due cannot be done for whatever reason.
+ */
 const NET = 2_000;
+const LONGEST_NET = 600_000;
 
 /** How many microtasks a tick that waits for nothing takes at most, or about that. */
 const HOPS = 400;
@@ -60,7 +68,7 @@ export async function durableObjectStore(
   // When the agent is due by time, while it is known that it has no outgoing mail: with no alarm, never.
   let wakeAt: number | null | undefined = alarm === null ? null : undefined;
   // When the alarm is to go off for what the store knows nothing of.
-  let reminder: number | undefined;
+  const reminders = new Map<Reminder, number>();
   // The agent, once it was written to.
   let agent: string | undefined;
   // Every request asks for the agent, by its name or id.
@@ -153,16 +161,20 @@ export async function durableObjectStore(
     rang() {
       alarm = null;
     },
-    remind(at) {
-      reminder = at;
-      earlier(at);
+    remind(about, at) {
+      if (at === undefined) reminders.delete(about);
+      else {
+        reminders.set(about, at);
+        earlier(at);
+      }
     },
     async rest(now) {
       rests += 1;
       const before = calls;
-      if (reminder !== undefined && reminder <= now) reminder = undefined;
+      for (const [about, at] of reminders) if (at <= now) reminders.delete(about);
       const due = await nextDue(now);
-      const next = reminder === undefined ? due : Math.min(reminder, due ?? Infinity);
+      const first = Math.min(...reminders.values(), due ?? Infinity);
+      const next = first === Infinity ? null : first;
       if (calls !== before || next === alarm) return;
       alarm = next;
       void (next === null ? storage.deleteAlarm() : storage.setAlarm(next));
@@ -173,17 +185,30 @@ export async function durableObjectStore(
   async function nextDue(now: number): Promise<number | null> {
     if (wakeAt !== undefined && (agent === undefined || (await store.depth(agent)) === 0)) {
       // The alarm for this time has gone off, and the agent had to leave alone what is due.
-      if (wakeAt !== null && wakeAt <= now && alarm === null) return now + NET;
+      if (wakeAt !== null && wakeAt <= now && alarm === null) return again(now, wakeAt);
       return wakeAt;
     }
     const before = calls;
     const due = await store.due({ now, limit: 1, mail: true });
     const outgoing = await store.outbox(0, 1);
     const next = due.next ?? null;
-    if (due.agents.length + outgoing.length > 0) return Math.min(now + NET, next ?? Infinity);
+    const [id] = due.agents;
+    if (id !== undefined) {
+      // It was taken up, and could not be done: the longer it waits, the later it is tried again.
+      const [mail] = await store.mail(id, { box: "inbox", limit: 1 });
+      return Math.min(again(now, mail?.at ?? now), next ?? Infinity);
+    }
+    if (outgoing.length > 0) {
+      return reminders.has("mail") ? next : Math.min(now + NET, next ?? Infinity);
+    }
     if (calls === before) wakeAt = next;
     return next;
   }
+}
+
+/** When what has been due since a time is looked at again. */
+function again(now: number, since: number): number {
+  return now + Math.min(Math.max(Math.ceil((now - since) / 2), NET), LONGEST_NET);
 }
 
 /** Durable Object SQL as the SQL stores want it. */

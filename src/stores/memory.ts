@@ -1,6 +1,6 @@
-import { CLOSED, TICKING } from "../core/agent.ts";
+import { BETWEEN, CLOSED, TICKING } from "../core/agent.ts";
 import type { AgentRecord, AgentStatus } from "../core/agent.ts";
-import { isUrgent } from "../core/envelope.ts";
+import { isUrgent, URGENT_ROOM } from "../core/envelope.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { comparePaths } from "../core/path-order.ts";
@@ -30,6 +30,7 @@ import type {
 import { bury, byPosition, byPriority, finish, kill, newAgent } from "./memory/agent.ts";
 import { newMail, place, toMailRow } from "./memory/agent.ts";
 import type { Agent } from "./memory/agent.ts";
+import { Outbox } from "./memory/outbox.ts";
 import { restore } from "./memory/restore.ts";
 import { Undo } from "./memory/undo.ts";
 
@@ -55,13 +56,13 @@ class Memory implements MemoryStore {
   readonly #agents = new Map<string, Agent>();
   /** Ids by public key and by name. */
   readonly #ids = new Map<string, string>();
-  readonly #outbox = new Map<number, OutboxRow>();
+  readonly #outbox = new Outbox(this.#undo);
   readonly #claims = new Map<
     string,
     { readonly fence: number; until: number; shown: ReadonlySet<number> }
   >();
   /** Numbers given so far; they are not taken back. */
-  readonly #given = { account: -1, num: 0, position: 0, seq: 0, fence: 0 };
+  readonly #given = { account: -1, num: 0, position: 0, fence: 0 };
   #closed = false;
   #crashed = false;
 
@@ -148,6 +149,7 @@ class Memory implements MemoryStore {
     const agent = this.#agent(id);
     this.#checkStatus(agent, status);
     this.#writeStatus(agent, status);
+    if (status === "moved") this.#outbox.erase(id);
     if (move === undefined) return;
     const { move: _before, ...record } = agent.record;
     this.#undo.assign(agent, "record", move === null ? record : { ...record, move });
@@ -161,9 +163,7 @@ class Memory implements MemoryStore {
     this.#undo.delete(this.#agents, id);
     this.#undo.delete(this.#ids, publicKey);
     if (status !== "terminated") this.#undo.delete(this.#ids, name);
-    for (const row of this.#outbox.values()) {
-      if (row.agent === id) this.#undo.delete(this.#outbox, row.seq);
-    }
+    this.#outbox.erase(id);
     this.#claims.delete(id);
   }
 
@@ -174,12 +174,14 @@ class Memory implements MemoryStore {
       throw new OpenAgentsError("INVALID", `Cannot clear agent "${id}": it is ${record.status}`);
     }
     this.#undo.set(this.#agents, id, newAgent(num, record));
+    this.#outbox.erase(id);
     this.#claims.delete(id);
   }
 
   async restore(id: string, part: Restored): Promise<void> {
     const agent = this.#agent(id);
     restore(this.#undo, agent, part, () => this.#give("position"));
+    for (const envelope of part.outbox ?? []) this.#outbox.add(id, envelope);
   }
 
   async deliver(mail: readonly Mail[]): Promise<readonly Receipt[]> {
@@ -187,10 +189,11 @@ class Memory implements MemoryStore {
     return mail.map((one) => this.#deliver(one));
   }
 
-  async mail(id: string, { box, after = 0, limit }: MailQuery): Promise<readonly MailRow[]> {
+  async mail(id: string, query: MailQuery): Promise<readonly MailRow[]> {
+    const { box, after = 0, envelope, limit } = query;
     const { waiting, dead } = this.#agent(id);
     return [...(box === "inbox" ? waiting : dead).values()]
-      .filter((row) => row.position > after)
+      .filter((row) => row.position > after && (envelope ?? row.id) === row.id)
       .sort(byPosition)
       .slice(0, limit)
       .map(toMailRow);
@@ -217,7 +220,7 @@ class Memory implements MemoryStore {
       place(this.#undo, agent, newMail(position, envelope, at));
     } else {
       finish(this.#undo, agent, position);
-      this.#post(id, envelope);
+      this.#outbox.add(id, envelope);
     }
     return true;
   }
@@ -230,13 +233,10 @@ class Memory implements MemoryStore {
     return true;
   }
 
-  async outbox(after: number, limit: number): Promise<readonly OutboxRow[]> {
+  async outbox(after: number, limit: number, agent?: string): Promise<readonly OutboxRow[]> {
     this.#open();
-    return [...this.#outbox.values()]
-      .filter((row) => row.seq > after)
-      .sort((a, b) => a.seq - b.seq)
-      .slice(0, limit)
-      .map((row) => structuredClone(row));
+    const carried = (id: string): boolean => !BETWEEN.has(this.#agent(id).record.status);
+    return this.#outbox.read(after, limit, agent === undefined ? carried : (id) => id === agent);
   }
 
   async sent(
@@ -244,7 +244,7 @@ class Memory implements MemoryStore {
   ): Promise<void> {
     this.#open();
     for (const { row, reason } of rows) {
-      const there = this.#undo.delete(this.#outbox, row.seq);
+      const there = this.#outbox.take(row.seq);
       const sender = this.#agents.get(row.agent);
       if (!there || sender === undefined || reason === undefined) continue;
       this.#bury(sender, { envelope: row.envelope, attempts: 0, reason });
@@ -320,6 +320,7 @@ class Memory implements MemoryStore {
   async commit(claim: Claim, changes: Changes): Promise<void> {
     const agent = this.#claimed(claim);
     const { log, ack = [], retry = [], status, wakeAt } = changes;
+    if (!TICKING.has(agent.record.status)) throw stale(claim.id, `it is ${agent.record.status}`);
     const next = (agent.head?.n ?? 0) + 1;
     if (log.n !== next) throw stale(claim.id, `its next record is ${next}, not ${log.n}`);
     if (status !== undefined) this.#checkStatus(agent, status);
@@ -339,7 +340,7 @@ class Memory implements MemoryStore {
     for (const path of changes.remove ?? []) this.#removeFile(agent, path);
     this.#put(agent, changes.put ?? []);
     for (const row of changes.bury ?? []) this.#bury(agent, row);
-    for (const envelope of changes.send ?? []) this.#post(claim.id, envelope);
+    for (const envelope of changes.send ?? []) this.#outbox.add(claim.id, envelope);
     if (wakeAt !== undefined) this.#undo.assign(agent, "wakeAt", wakeAt);
     if (status !== undefined) this.#writeStatus(agent, status);
     this.#undo.set(agent.log, log.n, { ...log });
@@ -401,7 +402,7 @@ class Memory implements MemoryStore {
     if (this.#closed) throw new OpenAgentsError("STORE", "Cannot use store: it is closed");
   }
 
-  #give(what: "account" | "num" | "position" | "seq" | "fence"): number {
+  #give(what: "account" | "num" | "position" | "fence"): number {
     this.#given[what] += 1;
     return this.#given[what];
   }
@@ -429,17 +430,18 @@ class Memory implements MemoryStore {
     const closed = CLOSED[agent.record.status];
     if (closed !== undefined) return closed;
     if (agent.positions.has(envelope.id)) return "duplicate";
-    const excess = agent.waiting.size - inbox.depth + 1;
+    const room = inbox.depth + (isUrgent(envelope) ? URGENT_ROOM : 0);
+    const excess = agent.waiting.size - room + 1;
     if (excess > 0 && inbox.overflow === "reject-new") return "rejected";
     const mail = newMail(this.#give("position"), envelope, at);
     if (excess > 0 && (inbox.overflow === "dead-letter" || inbox.depth < 1)) {
       kill(this.#undo, agent, mail, FULL);
       return "dead-lettered";
     }
-    // Commands stay, and so does what the holder of the claim may be working on.
+    // Answers and commands stay, and so does what the holder of the claim may be working on.
     const shown = this.#claims.get(envelope.to)?.shown;
     const oldest = [...agent.waiting.values()]
-      .filter((row) => row.priority < 100 && shown?.has(row.position) !== true)
+      .filter((row) => !row.urgent && shown?.has(row.position) !== true)
       .sort(byPosition)
       .slice(0, Math.max(excess, 0));
     for (const row of oldest) kill(this.#undo, agent, row, FULL);
@@ -452,11 +454,6 @@ class Memory implements MemoryStore {
     row: { readonly envelope: Envelope; readonly attempts: number; readonly reason: string },
   ): void {
     bury(this.#undo, agent, row.envelope, { ...row, position: () => this.#give("position") });
-  }
-
-  #post(id: string, envelope: Envelope): void {
-    const seq = this.#give("seq");
-    this.#undo.set(this.#outbox, seq, { seq, agent: id, envelope: structuredClone(envelope) });
   }
 
   #put(agent: Agent, files: readonly TreeRow[]): void {

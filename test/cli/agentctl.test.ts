@@ -73,7 +73,7 @@ void test("agentctl send reads stdin, takes JSON, and is idempotent by id", asyn
   assert.equal(ok(await p.agentctl(...once)), "Hello J, you are number 2\n");
   assert.equal(ok(await p.agentctl(...once)), "Hello J, you are number 2\n");
   assert.equal(json(await p.agentctl(...once, "--json"))["receipt"], "duplicate");
-  fails(await p.agentctl("send", "greeter", "{", "--payload"), 1, /Cannot read --payload/);
+  fails(await p.agentctl("send", "greeter", "{", "--payload"), 2, /Cannot read --payload/);
   fails(await p.agentctl("send", "greeter", "x", "--wait", "5x"), 2, /Cannot use --wait "5x"/);
   fails(await p.agentctl("send", "greeter", "x", "--priority", "high"), 2, /--priority "high".*99/);
   fails(await p.agentctl("send", "greeter", "x", "--priority", "100"), 2, /from -100 to 99/);

@@ -345,6 +345,17 @@ void test("agentd closes its data directory to others", async () => {
   }
 });
 
+void test("agentd says which of its secrets it cannot read", async () => {
+  for (const [file, message] of [
+    ["token", /Cannot use token file ".+token": EISDIR.+: make it readable for this user/],
+    ["keys.json", /Cannot open key file ".+keys.json": EISDIR.+: make it readable for this user/],
+  ] as const) {
+    await using p = project();
+    mkdirSync(join(p.data, file), { recursive: true });
+    refused(await p.agentd(), 4, message);
+  }
+});
+
 void test("agentd stops at once at the second signal", async () => {
   await using p = project(`
 import { defineAgent, defineRuntime } from "@openagents/runtime";

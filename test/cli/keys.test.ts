@@ -182,7 +182,6 @@ void test("agentctl create --key gives an agent the key that it brings along, an
   const password = { env: { OPENAGENTS_KEY_PASSWORD: "a password" } };
   const ncryptsec = ok(await p.run(["keys", "export", "dora"], password)).trim();
   assert.deepEqual(nip49.decrypt(ncryptsec, "a password"), SECRET);
-  ok(await p.agentctl("send", "dora", "next", "--wait"));
   const [row] = ok(await p.agentctl("trajectory", "dora"))
     .trim()
     .split("\n")

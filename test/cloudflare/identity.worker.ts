@@ -5,6 +5,7 @@ import { namedTests } from "./shims/node-test.ts";
 const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   "conversation-keys": () => import("../identity/conversation-keys.test.ts"),
   "derived-signer": () => import("../identity/derived-signer.test.ts"),
+  "domain-names": () => import("../identity/domain-names.test.ts"),
   "event-signer": () => import("../identity/event-signer.test.ts"),
   event: () => import("../identity/event.test.ts"),
   "locked-signer": () => import("../identity/locked-signer.test.ts"),

@@ -70,8 +70,7 @@ void test("an arrival that comes to nothing gives up its name, and one that was 
   await there!.import(await here!.export("nomad", { move: "m1", to }));
   assert.equal(await listed(there!, "nomad"), "arriving");
   await assert.rejects(there!.create({ name: "nomad", type: "slow" }), { code: "EXISTS" });
-  await here!.stay("nomad", "m1");
-  await there!.stay(id, "m1");
+  await there!.stay(id, "m1", await here!.stay("nomad", "m1"));
   assert.equal(await listed(there!, "nomad"), undefined);
   await there!.create({ name: "nomad", type: "slow" });
   await moveAgent({ from: here!, to: there! }, "nomad", { url: two!.url, name: "settler" });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { storeConformance } from "../../src/testing/store-conformance.ts";
+import { ALARMS } from "./object-alarm.ts";
 import { startWorkerd } from "../../scripts/workerd.ts";
 import type { Workerd } from "../../scripts/workerd.ts";
 
@@ -13,8 +14,8 @@ before(async () => {
 });
 after(() => worker[Symbol.asyncDispose]());
 
-const names = storeConformance(() => Promise.reject(new Error("Runs in the Worker")));
-for (const { name } of names) {
+const suite = storeConformance(() => Promise.reject(new Error("Runs in the Worker")));
+for (const name of [...suite.map((one) => one.name), ...Object.keys(ALARMS)]) {
   void test(`in a Durable Object: ${name}`, async () => {
     const response = await worker.fetch(`/?case=${encodeURIComponent(name)}`);
     assert.equal(await response.text(), "");

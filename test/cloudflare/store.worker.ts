@@ -1,4 +1,5 @@
 import { durableObjectStore } from "../../src/stores/durable-object.ts";
+import { ALARMS } from "./object-alarm.ts";
 import { storeConformance } from "../../src/testing/store-conformance.ts";
 import type { ObjectContext, ObjectNamespace } from "../../src/backends/cloudflare/platform.ts";
 
@@ -10,15 +11,26 @@ export class StoreObject {
     this.#context = context;
   }
 
+  /** Without one there is no alarm to be set. */
+  async alarm(): Promise<void> {}
+
   async fetch(request: Request): Promise<Response> {
     const name = new URL(request.url).searchParams.get("case");
     const { storage } = this.#context;
-    const cases = storeConformance(async () => ({
-      store: await durableObjectStore(storage),
-      // What an object that was evicted finds: its storage, and nothing of its memory.
-      reopen: () => durableObjectStore(storage),
-      dispose: async () => undefined,
-    }));
+    const cases = [
+      ...storeConformance(async () => ({
+        store: await durableObjectStore(storage),
+        // What an object that was evicted finds: its storage, and nothing of its memory.
+        reopen: () => durableObjectStore(storage),
+        dispose: async () => undefined,
+      })),
+    ];
+    for (const [about, run] of Object.entries(ALARMS)) {
+      cases.push({
+        name: about,
+        run: async () => run({ store: await durableObjectStore(storage), storage }),
+      });
+    }
     if (name === null) return Response.json(cases.map((one) => one.name));
     try {
       await cases.find((one) => one.name === name)!.run();

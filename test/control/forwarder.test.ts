@@ -111,9 +111,18 @@ void test("forward() knows what each answer means for mail", async () => {
     [500, "busy"],
     [503, "busy"],
   ] as const) {
-    await using it = await home((response) => response.writeHead(status).end("{}"));
-    const forwarder = httpForwarder({ clock: manualClock(0) });
-    assert.deepEqual(await forwarder.forward(it.to, letters(1)), [receipt], String(status));
+    const problem = JSON.stringify({ code: "INVALID", detail: "No", status });
+    for (const [body, expected] of [
+      [problem, receipt],
+      // By whoever is in between, not by the home.
+      ["{}", "busy"],
+      ["<h1>Not found</h1>", "busy"],
+    ] as const) {
+      await using it = await home((response) => response.writeHead(status).end(body));
+      const forwarder = httpForwarder({ clock: manualClock(0) });
+      const receipts = await forwarder.forward(it.to, letters(1));
+      assert.deepEqual(receipts, [expected], `${status} ${body}`);
+    }
   }
   for (const answer of [
     "",
@@ -132,7 +141,8 @@ void test("forward() knows what each answer means for mail", async () => {
 
 void test("forward() has only that mail refused that is refused, where many went at once", async () => {
   await using it = await home((response, ids) => {
-    if (ids.includes("m1")) response.writeHead(400).end();
+    if (ids.includes("m1"))
+      response.writeHead(400).end(JSON.stringify({ code: "INVALID", detail: "No" }));
     else accept(response, ids);
   });
   const forwarder = httpForwarder({ clock: manualClock(0) });

@@ -81,6 +81,15 @@ const RUNTIMES: readonly (readonly [options: object, message: RegExp])[] = [
   [{ limits: { hops: "9" } }, /"limits.hops" must be a whole number, 1 or more, not "9"$/],
 ];
 
+void test("defineAgent() refuses a timeout in which no tick could run", () => {
+  for (const timeout of [0, "0s"]) {
+    refuses(
+      () => defineAgent({ name: "a", timeout, onMessage: () => undefined }),
+      /"timeout" must be 1 ms or more, not "?0s?"?$/,
+    );
+  }
+});
+
 void test("defineRuntime() refuses each option that is wrong, with its name and what it must be", () => {
   refuses(() => runtime(undefined), /^Cannot define the runtime: its options must be an object/);
   for (const [options, message] of RUNTIMES) {

@@ -132,3 +132,31 @@ void test("an agent cannot send with the priority of commands, and a reply that 
   assert.deepEqual(await runtime.state("bad"), { codes: ["INVALID", "LIMIT"] });
   assert.deepEqual(await runtime.state("asker"), { answers: [null] });
 });
+
+void test("purge() takes what was sent to where it goes, and erases what would have to wait", async () => {
+  const sender = defineAgent({
+    name: "sender",
+    async onMessage(ctx) {
+      for (let i = 0; i < 900; i += 1) await ctx.send("keeper", i);
+      await ctx.send("ghost@example.org", "waits");
+    },
+  });
+  const keeper = defineAgent({
+    name: "keeper",
+    state: { got: 0 },
+    onMessage(ctx) {
+      ctx.state.got += 1;
+    },
+  });
+  const names = () => Promise.reject(new Error("It does not answer"));
+  const { runtime, store, clock } = await setting([sender, keeper], { names });
+  const { id } = await runtime.get("sender");
+  const told = runtime.ask("sender", { payload: "go" }, { timeout: HOUR });
+  const purged = told.then(() => runtime.purge("sender"));
+  await clock.advance(1000);
+  await purged;
+  await clock.advance(1000);
+  assert.deepEqual(await runtime.state("keeper"), { got: 900 });
+  assert.deepEqual(await store.outbox(0, 9), []);
+  assert.equal(await store.get(id), undefined);
+});

@@ -27,9 +27,9 @@ async function tell(
 function move(
   from: TestHome,
   to: TestHome,
-  options: Partial<MoveOptions> = {},
+  { agent = "ada", ...options }: Partial<MoveOptions> & { readonly agent?: string } = {},
 ): Promise<MoveResult> {
-  return moveAgent({ from: from.runtime, to: to.runtime }, "ada", { url: to.url, ...options });
+  return moveAgent({ from: from.runtime, to: to.runtime }, agent, { url: to.url, ...options });
 }
 
 /** Two homes, and on the first one an agent that has something of everything. */
@@ -421,8 +421,8 @@ void test("a copy whose move did not depart is replaced by the next move, and dr
     code: "INVALID",
   });
   await assert.rejects(b.runtime.stay("ada", "m1"), { code: "INVALID" });
-  await a.runtime.stay("ada", "m2");
-  await b.runtime.stay("ada", "m2");
+  const word = await a.runtime.stay("ada", "m2");
+  await b.runtime.stay("ada", "m2", word);
   await b.runtime.stay("ada", "m2");
   await assert.rejects(b.runtime.get("ada"), { code: "NOT_FOUND" });
   await taken("m3");
@@ -430,6 +430,65 @@ void test("a copy whose move did not depart is replaced by the next move, and dr
   assert.equal((await b.runtime.get("ada")).status, "arriving");
   await move(c, b);
   assert.equal((await b.runtime.get("ada")).status, "dormant");
+});
+
+void test("a whole copy is dropped by nobody but who has the old home's word that the agent stayed", async () => {
+  const { clock, a, b } = await laden();
+  const { publicKey: to } = await b.runtime.identity();
+  await a.runtime.leave("ada", { move: "m1" });
+  const { ticket } = await b.runtime.import(await a.runtime.export("ada", { move: "m1", to }));
+  await assert.rejects(b.runtime.stay("ada", "m1"), { code: "INVALID", message: /has not said/ });
+  const other = { agent: "x", move: "m1", signature: "0".repeat(128) };
+  await assert.rejects(b.runtime.stay("ada", "m1", other), { code: "DENIED" });
+  await assert.rejects(b.runtime.terminate("ada"), { code: "BUSY" });
+  const receipt = await a.runtime.depart("ada", { move: "m1", url: b.url, ticket });
+  await assert.rejects(a.runtime.stay("ada", "m1"), { code: "MOVED" });
+  await assert.rejects(b.runtime.stay("ada", "m1"), { code: "INVALID" });
+  await b.runtime.arrive("ada", receipt);
+  // It left another home for this one, and did not leave this one: so it says.
+  assert.equal((await b.runtime.stay("ada", "m1"))?.move, "m1");
+  await tell(b, clock, "three");
+  assert.deepEqual((await b.runtime.state("ada"))["got"], ["one", "two", "three"]);
+});
+
+void test("mail that waits to be sent goes along, in its order, and what cannot be sent is kept", async () => {
+  const writer = defineAgent({
+    name: "writer",
+    async onMessage(ctx, message) {
+      const [to = "", text = ""] = message.text.split(" ");
+      if (message.from === "operator") await ctx.send(to, text);
+    },
+  });
+  const { clock, homes: all } = await homes(2, [traveller, oracle, writer]);
+  const [a, b] = all as [TestHome, TestHome];
+  for (const [name, type] of [
+    ["ada", "traveller"],
+    ["eve", "writer"],
+  ] as const) {
+    await a.runtime.create({ name, type });
+  }
+  await clock.advance(0);
+  const ada = (await a.runtime.get("ada")).id;
+  const { publicKey: to } = await b.runtime.identity();
+  await a.runtime.leave("ada", { move: "m1" });
+  const { ticket } = await b.runtime.import(await a.runtime.export("ada", { move: "m1", to }));
+  for (const text of ["ada one", "ada two", "nobody-at-all three"]) {
+    await a.runtime.send("eve", { payload: text });
+    await clock.advance(0);
+  }
+  const before = await a.runtime.deadLetters("eve", 0, 9);
+  assert.deepEqual(
+    before.map(({ envelope }) => envelope.toName),
+    ["nobody-at-all"],
+  );
+  await move(a, b, { agent: "eve" });
+  assert.deepEqual(await a.store.outbox(0, 9, (await a.runtime.get("eve")).id), []);
+  await a.crash();
+  await b.crash();
+  await b.runtime.arrive(ada, await a.runtime.depart(ada, { move: "m1", url: b.url, ticket }));
+  await clock.advance(2 * MINUTE);
+  assert.deepEqual((await b.runtime.state(ada))["got"], ["one", "two"]);
+  assert.equal((await b.runtime.deadLetters("eve", 0, 9)).length, 1);
 });
 
 void test("arrive() takes the receipt of the old home and no other", async () => {

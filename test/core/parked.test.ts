@@ -173,3 +173,29 @@ void test("a foreign agent's count of hops stops the chain, and does not quarant
     assert.equal((await runtime.get("a")).status, "active");
   }
 });
+
+void test("what a hook does to an answer, or to the headers of its message, changes no replay of it", async () => {
+  const lister = defineAgent({ name: "lister", onMessage: (ctx) => ctx.reply(["one"]) });
+  let tries = 0;
+  const asker = defineAgent({
+    name: "asker",
+    retry: { retries: 3, backoff: "1s" },
+    async onMessage(ctx, message) {
+      const headers = message.headers as Record<string, string>;
+      headers["seen"] = `${headers["seen"] ?? ""}x`;
+      const list = (await ctx.request("lister", "?")) as string[];
+      list.push("mine");
+      const step = await ctx.step("list", () => ["two"]);
+      step.push("mine");
+      if (message.text === "wait") await ctx.sleep("1s");
+      else if ((tries += 1) < 3) throw new Error("once more");
+      await ctx.reply([...list, ...step, headers["seen"]]);
+    },
+  });
+  const { clock, runtime } = await setting([lister, asker]);
+  for (const payload of ["wait", "retry"]) {
+    const asked = runtime.ask("asker", { payload }, { timeout: HOUR });
+    await clock.advance(HOUR / 2);
+    assert.deepEqual((await asked).replies, [["one", "mine", "two", "mine", "x"]], payload);
+  }
+});

@@ -264,6 +264,22 @@ void test("mail by name goes to who has the name when it arrives; mail by key to
   );
 });
 
+void test("who has the name by the time that a request arrives is the one who answers it", async () => {
+  const oracle = defineAgent({ name: "oracle", onMessage: (ctx) => ctx.reply("yes") });
+  const set = await setting([pen, oracle]);
+  const { store, runtime, clock, tell } = set;
+  const outbox = store.outbox.bind(store);
+  store.outbox = async () => [];
+  await tell("pen", "?oracle: well");
+  await runtime.terminate("oracle");
+  await runtime.create({ name: "oracle", type: "oracle" });
+  store.outbox = outbox;
+  await clock.advance(0);
+  await tell("pen", "pen: that the courier goes");
+  await clock.advance(HOUR);
+  assert.deepEqual((await runtime.state("pen"))["answers"], ["yes"]);
+});
+
 void test("an agent can write to itself, and to one by hex key", async () => {
   const set = await pens();
   await set.tell("alice", `alice: ${SECRET}`);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defineAgent } from "../../src/index.ts";
 import type { Context, OpenAgentsError } from "../../src/index.ts";
+import { peerBook } from "../../src/memory/peers.ts";
 import { HOUR, setting, signer, START } from "../core/setting.ts";
 
 /** An agent that does what it is told, and tells what came of it. */
@@ -136,4 +137,24 @@ void test("what cannot be noted is refused and says why", async () => {
   const errors = (await runtime.state("scribe"))["result"] as string[];
   assert.equal(errors.length, cases.length);
   cases.forEach(([, , problem], i) => assert.match(errors[i]!, problem));
+});
+
+void test("who makes keys cannot fill the book: only so many strangers are added by themselves", async () => {
+  const files = new Map<string, string>([["memory/strangers", "9999"]]);
+  const book = peerBook({
+    files: {
+      read: async (path) => files.get(path),
+      list: async () => [],
+      write: (path, text) => void files.set(path, text),
+      remove: (path) => void files.delete(path),
+    },
+    now: () => START,
+    npub: (key) => key,
+  });
+  await book.met("npub-last");
+  await book.met("npub-one-too-many");
+  await book.met("npub-last");
+  assert.deepEqual([...files.keys()].sort(), ["memory/peers/npub-last", "memory/strangers"]);
+  await book.note("npub-noted", { name: "Ada" });
+  assert.equal((await book.get("npub-noted"))?.names[0], "Ada");
 });

@@ -123,7 +123,7 @@ export class AgentHost {
           // What happened by a timer has no request that would tell of it.
           void report.send();
         },
-        remind: (at) => store.remind(at),
+        remind: (about, at) => store.remind(about, at),
       },
       version: this.#home.version,
       onProblem: (problem, error) => console.error(`${problem}:`, error),

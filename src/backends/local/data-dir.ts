@@ -163,11 +163,20 @@ export function readPlace(dir: string): Place | undefined {
   }
 }
 
-/** The directory's token, made at the first call. @throws CONFIG for an empty file */
+/** The directory's token, made at the first call. @throws CONFIG, DENIED for a file of no use */
 export function loadToken(data: DataDir): string {
   const path = data.file("token");
-  if (!existsSync(path)) writeSecret(path, `${randomBytes(32).toString("base64url")}\n`);
-  const token = readFileSync(path, "utf8").trim();
+  let token: string;
+  try {
+    if (!existsSync(path)) writeSecret(path, `${randomBytes(32).toString("base64url")}\n`);
+    token = readFileSync(path, "utf8").trim();
+  } catch (cause) {
+    throw new OpenAgentsError(
+      "DENIED",
+      `Cannot use token file "${path}": ${(cause as Error).message}: make it readable for this user, or remove it to have a new one made`,
+      { cause },
+    );
+  }
   if (token.length >= 16) return token;
   throw new OpenAgentsError(
     "CONFIG",
@@ -175,7 +184,7 @@ export function loadToken(data: DataDir): string {
   );
 }
 
-/** Replaces a file as a whole, durably, readable by this user alone. */
+/** Replaces a file as a whole, durably, readable by this user alone. Throws what the system says. */
 export function writeSecret(path: string, text: string): void {
   const temporary = `${path}.new`;
   rmSync(temporary, { force: true });

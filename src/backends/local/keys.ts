@@ -28,7 +28,7 @@ export async function loadMasterKey(
       );
     }
     const mnemonic = newMnemonic();
-    writeSecret(path, await sealKeyfile(mnemonic, passphrase));
+    write(path, await sealKeyfile(mnemonic, passphrase));
     return mnemonic;
   }
   let text: string;
@@ -39,7 +39,7 @@ export async function loadMasterKey(
   }
   const plain = await openPlain(path, text);
   if (plain !== undefined) {
-    if (passphrase !== undefined) writeSecret(path, await sealKeyfile(plain, passphrase));
+    if (passphrase !== undefined) write(path, await sealKeyfile(plain, passphrase));
     return plain;
   }
   if (passphrase === undefined) return undefined;
@@ -47,6 +47,19 @@ export async function loadMasterKey(
     return await openKeyfile(text, passphrase);
   } catch (error) {
     throw refuse(path, "DENIED", error);
+  }
+}
+
+/** @throws DENIED when it cannot be written */
+function write(path: string, text: string): void {
+  try {
+    writeSecret(path, text);
+  } catch (cause) {
+    throw new OpenAgentsError(
+      "DENIED",
+      `Cannot write key file "${path}": ${(cause as Error).message}: make its directory writable for this user`,
+      { cause },
+    );
   }
 }
 

@@ -2,13 +2,13 @@ import { randomUUID } from "node:crypto";
 import { text as readAll } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import { errorInfo, OpenAgentsError } from "../../core/errors.ts";
+import { errorInfo } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
-import type { MailRow } from "../../core/ports/index.ts";
+import type { MailRow, Page } from "../../core/ports/index.ts";
 import type { Answer, Sent } from "../../core/runtime.ts";
 import type { Client } from "../../control/client.ts";
 import { agentPath, toolsOf } from "../command.ts";
-import { durationMs, wholeNumber } from "../usage-error.ts";
+import { durationMs, UsageError, wholeNumber } from "../usage-error.ts";
 import type { Output } from "../output.ts";
 import type { RuntimeStatus } from "./agents.ts";
 import { payloadText, time } from "../output.ts";
@@ -105,7 +105,7 @@ async function mailBody(text: string, options: SendOptions): Promise<Record<stri
     try {
       body["payload"] = JSON.parse(content) as Json;
     } catch (error) {
-      throw new OpenAgentsError("INVALID", `Cannot read --payload: ${(error as Error).message}`);
+      throw new UsageError(`Cannot read --payload: ${(error as Error).message}`);
     }
   } else body["text"] = content;
   if (options.type !== undefined) body["type"] = options.type;
@@ -162,13 +162,12 @@ async function explainLock(client: Client, out: Output): Promise<void> {
 
 async function mailRows(client: Client, path: string): Promise<readonly MailRow[]> {
   const rows: MailRow[] = [];
-  for (;;) {
-    const after = rows.at(-1)?.position ?? 0;
-    const query = `?after=${after}&limit=1000`;
-    const { items } = await client.page<MailRow>(`${path}${query}`);
-    rows.push(...items);
-    if (items.length < 1000) return rows;
+  for (let after: string | undefined = "0"; after !== undefined;) {
+    const page: Page<MailRow> = await client.page<MailRow>(`${path}?after=${after}&limit=1000`);
+    rows.push(...page.items);
+    after = page.cursor;
   }
+  return rows;
 }
 
 function mailTable(out: Output, rows: readonly MailRow[]): void {

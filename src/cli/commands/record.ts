@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { TickView } from "../../control/record.ts";
 import type { ErrorCode, OpenAgentsError } from "../../core/errors.ts";
-import type { LogRow } from "../../core/ports/index.ts";
+import type { LogRow, Page } from "../../core/ports/index.ts";
 import type { AgentInfo, AgentReport } from "../../core/runtime.ts";
 import type { TickRecord, Verdict } from "../../core/trajectory.ts";
 import { ChainChecker } from "../../core/trajectory.ts";
@@ -97,13 +97,11 @@ async function verify(client: Client, name: string): Promise<Verdict> {
 }
 
 async function* rowsOf(client: Client, ref: string): AsyncIterable<LogRow> {
-  let after = 0;
-  for (;;) {
+  for (let after: string | undefined = "0"; after !== undefined;) {
     const path = agentPath(ref, `/trajectory?after=${after}&limit=${PAGE}`);
-    const { items } = await client.page<LogRow>(path);
-    yield* items;
-    after = items.at(-1)?.n ?? after;
-    if (items.length < PAGE) return;
+    const page: Page<LogRow> = await client.page<LogRow>(path);
+    yield* page.items;
+    after = page.cursor;
   }
 }
 
@@ -113,9 +111,15 @@ function limitOf(text: string): number {
 
 async function newest(client: Client, name: string, limit: number): Promise<readonly TickView[]> {
   const { ticks } = await client.get<AgentReport>(agentPath(name, "/status"));
-  const after = Math.max(0, ticks - limit);
-  const path = agentPath(name, `/ticks?after=${after}&limit=${limit}`);
-  return (await client.page<TickView>(path)).items;
+  const views: TickView[] = [];
+  let after: string | undefined = String(Math.max(0, ticks - limit));
+  while (after !== undefined && views.length < limit) {
+    const path = agentPath(name, `/ticks?after=${after}&limit=${limit - views.length}`);
+    const page: Page<TickView> = await client.page<TickView>(path);
+    views.push(...page.items);
+    after = page.cursor;
+  }
+  return views;
 }
 
 function tickRow({ record }: TickView): string[] {

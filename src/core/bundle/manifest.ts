@@ -21,6 +21,8 @@ export interface Manifest {
   readonly createdAt: number;
   /** The release that wrote it. */
   readonly runtime: string;
+  /** The public key (hex) of the home that wrote it. */
+  readonly home: string;
   /** `account` is null when the key is sealed; `status` is the one before it began to leave. */
   readonly agent: Omit<AgentRecord, "key" | "move">;
   readonly key: SealedKey | LeftKey;
@@ -88,6 +90,7 @@ export function parseManifest(text: string): Manifest {
 const MEMBERS: Readonly<Record<Exclude<keyof Manifest, "format" | "version">, Fits>> = {
   createdAt: isCount,
   runtime: isText,
+  home: (value) => isHex(value, 64),
   agent: isAgent,
   key: (value) =>
     isObject(value) &&

@@ -40,7 +40,7 @@ export async function* readBundle(
   limits: BundleLimits,
 ): AsyncGenerator<Piece> {
   const hash = new BundleHash();
-  const counts = { files: 0, records: 0, seen: 0, mail: 0 };
+  const counts = { files: 0, records: 0, seen: 0, mail: 0, outbox: 0 };
   const order = new Order();
   let ended = false;
   for await (const entry of tarEntries(stream, limits)) {
@@ -61,6 +61,7 @@ export async function* readBundle(
     counts.records += part.log?.length ?? 0;
     counts.seen += part.seen?.length ?? 0;
     counts.mail += part.mail?.length ?? 0;
+    counts.outbox += part.outbox?.length ?? 0;
     yield { part };
   }
   if (!ended) throw corrupt("it is truncated");
@@ -160,7 +161,7 @@ async function bodyOf(entry: ParsedTarEntry, size: number): Promise<Uint8Array> 
 
 type Kind = "manifest" | "files" | keyof typeof FOLDERS | "end";
 
-const KINDS: readonly Kind[] = ["manifest", "files", "records", "seen", "mail", "end"];
+const KINDS: readonly Kind[] = ["manifest", "files", "records", "seen", "outbox", "mail", "end"];
 
 /** Checks that entries have known names and come in their order. */
 class Order {

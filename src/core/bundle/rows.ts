@@ -3,13 +3,14 @@ import type { Envelope } from "../envelope.ts";
 import type { LogRow, Restored, RestoredMail, SeenRow } from "../ports/index.ts";
 import { corrupt, isCount, isHex, isObject } from "./manifest.ts";
 import { CHUNK } from "./write.ts";
+import type { FOLDERS } from "./write.ts";
 
 /** Characters of an envelope's id: those that the kernel makes of others may be above 200. */
 const ID = 1000;
 
 /** The rows in an entry. @throws CORRUPT naming the line that is wrong */
 export function parseRows(
-  kind: "records" | "seen" | "mail",
+  kind: keyof typeof FOLDERS,
   { name, text }: { readonly name: string; readonly text: string },
 ): Restored {
   if (!text.endsWith("\n")) throw corrupt(`"${name}" does not end in a whole line`);
@@ -21,8 +22,16 @@ export function parseRows(
       if (!fits(value)) throw corrupt(`line ${i + 1} of "${name}" is wrong`);
       return value;
     });
-  if (kind === "records") return { log: rows(isLogRow) };
-  return kind === "seen" ? { seen: rows(isSeenRow) } : { mail: rows(isMailRow) };
+  switch (kind) {
+    case "records":
+      return { log: rows(isLogRow) };
+    case "seen":
+      return { seen: rows(isSeenRow) };
+    case "mail":
+      return { mail: rows(isMailRow) };
+    default:
+      return { outbox: rows(isCarried) };
+  }
 }
 
 function parse(line: string): unknown {

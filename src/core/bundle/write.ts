@@ -15,6 +15,7 @@ export interface Counts {
   readonly records: number;
   readonly seen: number;
   readonly mail: number;
+  readonly outbox: number;
 }
 
 /** `end.json`, the last entry of a bundle: with it the bundle is whole. */
@@ -36,15 +37,15 @@ export interface Source {
 
 /**
  * The bundle of an agent, in order: `manifest.json`; its files by path, text below `tree/` and bytes
- * below `bytes/`; then rows as NDJSON in numbered entries: `trajectory/`, `seen/` and `mail/`, which is
- * inbox and dead letters by position; and `end.json`. Nothing of the agent may be written meanwhile
- * but its inbox.
+ * below `bytes/`; then rows as NDJSON in numbered entries: `trajectory/`, `seen/`, `outbox/`, and
+ * `mail/`, which is inbox and dead letters by position; and `end.json`. Nothing of the agent may be written
+ * meanwhile but its inbox, and nothing added to its outbox.
  */
 export async function* bundleEntries(source: Source): AsyncGenerator<Entry> {
   const { store, signer, record, manifest } = source;
   const { id } = record;
   const hash = new BundleHash();
-  const counts = { files: 0, records: 0, seen: 0, mail: 0 };
+  const counts = { files: 0, records: 0, seen: 0, mail: 0, outbox: 0 };
   const hashed = (name: string, bytes: Uint8Array): Entry => {
     const entry = { name, bytes };
     hash.add(entry);
@@ -61,6 +62,7 @@ export async function* bundleEntries(source: Source): AsyncGenerator<Entry> {
     records: logLines(store, id),
     seen: seenLines(store, id),
     mail: mailLines(store, id),
+    outbox: outboxLines(store, id),
   };
   for (const [kind, folder] of Object.entries(FOLDERS) as [keyof typeof FOLDERS, string][]) {
     const lines = counted(rows[kind], () => (counts[kind] += 1));
@@ -73,7 +75,13 @@ export async function* bundleEntries(source: Source): AsyncGenerator<Entry> {
 }
 
 /** Where the rows of each kind are, in the order of the bundle. */
-export const FOLDERS = { records: "trajectory", seen: "seen", mail: "mail" } as const;
+export const FOLDERS = {
+  records: "trajectory",
+  seen: "seen",
+  // Before the dead letters, which what cannot be sent becomes one of.
+  outbox: "outbox",
+  mail: "mail",
+} as const;
 
 /**
  * A tar archive (POSIX pax) of entries, made a few MiB ahead of its reader. `done` is called once, when
@@ -147,6 +155,19 @@ async function* seenLines(store: Store, id: string): AsyncGenerator<Uint8Array> 
   const read = (after: SeenRow | undefined, limit: number): Promise<readonly SeenRow[]> =>
     store.seen(id, { after: after?.id, limit });
   for await (const row of pages(read, (one) => one.id.length)) yield lineOf(row);
+}
+
+async function* outboxLines(store: Store, id: string): AsyncGenerator<Uint8Array> {
+  const read = async (after: OutLine | undefined, limit: number): Promise<OutLine[]> => {
+    const rows = await store.outbox(after?.seq ?? 0, limit, id);
+    return rows.map(({ seq, envelope }) => ({ seq, line: lineOf(envelope) }));
+  };
+  for await (const { line } of pages(read, (one) => one.line.length)) yield line;
+}
+
+interface OutLine {
+  readonly seq: number;
+  readonly line: Uint8Array;
 }
 
 /** Inbox and dead letters as one, by position. */

@@ -186,11 +186,14 @@ export interface Waker {
   /** Nothing runs and nothing is ready: told at the end of the turn that brought this about. */
   idle(): void;
   /**
-   * `Runtime.takeUp` is to be called at this time, of which the store knows nothing: an agent that
-   * has not left by then stays.
+   * `Runtime.takeUp` is to be called at this time, of which the store knows nothing. A later call about
+   * the same takes its place; undefined takes it back.
    */
-  remind?(at: number): void;
+  remind?(about: Reminder, at: number | undefined): void;
 }
+
+/** An agent stays that has not left by then (`move`); outgoing mail is tried again (`mail`). */
+export type Reminder = "move" | "mail";
 
 /** Files by path. A missing file is ENOENT (`NOT_FOUND`), a refused one EACCES (`DENIED`). */
 export interface FileService {

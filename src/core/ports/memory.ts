@@ -28,7 +28,10 @@ export interface Memory {
 
 /** Whom an agent knows: agents and people, by their keys. */
 export interface PeerBook {
-  /** By npub, hex key, or a name that was noted; undefined for a stranger. */
+  /**
+   * By npub, hex key, or a name that was noted; undefined for a stranger. For a name the whole book is
+   * looked through.
+   */
   get(ref: string): Promise<Peer | undefined>;
   /** In order of npub, after `after`; `limit` 1 to 1000, default 100. */
   list(query?: { readonly after?: string; readonly limit?: number }): Promise<readonly Peer[]>;
@@ -76,6 +79,6 @@ export interface MemoryTools {
 
 /** The memory of one agent during one tick, as the kernel keeps it up. */
 export interface TickMemory extends Memory {
-  /** Mail came from this key's owner. */
+  /** Mail came from this key's owner. Strangers are added up to a number. */
   met(npub: string): Promise<void>;
 }

@@ -51,15 +51,16 @@ export interface Directory {
   rename(id: string, name: string): Promise<void>;
   /**
    * Sets the status whatever it was: the caller has checked the transition. `move` is written with
-   * it; null takes it away, undefined leaves it.
+   * it; null takes it away, undefined leaves it. With `moved` the outgoing mail is erased, which is
+   * the new home's to carry from then on.
    * @throws EXISTS when an agent would come back from `terminated` and its name is taken
    */
   setStatus(id: string, status: AgentStatus, move?: string | null): Promise<void>;
   /** Erases the agent and everything it has. Nothing happens when it is not there. */
   remove(id: string): Promise<void>;
   /**
-   * Erases the files, the mail and the record of an agent that lives elsewhere or is on its way in.
-   * Its entry and its outgoing mail stay, and every claim on it is dropped.
+   * Erases all that an agent has that lives elsewhere or is on its way in, but for its entry. Every
+   * claim on it is dropped.
    * @throws INVALID when its status is not `moved` or `arriving`
    */
   clear(id: string): Promise<void>;
@@ -78,6 +79,8 @@ export interface Restored {
   readonly log?: readonly LogRow[];
   readonly seen?: readonly SeenRow[];
   readonly mail?: readonly RestoredMail[];
+  /** Outgoing mail, in its order. */
+  readonly outbox?: readonly Envelope[];
 }
 
 /** Mail without a position; among the dead letters when it has a `reason`. */
@@ -128,8 +131,11 @@ export interface Letterbox {
   replay(id: string, envelopeId: string): Promise<boolean>;
   /** Drops a dead letter for good; its id stays in the dedup window. False when there is none. */
   discard(id: string, envelopeId: string): Promise<boolean>;
-  /** Committed outgoing mail with `seq` above `after`, of all agents, by rising `seq`. */
-  outbox(after: number, limit: number): Promise<readonly OutboxRow[]>;
+  /**
+   * Committed outgoing mail with `seq` above `after`, by rising `seq`: of all agents but those between
+   * two homes, or of this one alone, wherever it is.
+   */
+  outbox(after: number, limit: number, agent?: string): Promise<readonly OutboxRow[]>;
   /**
    * Takes mail out of the outbox. What has a `reason` could not be taken anywhere and is put with
    * its sender's dead letters. Nothing happens for a row that is not there.
@@ -152,7 +158,10 @@ export interface Mail {
 }
 
 export interface InboxPolicy {
-  /** How many envelopes may wait. */
+  /**
+   * How many envelopes may wait; answers and commands (`isUrgent`) have `URGENT_ROOM` places beyond it,
+   * so that an agent gets what it waits for however much it is sent.
+   */
   readonly depth: number;
   /** What happens to mail beyond that. */
   readonly overflow: "reject-new" | "drop-oldest" | "dead-letter";
@@ -160,7 +169,7 @@ export interface InboxPolicy {
 
 /**
  * - `accepted`: it waits in the inbox (with `drop-oldest`, the oldest one is with the dead letters, but
- *   no command, and nothing that `waiting` has last given while the agent's claim is held)
+ *   no answer and no command, and nothing that `waiting` has last given while the agent's claim is held)
  * - `duplicate`: an envelope of this id was accepted or dead-lettered before; nothing changed
  * - `dead-lettered`: the inbox is full, it is kept with the dead letters
  * - `rejected`: the inbox is full, nothing changed
@@ -186,6 +195,8 @@ export interface MailQuery {
   readonly box: "inbox" | "deadletter";
   /** Positions above this one only. */
   readonly after?: number | undefined;
+  /** Only the one with this id. */
+  readonly envelope?: string | undefined;
   readonly limit: number;
 }
 
@@ -233,7 +244,7 @@ export interface Ledger {
   waiting(id: string, query: WaitingQuery): Promise<readonly MailRow[]>;
   /** Writes files in the middle of a tick: the step journal. @throws STALE_CLAIM */
   journal(claim: Claim, files: readonly TreeRow[]): Promise<void>;
-  /** All that one tick changes, or nothing. @throws STALE_CLAIM */
+  /** All that one tick changes, or nothing. @throws STALE_CLAIM, also when its agent does not tick */
   commit(claim: Claim, changes: Changes): Promise<void>;
 }
 

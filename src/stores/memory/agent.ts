@@ -1,4 +1,5 @@
 import type { AgentRecord } from "../../core/agent.ts";
+import { isUrgent } from "../../core/envelope.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import type { LogRow, MailRow, Value } from "../../core/ports/store.ts";
 import type { Undo } from "./undo.ts";
@@ -24,6 +25,7 @@ export interface Agent {
 export interface Mailed extends Omit<MailRow, "envelope"> {
   readonly id: string;
   readonly priority: number;
+  readonly urgent: boolean;
   readonly envelope: string;
 }
 
@@ -47,6 +49,7 @@ export function newMail(position: number, envelope: Envelope, at: number): Maile
     position,
     id: envelope.id,
     priority: envelope.priority ?? 0,
+    urgent: isUrgent(envelope),
     envelope: JSON.stringify(envelope),
     at,
     attempts: 0,

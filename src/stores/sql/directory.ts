@@ -112,6 +112,7 @@ export function directory(base: Base): Direct<Directory> {
         const agent = base.known(id);
         checkStatus(base, id, agent, status);
         writeStatus(base, agent, status);
+        if (status === "moved") eraseOutgoing(base, agent);
         if (move === undefined) return;
         sql.run("UPDATE agents SET move = ? WHERE num = ?", move, agent.num);
       });
@@ -121,9 +122,7 @@ export function directory(base: Base): Direct<Directory> {
       sql.apply(() => {
         const agent = base.find(id);
         if (agent === undefined) return;
-        base.seqs.keep();
         empty(base, agent);
-        sql.run("DELETE FROM outbox WHERE agent = ?", agent.num);
         sql.run("DELETE FROM agents WHERE num = ?", agent.num);
         base.claims.delete(id);
         base.forget(id);
@@ -147,12 +146,18 @@ export function directory(base: Base): Direct<Directory> {
   };
 }
 
-/** Deletes an agent's mail, files and record. */
-function empty(base: Base, { num }: Known): void {
+/** Deletes all that an agent has. */
+function empty(base: Base, agent: Known): void {
   base.positions.keep();
   for (const table of ["mail", "tree", "log"]) {
-    base.sql.run(`DELETE FROM ${table} WHERE agent = ?`, num);
+    base.sql.run(`DELETE FROM ${table} WHERE agent = ?`, agent.num);
   }
+  eraseOutgoing(base, agent);
+}
+
+function eraseOutgoing(base: Base, { num }: Known): void {
+  base.seqs.keep();
+  base.sql.run("DELETE FROM outbox WHERE agent = ?", num);
 }
 
 /** @throws EXISTS when an agent that comes back from termination would find its name taken */

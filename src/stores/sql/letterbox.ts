@@ -1,4 +1,5 @@
-import { CLOSED } from "../../core/agent.ts";
+import { BETWEEN, CLOSED } from "../../core/agent.ts";
+import { URGENT_ROOM } from "../../core/envelope.ts";
 import type { Letterbox, Mail, MailQuery, Receipt, SeenRow } from "../../core/ports/store.ts";
 import { whole } from "./base.ts";
 import type { Base, Direct, Known } from "./base.ts";
@@ -16,6 +17,8 @@ import {
 } from "./mail.ts";
 import type { Prepared, StoredMail } from "./mail.ts";
 
+/** Whose outgoing mail is carried. */
+const CARRIED = `agents.status NOT IN (${[...BETWEEN].map((status) => `'${status}'`).join(", ")})`;
 /** Why mail is a dead letter when the inbox was full. */
 const FULL = "The inbox was full";
 
@@ -25,6 +28,11 @@ const BOXES = {
     WHERE agent = ? AND state = 0 AND +pos > ? ORDER BY +pos LIMIT ?`,
   deadletter: `SELECT ${MAIL_COLUMNS} FROM mail
     WHERE agent = ? AND state = 2 AND pos > ? ORDER BY pos LIMIT ?`,
+} as const satisfies Record<MailQuery["box"], string>;
+
+const ONE = {
+  inbox: `SELECT ${MAIL_COLUMNS} FROM mail WHERE agent = ? AND id = ? AND state = 0 AND pos > ? LIMIT ?`,
+  deadletter: `SELECT ${MAIL_COLUMNS} FROM mail WHERE agent = ? AND id = ? AND state = 2 AND pos > ? LIMIT ?`,
 } as const satisfies Record<MailQuery["box"], string>;
 
 /** In the order of the index of ids. */
@@ -45,10 +53,14 @@ export function letterbox(base: Base): Direct<Letterbox> {
       );
     },
 
-    mail: (id, query) =>
-      sql
-        .all<StoredMail>(BOXES[query.box], base.known(id).num, query.after ?? 0, query.limit)
-        .map((row) => toMailRow(sql, row)),
+    mail(id, { box, after = 0, envelope, limit }) {
+      const { num } = base.known(id);
+      const rows =
+        envelope === undefined
+          ? sql.all<StoredMail>(BOXES[box], num, after, limit)
+          : sql.all<StoredMail>(ONE[box], num, envelope, after, limit);
+      return rows.map((row) => toMailRow(sql, row));
+    },
 
     seen: (id, { after = "", limit }) =>
       sql.all<SeenRow>(SEEN_QUERY, base.known(id).num, after, limit).map((row) => ({ ...row })),
@@ -92,13 +104,15 @@ export function letterbox(base: Base): Direct<Letterbox> {
         return true;
       }),
 
-    outbox: (after, limit) =>
+    outbox: (after, limit, agent) =>
       sql
         .all<{ seq: number; agent: string; envelope: string }>(
           `SELECT outbox.seq, agents.id AS agent, outbox.envelope
            FROM outbox CROSS JOIN agents ON agents.num = outbox.agent
-           WHERE outbox.seq > ? ORDER BY outbox.seq LIMIT ?`,
+           WHERE outbox.seq > ? AND ${agent === undefined ? CARRIED : "agents.id = ?"}
+           ORDER BY outbox.seq LIMIT ?`,
           after,
+          ...(agent === undefined ? [] : [agent]),
           limit,
         )
         .map((row) => ({ ...row, envelope: toEnvelope(unspill(sql, row.envelope)) })),
@@ -146,19 +160,20 @@ function deliverOne(base: Base, { inbox, at }: Mail, mail: Prepared): Receipt {
   if (agent === undefined) return "unknown";
   const closed = CLOSED[agent.status];
   if (closed !== undefined) return closed;
-  if (agent.depth < inbox.depth) return enqueue(base, agent, mail, at) ? "accepted" : "duplicate";
+  const room = inbox.depth + (mail.urgent === 1 ? URGENT_ROOM : 0);
+  if (agent.depth < room) return enqueue(base, agent, mail, at) ? "accepted" : "duplicate";
   if (stateOf(base, agent, mail.envelope.id) !== undefined) return "duplicate";
   if (inbox.overflow === "reject-new") return "rejected";
   if (inbox.overflow === "dead-letter" || inbox.depth < 1) {
     bury(base, agent, mail, { attempts: 0, reason: FULL, at });
     return "dead-lettered";
   }
-  const excess = agent.depth - inbox.depth + 1;
-  // Commands stay, and so does what the holder of the claim may be working on.
+  const excess = agent.depth - room + 1;
+  // Answers and commands stay, and so does what the holder of the claim may be working on.
   const shown = base.claims.get(mail.envelope.to)?.shown ?? new Set<number>();
   const dropped = base.sql
     .all<{ pos: number }>(
-      `SELECT pos FROM mail WHERE agent = ? AND state = 0 AND priority < 100
+      `SELECT pos FROM mail WHERE agent = ? AND state = 0 AND urgent = 0
        ORDER BY +pos LIMIT ?`,
       agent.num,
       excess + shown.size,

@@ -3,11 +3,12 @@ import type { Restored } from "../../core/ports/store.ts";
 import { whole } from "./base.ts";
 import type { Base } from "./base.ts";
 import { addRow, putFile } from "./ledger.ts";
+import { post } from "./letterbox.ts";
 import { DEAD, DONE, insert, prepare, stateOf, WAITING } from "./mail.ts";
 
 /** `Directory.restore` of a SQL store: all checks come before the first write. */
 export function restore(base: Base, id: string, part: Restored): void {
-  const { files = [], log = [], seen = [], mail = [] } = part;
+  const { files = [], log = [], seen = [], mail = [], outbox = [] } = part;
   const prepared = mail.map((row) => {
     whole(row.at + row.attempts + row.notBefore, "mail");
     return { row, letter: prepare(row.envelope) };
@@ -50,6 +51,7 @@ export function restore(base: Base, id: string, part: Restored): void {
         reason: row.reason ?? null,
       });
     }
+    for (const envelope of outbox) post(base, agent, JSON.stringify(envelope));
     base.forget(id);
   });
 }

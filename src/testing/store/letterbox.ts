@@ -51,6 +51,47 @@ export const LETTERBOX: StoreCases = {
       equal(row?.at, NOW + 5);
     },
 
+    "mail() gives one envelope by its id": async ({ store }) => {
+      await create(store, "alice", "bob");
+      await deliver(store, "alice", "1", "2");
+      await deliver(store, "bob", "2");
+      const one = async (envelope: string, box: "inbox" | "deadletter") =>
+        ids(await store.mail(idOf("alice"), { box, envelope, limit: 9 }));
+      equal(await one("2", "inbox"), ["2"]);
+      equal(await one("2", "deadletter"), []);
+      equal(await one("3", "inbox"), []);
+      await tick(store, "alice", {
+        bury: [{ envelope: envelope("alice", "2"), attempts: 1, reason: "No" }],
+      });
+      equal(await one("2", "inbox"), []);
+      equal(await one("2", "deadletter"), ["2"]);
+    },
+
+    "deliver() has room for answers and commands in an inbox that is full": async ({ store }) => {
+      await create(store, "alice");
+      const answer = (id: string) => envelope("alice", id, { type: "response", replyTo: "x" });
+      for (const overflow of ["reject-new", "dead-letter", "drop-oldest"] as const) {
+        const full = { depth: 1, overflow };
+        const give = async (one: ReturnType<typeof answer>) =>
+          (await store.deliver([mail(one, full)]))[0];
+        const before = await store.depth(idOf("alice"));
+        if (before === 0) equal(await give(envelope("alice", "other")), "accepted");
+        equal(await give(answer(`answer ${overflow}`)), "accepted", overflow);
+        equal(
+          await give(envelope("alice", `command ${overflow}`, { source: "control" })),
+          "accepted",
+          overflow,
+        );
+      }
+      equal((await dead(store, "alice")).length, 0);
+      const last = envelope("alice", "last");
+      equal(await store.deliver([mail(last, { depth: 1, overflow: "drop-oldest" })]), ["accepted"]);
+      equal(ids(await dead(store, "alice")), ["other"], "no answer and no command is dropped");
+      for (let i = 0; i < 1000; i += 1)
+        await store.deliver([mail(answer(`more ${i}`), { depth: 1 })]);
+      equal(await store.deliver([mail(answer("too much"), { depth: 1 })]), ["dead-lettered"]);
+    },
+
     'deliver() gives "duplicate" when the id was accepted before': async ({ store }) => {
       await create(store, "alice", "bob");
       equal(await deliver(store, "alice", "1", "1"), ["accepted", "duplicate"]);

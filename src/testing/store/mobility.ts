@@ -66,9 +66,7 @@ export const MOBILITY: StoreCases = {
       await rejects(store.seen(idOf("nobody"), { limit: 1 }), "NOT_FOUND");
     },
 
-    "clear() erases what a moved agent has, but for its entry and outgoing mail": async ({
-      store,
-    }) => {
+    "clear() erases what a moved agent has, but for its entry": async ({ store }) => {
       await create(store, "alice", "bob");
       await deliver(store, "alice", "one");
       await tick(store, "alice", {
@@ -86,11 +84,50 @@ export const MOBILITY: StoreCases = {
       equal(await store.files(idOf("alice"), { prefix: "", limit: 9 }), []);
       equal(await store.head(idOf("alice")), undefined);
       equal(await store.log(idOf("alice"), 0, 9), []);
-      equal(ids(await store.outbox(0, 9)), ["out"]);
       await rejects(store.commit(held, { log: logRow(3) }), "STALE_CLAIM");
       await store.setStatus(idOf("alice"), "live");
       equal(await store.due({ now: NOW, limit: 9, mail: true }), { agents: [], next: undefined });
       await rejects(store.clear(idOf("nobody")), "NOT_FOUND");
+    },
+
+    "outbox() leaves out agents that are between two homes, and moved ones have none": async ({
+      store,
+    }) => {
+      await create(store, "alice", "bob");
+      for (const name of ["alice", "bob"]) {
+        await tick(store, name, { send: [envelope("carol", `of ${name}`)] });
+      }
+      const outgoing = async (...of: string[]) => ids(await store.outbox(0, 9, ...of));
+      equal(await outgoing(idOf("alice")), ["of alice"]);
+      await store.setStatus(idOf("alice"), "leaving");
+      equal(await outgoing(), ["of bob"]);
+      equal(await outgoing(idOf("alice")), ["of alice"]);
+      await store.setStatus(idOf("alice"), "live");
+      equal(await outgoing(), ["of alice", "of bob"]);
+      await store.setStatus(idOf("alice"), "moved");
+      equal(await outgoing(idOf("alice")), []);
+      await store.setStatus(idOf("alice"), "arriving");
+      await store.restore(idOf("alice"), {
+        outbox: [envelope("carol", "one"), envelope("carol", "two")],
+      });
+      equal(await outgoing(), ["of bob"]);
+      equal(await outgoing(idOf("alice")), ["one", "two"]);
+      await store.clear(idOf("alice"));
+      equal(await outgoing(idOf("alice")), []);
+      await store.restore(idOf("alice"), { outbox: [envelope("carol", "three")] });
+      await store.setStatus(idOf("alice"), "live");
+      equal(await outgoing(), ["of bob", "three"]);
+    },
+
+    "commit() is refused for an agent that does not tick": async ({ store }) => {
+      await create(store, "alice");
+      const held = await claim(store, "alice");
+      for (const status of ["failed", "quarantined", "leaving", "moved", "arriving"] as const) {
+        await store.setStatus(idOf("alice"), status);
+        await rejects(store.commit(held, { log: logRow(2) }), "STALE_CLAIM");
+      }
+      await store.setStatus(idOf("alice"), "live");
+      await store.commit(held, { log: logRow(2) });
     },
 
     "restore() brings back files, record, dedup window and mail, in parts": async ({ store }) => {

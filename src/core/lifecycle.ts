@@ -1,0 +1,126 @@
+import { checkTransition, TICKING } from "./agent.ts";
+import type { AgentRecord, AgentStatus } from "./agent.ts";
+import { checkHere } from "./between-homes.ts";
+import type { Courier } from "./courier.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { OpenAgentsError } from "./errors.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Mailroom } from "./mailroom.ts";
+import type { TickRecord } from "./trajectory.ts";
+import { paths } from "./tree.ts";
+
+/** What an operator has an agent do: each as `Runtime` has it, for an agent's entry in the directory. */
+export class Lifecycle {
+  readonly #kernel: Kernel;
+  readonly #dispatcher: Dispatcher;
+  readonly #mailroom: Mailroom;
+  readonly #courier: Courier;
+
+  constructor(
+    kernel: Kernel,
+    parts: {
+      readonly dispatcher: Dispatcher;
+      readonly mailroom: Mailroom;
+      readonly courier: Courier;
+    },
+  ) {
+    this.#kernel = kernel;
+    this.#dispatcher = parts.dispatcher;
+    this.#mailroom = parts.mailroom;
+    this.#courier = parts.courier;
+  }
+
+  async tick(record: AgentRecord): Promise<TickRecord> {
+    this.#checkTicks(record);
+    return this.#mailroom.command(record, "tick");
+  }
+
+  async wake(record: AgentRecord): Promise<TickRecord> {
+    checkHere(record);
+    if (!TICKING.has(record.status)) await this.#held(record, (now) => this.#revive(now));
+    return this.#mailroom.command(record, "wake");
+  }
+
+  async hibernate(record: AgentRecord): Promise<TickRecord> {
+    this.#checkTicks(record);
+    const tick = await this.#mailroom.command(record, "hibernate");
+    await this.#held(record, async ({ id }) => this.#kernel.cache.delete(id));
+    return tick;
+  }
+
+  /** Has its record say what its key was used for, durably, where it can have one more. */
+  async note(record: AgentRecord): Promise<void> {
+    if (!TICKING.has(record.status) || !this.#kernel.agents.has(record.type)) return;
+    await this.#mailroom.command(record, "note");
+  }
+
+  async terminate(record: AgentRecord): Promise<void> {
+    if (record.status === "terminated") return;
+    if (record.status !== "moved") checkHere(record);
+    if (TICKING.has(record.status) && this.#kernel.agents.has(record.type)) {
+      const ended = this.#mailroom.command(record, "terminate");
+      this.#dispatcher.cut(record.id, new OpenAgentsError("CANCELLED", "The agent is terminated"));
+      await ended;
+    }
+    // Of one that cannot tick, or whose tick could not come to this end.
+    await this.#held(record, async (now) => {
+      if (now.status === "terminated") return;
+      await this.#setStatus(now, "terminated");
+      this.#mailroom.stop(now.id);
+    });
+  }
+
+  async purge(record: AgentRecord): Promise<void> {
+    if (record.status !== "arriving") {
+      await this.terminate(record);
+      // What it has sent has been said. What has to wait goes with it.
+      await this.#courier.empty(record.id);
+    }
+    await this.#held(record, async ({ id }) => {
+      this.#kernel.cache.delete(id);
+      await this.#kernel.store.remove(id);
+      await this.#kernel.store.sync();
+    });
+  }
+
+  /** Does something with an agent as it is between two ticks. @throws NOT_FOUND when it is gone */
+  async #held<T>({ id, name }: AgentRecord, work: (now: AgentRecord) => Promise<T>): Promise<T> {
+    return this.#dispatcher.hold(id, async () => {
+      const now = await this.#kernel.store.get(id);
+      if (now === undefined) {
+        throw new OpenAgentsError("NOT_FOUND", `There is no agent "${name}" any more`);
+      }
+      return work(now);
+    });
+  }
+
+  /** @throws CONFIG, BUSY, MOVED, INVALID when the agent's ticks do not run */
+  #checkTicks(record: AgentRecord): void {
+    const { name, type, status } = record;
+    if (!this.#kernel.agents.has(type)) {
+      throw new OpenAgentsError(
+        "CONFIG",
+        `Cannot tick "${name}": there is no agent type "${type}" in this runtime`,
+      );
+    }
+    checkHere(record);
+    if (TICKING.has(status)) return;
+    throw new OpenAgentsError("INVALID", `Cannot tick "${name}": it is ${status}, wake it first`);
+  }
+
+  /** Brings a failed or quarantined agent back; one that was never created begins anew. */
+  async #revive(record: AgentRecord): Promise<void> {
+    const { store } = this.#kernel;
+    if (TICKING.has(record.status)) return;
+    const [version] = await store.read(record.id, [paths.version]);
+    await this.#setStatus(record, version === undefined ? "creating" : "live");
+    if (version === undefined) await store.replay(record.id, "initialize");
+  }
+
+  async #setStatus(record: AgentRecord, status: AgentStatus): Promise<void> {
+    checkTransition(record.status, status);
+    this.#kernel.cache.delete(record.id);
+    await this.#kernel.store.setStatus(record.id, status);
+    await this.#kernel.store.sync();
+  }
+}
