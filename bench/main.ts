@@ -19,6 +19,7 @@ import { create, processCold, wake } from "./rows/life.ts";
 import { mailOpen, mailSealed } from "./rows/mail.ts";
 import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.ts";
 import { move, moveRss } from "./rows/move.ts";
+import { giftwrapIngest } from "./rows/relay.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
 import { sizesOf } from "./sizes.ts";
 
@@ -42,6 +43,7 @@ const ROWS = {
   "schnorr.verify": schnorrVerify,
   "giftwrap.make": giftwrapMake,
   "giftwrap.open": giftwrapOpen,
+  "giftwrap.ingest": giftwrapIngest,
   move,
   "move.rss": moveRss,
   "cloudflare.many": cloudflareMany,

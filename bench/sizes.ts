@@ -28,6 +28,8 @@ export interface Sizes {
   /** Payloads of NIP-44, and signatures, in a round. */
   readonly payloads: number;
   readonly signatures: number;
+  /** Gift wraps that a relay has stored. */
+  readonly wraps: number;
   /** Processes that are started for one figure. */
   readonly starts: number;
   /** Records of an agent that moves, and MiB of one with a large record. */
@@ -54,6 +56,7 @@ const FULL: Sizes = {
   lookups: 2000,
   payloads: 20_000,
   signatures: 300,
+  wraps: 10_000,
   starts: 7,
   records: 10_000,
   heavy: 256,
@@ -78,6 +81,7 @@ const QUICK: Sizes = {
   lookups: 10,
   payloads: 20,
   signatures: 2,
+  wraps: 200,
   starts: 1,
   records: 20,
   heavy: 8,

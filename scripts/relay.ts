@@ -38,7 +38,8 @@ export async function startRelay({ auth, page = 1000 }: RelayOptions = {}): Prom
     const options = ["--file", join(directory, "relay.db"), "--port", String(port)];
     const more = ["--page", String(page), ...(auth === true ? ["--auth"] : [])];
     child = spawn(process.execPath, [MAIN, ...options, ...more], {
-      stdio: ["ignore", "pipe", "inherit"],
+      // It ends when this process does, however that ends.
+      stdio: ["pipe", "pipe", "inherit"],
     });
     for await (const line of createInterface(child.stdout!)) {
       port = Number(line);

@@ -1,5 +1,6 @@
 // node scripts/relay/main.ts --file FILE [--port PORT] [--auth] [--page N]
-// A Nostr relay that is not ours (@nostr-relay), on loopback; prints its port and serves until killed.
+// A Nostr relay that is not ours (@nostr-relay), on loopback; prints its port and serves until it is killed
+// or its stdin ends.
 import { registerHooks } from "node:module";
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
@@ -41,6 +42,7 @@ server.on("connection", (socket) => {
   socket.on("close", () => relay.handleDisconnect(socket));
   socket.on("error", () => socket.terminate());
 });
+process.stdin.on("end", () => process.exit()).resume();
 server.on("listening", () => {
   process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
 });

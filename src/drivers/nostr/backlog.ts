@@ -6,7 +6,7 @@ import { LEGACY, NOTE } from "./public-event.ts";
 import type { Relay } from "./relay.ts";
 import type { Filter } from "./wire.ts";
 
-export interface BacklogOptions {
+export interface BacklogOptions<T> {
   readonly relay: Pick<Relay, "query" | "refuse">;
   /** Public keys (hex) of those who are read for. */
   readonly keys: readonly string[];
@@ -15,8 +15,10 @@ export interface BacklogOptions {
   readonly until: number;
   readonly limits: Pick<NostrLimits, "page" | "backlogLength">;
   readonly counters: Pick<Counters, "refused">;
-  /** Takes events in, the oldest first. */
-  readonly take: (events: readonly NostrEvent[]) => Promise<void>;
+  /** Opens events, while the next ones are on their way. */
+  readonly open: (events: readonly NostrEvent[]) => Promise<readonly T[]>;
+  /** Takes in what was opened, the older parts first. */
+  readonly deliver: (opened: readonly T[]) => Promise<void>;
   /** False when it is not wanted any more. */
   readonly wanted: () => boolean;
 }
@@ -28,17 +30,16 @@ const AROUND = 600;
 
 /**
  * Reads what a relay has stored for some keys. Relays give the newest events first, a page at a time,
- * so that all of it is read before the first is taken in; where that is more than fits in memory, the
+ * so that all of it is read, and opened, before the first is delivered; where that is more than fits in memory, the
  * newer part is forgotten and read once more after the older one.
  */
-export async function readBacklog(options: BacklogOptions): Promise<void> {
+export async function readBacklog<T>(options: BacklogOptions<T>): Promise<void> {
   const rest: Stretch[] = [{ until: options.until, room: options.limits.backlogLength }];
   let { from } = options;
   for (let next = rest.pop(); next !== undefined && options.wanted(); next = rest.pop()) {
     const part = await collect(options, { from, ...next, leave: (later) => rest.push(later) });
     if (!options.wanted()) return;
-    const events = [...part.events.values()].toReversed();
-    await options.take(events.toSorted((a, b) => a.created_at - b.created_at));
+    await options.deliver(part.opened.toReversed());
     // Once more from its last second on: there may be others of the same one.
     from = part.until;
   }
@@ -56,18 +57,28 @@ interface Range extends Stretch {
   readonly leave: (stretch: Stretch) => void;
 }
 
-/** Reads pages from the newest back; the oldest events, and up to which time these are. */
-async function collect(options: BacklogOptions, { from, until: end, room, leave }: Range) {
-  const { relay, keys, limits, wanted } = options;
-  const events = new Map<string, NostrEvent>();
+/** Reads pages from the newest back; the oldest events, opened, and up to which time these are. */
+async function collect<T>(
+  options: BacklogOptions<T>,
+  { from, until: end, room, leave }: Range,
+): Promise<{ readonly opened: readonly T[]; readonly until: number }> {
+  const { relay, keys, limits, open, wanted } = options;
+  const ids = new Set<string>();
+  let opened: T[] = [];
+  let opening: Promise<void> = Promise.resolve();
   let length = 0;
   let top = end;
   let until = end;
   const keep = (some: readonly NostrEvent[]): void => {
-    for (const event of some) {
-      if (!events.has(event.id)) length += event.content.length + AROUND;
-      events.set(event.id, event);
+    const more = some.filter(({ id }) => !ids.has(id));
+    for (const { id, content } of more) {
+      ids.add(id);
+      length += content.length + AROUND;
     }
+    const into = opened;
+    opening = opening.then(async () => void into.push(...(await open(more))));
+    // It is waited for at the end.
+    opening.catch(() => undefined);
   };
   while (until >= from && wanted()) {
     const page = await ask(relay, { "#p": keys, since: from, until, limit: limits.page });
@@ -80,17 +91,19 @@ async function collect(options: BacklogOptions, { from, until: end, room, leave 
     if (length > room && until >= from && until < top) {
       // It has this length, and will not be much longer when it is read once more.
       leave({ until: top, room: room * 2 });
-      events.clear();
+      ids.clear();
+      opened = [];
       length = 0;
       top = until;
     }
   }
-  return { events, until: top };
+  await opening;
+  return { opened, until: top };
 }
 
 /** The events of one second, of which a relay has more than it gives at once: for fewer keys each. */
 async function crowd(
-  options: BacklogOptions,
+  options: Pick<BacklogOptions<unknown>, "relay" | "keys" | "limits" | "counters">,
   second: number,
   full: number,
 ): Promise<readonly NostrEvent[]> {
@@ -118,7 +131,7 @@ async function crowd(
 
 /** What a relay has for a filter; what it gives beside that is refused. */
 async function ask(
-  relay: BacklogOptions["relay"],
+  relay: Pick<Relay, "query" | "refuse">,
   filter: Filter & { readonly since: number; readonly until: number },
 ): Promise<readonly NostrEvent[]> {
   const page = await relay.query(filter);

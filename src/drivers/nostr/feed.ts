@@ -179,7 +179,7 @@ export class Feed {
 
   /** Reads what is stored for some agents since a time. */
   async #stored(turn: number, keys: readonly string[], since: number): Promise<void> {
-    const { relay, clock, random, limits, counters } = this.#options;
+    const { relay, clock, random, limits, counters, intake } = this.#options;
     if (keys.length === 0) return;
     // No two readings have the same filters: relays keep answers for a moment, and one from before a
     // subscription was opened would leave a gap.
@@ -192,7 +192,8 @@ export class Feed {
       until: Math.ceil((clock.now() + limits.ahead) / 1000),
       limits,
       counters,
-      take: (events) => this.#take(events),
+      open: (events) => this.#do(() => intake.prepare(events, (reason) => relay.refuse(reason))),
+      deliver: (opened) => this.#do(() => intake.deliver(opened)),
       wanted: () => turn === this.#turn,
     });
   }
@@ -321,11 +322,13 @@ export class Feed {
   }
 
   async #drain(): Promise<void> {
+    const { intake, relay } = this.#options;
     try {
       while (this.#queue.length > 0 && this.#sweeps.size === 0) {
         const batch = this.#queue.splice(0, BATCH);
         for (const { length } of batch) this.#queued -= length;
-        await this.#take(batch.map(({ event }) => event));
+        const events = batch.map(({ event }) => event);
+        await this.#do(() => intake.take(events, (reason) => relay.refuse(reason)));
       }
     } catch {
       // Whoever failed has told so, and all is read again.
@@ -333,13 +336,14 @@ export class Feed {
     }
   }
 
-  async #take(events: readonly NostrEvent[]): Promise<void> {
-    const { intake, relay, failed } = this.#options;
+  /** Does something of the intake's; what fails there is for every feed to read again. */
+  async #do<T>(work: () => Promise<T>): Promise<T> {
     try {
-      await intake.take(events, (reason) => relay.refuse(reason));
+      const done = await work();
       this.#dirty = true;
+      return done;
     } catch (error) {
-      failed(error);
+      this.#options.failed(error);
       throw error;
     }
   }

@@ -20,6 +20,9 @@ import type { Resident, Residents } from "./residents.ts";
 const NAMED = 100;
 /** How long events may be opened before others get their turn, ms. */
 const SLICE = 25;
+/** How many events are kept open that could not be delivered at once, and how long these may be. */
+const READY = 20_000;
+const SMALL = 8192;
 /** How many envelopes are put into inboxes together. */
 const BATCH = 256;
 /** Codes with which a signer says that what it was given cannot be read. */
@@ -47,6 +50,13 @@ export interface IntakeOptions {
   readonly again: () => void;
 }
 
+/** An event that is what it says, and the mail that it is. */
+export interface Opened {
+  /** Stands for the event. */
+  readonly key: string;
+  readonly mail: readonly Envelope[];
+}
+
 /** Refuses an event, and says why. */
 class Refused extends Error {
   readonly reason: Refusal;
@@ -70,8 +80,12 @@ export class Intake {
   /** Mail for agents that are between two homes. */
   readonly #held: Held;
   #holding: (() => void) | undefined;
+  /** What is open and not delivered yet. */
+  readonly #ready: Recent<Opened>;
   /** Of which event an envelope is. */
   readonly #events = new WeakMap<Envelope, string>();
+  /** Events whose mail had no room. */
+  readonly #lost = new Set<string>();
   /** The end of the deliveries under way: one follows the other, so that nothing gets ahead. */
   #last: Promise<unknown> = Promise.resolve();
   #sink: Sink | undefined;
@@ -80,6 +94,7 @@ export class Intake {
     this.#options = options;
     this.#held = new Held(options.limits.held);
     this.#seen = new Recent(options.limits.remembered);
+    this.#ready = new Recent(READY);
   }
 
   /** Says where mail goes. */
@@ -107,36 +122,58 @@ export class Intake {
    * to be given again
    */
   async take(events: readonly NostrEvent[], refuse: (reason: Refusal) => void): Promise<void> {
-    const opened: string[] = [];
-    const mail: Envelope[] = [];
+    await this.deliver(await this.prepare(events, refuse));
+  }
+
+  /**
+   * Opens events, and refuses those that have to be. What is not delivered then is open already when it
+   * is given again, by whichever relay. @throws as `take`
+   */
+  async prepare(
+    events: readonly NostrEvent[],
+    refuse: (reason: Refusal) => void,
+  ): Promise<readonly Opened[]> {
+    const opened = new Set<Opened>();
+    const { counters } = this.#options;
     let since = performance.now();
-    try {
-      for (const event of events) {
-        try {
-          mail.push(...(await this.#open(event, opened)));
-        } catch (error) {
-          if (!(error instanceof Refused)) throw error;
-          if (error.reason === "forged") refuse("forged");
-          else this.#options.counters.refused(error.reason);
-        }
-        if (performance.now() - since > SLICE) {
-          await this.#rest();
-          since = performance.now();
-        }
+    for (const event of events) {
+      try {
+        const one = await this.#open(event);
+        if (opened.has(one)) throw new Refused("replayed");
+        opened.add(one);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        if (error.reason === "forged") refuse("forged");
+        else counters.refused(error.reason);
       }
-      mail.sort(bySent);
-      for (let i = 0; i < mail.length; i += BATCH) {
-        const some = mail.slice(i, i + BATCH);
-        await this.#inTurn(() => this.#deliver(some));
+      if (performance.now() - since > SLICE) {
+        await this.#rest();
+        since = performance.now();
       }
-    } catch (error) {
-      for (const id of opened) this.#seen.delete(id);
-      throw error;
+    }
+    return [...opened];
+  }
+
+  /** Puts what was opened into inboxes, in the order in which it was sent. @throws as `take` */
+  async deliver(opened: readonly Opened[]): Promise<void> {
+    const all = opened.flatMap((one) => one.mail.map((envelope) => ({ envelope, one })));
+    all.sort((a, b) => bySent(a.envelope, b.envelope));
+    for (let i = 0; i < all.length; i += BATCH) {
+      await this.#inTurn(async () => {
+        // Another relay may have been quicker.
+        const some = all.slice(i, i + BATCH).filter(({ one }) => !this.#seen.has(one.key));
+        await this.#deliver(some.map(({ envelope }) => envelope));
+      });
+    }
+    for (const one of opened) {
+      if (this.#seen.has(one.key)) this.#options.counters.refused("replayed");
+      else if (!this.#lost.delete(one.key)) this.#seen.set(one.key, true);
+      this.#ready.delete(one.key);
     }
   }
 
-  /** The envelopes in an event: one for each agent that it is for. @throws Refused */
-  async #open(event: NostrEvent, opened: string[]): Promise<readonly Envelope[]> {
+  /** An event's envelopes: one for each agent that it is for. @throws Refused */
+  async #open(event: NostrEvent): Promise<Opened> {
     const { kind } = event;
     if (kind !== GIFT_WRAP && kind !== LEGACY && kind !== NOTE && !isJob(kind)) {
       throw new Refused("kind");
@@ -145,19 +182,27 @@ export class Intake {
     const key = event.id.slice(0, 32);
     for (;;) {
       if (this.#seen.has(key)) throw new Refused("replayed");
+      const ready = this.#ready.get(key);
+      if (ready !== undefined) return ready;
       const opening = this.#opening.get(key);
       if (opening === undefined) break;
       await opening;
     }
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#opening.set(key, promise);
+    let proven = false;
     try {
       const mail = await this.#read(event, () => {
-        this.#seen.set(key, true);
-        opened.push(key);
+        proven = true;
       });
+      const opened: Opened = { key, mail };
       for (const envelope of mail) this.#events.set(envelope, key);
-      return mail;
+      if (event.content.length <= SMALL) this.#ready.set(key, opened);
+      return opened;
+    } catch (error) {
+      // A forged one must not use up the id of the true one.
+      if (proven && error instanceof Refused) this.#seen.set(key, true);
+      throw error;
     } finally {
       this.#opening.delete(key);
       resolve();
@@ -165,8 +210,7 @@ export class Intake {
   }
 
   /**
-   * The envelopes in an event that is new. `proven` is called once it is known to be what its id
-   * says: a forged one must not use up the id of a true one.
+   * The envelopes in an event that is new. `proven` is called once it is known to be what its id says.
    */
   async #read(event: NostrEvent, proven: () => void): Promise<readonly Envelope[]> {
     const { clock, secp, floor } = this.#options;
@@ -311,8 +355,8 @@ export class Intake {
 
   /** Keeps mail to be tried again a little later. */
   #hold(envelope: Envelope): void {
-    // What there is no room for is not known, so that it is opened when it is read again.
-    if (!this.#held.add(envelope)) this.#seen.delete(this.#events.get(envelope) ?? "");
+    // What there is no room for is to be read again.
+    if (!this.#held.add(envelope)) this.#lost.add(this.#events.get(envelope) ?? "");
     this.#again();
   }
 
