@@ -22,15 +22,7 @@ export async function startAgentd(data: string): Promise<Agentd> {
   const args = [path("../bin/agentd.js"), "--config", path("agentd.config.ts")];
   const spawnedAt = performance.now();
   const child = run([...args, "--data", data, "--port", "0"]);
-  const url = await new Promise<string>((resolve, reject) => {
-    let said = "";
-    child.stdout?.on("data", (chunk) => {
-      said += String(chunk);
-      const found = /listening on (\S+)/.exec(said)?.[1];
-      if (found !== undefined) resolve(found);
-    });
-    child.once("exit", (code) => reject(new Error(`agentd ended with ${code}`)));
-  });
+  const url = await addressOf(child);
   const ready = performance.now() - spawnedAt;
   return {
     url,
@@ -38,12 +30,33 @@ export async function startAgentd(data: string): Promise<Agentd> {
     pid: child.pid!,
     spawnedAt,
     ready,
-    async stop() {
-      const ended = exit(child);
-      child.kill("SIGTERM");
-      await ended;
-    },
+    stop: () => stop(child),
   };
+}
+
+/** The raw floor behind HTTP, see `http-floor.ts`, in a process of its own. */
+export async function startHttpFloor(): Promise<Pick<Agentd, "url" | "token" | "stop">> {
+  const child = run([fileURLToPath(new URL("http-floor.ts", import.meta.url))]);
+  return { url: await addressOf(child), token: "none", stop: () => stop(child) };
+}
+
+/** Where a process says that it listens. */
+function addressOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    child.stdout?.on("data", (chunk) => {
+      said += String(chunk);
+      const found = /listening on (\S+)/.exec(said)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.once("exit", (code) => reject(new Error(`A process ended with ${code}`)));
+  });
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  const ended = exit(child);
+  child.kill("SIGTERM");
+  await ended;
 }
 
 /** RSS, in bytes, of a process that has a store open. See `held.ts` for what it does before. */

@@ -5,6 +5,7 @@ import { OpenAgentsError } from "../core/errors.ts";
 import type { AgentApp, ControlApp, HomeApp } from "./app.ts";
 import { bearerAuth, unauthorized } from "./auth.ts";
 import { agentRoutes } from "./agents.ts";
+import type { BodyLimit } from "./body.ts";
 import { exportRoute, importRoutes } from "./bundles.ts";
 import { homeRoutes } from "./home.ts";
 import { keyRoutes } from "./keys.ts";
@@ -35,6 +36,10 @@ export interface ControlOptions {
 /** Bytes that a body may have beyond its payload: the envelope's other fields. */
 const ROOM = 65_536;
 
+function mailLimit(payload: number): BodyLimit {
+  return { bytes: payload + ROOM, setBy: '"limits.envelopeBytes" and some room' };
+}
+
 /**
  * The control API: one handler for Node, Workers and tests. Errors are RFC 9457 problem documents
  * whose `code` is an `ErrorCode`. The runtime comes with each request, `fetch(request, { home, runtime })`,
@@ -44,8 +49,8 @@ export function controlApi(options: ControlOptions): ControlApp {
   const { envelopeBytes } = options.limits;
   const app: ControlApp = shell(options, (open) => {
     const mail: AgentApp = new Hono();
-    // A character has up to three bytes.
-    passedOnRoute(mail, 3 * envelopeBytes + ROOM);
+    // It is sealed, which makes it longer: padded, and written as text.
+    passedOnRoute(mail, mailLimit(3 * envelopeBytes));
     open.route("/", mail);
   });
   const home: HomeApp = new Hono();
@@ -57,7 +62,7 @@ export function controlApi(options: ControlOptions): ControlApp {
   moveRoutes(agent);
   keyRoutes(agent);
   mailRoutes(agent, {
-    bodyLimit: envelopeBytes + ROOM,
+    bodyLimit: mailLimit(envelopeBytes),
     stopping: options.stopping,
   });
   recordRoutes(agent, options.stopping);

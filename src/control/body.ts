@@ -8,14 +8,24 @@ interface BodySource {
   readonly raw: Request;
 }
 
+/** How large a body may be. */
+export interface BodyLimit {
+  readonly bytes: number;
+  /** What sets it, for the error. */
+  readonly setBy: string;
+}
+
+/** For a body that names things and carries no payload. */
+export const SMALL_BODY: BodyLimit = { bytes: 65_536, setBy: "fixed for this route" };
+
 /**
  * The JSON object in a request's body, `{}` for no body.
- * @throws LIMIT beyond `limit` bytes; INVALID for another content type, what is no UTF-8 or no
+ * @throws LIMIT beyond `limit`; INVALID for another content type, what is no UTF-8 or no
  * JSON object
  */
 export async function readObject(
   request: BodySource,
-  limit: number,
+  limit: BodyLimit,
 ): Promise<Record<string, Json>> {
   const type = request.header("content-type");
   if (type !== undefined && !/^application\/(?:[\w.+-]+\+)?json\b/i.test(type)) {
@@ -40,7 +50,7 @@ function parse(text: string): Json {
   }
 }
 
-async function readText(request: BodySource, limit: number): Promise<string> {
+async function readText(request: BodySource, limit: BodyLimit): Promise<string> {
   // What is no UTF-8 would be taken for other text, of which the sender knows nothing.
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const decode = (bytes?: ArrayBuffer | Uint8Array, stream = false): string => {
@@ -52,7 +62,7 @@ async function readText(request: BodySource, limit: number): Promise<string> {
   };
   const length = request.header("content-length");
   if (length !== undefined) {
-    if (Number(length) > limit) throw tooLarge(limit);
+    if (Number(length) > limit.bytes) throw tooLarge(limit);
     return decode(await request.arrayBuffer());
   }
   const stream = request.raw.body;
@@ -66,7 +76,7 @@ async function readText(request: BodySource, limit: number): Promise<string> {
       const { done, value } = await reader.read();
       if (done) return text + decode();
       size += value.byteLength;
-      if (size > limit) throw tooLarge(limit);
+      if (size > limit.bytes) throw tooLarge(limit);
       text += decode(value, true);
     }
   } catch (error) {
@@ -75,10 +85,10 @@ async function readText(request: BodySource, limit: number): Promise<string> {
   }
 }
 
-function tooLarge(limit: number): OpenAgentsError {
+function tooLarge({ bytes, setBy }: BodyLimit): OpenAgentsError {
   return new OpenAgentsError(
     "LIMIT",
-    `Cannot read body: it is larger than ${limit} bytes ("limits.envelopeBytes" and some room)`,
+    `Cannot read body: it is larger than ${bytes} bytes (${setBy})`,
   );
 }
 

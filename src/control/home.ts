@@ -1,11 +1,8 @@
 import type { HomeApp } from "./app.ts";
-import { checkFields, readObject, requireText } from "./body.ts";
+import { checkFields, readObject, requireText, SMALL_BODY } from "./body.ts";
 import { homeKeyRoutes } from "./keys.ts";
 import { resolveRoute } from "./peers.ts";
 import { pageLimit, statusFilter } from "./query.ts";
-
-/** Bytes of a body that describes an agent. */
-const CREATE_LIMIT = 65_536;
 
 export interface HomeRouteOptions {
   readonly version: string;
@@ -20,7 +17,7 @@ export function homeRoutes(app: HomeApp, { version, types }: HomeRouteOptions): 
   homeKeyRoutes(app);
 
   app.post("/agents", async (c) => {
-    const body = await readObject(c.req, CREATE_LIMIT);
+    const body = await readObject(c.req, SMALL_BODY);
     checkFields(body, { name: "text", type: "text", key: "text", password: "text" });
     const agent = await c.env.home.create({
       name: requireText(body, "name"),

@@ -1,16 +1,13 @@
 import type { AgentApp, HomeApp } from "./app.ts";
-import { checkFields, readObject, requireText } from "./body.ts";
+import { checkFields, readObject, requireText, SMALL_BODY } from "./body.ts";
 import { agentRef } from "./query.ts";
-
-/** Bytes of a body that holds a passphrase. */
-const SECRET_LIMIT = 65_536;
 
 /** Routes over the keys of the home as a whole. */
 export function homeKeyRoutes(app: HomeApp): void {
   app.get("/runtime/identity", async (c) => c.json(await c.env.home.identity()));
 
   app.post("/runtime/unlock", async (c) => {
-    const body = await readObject(c.req, SECRET_LIMIT);
+    const body = await readObject(c.req, SMALL_BODY);
     checkFields(body, { passphrase: "text" });
     await c.env.home.unlock(requireText(body, "passphrase"));
     return c.body(null, 204);
@@ -24,7 +21,7 @@ export function keyRoutes(app: AgentApp): void {
   );
 
   app.post("/agents/:ref/key/export", async (c) => {
-    const body = await readObject(c.req, SECRET_LIMIT);
+    const body = await readObject(c.req, SMALL_BODY);
     checkFields(body, { password: "text" });
     const password = requireText(body, "password");
     const ncryptsec = await c.env.runtime.exportKey(agentRef(c.req.param("ref")), password);

@@ -1,13 +1,13 @@
 import type { MailRow } from "../core/ports/index.ts";
 import type { AgentApp } from "./app.ts";
 import { readObject } from "./body.ts";
+import type { BodyLimit } from "./body.ts";
 import { mailOf } from "./mail.ts";
 import { numberedPage } from "./page.ts";
 import { agentRef, waitTime } from "./query.ts";
 
 export interface MailRouteOptions {
-  /** In bytes. */
-  readonly bodyLimit: number;
+  readonly bodyLimit: BodyLimit;
   readonly stopping: AbortSignal | undefined;
 }
 

@@ -7,18 +7,17 @@ import { FORWARD_POLICIES } from "../core/move.ts";
 import type { Departure, Stayed } from "../core/move.ts";
 import type { AgentApp } from "./app.ts";
 import { bearerOf, unauthorized } from "./auth.ts";
-import { checkFields, readObject, requireText } from "./body.ts";
+import { checkFields, readObject, requireText, SMALL_BODY } from "./body.ts";
+import type { BodyLimit } from "./body.ts";
 import { agentRef, oneOf } from "./query.ts";
 
-/** Bytes of a body that says something about a move. */
-const NOTE_LIMIT = 65_536;
 /** Longest that an agent may be left waiting for its departure, ms: a day. */
 const LONGEST_WAIT = 86_400_000;
 
 /** Routes over an agent that moves from or to this home. */
 export function moveRoutes(app: AgentApp): void {
   app.post("/agents/:ref/leave", async (c) => {
-    const body = await readObject(c.req, NOTE_LIMIT);
+    const body = await readObject(c.req, SMALL_BODY);
     checkFields(body, { move: "text", wait: "whole number" });
     const wait = body["wait"] as number | undefined;
     if (wait !== undefined && (wait < 1 || wait > LONGEST_WAIT)) {
@@ -29,7 +28,7 @@ export function moveRoutes(app: AgentApp): void {
   });
 
   app.post("/agents/:ref/stay", async (c) => {
-    const body = await readObject(c.req, NOTE_LIMIT);
+    const body = await readObject(c.req, SMALL_BODY);
     checkFields(body, { move: "text", word: "any JSON" });
     const { word } = body;
     if (word !== undefined && !isStayed(word)) throw invalid("it is no word of an old home");
@@ -39,7 +38,7 @@ export function moveRoutes(app: AgentApp): void {
   });
 
   app.post("/agents/:ref/depart", async (c) => {
-    const body = await readObject(c.req, NOTE_LIMIT);
+    const body = await readObject(c.req, SMALL_BODY);
     checkFields(body, { move: "text", url: "text", ticket: "text", policy: "text" });
     const receipt = await c.env.runtime.depart(agentRef(c.req.param("ref")), {
       move: requireText(body, "move"),
@@ -51,7 +50,7 @@ export function moveRoutes(app: AgentApp): void {
   });
 
   app.post("/agents/:ref/arrive", async (c) => {
-    const body = await readObject(c.req, NOTE_LIMIT);
+    const body = await readObject(c.req, SMALL_BODY);
     checkFields(body, { agent: "text", move: "text", head: "any JSON", signature: "text" });
     if (!isDeparture(body)) throw invalid("it is no receipt of a departure");
     return c.json(await c.env.runtime.arrive(agentRef(c.req.param("ref")), body));
@@ -73,9 +72,9 @@ const PASSED_ON: ReadonlySet<string> = new Set([
 
 /**
  * The route that mail comes in by from an agent's old homes. The ticket of a move is what lets them
- * in, and in to this alone. `bodyLimit` in bytes.
+ * in, and in to this alone. `bodyLimit` is for all mail of a request.
  */
-export function passedOnRoute(app: AgentApp, bodyLimit: number): void {
+export function passedOnRoute(app: AgentApp, bodyLimit: BodyLimit): void {
   app.post(MAIL_PATH, async (c) => {
     const ref = agentRef(c.req.param("ref"));
     const { runtime } = c.env;

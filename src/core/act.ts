@@ -164,7 +164,7 @@ async function giveUp(
   input: ActInput,
   last: Pick<FailedTick, "error" | "blame" | "quarantine"> & { readonly session: Session },
 ): Promise<Acted> {
-  const { agent } = input;
+  const { agent, occasion } = input;
   const { error, blame, quarantine } = last;
   const failure: FailedTick = { ...lost(error), blame, quarantine };
   const ending: Ending = { kind: "failed", error };
@@ -175,9 +175,10 @@ async function giveUp(
   input.running(session);
   try {
     await bringUpToDate(agent, session);
-    const end = await session.run(async () => {
-      await onError(new TickContext(session), { ...errorInfo(error), trigger: session.trigger });
-    });
+    const failedTick = { ...errorInfo(error), trigger: session.trigger };
+    const end = await session.run(() =>
+      occasion.journal.within("onError", () => onError(new TickContext(session), failedTick)),
+    );
     if (end.kind === "failed") throw end.error;
     if (end.kind === "parked") throw new OpenAgentsError("INVALID", "onError cannot wait");
     const state = await settleState(kernel, agent, session);

@@ -54,10 +54,15 @@ export function afterFiring(alarm: AlarmFile, now: number): AlarmFile | undefine
   return at === undefined ? undefined : { ...alarm, at };
 }
 
+/** What the ids of the envelopes of all firings of an alarm begin with, and no others. */
+export function firingsOf(alarmId: string): string {
+  return `alarm:${encodeURIComponent(alarmId)}:`;
+}
+
 /** The envelope of one firing; its id is the same however often it is made. */
 export function alarmEnvelope(alarm: AlarmFile, agent: string): Envelope {
   return {
-    id: `alarm:${encodeURIComponent(alarm.id)}:${alarm.at}:${alarm.set}`,
+    id: `${firingsOf(alarm.id)}${alarm.at}:${alarm.set}`,
     sentAt: alarm.at,
     source: "clock",
     from: agent,

@@ -51,7 +51,10 @@ export interface Context<S extends State = State> {
 
   /** Sets an alarm, replacing one with the same id; its id. */
   schedule(when: When, payload?: unknown, options?: { readonly id?: string }): string;
-  /** Takes an alarm back; nothing happens when there is none. */
+  /**
+   * Takes an alarm back, and what of it failed before and is to be tried again; a tick of it that waits
+   * goes on. Nothing happens when there is none.
+   */
   cancel(alarmId: string): void;
 
   /**

@@ -68,6 +68,12 @@ export class Courier {
     this.#running ??= this.#run();
   }
 
+  /** The same, also for recipients who are left alone for now. */
+  takeUp(): void {
+    this.#rests.clear();
+    this.poke();
+  }
+
   /** True while something is under way. */
   get busy(): boolean {
     return this.#running !== undefined || this.#flights.size > 0;

@@ -42,6 +42,7 @@ import type { RuntimePorts } from "./runtime-ports.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import type { Ticked } from "./tick.ts";
 import type { TickRecord, Verdict } from "./trajectory.ts";
+import { paths } from "./tree.ts";
 import { verifyAgent } from "./verify.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -151,7 +152,7 @@ class KernelRuntime implements Runtime {
   async takeUp(): Promise<void> {
     await this.#mover.takeUp();
     await this.#dispatcher.start();
-    this.#courier.poke();
+    this.#courier.takeUp();
   }
 
   async settled(): Promise<void> {
@@ -305,7 +306,10 @@ class KernelRuntime implements Runtime {
 
   async discard(ref: string, envelopeId: string): Promise<void> {
     const { id } = await this.#here(ref);
-    if (!(await this.#kernel.store.discard(id, envelopeId))) throw noDeadLetter(ref, envelopeId);
+    const journal = paths.journal(envelopeId);
+    if (!(await this.#kernel.store.discard(id, envelopeId, journal))) {
+      throw noDeadLetter(ref, envelopeId);
+    }
     await this.#kernel.store.sync();
   }
 

@@ -286,7 +286,7 @@ export class Importer {
   }
 
   #limits(): BundleLimits {
-    // A character has up to three bytes.
+    // A file may have a value and what belongs to it, as a parked tick has its envelope, sealed as text.
     const entryBytes = 3 * this.#kernel.limits.valueBytes;
     return { entryBytes, totalBytes: TOTAL_BYTES, entries: ENTRIES };
   }

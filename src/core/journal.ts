@@ -1,4 +1,5 @@
 import type { ErrorInfo } from "./errors.ts";
+import { sha256Hex } from "./hash.ts";
 import type { Json } from "./json.ts";
 
 /** How a step, request or sleep ended: its result, or the error that its caller is to see. */
@@ -11,10 +12,16 @@ export type Entry = { readonly value?: Json } | { readonly error: ErrorInfo };
 export class Journal {
   readonly #entries: Map<string, Entry>;
   readonly #counts = new Map<string, number>();
+  /** SHA-256 of what earlier ticks and tries of the trigger have left, by key, as it was found. */
+  readonly found: ReadonlyMap<string, string>;
+  /** SHA-256 of what this one has stored so far, by key. */
+  readonly written: Map<string, string> = new Map();
   #hook: string | undefined;
 
-  constructor(entries: Iterable<readonly [string, Entry]> = []) {
-    this.#entries = new Map(entries);
+  /** @param stored the texts of the files that are there, by key */
+  constructor(stored: readonly (readonly [string, string])[] = []) {
+    this.#entries = new Map(stored.map(([key, text]) => [key, JSON.parse(text) as Entry]));
+    this.found = new Map(stored.map(([key, text]) => [key, sha256Hex(text)]));
   }
 
   /**
@@ -44,6 +51,23 @@ export class Journal {
 
   set(key: string, entry: Entry): void {
     this.#entries.set(key, entry);
+  }
+
+  /** Takes in a step that is finished and stored as this text. */
+  wrote(key: string, text: string): void {
+    this.#entries.set(key, JSON.parse(text) as Entry);
+    this.written.set(key, sha256Hex(text));
+  }
+
+  /**
+   * Keys of what is not to be kept with a dead letter: what failed is asked for anew when that is
+   * replayed, and what `onError` did is done.
+   */
+  passing(): string[] {
+    const keys = [...this.#entries].filter(
+      ([key, entry]) => "error" in entry || key.startsWith("onError/"),
+    );
+    return keys.map(([key]) => key);
   }
 
   /** True when something was ever journaled for this trigger, so that it has files to remove. */

@@ -15,6 +15,8 @@ export class Lifecycle {
   readonly #dispatcher: Dispatcher;
   readonly #mailroom: Mailroom;
   readonly #courier: Courier;
+  /** Ends that are under way, by agent. */
+  readonly #ending = new Map<string, Promise<void>>();
 
   constructor(
     kernel: Kernel,
@@ -54,8 +56,19 @@ export class Lifecycle {
     await this.#mailroom.command(record, "note");
   }
 
-  async terminate(record: AgentRecord): Promise<void> {
-    if (record.status === "terminated") return;
+  /** Whoever asks while an agent ends waits for that end: a second command would cut the first one off. */
+  async terminate({ id }: AgentRecord): Promise<void> {
+    const under = this.#ending.get(id);
+    if (under !== undefined) return under;
+    const ending = this.#terminate(id).finally(() => this.#ending.delete(id));
+    this.#ending.set(id, ending);
+    return ending;
+  }
+
+  async #terminate(id: string): Promise<void> {
+    // It may have ended, or be gone, since it was looked up.
+    const record = await this.#kernel.store.get(id);
+    if (record === undefined || record.status === "terminated") return;
     if (record.status !== "moved") checkHere(record);
     if (TICKING.has(record.status) && this.#kernel.agents.has(record.type)) {
       const ended = this.#mailroom.command(record, "terminate");
@@ -71,12 +84,14 @@ export class Lifecycle {
   }
 
   async purge(record: AgentRecord): Promise<void> {
+    const { id } = record;
     if (record.status !== "arriving") {
       await this.terminate(record);
       // What it has sent has been said. What has to wait goes with it.
-      await this.#courier.empty(record.id);
+      await this.#courier.empty(id);
     }
-    await this.#held(record, async ({ id }) => {
+    // To erase what another purge has erased is nothing.
+    await this.#dispatcher.hold(id, async () => {
       this.#kernel.cache.delete(id);
       await this.#kernel.store.remove(id);
       await this.#kernel.store.sync();

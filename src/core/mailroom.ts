@@ -1,6 +1,7 @@
 import { TICKING } from "./agent.ts";
 import { isKey } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
+import { bytesAbove } from "./byte-length.ts";
 import { inboxOf } from "./delivery.ts";
 import { checkEnvelope, checkForeignId } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
@@ -234,8 +235,8 @@ export class Mailroom {
       throw new OpenAgentsError("INVALID", `Cannot send: "type" must be one of ${types}`);
     }
     const { envelopeBytes } = this.#kernel.limits;
-    const size = toJson(payload, "payload").length;
-    if (size > envelopeBytes) {
+    const size = bytesAbove(toJson(payload, "payload"), envelopeBytes);
+    if (size !== undefined) {
       throw new OpenAgentsError(
         "LIMIT",
         `Cannot send: the payload has ${size} bytes, limits.envelopeBytes is ${envelopeBytes}`,

@@ -344,15 +344,15 @@ const UNREADABLE: ReadonlySet<string> = new Set<ErrorCode>(["DENIED", "INVALID",
 /** The finished steps of a trigger. Costs no read for an agent that never journaled anything. */
 async function readJournal(kernel: Kernel, agent: LoadedAgent, trigger: string): Promise<Journal> {
   if (!agent.journaled) return new Journal();
-  const entries: (readonly [string, Entry])[] = [];
+  const stored: (readonly [string, string])[] = [];
   for await (const { path, value } of allFiles(
     kernel.store,
     agent.record.id,
     paths.journal(trigger),
   )) {
-    entries.push([lastSegment(path), JSON.parse(value as string) as Entry]);
+    stored.push([lastSegment(path), value as string]);
   }
-  return new Journal(entries);
+  return new Journal(stored);
 }
 
 async function readText(

@@ -1,12 +1,14 @@
 import type { Acted } from "./act.ts";
 import { isNpub } from "./agent.ts";
 import type { AgentStatus } from "./agent.ts";
+import { firingsOf } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { errorInfo } from "./errors.ts";
 import type { Envelope } from "./envelope.ts";
 import { sha256Hex } from "./hash.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { allFiles } from "./load.ts";
 import { memoryOver } from "./memory.ts";
 import type { Parked } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
@@ -27,7 +29,7 @@ export interface Memory {
   readonly timersSet: readonly Timer[];
   readonly timersRemoved: readonly Timer[];
   readonly failures: number;
-  /** How many more ticks are parked now: 1, 0 or -1. */
+  /** How many more ticks are parked now; below 0 for fewer. */
   readonly parked: number;
 }
 
@@ -90,7 +92,9 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
     waits: acted.ending.kind === "parked" ? acted.ending.waits.map(({ key }) => key) : undefined,
     sent: someOf(draft.send.map(({ id, to, type }) => ({ id, to, type }))),
     keys: someOf(keys),
-    wrote: draft.digests(),
+    journal:
+      occasion.journal.found.size > 0 ? Object.fromEntries(occasion.journal.found) : undefined,
+    wrote: draft.digests(outcome === "done" ? [] : journaled(occasion)),
     removed: someOf([...draft.remove]),
     status,
   };
@@ -110,7 +114,9 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
     output,
     timersSet: draft.timersSet,
     timersRemoved: draft.timersRemoved,
-    parked: draft.more(paths.parked(occasion.envelope.id), occasion.parked !== undefined),
+    parked:
+      draft.more(paths.parked(occasion.envelope.id), occasion.parked !== undefined) -
+      draft.parkedDropped,
     failures: outcome === "done" ? 0 : agent.failures + (acted.failure?.blame === true ? 1 : 0),
   };
 }
@@ -121,6 +127,7 @@ class Draft {
   readonly remove = new Set<string>();
   readonly timersSet: Timer[] = [];
   readonly timersRemoved: Timer[] = [];
+  parkedDropped = 0;
   send: Envelope[] = [];
   readonly ack: number[] = [];
   readonly retry: NonNullable<Changes["retry"]>[number][] = [];
@@ -146,6 +153,14 @@ class Draft {
     this.erase(paths.timer(timer));
   }
 
+  /** Takes back a tick that is parked, with all that was kept for it. */
+  dropParked({ envelope: { id }, at, waits }: Parked): void {
+    this.parkedDropped += 1;
+    this.removeTimer({ at, kind: "parked", id });
+    for (const path of [paths.parked(id), paths.journal(id), paths.crashes(id)]) this.erase(path);
+    for (const { request } of waits) if (request !== undefined) this.erase(paths.wait(request));
+  }
+
   /** Stores an alarm in the place of what was there under its id; undefined takes it away. */
   moveAlarm(id: string, from: AlarmFile | undefined, to: AlarmFile | undefined): void {
     if (from !== undefined) this.removeTimer({ at: from.at, kind: "alarm", id });
@@ -167,10 +182,18 @@ class Draft {
     return [...this.#put].map(([path, value]) => ({ path, value }));
   }
 
-  digests(): Record<string, string> | undefined {
-    if (this.#put.size === 0) return undefined;
-    return Object.fromEntries([...this.#put].map(([path, value]) => [path, sha256Hex(value)]));
+  /** SHA-256 by path of what is put, and of files written before the commit that it does not remove. */
+  digests(before: readonly (readonly [string, string])[]): Record<string, string> | undefined {
+    const kept = before.filter(([path]) => !this.remove.has(path));
+    if (this.#put.size === 0 && kept.length === 0) return undefined;
+    const put = [...this.#put].map(([path, value]) => [path, sha256Hex(value)] as const);
+    return Object.fromEntries([...kept, ...put]);
   }
+}
+
+/** SHA-256 by path of the steps that ended in this tick. */
+function journaled({ envelope, journal }: Occasion): (readonly [string, string])[] {
+  return [...journal.written].map(([key, digest]) => [paths.step(envelope.id, key), digest]);
 }
 
 function outcomeOf(acted: Acted, { refusal }: Occasion): TickRecord["outcome"] {
@@ -205,6 +228,7 @@ async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): 
     if (text === undefined) draft.erase(path);
     else draft.write(path, text);
   }
+  for (const id of session.takenBack) await dropRetries(kernel, draft, { input, alarm: id });
   if (session.alarms.size === 0) return;
   const ids = [...session.alarms.keys()];
   const files = await kernel.store.read(
@@ -219,11 +243,30 @@ async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): 
   });
 }
 
+/** An alarm that is cancelled is not tried again either, where it failed before. */
+async function dropRetries(
+  kernel: Kernel,
+  draft: Draft,
+  { input, alarm }: { readonly input: RememberInput; readonly alarm: string },
+): Promise<void> {
+  const { agent, occasion } = input;
+  const prefix = paths.parked(firingsOf(alarm));
+  for await (const { value } of allFiles(kernel.store, agent.record.id, prefix)) {
+    const parked = JSON.parse(value as string) as Parked;
+    // The tick itself may be one of them: what becomes of it is its own end.
+    if (parked.failed && parked.envelope.id !== occasion.envelope.id) draft.dropParked(parked);
+  }
+}
+
 /** The trigger is dealt with: nothing of it stays but its id in the dedup window. */
 function finish(draft: Draft, occasion: Occasion): void {
-  const { envelope, mail, parked, journal } = occasion;
+  if (occasion.journal.used) draft.erase(paths.journal(occasion.envelope.id));
+  putAway(draft, occasion);
+}
+
+/** The trigger waits for nothing any more. */
+function putAway(draft: Draft, { envelope, mail, parked }: Occasion): void {
   if (mail !== undefined) draft.ack.push(mail.position);
-  if (journal.used) draft.erase(paths.journal(envelope.id));
   if (parked === undefined) return;
   draft.erase(paths.parked(envelope.id));
   for (const { request } of parked.waits) {
@@ -263,7 +306,7 @@ function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
   if (mail !== undefined) draft.ack.push(mail.position);
   const settled = new Set(keepSettled(draft, agent, occasion));
   const waits = (parked?.waits ?? []).filter(({ key }) => !settled.has(key));
-  putDown(draft, { envelope: letter, waits, at: retryAt, attempts: attempt });
+  putDown(draft, { envelope: letter, waits, at: retryAt, attempts: attempt, failed: true });
 }
 
 function putDown(draft: Draft, parked: Parked): void {
@@ -288,7 +331,12 @@ function deadLetter(kernel: Kernel, draft: Draft, input: RememberInput): void {
   const { agent, occasion, acted } = input;
   const { letter, mail, parked, attempt } = occasion;
   const { message } = errorInfo(acted.failure!.error);
-  finish(draft, occasion);
+  // What is finished stays beside the dead letter: to replay that is not to do it again.
+  keepSettled(draft, agent, occasion);
+  for (const key of occasion.journal.passing()) {
+    draft.erase(paths.step(occasion.envelope.id, key));
+  }
+  putAway(draft, occasion);
   // A mail that is itself the dead letter is moved there; only the answer to a parked tick is done.
   if (mail !== undefined && parked === undefined) draft.ack.length = 0;
   draft.bury.push({ envelope: letter, attempts: attempt, reason: message });

@@ -1,5 +1,6 @@
 import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
+import { byteLength, bytesAbove } from "./byte-length.ts";
 import type {
   Context,
   ContextIdentity,
@@ -70,6 +71,8 @@ export class Session {
   readonly requests: Envelope[] = [];
   /** Alarms set, and ones taken back (undefined), by id. */
   readonly alarms: Map<string, AlarmFile | undefined> = new Map();
+  /** Alarms of which no firing is to be tried again. */
+  readonly takenBack: Set<string> = new Set();
   readonly steps: StepNote[];
   readonly #replies: NonNullable<TickOutput["replies"]>[number][] = [];
   readonly #events: NonNullable<TickOutput["events"]>[number][] = [];
@@ -209,7 +212,7 @@ export class Session {
     const envelope = this.#envelope({ to: from, type: answer, replyTo: id }, payload, options);
     if (isNpub(from)) this.mail.push(envelope);
     else {
-      this.#spend(JSON.stringify(envelope.payload).length, "reply");
+      this.#spend(byteLength(JSON.stringify(envelope.payload)), "reply");
       this.#replies.push({ to: from, replyTo: id, payload: envelope.payload });
     }
     this.replied = true;
@@ -254,7 +257,7 @@ export class Session {
     this.#check();
     checkLabel(name, "an event");
     const json = plain(data, `event "${name}"`);
-    this.#spend(JSON.stringify(json).length + name.length, "broadcast");
+    this.#spend(byteLength(JSON.stringify(json)) + byteLength(name), "broadcast");
     this.#events.push({ name, data: json });
   }
 
@@ -272,6 +275,7 @@ export class Session {
     this.#check();
     checkLabel(alarmId, "an alarm");
     this.alarms.set(alarmId, undefined);
+    this.takenBack.add(alarmId);
   }
 
   step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
@@ -307,16 +311,17 @@ export class Session {
       if (!this.#open)
         throw new OpenAgentsError("CANCELLED", `Step "${name}" ended after its tick`);
       const json = value === undefined ? "{}" : toJson({ value }, `result of step "${name}"`);
-      if (json.length > limits.valueBytes) {
+      const tooMany = bytesAbove(json, limits.valueBytes);
+      if (tooMany !== undefined) {
         throw new OpenAgentsError(
           "LIMIT",
-          `Cannot journal step "${name}": ${json.length} bytes is above limits.valueBytes (${limits.valueBytes})`,
+          `Cannot journal step "${name}": ${tooMany} bytes is above limits.valueBytes (${limits.valueBytes})`,
         );
       }
       agent.journaled = true;
       await store.journal(claim, [{ path: paths.step(trigger, key), value: json }]);
       await store.sync();
-      occasion.journal.set(key, JSON.parse(json) as Entry);
+      occasion.journal.wrote(key, json);
       this.steps.push({ key, ms: clock.now() - begun });
       return value;
     } catch (error) {
@@ -375,10 +380,11 @@ export class Session {
       throw new OpenAgentsError("INVALID", "Cannot send mail: no recipient is given");
     }
     const json = toJson(payload ?? null, "payload");
-    if (json.length > limits.envelopeBytes) {
+    const tooMany = bytesAbove(json, limits.envelopeBytes);
+    if (tooMany !== undefined) {
       throw new OpenAgentsError(
         "LIMIT",
-        `Cannot send mail: ${json.length} bytes is above limits.envelopeBytes (${limits.envelopeBytes})`,
+        `Cannot send mail: ${tooMany} bytes is above limits.envelopeBytes (${limits.envelopeBytes})`,
       );
     }
     const now = this.now();
@@ -424,7 +430,7 @@ export class Session {
       ...(kept !== undefined && { data: kept }),
     };
     try {
-      this.#spend(JSON.stringify(line).length, "log");
+      this.#spend(byteLength(JSON.stringify(line)), "log");
       this.#logs.push(line);
     } catch (error) {
       this.#logsCut = true;

@@ -1,3 +1,4 @@
+import { bytesAbove } from "./byte-length.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { toJson } from "./json.ts";
 
@@ -48,7 +49,7 @@ export class StateDraft {
 
   /**
    * What differs from the stored state.
-   * @throws STATE when a value is not JSON, LIMIT when one is longer than `limit` characters
+   * @throws STATE when a value is not JSON, LIMIT when one has more than `limit` bytes
    */
   changes(limit: number): StateChanges {
     const put = new Map<string, string>();
@@ -63,10 +64,11 @@ export class StateDraft {
       }
       const json = stateJson(key, value);
       if (json === this.#stored.get(key)) continue;
-      if (json.length > limit) {
+      const tooMany = bytesAbove(json, limit);
+      if (tooMany !== undefined) {
         throw new OpenAgentsError(
           "LIMIT",
-          `Cannot store state "${key}": ${json.length} bytes is above limits.valueBytes (${limit})`,
+          `Cannot store state "${key}": ${tooMany} bytes is above limits.valueBytes (${limit})`,
         );
       }
       put.set(key, json);
@@ -122,6 +124,12 @@ export class StateDraft {
         if (typeof key !== "string" || !("value" in descriptor)) return false;
         this.#touched.set(key, descriptor.value);
         return true;
+      },
+      preventExtensions: () => {
+        throw new OpenAgentsError(
+          "STATE",
+          "Cannot freeze ctx.state, seal it or prevent its extension: it is a view of what is stored: freeze a copy, { ...ctx.state }",
+        );
       },
       ownKeys: () => this.#keys(),
       getOwnPropertyDescriptor: (_target, key) =>

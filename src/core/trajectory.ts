@@ -4,6 +4,7 @@ import { leafHash, sha256Hex } from "./hash.ts";
 import { canonicalJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import type { LogHead, LogRow, Value } from "./ports/index.ts";
+import { paths } from "./tree.ts";
 
 /**
  * One tick as it stands in the record. The record's text is its RFC 8785 canonical JSON, its hash
@@ -47,7 +48,12 @@ export interface TickRecord {
     | undefined;
   /** What the agent's key was used for since the record before, in this tick and outside of any. */
   readonly keys?: readonly KeyUse[] | undefined;
-  /** SHA-256 of each file written, by path. */
+  /**
+   * SHA-256 of what the tick found in the journal of its trigger, by key: results of earlier ticks and
+   * tries, and answers, by which it went.
+   */
+  readonly journal?: Readonly<Record<string, string>> | undefined;
+  /** SHA-256 of each file written, by path; of finished steps only where they outlive the tick. */
   readonly wrote?: Readonly<Record<string, string>> | undefined;
   /** Files removed; a path that ends in "/" stands for all below it. */
   readonly removed?: readonly string[] | undefined;
@@ -96,7 +102,16 @@ export interface LogLine {
 
 /** The result of checking a trajectory. */
 export type Verdict =
-  | { readonly ok: true; readonly records: number; readonly head: string | undefined }
+  | {
+      readonly ok: true;
+      readonly records: number;
+      readonly head: string | undefined;
+      /**
+       * How many results of steps are there that no record names yet, where there are any: of a tick that
+       * was interrupted and is still to be taken up. They were not checked.
+       */
+      readonly unrecorded?: number;
+    }
   | {
       readonly ok: false;
       readonly records: number;
@@ -174,6 +189,11 @@ export class ChainChecker {
     return [...this.#files.keys()];
   }
 
+  /** True for a file that the records say exists. */
+  knows(path: string): boolean {
+    return this.#files.has(path);
+  }
+
   /** What is wrong with a file, undefined when it is as the records say. */
   checkFile(path: string, value: Value | undefined): { wrong: number; reason: string } | undefined {
     const expected = this.#files.get(path);
@@ -202,7 +222,23 @@ export class ChainChecker {
     if (record.agent !== this.#agent) return "it is the record of another agent";
     const digest = row.output === undefined ? undefined : sha256Hex(row.output);
     if (record.output !== digest) return "its output is not what it says";
+    const found = this.#findings(record);
+    if (found !== undefined) return found;
     this.#note(record);
+    return undefined;
+  }
+
+  /** A tick goes by what the journal has: that must be what the records say was written. */
+  #findings({ n, journal = {}, trigger }: TickRecord): string | undefined {
+    for (const [key, digest] of Object.entries(journal)) {
+      const path = paths.step(trigger.id, key);
+      const before = this.#files.get(path);
+      // What an interrupted tick has left is on the record from here on.
+      if (before === undefined) this.#files.set(path, { digest, n });
+      else if (before.digest !== digest) {
+        return `it went by another "${path}" than record ${before.n} says was written`;
+      }
+    }
     return undefined;
   }
 

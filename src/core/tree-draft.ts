@@ -1,3 +1,4 @@
+import { bytesAbove } from "./byte-length.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { comparePaths } from "./path-order.ts";
 import type { AgentFiles, FilesQuery, FileText } from "./ports/memory.ts";
@@ -50,10 +51,11 @@ export class TreeDraft implements AgentFiles {
   }
 
   write(path: string, text: string): void {
-    if (text.length > this.#limit) {
+    const tooMany = bytesAbove(text, this.#limit);
+    if (tooMany !== undefined) {
       throw new OpenAgentsError(
         "LIMIT",
-        `Cannot write "${path}": ${text.length} bytes is above limits.valueBytes (${this.#limit})`,
+        `Cannot write "${path}": ${tooMany} bytes is above limits.valueBytes (${this.#limit})`,
       );
     }
     this.#changed.set(path, text);

@@ -1,6 +1,7 @@
 import { bytesToHex, hexToBytes, randomBytes } from "@noble/hashes/utils.js";
 
 import { OpenAgentsError } from "../core/errors.ts";
+import { systemRandom } from "../core/system.ts";
 import type { Identity, ImportedKey, Keyed, Signer } from "../core/ports/index.ts";
 import { ConversationKeys } from "./conversation-keys.ts";
 import { decryptNip04 } from "./nip04.ts";
@@ -114,7 +115,8 @@ export function derivedSigner(
       return secp.sign(message, pair(agent).privateKey, randomBytes(32));
     },
     async encrypt(agent, peer, plaintext): Promise<string> {
-      return encrypt(plaintext, conversation(agent, peer), randomBytes(32));
+      // A page of randomness at a time: this is called for each mail.
+      return encrypt(plaintext, conversation(agent, peer), systemRandom.bytes(32));
     },
     async decrypt(agent, peer, payload): Promise<Uint8Array> {
       return decrypt(payload, conversation(agent, peer));

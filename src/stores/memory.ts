@@ -225,11 +225,12 @@ class Memory implements MemoryStore {
     return true;
   }
 
-  async discard(id: string, envelopeId: string): Promise<boolean> {
+  async discard(id: string, envelopeId: string, files?: string): Promise<boolean> {
     const agent = this.#agent(id);
     const mail = agent.dead.get(agent.positions.get(envelopeId) ?? 0);
     if (mail === undefined) return false;
     finish(this.#undo, agent, mail.position);
+    if (files !== undefined) this.#removeFile(agent, files);
     return true;
   }
 

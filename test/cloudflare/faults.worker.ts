@@ -18,6 +18,9 @@ const subject = defineAgent({
       case "large":
         ctx.state.large = "\u20ac".repeat(2 * MIB);
         return;
+      case "loud":
+        await ctx.reply("x".repeat(MIB / 2));
+        return;
       case "ask":
         ctx.state.answers.push(await ctx.request("other", "question", { timeout: "1m" }));
         await ctx.reply("asked");

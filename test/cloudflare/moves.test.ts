@@ -122,6 +122,20 @@ void test("a tick that was parked when its agent arrived goes on after its objec
   assert.equal((await there!.verify("parked")).ok, true);
 });
 
+void test("an agent with 6 MB of state and 20 MB on its record moves from Worker to Worker and back", async () => {
+  const options = { timeout: 60_000 };
+  await here!.create({ name: "heavy", type: "subject" });
+  await here!.ask("heavy", { payload: "large" }, options);
+  for (let i = 0; i < 40; i += 1) await here!.ask("heavy", { payload: "loud" }, options);
+  const away = await moveAgent({ from: here!, to: there! }, "heavy", { url: two!.url });
+  assert.ok(away.bytes > 26_000_000, String(away.bytes));
+  const { replies } = await there!.ask("heavy", { payload: "length" }, options);
+  assert.deepEqual(replies, [2 * 1024 * 1024]);
+  await moveAgent({ from: there!, to: here! }, "heavy", { url: one!.url });
+  const verdict = await here!.verify("heavy");
+  assert.deepEqual([verdict.ok, verdict.records], [true, 43]);
+});
+
 void test("whoever has no ticket learns of no agent", async () => {
   const { id } = await here!.create({ name: "private", type: "subject" });
   const nobody = `npub1${"q".repeat(58)}`;

@@ -218,7 +218,13 @@ void test("a body that is too large, of another type, or nested beyond reason is
     f.json("POST", "/agents/ada/send", { body, headers });
   const json = { "content-type": "application/json" };
   problem(await send(JSON.stringify({ text: "x".repeat(1001) }), json), 413, "LIMIT");
-  problem(await send(JSON.stringify({ text: "x".repeat(100_000) }), json), 413, "LIMIT");
+  const large = JSON.stringify({ text: "x".repeat(100_000) });
+  const said = problem(await send(large, json), 413, "LIMIT");
+  assert.match(said, /larger than 66536 bytes \("limits.envelopeBytes" and some room\)/);
+  for (const path of ["/agents", "/runtime/unlock", "/agents/ada/leave"]) {
+    const answer = await f.json("POST", path, { body: large, headers: json });
+    assert.match(problem(answer, 413, "LIMIT"), /larger than 65536 bytes \(fixed for this route\)/);
+  }
   const declared = { ...json, "content-length": "10000000" };
   problem(await send("{}", declared), 413, "LIMIT");
   problem(await send("text=a", { "content-type": "text/plain" }), 400, "INVALID");

@@ -40,6 +40,30 @@ void test("terminate() and wake() at once leave the agent terminated", async () 
   assert.equal((await runtime.get(id)).status, "terminated");
 });
 
+void test("terminate() and purge() do the same when they are called twice at once", async () => {
+  let ended = 0;
+  const agent = defineAgent({
+    name: "a",
+    async onTerminate(ctx) {
+      ended += 1;
+      await ctx.step("tidy up", () => new Promise((resolve) => void setImmediate(resolve)));
+    },
+  });
+  const { runtime, clock } = await setting([agent]);
+  const { id } = await runtime.get("a");
+  const both = Promise.all([runtime.terminate(id), runtime.terminate(id)]);
+  await clock.advance(HOUR);
+  await both;
+  assert.deepEqual([(await runtime.get(id)).status, ended], ["terminated", 1]);
+
+  await runtime.create({ name: "b", type: "a" });
+  await clock.advance(0);
+  const purged = Promise.all([runtime.purge("b"), runtime.terminate("b"), runtime.purge("b")]);
+  await clock.advance(HOUR);
+  await purged;
+  await assert.rejects(runtime.get("b"), { code: "NOT_FOUND" });
+});
+
 void test("terminate() ends an agent whose tick cannot come to that end", async () => {
   const v1 = defineAgent({ name: "a", onMessage: () => undefined });
   const v2 = defineAgent({ name: "a", version: 2, migrate: (state) => state, onMessage() {} });

@@ -5,7 +5,7 @@ import type { MoveOptions, MoveResult } from "../../src/control/move-agent.ts";
 import { forwardMoved } from "../../src/core/forwarding.ts";
 import type { Kernel } from "../../src/core/kernel.ts";
 import { moveOf } from "../../src/core/move.ts";
-import { defineAgent } from "../../src/index.ts";
+import { defineAgent, TerminalError } from "../../src/index.ts";
 import type { AgentDefinition, Store } from "../../src/index.ts";
 import { bytesOf, homes, oracle, START, streamOf, traveller } from "./homes.ts";
 import type { TestHome } from "./homes.ts";
@@ -106,6 +106,28 @@ void test("a move carries all that an agent has, and leaves a tombstone", async 
   const verdict = await b.runtime.verify("ada");
   assert.equal(verdict.ok, true);
   assert.ok(verdict.records > (await a.runtime.status("ada")).ticks);
+});
+
+void test("a dead letter that moved along is replayed without what was finished of it", async () => {
+  const worked: string[] = [];
+  const agent = defineAgent({
+    name: "worker",
+    async onMessage(ctx) {
+      await ctx.step("work", () => void worked.push(ctx.agent.name));
+      if (worked.length === 1) throw new TerminalError("no");
+    },
+  });
+  const { clock, homes: all } = await homes(2, [agent]);
+  const [a, b] = all as [TestHome, TestHome];
+  await a.runtime.create({ name: "ada", type: "worker" });
+  await tell(a, clock, "x");
+  await move(a, b);
+  worked.push("moved");
+  await b.runtime.replay("ada", "x");
+  await clock.advance(0);
+  assert.deepEqual(worked, ["ada", "moved"]);
+  assert.equal((await b.runtime.status("ada")).lastTick?.outcome, "done");
+  assert.equal((await b.runtime.verify("ada")).ok, true);
 });
 
 void test("mail to an agent that moved is passed on, once, and what is known there is a duplicate", async () => {

@@ -79,10 +79,12 @@ export async function simulate(seed: number): Promise<string[]> {
             await effect(ctx, "first");
             if (chance() < 0.1) throw new Error("bad luck");
             await effect(ctx, "second");
+            if (chance() < 0.1) throw new TerminalError("bad luck");
           });
         if (/[023]$/.test(message.text)) await ctx.sleep("10s");
         const answer = await ctx.request("keeper", `asked:${message.text}`, { timeout: "1d" });
         await effect(ctx, "third");
+        if (chance() < 0.1) throw new TerminalError("worse luck");
         ctx.state.done.push(`${message.text} ${JSON.stringify(answer)}`);
         await ctx.send("keeper", `passed:${message.text}`);
       },
@@ -151,6 +153,18 @@ export async function simulate(seed: number): Promise<string[]> {
     }
   }
 
+  // An operator, who has what became a dead letter tried again.
+  let operating = -1;
+  async function operate(): Promise<boolean> {
+    const worker = operating === world.life ? undefined : await disk.get("worker");
+    const [dead] = worker ? await disk.mail(worker.id, { box: "deadletter", limit: 1 }) : [];
+    if (dead === undefined) return false;
+    operating = world.life;
+    const over = (): void => void (operating = -1);
+    runtime.replay("worker", dead.envelope.id).then(over, over);
+    return true;
+  }
+
   await boot();
   for (let steps = 0; steps < 20_000; steps += 1) {
     const late = world.crashes + world.losses > 12;
@@ -162,7 +176,8 @@ export async function simulate(seed: number): Promise<string[]> {
       world.lose(disk);
     }
     drive();
-    if (!(await world.step(10 * MINUTE))) break;
+    if (chance() < 0.05) await operate();
+    if (!(await world.step(10 * MINUTE)) && !(await operate())) break;
   }
   if (clients.some(({ next }) => next < PER_CLIENT))
     witness.broken.push("a client was never answered");

@@ -115,7 +115,12 @@ export const operation: fc.Arbitrary<readonly [label: string, run: Operation]> =
     (store, all) => store.deliver(all.mail.map((one) => mail(one.letter, one.policy, one.at))),
   ),
   of("replay", {}, { name, id }, (store, { name, id }) => store.replay(idOf(name), id)),
-  of("discard", {}, { name, id }, (store, { name, id }) => store.discard(idOf(name), id)),
+  of(
+    "discard",
+    {},
+    { name, id, files: fc.constantFrom(undefined, "d/") },
+    (store, { name, id, files }) => store.discard(idOf(name), id, files),
+  ),
   of("forget", {}, { before: time, limit: fc.nat(3) }, (store, { before, limit }) =>
     store.forget(before, limit),
   ),

@@ -3,7 +3,6 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs
 import { basename, dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { OpenAgentsError } from "../../core/errors.ts";
-import { newMnemonic } from "../../identity/nip06.ts";
 import { cloudflareFiles, SECRETS_FILE, secrets } from "../cloudflare-files.ts";
 import { outputOf } from "../command.ts";
 import { UsageError } from "../usage-error.ts";
@@ -23,7 +22,7 @@ export function buildCommand(program: Command): void {
     .option("--config <file>", "the configuration", "openagents.config.ts")
     .option("--name <name>", "the Worker's name (default: the directory's)")
     .option("--force", "overwrite files that differ")
-    .action((options: BuildOptions, command: Command) => {
+    .action(async (options: BuildOptions, command: Command) => {
       const out = outputOf(command);
       const config = resolve(options.config);
       if (!existsSync(config)) {
@@ -39,7 +38,7 @@ export function buildCommand(program: Command): void {
           `Cannot name a Worker "${name}": use lower-case letters, digits and "-"`,
         );
       }
-      const written = writeWorker(dir, {
+      const written = await writeWorker(dir, {
         files: cloudflareFiles({ name, config: relative(dir, config) }),
         force: options.force === true,
       });
@@ -54,10 +53,10 @@ export function buildCommand(program: Command): void {
  * Writes the files of a Worker, and its secrets where there are none; the names of those written.
  * @throws EXISTS, before anything is written, for a file that differs
  */
-export function writeWorker(
+export async function writeWorker(
   dir: string,
   { files, force }: { readonly files: Readonly<Record<string, string>>; readonly force: boolean },
-): string[] {
+): Promise<string[]> {
   const wanted = Object.entries(files).filter(([name, text]) => read(dir, name) !== text);
   const taken = wanted.find(([name]) => read(dir, name) !== undefined);
   if (taken !== undefined && !force) {
@@ -69,6 +68,8 @@ export function writeWorker(
   for (const [name, text] of wanted) writeFileSync(join(dir, name), text);
   const written = wanted.map(([name]) => name);
   if (read(dir, SECRETS_FILE) === undefined) {
+    // Loaded where it is needed: see key-files.ts.
+    const { newMnemonic } = await import("../../identity/nip06.ts");
     const token = randomBytes(32).toString("base64url");
     writeFileSync(join(dir, SECRETS_FILE), secrets(token, newMnemonic()), { mode: 0o600 });
     written.push(SECRETS_FILE);

@@ -16,7 +16,7 @@ export function initCommand(program: Command): void {
     .command("init <dir>")
     .description("make a project that runs")
     .option("--backend <name>", "local, or cloudflare for a Worker as well", "local")
-    .action((dir: string, { backend }: { readonly backend: string }, command: Command) => {
+    .action(async (dir: string, { backend }: { readonly backend: string }, command: Command) => {
       const out = outputOf(command);
       const target = resolve(dir);
       if (!["local", "cloudflare"].includes(backend)) {
@@ -29,7 +29,7 @@ export function initCommand(program: Command): void {
       for (const [file, text] of Object.entries(files)) writeFileSync(join(target, file), text);
       if (cloudflare) {
         const worker = { name: workerName(name), config: "openagents.config.ts" };
-        writeWorker(target, { files: cloudflareFiles(worker), force: false });
+        await writeWorker(target, { files: cloudflareFiles(worker), force: false });
       }
       if (out.json) out.document({ dir: target, files: Object.keys(files) });
       const path = relative(process.cwd(), target) || ".";

@@ -4,8 +4,6 @@ import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import { FILES, openDataDir, writeSecret } from "../../backends/local/data-dir.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
-import { derivedSigner } from "../../identity/derived-signer.ts";
-import { openKeyfile, sealKeyfile } from "../../identity/keyfile.ts";
 import { optionsOf, outputOf } from "../command.ts";
 import { dataDirectory } from "../connection.ts";
 import { readSecret } from "../secret.ts";
@@ -14,6 +12,16 @@ import { PASSPHRASE } from "./keys.ts";
 /** What a backup does not have. */
 const NOT_IN_IT =
   'Keys that agents brought along are not in it: "agentctl keys export NAME" gives one that is.';
+
+// Loaded where they are needed: the curve and the ciphers take longer than all else of agentctl.
+const openKeyfile = async (text: string, passphrase: string | undefined): Promise<string> =>
+  (await import("../../identity/keyfile.ts")).openKeyfile(text, passphrase);
+const sealKeyfile = async (words: string, passphrase: string | undefined): Promise<string> =>
+  (await import("../../identity/keyfile.ts")).sealKeyfile(words, passphrase);
+const npubOf = async (words: string): Promise<string> => {
+  const { derivedSigner } = await import("../../identity/derived-signer.ts");
+  return (await derivedSigner(words).home()).npub;
+};
 
 /** `agentctl keys backup` and `restore`, which work on a data directory and need no agentd. */
 export function keyFileCommands(keys: Command): void {
@@ -51,7 +59,7 @@ export function keyFileCommands(keys: Command): void {
       const { text, words } = await readBackup(file);
       const path = install(dataDirectory(optionsOf(command)), text);
       const sealed = (await plainWords(text)) === undefined;
-      const npub = words && (await derivedSigner(words).home()).npub;
+      const npub = words && (await npubOf(words));
       if (out.json) out.document({ file: path, sealed, npub });
       else if (npub !== undefined) out.print(npub);
       const how = sealed

@@ -71,8 +71,11 @@ export function recordCommands(program: Command): void {
       const verdict = await verify(client, name);
       if (out.json) out.document(verdict);
       if (verdict.ok) {
-        const { records, head } = verdict;
+        const { records, head, unrecorded } = verdict;
         if (!out.json) out.print(`intact: ${records} records, head ${head ?? "none"}`);
+        if (unrecorded !== undefined) {
+          out.talk(`Finished steps that no record names yet, of a tick cut short: ${unrecorded}`);
+        }
         return;
       }
       if (!out.json) out.print(`broken: record ${verdict.wrong} is wrong: ${verdict.reason}`);
@@ -93,7 +96,7 @@ async function verify(client: Client, name: string): Promise<Verdict> {
   const verdict = await client.get<Verdict>(agentPath(id, "/trajectory/verify"));
   if (!verdict.ok || verdict.records < chain.records) return verdict;
   // Ticks may have been added since.
-  return { ok: true, records: chain.records, head: chain.head };
+  return { ...verdict, records: chain.records, head: chain.head };
 }
 
 async function* rowsOf(client: Client, ref: string): AsyncIterable<LogRow> {

@@ -129,8 +129,11 @@ export interface Letterbox {
    * addressed to somebody else, back into the outbox. False when there is no such one.
    */
   replay(id: string, envelopeId: string): Promise<boolean>;
-  /** Drops a dead letter for good; its id stays in the dedup window. False when there is none. */
-  discard(id: string, envelopeId: string): Promise<boolean>;
+  /**
+   * Drops a dead letter for good, and with it all files below the path `files`, which ends in "/"; its
+   * id stays in the dedup window. False, and nothing is changed, when there is none.
+   */
+  discard(id: string, envelopeId: string, files?: string): Promise<boolean>;
   /**
    * Committed outgoing mail with `seq` above `after`, by rising `seq`: of all agents but those between
    * two homes, or of this one alone, wherever it is.

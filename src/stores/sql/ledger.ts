@@ -5,7 +5,8 @@ import { stale, whole } from "./base.ts";
 import type { Base, Direct, Known } from "./base.ts";
 import { writeWakeAt } from "./clock.ts";
 import { checkStatus, writeStatus } from "./directory.ts";
-import { spill, spillText, unspill } from "./large.ts";
+import { putFile, removeFile } from "./files.ts";
+import { spillText, unspill } from "./large.ts";
 import { post } from "./letterbox.ts";
 import { bury, inboxChanged, MAIL_COLUMNS, prepare, toMailRow } from "./mail.ts";
 import type { StoredMail } from "./mail.ts";
@@ -119,7 +120,7 @@ export function ledger(base: Base): Direct<Ledger> {
         if (log.n !== next) throw stale(claim.id, `its next record is ${next}, not ${log.n}`);
         if (status !== undefined) checkStatus(base, claim.id, agent, status);
         settle(base, claim.id, agent, changes);
-        for (const path of changes.remove ?? []) remove(base, agent, path);
+        for (const path of changes.remove ?? []) removeFile(base, agent, path);
         for (const file of changes.put ?? []) putFile(base, agent, file);
         for (const { row, mail } of buried ?? []) bury(base, agent, mail, row);
         for (const envelope of sent ?? []) post(base, agent, envelope);
@@ -186,28 +187,4 @@ export function addRow(base: Base, agent: Known, log: LogRow): void {
     log.output === undefined ? null : spillText(base, log.output),
   );
   agent.head = { n: log.n, hash: log.hash };
-}
-
-/** Writes a file, over the one that is there. */
-export function putFile(base: Base, agent: Known, file: TreeRow): void {
-  base.sql.run(
-    `INSERT INTO tree (agent, path, value) VALUES (?, ?, ?)
-     ON CONFLICT (agent, path) DO UPDATE SET value = excluded.value`,
-    agent.num,
-    file.path,
-    spill(base, file.value),
-  );
-}
-
-function remove(base: Base, agent: Known, path: string): void {
-  if (path.endsWith("/")) {
-    base.sql.run(
-      "DELETE FROM tree WHERE agent = ? AND path >= ? AND path < ?",
-      agent.num,
-      path,
-      `${path.slice(0, -1)}0`,
-    );
-  } else {
-    base.sql.run("DELETE FROM tree WHERE agent = ? AND path = ?", agent.num, path);
-  }
 }

@@ -3,6 +3,7 @@ import { URGENT_ROOM } from "../../core/envelope.ts";
 import type { Letterbox, Mail, MailQuery, Receipt, SeenRow } from "../../core/ports/store.ts";
 import { whole } from "./base.ts";
 import type { Base, Direct, Known } from "./base.ts";
+import { removeFile } from "./files.ts";
 import { spillText, unspill } from "./large.ts";
 import {
   bury,
@@ -92,7 +93,7 @@ export function letterbox(base: Base): Direct<Letterbox> {
         return true;
       }),
 
-    discard: (id, envelopeId) =>
+    discard: (id, envelopeId, files) =>
       sql.apply(() => {
         const agent = base.known(id);
         if (stateOf(base, agent, envelopeId) !== DEAD) return false;
@@ -101,6 +102,7 @@ export function letterbox(base: Base): Direct<Letterbox> {
           agent.num,
           envelopeId,
         );
+        if (files !== undefined) removeFile(base, agent, files);
         return true;
       }),
 

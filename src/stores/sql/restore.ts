@@ -2,7 +2,8 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import type { Restored } from "../../core/ports/store.ts";
 import { whole } from "./base.ts";
 import type { Base } from "./base.ts";
-import { addRow, putFile } from "./ledger.ts";
+import { putFile } from "./files.ts";
+import { addRow } from "./ledger.ts";
 import { post } from "./letterbox.ts";
 import { DEAD, DONE, insert, prepare, stateOf, WAITING } from "./mail.ts";
 

@@ -222,6 +222,26 @@ export const LETTERBOX: StoreCases = {
       equal(await deliver(store, "alice", "1"), ["duplicate"]);
     },
 
+    "discard() drops the files that go with a dead letter, and none where there is none": async ({
+      store,
+    }) => {
+      await create(store, "alice");
+      await create(store, "bob");
+      await deliver(store, "alice", "1", "2");
+      const files = ["d", "d/1", "d/2", "d0"].map((path) => ({ path, value: path }));
+      await tick(store, "bob", { put: files });
+      await tick(store, "alice", {
+        put: files,
+        bury: [{ envelope: envelope("alice", "1"), attempts: 1, reason: "Broken" }],
+      });
+      equal(await store.discard(idOf("alice"), "2", "d/"), false, "for what waits");
+      equal(await store.files(idOf("alice"), { prefix: "d", limit: 9 }), files);
+      equal(await store.discard(idOf("alice"), "1", "d/"), true);
+      const left = files.filter(({ path }) => !path.startsWith("d/"));
+      equal(await store.files(idOf("alice"), { prefix: "d", limit: 9 }), left);
+      equal(await store.files(idOf("bob"), { prefix: "d", limit: 9 }), files);
+    },
+
     "outbox() gives committed mail of all agents by seq": async ({ store }) => {
       await create(store, "alice", "bob");
       await tick(store, "alice", { send: [envelope("bob", "1"), envelope("carol", "2")] });
