@@ -10,8 +10,9 @@ import { startWorkerd } from "../../scripts/workerd.ts";
 import type { Workerd } from "../../scripts/workerd.ts";
 import { startLocal } from "../../src/backends/local.ts";
 import type { LocalRuntime } from "../../src/backends/local.ts";
-import { remoteRuntime } from "../../src/control/remote-runtime.ts";
+import { moveAgent, remoteRuntime } from "../../src/control/remote-runtime.ts";
 import { defineRuntime } from "../../src/core/definition.ts";
+import type { TickRecord } from "../../src/core/trajectory.ts";
 import { decodeNpub } from "../../src/identity/nip19.ts";
 import { falseRelay } from "../drivers/nostr/false-relay.ts";
 import { human } from "../drivers/nostr/human.ts";
@@ -74,6 +75,11 @@ void test("a human writes to an agent in a Worker and gets a sealed answer", asy
   assert.equal(verifyEvent(note!) && note.content, "In public");
 
   assert.equal((await runtime.verify("echo")).ok, true);
+  // What the relays used its key for is on its own record.
+  const rows = await runtime.log("echo", 0, 100);
+  const uses = rows.flatMap(({ record }) => (JSON.parse(record) as TickRecord).keys ?? []);
+  const byRelays = uses.filter((use) => use.for === "nostr").map(({ use }) => use);
+  assert.deepEqual([...new Set(byRelays)].toSorted(), ["decrypt", "encrypt", "sign"]);
 });
 
 void test("agents of an agentd and of a Worker have each other do something over one relay", async () => {
@@ -195,6 +201,41 @@ void test("what nobody proved to have written reaches no agent of a Worker", asy
   assert.deepEqual(await heard(worker, "echo"), ["true", "true as well"]);
   const dead = await worker.fetch("/agents/echo/deadletter");
   assert.deepEqual(((await dead.json()) as { items: unknown[] }).items, []);
+});
+
+void test("an agent that moves to a Worker and back is written to by its npub wherever it is", async () => {
+  await using relay = await startRelay();
+  await using worker = await startWorker(relay.url);
+  await using home = await startHome(relay.url);
+  await using ada = await human(relay.url);
+  await ada.settle();
+  const [one, two] = [remoteRuntime(home), remoteRuntime(worker)];
+  const { id } = await one.create({ name: "nomad", type: "echo" });
+  const key = decodeNpub(id);
+  const sent: string[] = [];
+  const say = async (text: string): Promise<void> => {
+    sent.push(text);
+    await ada.publish(ada.letter(key, text));
+  };
+  const answered = (): readonly string[] => [
+    ...new Map(ada.inbox.map((letter) => [letter.id, letter.text])).values(),
+  ];
+  await say("at home");
+  await until(() => answered().length === 1);
+  const moved = moveAgent({ from: one, to: two }, "nomad", { url: worker.url });
+  await say("on the way");
+  await moved;
+  await say("in the Worker");
+  await until(() => answered().length === 3);
+  const back = moveAgent({ from: two, to: one }, "nomad", { url: home.url });
+  await say("on the way back");
+  await back;
+  await say("at home again");
+  await until(() => answered().length === 5);
+  assert.deepEqual(answered().toSorted(), sent.map((text) => `${text}, you say`).toSorted());
+  const { heard: texts } = await one.state("nomad");
+  assert.deepEqual((texts as string[]).toSorted(), sent.toSorted());
+  assert.equal((await one.verify("nomad")).ok, true);
 });
 
 void test("a Worker without the binding has no relays, and says so of what is published", async () => {

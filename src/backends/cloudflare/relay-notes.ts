@@ -76,7 +76,8 @@ export function relayNotes(storage: ObjectContext["storage"]): RelayNotes {
       return all("SELECT 1 FROM agent WHERE away = 0 LIMIT 1").length === 0;
     },
     settle(agent) {
-      const [record, away] = [JSON.stringify(agent), AWAY.has(agent.status) ? 1 : 0];
+      const { move: _, ...rest } = agent;
+      const [record, away] = [JSON.stringify(rest), AWAY.has(agent.status) ? 1 : 0];
       const known = one("SELECT record, away FROM agent WHERE key = ?", agent.publicKey);
       if (known["record"] === record && known["away"] === away) return false;
       all(
