@@ -13,8 +13,12 @@ import { DirectoryShard } from "./cloudflare/directory-object.ts";
 import { Directory } from "./cloudflare/directory.ts";
 import { passTo } from "./cloudflare/gateway.ts";
 import { WorkerHome } from "./cloudflare/home.ts";
+import { RelayHost } from "./cloudflare/relay-object.ts";
+import type { RelayPolicy } from "./cloudflare/relay-object.ts";
+import { relaysOf } from "./cloudflare/relays.ts";
 import type { Env, ObjectContext, WorkerContext } from "./cloudflare/platform.ts";
 
+export type { RelayPolicy } from "./cloudflare/relay-object.ts";
 export type { Env } from "./cloudflare/platform.ts";
 
 export interface CloudflareOptions {
@@ -27,6 +31,8 @@ export interface CloudflareOptions {
   readonly version?: string;
   /** The curve of the agents' keys. Default `nobleSecp`; `wasmSecp` says how to have the fast one. */
   readonly secp?: Secp;
+  /** When the relays of the definition are connected. */
+  readonly relays?: RelayPolicy;
 }
 
 /** What a Worker's entry exports: the classes by name, and the handler as its default. */
@@ -35,6 +41,8 @@ export interface CloudflareWorker {
   readonly AgentObject: new (context: ObjectContext, env: Env) => AgentHost;
   /** One shard of the directory; bind it as `DIRECTORY`, with SQLite. */
   readonly DirectoryObject: new (context: ObjectContext, env: Env) => DirectoryShard;
+  /** The relays; bind it as `RELAYS`, with SQLite, for agents that are to be on Nostr. */
+  readonly RelayObject: new (context: ObjectContext, env: Env) => RelayHost;
   readonly handler: {
     fetch(request: Request, env: Env, context: WorkerContext): Promise<Response>;
   };
@@ -44,7 +52,7 @@ export interface CloudflareWorker {
  * The agents of a definition as a Worker, each in a Durable Object of its own:
  *
  * ```ts
- * export const { AgentObject, DirectoryObject, handler } = cloudflare(runtime);
+ * export const { AgentObject, DirectoryObject, RelayObject, handler } = cloudflare(runtime);
  * export default handler;
  * ```
  *
@@ -70,9 +78,14 @@ export function cloudflare(
       onError: (error) => console.error(error),
     });
     const forwarder = httpForwarder({ clock: systemClock });
+    // Without the binding, or relays to connect to, nobody needs to know of them.
+    const has = env.RELAYS !== undefined && definition.relays.length > 0;
+    const relays = has ? relaysOf(env.RELAYS) : undefined;
     const whole = new WorkerHome({ agents: env.AGENTS, directory, signer });
-    return { definition, directory, signer, api, forwarder, version, whole };
+    return { definition, directory, relays, signer, api, forwarder, version, whole };
   });
+  // The first request to each isolate, so also the first after a deployment, has the relays look.
+  let woken = false;
   const gateway = once((env: Env) =>
     gatewayApi(
       {
@@ -97,9 +110,19 @@ export function cloudflare(
         super(context, env, { signer: home(env).signer, types });
       }
     },
+    RelayObject: class extends RelayHost {
+      constructor(context: ObjectContext, env: Env) {
+        const { signer, directory } = home(env);
+        const policy = options.relays ?? {};
+        super(context, env, { definition, signer, directory, secp, policy });
+      }
+    },
     handler: {
-      async fetch(request, env) {
+      async fetch(request, env, context) {
         try {
+          const { relays } = home(env);
+          if (!woken) context.waitUntil(relays?.wake().catch(() => undefined) ?? Promise.resolve());
+          woken = true;
           return await gateway(env).fetch(request, { home: home(env).whole });
         } catch (error) {
           return problemResponse(error);

@@ -20,7 +20,7 @@ export function cloudflareFiles({ name, config }: WorkerProject): Readonly<Recor
     "worker.ts": `import { cloudflare } from "@openagents/runtime/backends/cloudflare";
 import runtime from ${JSON.stringify(`./${config}`)};
 
-export const { AgentObject, DirectoryObject, handler } = cloudflare(runtime);
+export const { AgentObject, DirectoryObject, RelayObject, handler } = cloudflare(runtime);
 export default handler;
 `,
     "wrangler.jsonc": `{
@@ -32,10 +32,13 @@ export default handler;
     "bindings": [
       { "name": "AGENTS", "class_name": "AgentObject" },
       { "name": "DIRECTORY", "class_name": "DirectoryObject" },
+      { "name": "RELAYS", "class_name": "RelayObject" },
     ],
   },
   // Once deployed, an entry is never changed: add another one.
-  "migrations": [{ "tag": "v1", "new_sqlite_classes": ["AgentObject", "DirectoryObject"] }],
+  "migrations": [
+    { "tag": "v1", "new_sqlite_classes": ["AgentObject", "DirectoryObject", "RelayObject"] },
+  ],
   "observability": { "enabled": true },
   // What one tick may compute, in ms; the platform's own limit is 30,000. Waiting does not count.
   // "limits": { "cpu_ms": 30000 },
@@ -64,11 +67,13 @@ const main :Workerd.Worker = (
   durableObjectNamespaces = [
     (className = "AgentObject", uniqueKey = "AgentObject", enableSql = true),
     (className = "DirectoryObject", uniqueKey = "DirectoryObject", enableSql = true),
+    (className = "RelayObject", uniqueKey = "RelayObject", enableSql = true),
   ],
   durableObjectStorage = (localDisk = "disk"),
   bindings = [
     (name = "AGENTS", durableObjectNamespace = "AgentObject"),
     (name = "DIRECTORY", durableObjectNamespace = "DirectoryObject"),
+    (name = "RELAYS", durableObjectNamespace = "RelayObject"),
     (name = "OPENAGENTS_TOKEN", fromEnvironment = "OPENAGENTS_TOKEN"),
     (name = "OPENAGENTS_MNEMONIC", fromEnvironment = "OPENAGENTS_MNEMONIC"),
   ],

@@ -17,6 +17,7 @@ import { Feed } from "./nostr/feed.ts";
 import { floorOf } from "./nostr/floor.ts";
 import { isPublicRelay } from "./nostr/guests.ts";
 import { Intake } from "./nostr/intake.ts";
+import type { Taken } from "./nostr/intake.ts";
 import { keysOf } from "./nostr/keys.ts";
 import { DEFAULT_NOSTR_LIMITS } from "./nostr/limits.ts";
 import type { NostrLimits } from "./nostr/limits.ts";
@@ -31,6 +32,7 @@ export type { Announced, Cursors } from "./nostr/cursors.ts";
 export { REFUSALS } from "./nostr/counters.ts";
 export type { NostrCounts, Refusal } from "./nostr/counters.ts";
 export { isPublicAddress, isPublicRelay } from "./nostr/guests.ts";
+export type { Taken } from "./nostr/intake.ts";
 export type { NostrLimits } from "./nostr/limits.ts";
 export type { RelayReport } from "./nostr/relay.ts";
 export type { Resident, Residents, ResidentsPage } from "./nostr/residents.ts";
@@ -44,6 +46,8 @@ export interface NostrOptions {
   readonly residents: Residents;
   readonly cursors: Cursors;
   readonly announced: Announced;
+  /** For a driver that starts often: what it need not open again. Default: nothing is kept. */
+  readonly taken?: Taken;
   /** Default: the machine's. */
   readonly clock?: Clock;
   /** Default: the machine's. */
@@ -130,6 +134,7 @@ export function nostrDriver(options: NostrOptions): NostrDriver {
     secp,
     payloadLength,
     floor,
+    taken: options.taken,
     again: () => pool.drop("mail that waited for its agent has to be read again"),
   });
   const failed = (error: unknown): void => {

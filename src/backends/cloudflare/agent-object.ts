@@ -6,6 +6,8 @@ import { createRuntime } from "../../core/create-runtime.ts";
 import type { RuntimeDefinition } from "../../core/definition.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
+import { factotum } from "../../core/factotum.ts";
+import type { Factotum } from "../../core/factotum.ts";
 import type { SetAside } from "../../core/move.ts";
 import type { Forwarder, Signer } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
@@ -17,6 +19,8 @@ import { objectClock } from "./clock.ts";
 import { objectCarrier } from "./carrier.ts";
 import type { Presence } from "./directory-object.ts";
 import type { Directory } from "./directory.ts";
+import { posting, tellingRelays } from "./relays.ts";
+import type { Arrival, Relays } from "./relays.ts";
 import type { AlarmInfo, Env, ObjectContext } from "./platform.ts";
 import { statusReport } from "./status-report.ts";
 import type { StatusReport } from "./status-report.ts";
@@ -29,12 +33,15 @@ export interface AgentHome {
   readonly api: ControlApp;
   readonly signer: Signer;
   readonly directory: Directory;
+  /** The object of the relays; undefined where the Worker has none. */
+  readonly relays: Relays | undefined;
   readonly forwarder: Forwarder;
   readonly version: string;
 }
 
 interface Open {
   readonly runtime: Runtime;
+  readonly signer: Factotum;
   readonly store: DurableObjectStore;
   readonly report: StatusReport;
 }
@@ -68,14 +75,21 @@ export class AgentHost {
     return response;
   }
 
-  async #handle(request: Request, { runtime, store, report }: Open): Promise<Response> {
+  async #handle(request: Request, { runtime, signer, store, report }: Open): Promise<Response> {
     const called = await answer(request, {
       admit: (record: AgentRecord) => admit(runtime, record),
       deliver: async ({ mail, again }: { mail: readonly Envelope[]; again: boolean }) => {
         if (again) runtime.careful();
         return runtime.deliver(mail);
       },
+      accept: async ({ mail, uses, again }: Arrival) => {
+        if (again) runtime.careful();
+        const agent = await self(store);
+        if (agent !== undefined) signer.keepUses(agent, uses);
+        return runtime.accept(mail);
+      },
       careful: async () => runtime.careful(),
+      record: () => self(store),
       presence: () => report.presence(),
       import: (input: SetAside, bundle) => runtime.import(bundle, input),
     });
@@ -108,18 +122,31 @@ export class AgentHost {
   }
 
   async #make(): Promise<Open> {
-    const { definition, signer, directory } = this.#home;
+    const { definition, directory, relays } = this.#home;
     const { storage } = this.#context;
-    const report = statusReport(await durableObjectStore(storage), storage.kv, directory);
+    const listeners = relays === undefined ? directory : tellingRelays(directory, relays);
+    const report = statusReport(await durableObjectStore(storage), storage.kv, listeners);
     const { store } = report;
+    const clock = objectClock();
+    // Shared with what the relays use the agent's key for, which is on its record too.
+    const signer = factotum(this.#home.signer, clock);
     const runtime = createRuntime({
       definition: { ...definition, ensure: [] },
       store,
       signer,
       memory: agentMemory,
       names: domainNames,
-      clock: objectClock(),
-      carrier: objectCarrier(this.#env.AGENTS, directory),
+      clock,
+      carrier: objectCarrier({
+        agents: this.#env.AGENTS,
+        directory,
+        post: relays && posting(relays, { store, signer }),
+      }),
+      ...(relays !== undefined && {
+        onSettled: (agent: AgentRecord) =>
+          // One that could not be told of is found in the directory.
+          this.#context.waitUntil(relays.settle(agent).catch(() => undefined)),
+      }),
       forwarder: this.#home.forwarder,
       waker: {
         idle() {
@@ -133,7 +160,7 @@ export class AgentHost {
       onProblem: (problem, error) => console.error(`${problem}:`, error),
     });
     await runtime.start();
-    return { runtime, store, report };
+    return { runtime, signer, store, report };
   }
 
   /** True when nothing was ever stored here. */
@@ -150,10 +177,19 @@ const BIRTHS: ReadonlySet<string> = new Set(["admit", "import"]);
 const NOBODY: Methods = {
   presence: async (): Promise<Presence> => ({ empty: true }),
   careful: async () => undefined,
-  deliver: async () => {
-    throw new OpenAgentsError("NOT_FOUND", "Nobody was ever here");
-  },
+  record: async () => null,
+  accept: nobody,
+  deliver: nobody,
 };
+
+async function nobody(): Promise<never> {
+  throw new OpenAgentsError("NOT_FOUND", "Nobody was ever here");
+}
+
+/** The agent that a store of one has. */
+async function self(store: DurableObjectStore): Promise<AgentRecord | undefined> {
+  return (await store.list({ limit: 1 })).items[0];
+}
 
 /** What a request names the agent by that it is about. */
 function refOf({ url }: Request): string {

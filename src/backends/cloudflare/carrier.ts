@@ -7,12 +7,20 @@ import type { Directory } from "./directory.ts";
 import type { ObjectNamespace } from "./platform.ts";
 import { call } from "./wire.ts";
 
+/** Where mail goes. */
+export interface CarrierParts {
+  readonly agents: ObjectNamespace;
+  readonly directory: Directory;
+  /** Takes mail of this object's agent to relays. Default: there are none. */
+  readonly post?: ((mail: readonly Envelope[]) => Promise<readonly Receipt[]>) | undefined;
+}
+
 /**
- * Takes mail from an agent's object to those of others, each recipient's in one call and in order.
- * Once a call failed, the next ones to that recipient say that it is a second try, so that mail that
- * ends its object is found out there.
+ * Takes mail from an agent's object to those of others, each recipient's in one call and in order,
+ * and to the relays what is for nobody here. Once a call failed, the next ones to that recipient say
+ * that it is a second try, so that mail that ends its object is found out there.
  */
-export function objectCarrier(agents: ObjectNamespace, directory: Directory): Carrier {
+export function objectCarrier({ agents, directory, post }: CarrierParts): Carrier {
   const failed = new Set<string>();
 
   const deliverTo = async (to: string, mail: readonly Envelope[]): Promise<readonly Receipt[]> => {
@@ -28,7 +36,26 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
     }
   };
 
+  /** Whoever is not here may be elsewhere. */
+  const deliverAway = async (
+    mail: readonly Envelope[],
+    receipts: readonly Receipt[],
+  ): Promise<readonly Receipt[]> => {
+    const away = mail.filter((_, i) => receipts[i] === "unknown");
+    if (post === undefined || away.length === 0) return receipts;
+    const theirs = await post(away).catch(() => []);
+    return receipts.map((receipt, i) =>
+      receipt === "unknown" ? (theirs[away.indexOf(mail[i]!)] ?? "busy") : receipt,
+    );
+  };
+
   return {
+    ...(post !== undefined && {
+      async publish(envelope: Envelope) {
+        const [receipt = "busy"] = await post([envelope]);
+        return receipt;
+      },
+    }),
     async find(name, fresh) {
       if (fresh) {
         await directory.complete(name);
@@ -47,10 +74,8 @@ export function objectCarrier(agents: ObjectNamespace, directory: Directory): Ca
       const byRecipient = Map.groupBy(mail.keys(), (i) => mail[i]!.to);
       await Promise.all(
         [...byRecipient].map(async ([to, indexes]) => {
-          const theirs = await deliverTo(
-            to,
-            indexes.map((i) => mail[i]!),
-          );
+          const letters = indexes.map((i) => mail[i]!);
+          const theirs = await deliverAway(letters, await deliverTo(to, letters));
           indexes.forEach((i, k) => {
             receipts[i] = theirs[k] ?? "busy";
           });

@@ -4,7 +4,7 @@ import { infoOf } from "../../core/agent-info.ts";
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { sha256Hex } from "../../core/hash.ts";
-import type { Page } from "../../core/ports/index.ts";
+import type { ListQuery, Page } from "../../core/ports/index.ts";
 import type { AgentInfo, ListAgents, NewAgent } from "../../core/runtime.ts";
 import type { CreateCall, Entry, Named, Shard } from "./directory-object.ts";
 import type { ObjectNamespace } from "./platform.ts";
@@ -78,8 +78,7 @@ export class Directory {
     const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000);
     let [index, after] = positionOf(query.cursor, this.#shards);
     const items: AgentInfo[] = [];
-    if (!this.#ensured) await Promise.all(this.#ensure.map(({ name }) => this.idOf(name)));
-    this.#ensured = true;
+    await this.makeEnsured();
     while (index < this.#shards && items.length < limit) {
       const { status, type } = query;
       const input = { status, type, limit: limit - items.length, cursor: after };
@@ -90,6 +89,22 @@ export class Directory {
     }
     if (index >= this.#shards) return { items };
     return { items, cursor: after === undefined ? `${index}` : `${index}:${after}` };
+  }
+
+  /** Over how many shards the names are spread. */
+  get shards(): number {
+    return this.#shards;
+  }
+
+  /** The entries of one shard, whatever their status, in order of creation. */
+  entries(index: number, query: ListQuery): Promise<Page<AgentRecord>> {
+    return this.#call<Page<AgentRecord>>(index, "list", query);
+  }
+
+  /** Makes the agents that are to be there. */
+  async makeEnsured(): Promise<void> {
+    if (!this.#ensured) await Promise.all(this.#ensure.map(({ name }) => this.idOf(name)));
+    this.#ensured = true;
   }
 
   metrics(): { readonly startedAt: number; readonly locked: false } {

@@ -32,10 +32,12 @@ export interface AlarmInfo {
   readonly isRetry: boolean;
 }
 
-/** The bindings of the Worker: its two classes and its secrets. */
+/** The bindings of the Worker: its classes and its secrets. */
 export interface Env {
   readonly AGENTS: ObjectNamespace;
   readonly DIRECTORY: ObjectNamespace;
+  /** The object that holds the relays. Without it there are none. */
+  readonly RELAYS?: ObjectNamespace;
   /** The bearer token of the control API. */
   readonly OPENAGENTS_TOKEN?: string;
   /** The master mnemonic that agents' keys are derived from (BIP-39). */

@@ -1,8 +1,7 @@
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
-import type { Presence } from "./directory-object.ts";
-import type { Directory } from "./directory.ts";
+import type { Entry, Named, Presence } from "./directory-object.ts";
 import type { ObjectContext } from "./platform.ts";
 
 /** A store that notes when its agent's status changes, and tells the directory. */
@@ -21,6 +20,15 @@ export interface StatusReport {
 /** When the directory is told again that could not be told, ms: at first, and at most. */
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 60_000;
+/** Who is told: the directory, and whoever else has to know. Each call may come twice. */
+export interface Listeners {
+  /** @throws NOT_FOUND when the agent is not known */
+  setStatus(agent: AgentRecord, status: AgentStatus): Promise<void>;
+  /** @throws EXISTS */
+  take(agent: Entry): Promise<void>;
+  remove(agent: Named): Promise<void>;
+}
+
 /** What the directory was last told, when that was ever needed. */
 const TOLD = "told";
 /** There is something to tell. */
@@ -32,7 +40,7 @@ const REMOVED = "removed";
 export function statusReport(
   store: DurableObjectStore,
   kv: ObjectContext["storage"]["kv"],
-  directory: Directory,
+  directory: Listeners,
 ): StatusReport {
   // An object that ended may not have told everything.
   let news = kv.get(NEWS) === true;

@@ -36,6 +36,16 @@ const OUTCOMES: Readonly<Partial<Record<Receipt, Refusal | "taken" | "repeated">
   rejected: "full",
 };
 
+/**
+ * The events that need not be opened again, by a part of their ids, kept beyond this process. May
+ * forget: what is taken in once more is known by its id.
+ */
+export interface Taken {
+  has(event: string): boolean;
+  /** Of an event whose mail is durable, or that is refused for ever. */
+  add(event: string): void;
+}
+
 export interface IntakeOptions {
   readonly residents: Residents;
   readonly clock: Clock;
@@ -48,6 +58,8 @@ export interface IntakeOptions {
   readonly floor: Pick<Floor, "now" | "ahead">;
   /** Told when mail that had no room has to be read again from the relays. */
   readonly again: () => void;
+  /** What is known of events beyond this process. Default: nothing. */
+  readonly taken?: Taken | undefined;
 }
 
 /** An event that is what it says, and the mail that it is. */
@@ -167,7 +179,7 @@ export class Intake {
     }
     for (const one of opened) {
       if (this.#seen.has(one.key)) this.#options.counters.refused("replayed");
-      else if (!this.#lost.delete(one.key)) this.#seen.set(one.key, true);
+      else if (!this.#lost.delete(one.key)) this.#note(one.key);
       this.#ready.delete(one.key);
     }
   }
@@ -181,7 +193,8 @@ export class Intake {
     // 128 bits of it: nobody can make another event that has them in common.
     const key = event.id.slice(0, 32);
     for (;;) {
-      if (this.#seen.has(key)) throw new Refused("replayed");
+      if (this.#seen.has(key) || this.#options.taken?.has(key) === true)
+        throw new Refused("replayed");
       const ready = this.#ready.get(key);
       if (ready !== undefined) return ready;
       const opening = this.#opening.get(key);
@@ -201,12 +214,18 @@ export class Intake {
       return opened;
     } catch (error) {
       // A forged one must not use up the id of the true one.
-      if (proven && error instanceof Refused) this.#seen.set(key, true);
+      if (proven && error instanceof Refused) this.#note(key);
       throw error;
     } finally {
       this.#opening.delete(key);
       resolve();
     }
+  }
+
+  /** An event is done with; what is held would be lost with this process, and so is to be opened again. */
+  #note(key: string): void {
+    this.#seen.set(key, true);
+    if (!this.holding) this.#options.taken?.add(key);
   }
 
   /**

@@ -26,13 +26,14 @@ export interface Letter {
 }
 
 export interface Received {
+  /** Of the message itself, which is the same however often it is sent. */
+  readonly id: string;
   readonly from: string;
   readonly text: string;
   readonly tags: readonly string[][];
 }
 
-export async function human(url: string): Promise<Human> {
-  const secret = generateSecretKey();
+export async function human(url: string, secret = generateSecretKey()): Promise<Human> {
   const publicKey = getPublicKey(secret);
   const relay = new Relay(url);
   const inbox: Received[] = [];
@@ -58,7 +59,7 @@ export async function human(url: string): Promise<Human> {
       if (!message.tags.some(([name, key]) => name === "p" && key === publicKey)) return;
       // It does not prove who sealed it; this test's people trust each other.
       const rumor = nip59.unwrapEvent(message, secret);
-      inbox.push({ from: rumor.pubkey, text: rumor.content, tags: rumor.tags });
+      inbox.push({ id: rumor.id, from: rumor.pubkey, text: rumor.content, tags: rumor.tags });
     },
     error: () => undefined,
   });
