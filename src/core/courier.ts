@@ -5,6 +5,7 @@ import type { Envelope } from "./envelope.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
 import { MailOrder } from "./mail-order.ts";
+import { nextLimit } from "./pages.ts";
 import type { OutboxRow, Receipt } from "./ports/index.ts";
 
 /** What the courier tells the runtime. */
@@ -17,7 +18,8 @@ export interface CourierEvents {
   readonly idle: () => void;
 }
 
-const BATCH = 256;
+/** Rows that are read at once, at first: fewer where they are large. */
+const FEW = 8;
 /** How many recipients that are not here are tried at once. */
 const FLIGHTS = 64;
 /** How long mail that has to wait does so, ms: at first, and at most. */
@@ -57,6 +59,8 @@ export class Courier {
   #batch: Promise<unknown> | undefined;
   #timer: (() => void) | undefined;
   #again = false;
+  /** How many rows are read at once. */
+  #limit = FEW;
   /** What is under way to recipients that are not here, and from whom. */
   readonly #flights = new Map<string, Flight>();
   /** Until when recipients are left alone whom mail could not be taken to. */
@@ -135,8 +139,11 @@ export class Courier {
   /** Carries the first mail after `last`, past what has to wait; how far it came, undefined at the end. */
   async #next(last: number, pass: Pass): Promise<number | undefined> {
     const { store, clock } = this.#kernel;
-    const rows = await store.outbox(last, BATCH, pass.agent);
+    const limit = this.#limit;
+    const rows = await store.outbox(last, limit, pass.agent);
     if (rows.length === 0) return undefined;
+    // What is under way to one recipient is held in memory, twice where it is sent as JSON.
+    this.#limit = nextLimit(rows, sizeOf, limit);
     const at = clock.now();
     const ready = rows.filter((row) => !this.#mustRest(row, pass, at));
     const places = await Promise.all(ready.map((row) => this.#delivery.place(row)));
@@ -270,6 +277,11 @@ export class Courier {
     );
     return [...waiting];
   }
+}
+
+/** About how many characters a row has. */
+function sizeOf({ envelope: { payload } }: OutboxRow): number {
+  return typeof payload === "string" ? payload.length : JSON.stringify(payload).length;
 }
 
 /** How long mail waits before it is tried again, ms: the longer, the longer it has waited. */

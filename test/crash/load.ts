@@ -55,9 +55,10 @@ export async function killUnderLoad(
   await Promise.all(clients);
 
   for (const name of [...TARGETS, "echo", "sink"]) {
-    for (;;) {
-      const { queued, parked } = await get(`/agents/${name}/status`);
+    for (let i = 0; ; i += 1) {
+      const { queued, parked, detail } = await get(`/agents/${name}/status`);
       if (queued === 0 && (parked as string[]).length === 0) break;
+      assert.ok(i < 6000, `${name} to come to rest: ${String(detail ?? queued)}`);
       await sleep(20);
     }
   }
