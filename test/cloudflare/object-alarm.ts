@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ObjectContext } from "../../src/backends/cloudflare/platform.ts";
 import type { DurableObjectStore } from "../../src/stores/durable-object.ts";
-import { claim, create, envelope, idOf, mail, tick } from "../../src/testing/store/kit.ts";
+import { claim, create, envelope, idOf, logRow, mail, tick } from "../../src/testing/store/kit.ts";
 
 /** What a case is about: a new store, and the storage below it. */
 interface Fixture {
@@ -30,6 +30,24 @@ export const ALARMS: Readonly<Record<string, (fixture: Fixture) => Promise<void>
     await store.rest(now);
     assert.equal(await storage.getAlarm(), now + 20 * MINUTE);
     store.remind("move", undefined);
+    await store.rest(now);
+    assert.equal(await storage.getAlarm(), null);
+  },
+
+  "a commit that fails leaves due what was due": async ({ store, storage }) => {
+    const now = Date.now();
+    await create(store, "alice");
+    const held = await claim(store, "alice", now);
+    await store.release(held, now + MINUTE);
+    await store.rest(now);
+    assert.equal(await storage.getAlarm(), now + MINUTE);
+    const again = await claim(store, "alice", now);
+    // The number of its record is another one.
+    await assert.rejects(store.commit(again, { log: logRow(9), wakeAt: null }));
+    await store.release(again);
+    await store.rest(now);
+    assert.ok((await storage.getAlarm()) !== null);
+    await store.remove(idOf("alice"));
     await store.rest(now);
     assert.equal(await storage.getAlarm(), null);
   },

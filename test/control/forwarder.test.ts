@@ -139,6 +139,20 @@ void test("forward() knows what each answer means for mail", async () => {
   }
 });
 
+void test("forward() sends nothing after what has to wait, as that would overtake it", async () => {
+  let asked = 0;
+  await using it = await home((response, ids) => {
+    asked += 1;
+    const receipts = ids.map(() => (asked === 1 ? "busy" : "accepted"));
+    response.end(JSON.stringify({ receipts }));
+  });
+  const forwarder = httpForwarder({ clock: manualClock(0) });
+  const receipts = await forwarder.forward(it.to, letters(100));
+  assert.deepEqual(new Set(receipts), new Set(["busy"]));
+  assert.equal(it.asked.length, 1);
+  assert.deepEqual(new Set(await forwarder.forward(it.to, letters(100))), new Set(["accepted"]));
+});
+
 void test("forward() has only that mail refused that is refused, where many went at once", async () => {
   await using it = await home((response, ids) => {
     if (ids.includes("m1"))

@@ -56,3 +56,16 @@ void test("what cannot be sent now is tried again the later, the longer it waits
   assert.equal(((await runtime.state("keeper"))["got"] as string[]).length, 3);
   assert.deepEqual(await runtime.deadLetters("sender", 0, 9), []);
 });
+
+void test("an agent can leave and be erased while mail of others is under way for ever", async () => {
+  const names = () => new Promise<undefined>(() => undefined);
+  const { runtime, tell } = await setting([sender, keeper], { names });
+  await tell("sender", "ghost@example.org");
+  const { id } = await runtime.create({ name: "guest", type: "keeper" });
+  await runtime.leave(id, { move: "m1" });
+  await (await runtime.export(id, { move: "m1" })).cancel();
+  await runtime.stay(id, "m1");
+  const purged = runtime.purge(id);
+  await purged;
+  await assert.rejects(runtime.get(id), { code: "NOT_FOUND" });
+});

@@ -473,6 +473,71 @@ void test("a whole copy is dropped by nobody but who has the old home's word tha
   assert.deepEqual((await b.runtime.state("ada"))["got"], ["one", "two", "three"]);
 });
 
+void test("a move goes to one home: no other one takes its bundle in, or lets it arrive by its receipt", async () => {
+  const { a, b, c } = await laden(3);
+  await move(a, b);
+  const { id } = await b.runtime.get("ada");
+  const [atA, atC] = await Promise.all([a.runtime.identity(), c.runtime.identity()]);
+  await b.runtime.leave(id, { move: "m2" });
+  const bytes = await bytesOf(await b.runtime.export(id, { move: "m2", to: atC.publicKey }));
+  await assert.rejects(b.runtime.export(id, { move: "m2", to: atA.publicKey }), {
+    code: "INVALID",
+    message: /goes to another home/,
+  });
+  const { ticket } = await c.runtime.import(streamOf(bytes));
+  // Where it was before, its key is known.
+  await assert.rejects(a.runtime.import(streamOf(bytes)), { code: "DENIED" });
+  const receipt = await b.runtime.depart(id, { move: "m2", url: c.url, ticket });
+  assert.equal(receipt.to, atC.publicKey);
+  await assert.rejects(c.runtime.arrive(id, { ...receipt, to: atA.publicKey }), { code: "DENIED" });
+  assert.match((await c.runtime.arrive(id, receipt)).status, /active|dormant/);
+  assert.equal((await a.runtime.get(id)).status, "moved");
+});
+
+void test("an import whose move is ended in the middle of it comes to nothing", async () => {
+  const { a, b } = await laden();
+  await move(a, b);
+  const { id } = await b.runtime.get("ada");
+  const { publicKey: to } = await a.runtime.identity();
+  await b.runtime.leave(id, { move: "m2" });
+  const bytes = await bytesOf(await b.runtime.export(id, { move: "m2", to }));
+  const word = await b.runtime.stay(id, "m2");
+  // It is ended when all that came in was checked, and nothing of it is noted yet.
+  const head = a.store.head.bind(a.store);
+  const files = a.store.files.bind(a.store);
+  let ended: Promise<unknown> | undefined;
+  a.store.files = async (...args) => {
+    const rows = await files(...args);
+    if (ended === undefined && (await a.store.get(id))?.status === "arriving" && (await head(id))) {
+      ended = a.runtime.stay(id, "m2", word);
+      await ended;
+    }
+    return rows;
+  };
+  await assert.rejects(a.runtime.import(streamOf(bytes)));
+  assert.notEqual(ended, undefined);
+  assert.equal((await a.runtime.get(id)).status, "moved");
+  assert.equal((await a.runtime.send(id, { payload: "three" })).receipt, "accepted");
+});
+
+void test("import() takes in what was exported where values have to be small", async () => {
+  const { a, b, clock } = await laden();
+  for (let i = 0; i < 400; i += 1) await tell(a, clock, `message number ${i}`);
+  const { createRuntime, defineRuntime } = await import("../../src/index.ts");
+  const { memoryStore } = await import("../../src/stores/memory.ts");
+  const limits = { valueBytes: 65_536, envelopeBytes: 10_000, outputBytes: 10_000 };
+  const small = createRuntime({
+    definition: defineRuntime({ agents: [traveller, oracle], limits }),
+    store: memoryStore(),
+    signer: b.signer,
+    clock,
+  });
+  await small.start();
+  const { publicKey: to } = await small.identity();
+  const { agent } = await small.import(await a.runtime.export("ada", { to }));
+  assert.equal(agent.name, "ada");
+});
+
 void test("mail that waits to be sent goes along, in its order, and what cannot be sent is kept", async () => {
   const writer = defineAgent({
     name: "writer",
