@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { PACKAGE_VERSION } from "../../src/core/version.ts";
 import { encodeNpub, encodeNsec } from "../../src/identity/nip19.ts";
 import { decodeNcryptsec } from "../../src/identity/nip49.ts";
 import { nobleSecp } from "../../src/identity/secp.ts";
@@ -65,6 +66,11 @@ void test("agentctl build cloudflare makes a Worker that deploys, and that worke
       "Hello Ada, you are number 1\n",
     );
     assert.equal(await agentctl("send", "greeter", "Bo", "--wait"), "Hello Bo, you are number 2\n");
+    // It says what it is, also in its bundles.
+    const { version } = JSON.parse(await agentctl("info", "--json")) as { version: string };
+    assert.equal(version, PACKAGE_VERSION);
+    const [manifest] = /\{.*?\}\n/s.exec(await agentctl("export", "greeter")) ?? [];
+    assert.match(manifest ?? "", new RegExp(`"runtime": ?"${PACKAGE_VERSION}"`));
     await agentctl("create", "second", "--type", "greeter");
     const listed = JSON.parse(await agentctl("list", "--json")) as { name: string }[] | object;
     assert.match(JSON.stringify(listed), /second/);
