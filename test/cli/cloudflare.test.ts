@@ -136,6 +136,59 @@ void test("agentctl build cloudflare leaves alone what is there", async () => {
   assert.equal((await p.agentctl("build", "cloudflare", "--config", "none.ts")).code, 3);
 });
 
+void test("agentctl build cloudflare says what package.json lacks to deploy with what is pinned", async () => {
+  await using p = project(CONFIG);
+  const own = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8")) as {
+    devDependencies: { wrangler: string };
+    overrides: { workerd: string };
+  };
+  const { wrangler } = own.devDependencies;
+  const { workerd } = own.overrides;
+  const override = `npm pkg set overrides.workerd=${workerd}`;
+  const install = `npm install -D --save-exact wrangler@${wrangler}`;
+  const cases: readonly (readonly [manifest: object, lines: readonly string[]])[] = [
+    [{}, [override, install]],
+    [{ overrides: { workerd } }, [install]],
+    [{ devDependencies: { wrangler } }, [override, "npm install"]],
+    [{ dependencies: { wrangler }, overrides: { workerd } }, []],
+    // One of the project's own choice goes with a workerd of its own.
+    [{ devDependencies: { wrangler: "4.999.0" } }, []],
+  ];
+  mkdirSync(join(p.dir, "edge"));
+  p.write("edge/openagents.config.ts", CONFIG);
+  for (const [manifest, lines] of cases) {
+    p.write("package.json", JSON.stringify({ type: "module", ...manifest }));
+    // The project's package.json may be above the configuration.
+    for (const config of ["openagents.config.ts", "edge/openagents.config.ts"]) {
+      const { code, stderr } = await p.agentctl("build", "cloudflare", "--config", config);
+      assert.equal(code, 0, stderr);
+      const said = stderr.split("\n").filter((line) => line.startsWith("  npm "));
+      assert.deepEqual(
+        said,
+        lines.map((line) => `  ${line}`),
+        JSON.stringify(manifest),
+      );
+    }
+  }
+});
+
+void test("agentctl build cloudflare adds each line that .gitignore lacks", async () => {
+  await using p = project(CONFIG);
+  const cases: readonly (readonly [before: string, after: string])[] = [
+    [".dev.vars", ".dev.vars\n.wrangler/\ndist/\ndata/\n"],
+    ["dist/\nx\n", "dist/\nx\n.dev.vars\n.wrangler/\ndata/\n"],
+    [
+      "data/\r\n.dev.vars\r\n.wrangler/\r\ndist/\r\n",
+      "data/\r\n.dev.vars\r\n.wrangler/\r\ndist/\r\n",
+    ],
+  ];
+  for (const [before, after] of cases) {
+    p.write(".gitignore", before);
+    ok(await p.agentctl("build", "cloudflare"));
+    assert.equal(readFileSync(join(p.dir, ".gitignore"), "utf8"), after);
+  }
+});
+
 void test("agentctl init --backend cloudflare makes the same in a new project", async () => {
   await using p = project(null);
   ok(await p.agentctl("init", "Edge Agents", "--backend", "cloudflare"));
