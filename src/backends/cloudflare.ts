@@ -4,6 +4,7 @@ import { problemResponse } from "../control/problem.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { systemClock } from "../core/system.ts";
+import { PACKAGE_VERSION } from "../core/version.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import type { Secp } from "../identity/secp.ts";
@@ -27,7 +28,7 @@ export interface CloudflareOptions {
    * thousand new agents a second. It cannot be changed once there are agents.
    */
   readonly shards?: number;
-  /** Default `"0.0.0"`. */
+  /** Default: that of this package. */
   readonly version?: string;
   /** The curve of the agents' keys. Default `nobleSecp`; `wasmSecp` says how to have the fast one. */
   readonly secp?: Secp;
@@ -63,7 +64,7 @@ export function cloudflare(
   definition: RuntimeDefinition,
   options: CloudflareOptions = {},
 ): CloudflareWorker {
-  const { shards = 16, version = "0.0.0", secp = nobleSecp } = options;
+  const { shards = 16, version = PACKAGE_VERSION, secp = nobleSecp } = options;
   const types: ReadonlySet<string> = new Set(definition.agents.keys());
 
   // Once for each isolate: its environment does not change.

@@ -7,6 +7,7 @@ import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { factotum } from "../core/factotum.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
+import { PACKAGE_VERSION } from "../core/version.ts";
 import type { NostrMetrics } from "../drivers/nostr.ts";
 import { domainNames } from "../identity/domain-names.ts";
 import { nobleSecp } from "../identity/secp.ts";
@@ -45,7 +46,7 @@ export interface LocalOptions {
   readonly blockLimit?: number;
   /** Nostr relays beside those of the definition. */
   readonly relays?: readonly string[];
-  /** Default `"0.0.0"`. */
+  /** Default: that of this package. */
   readonly version?: string;
   /** Told of what an operator should know. Default: nobody. */
   readonly warn?: (text: string) => void;
@@ -72,6 +73,7 @@ const CLOSE_GRACE = 1000;
  */
 export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
   const { definition, warn = () => {}, host = "127.0.0.1", port = 4600 } = options;
+  const { version = PACKAGE_VERSION } = options;
   const undo: (() => unknown)[] = [];
   try {
     const data = typeof options.data === "string" ? openDataDir(options.data, warn) : options.data;
@@ -101,7 +103,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       clock,
       random,
       forwarder: httpForwarder({ clock }),
-      version: options.version ?? "0.0.0",
+      version,
       ...(relays !== undefined && {
         carrier: relays.carrier,
         onSettled: (agent) => relays.settled(agent),
@@ -114,7 +116,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const api = controlApi({
       token,
       limits: definition.limits,
-      version: options.version ?? "0.0.0",
+      version,
       types: [...definition.agents.keys()],
       ready: () => ready,
       stopping: stopping.signal,

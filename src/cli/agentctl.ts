@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { errorInfo } from "../core/errors.ts";
+import { PACKAGE_VERSION } from "../core/version.ts";
 import { commonOptions } from "./command.ts";
 import { agentCommands } from "./commands/agents.ts";
 import { buildCommand } from "./commands/build.ts";
@@ -14,7 +15,6 @@ import { moveCommand } from "./commands/move.ts";
 import { recordCommands } from "./commands/record.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { UsageError } from "./usage-error.ts";
-import { packageVersion } from "./version.ts";
 
 const HINTS: Readonly<Record<string, string>> = {
   NOT_FOUND: 'See what there is with "agentctl list"',
@@ -29,7 +29,7 @@ const OF_FILES: ReadonlySet<string> = new Set(["init", "build", "backup", "resto
 function program(): Command {
   const program = commonOptions(new Command("agentctl"))
     .description("Manages the agents of an agentd")
-    .version(packageVersion())
+    .version(PACKAGE_VERSION)
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(see "agentctl --help")')
     .exitOverride();

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { OpenAgentsError, errorInfo } from "../core/errors.ts";
 import { toMs } from "../core/duration.ts";
+import { PACKAGE_VERSION } from "../core/version.ts";
 import type { DataDir } from "../backends/local.ts";
 import { openDataDir, startLocal } from "../backends/local.ts";
 import { relayUrl } from "../drivers/nostr.ts";
@@ -9,7 +10,6 @@ import { DEFAULT_DATA } from "./connection.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { shellQuote } from "./shell-quote.ts";
 import { notEmpty } from "./usage-error.ts";
-import { packageVersion } from "./version.ts";
 
 const USAGE = `Usage: agentd [options]
 
@@ -57,7 +57,7 @@ function readArguments(): Arguments | undefined {
     },
   });
   if (values.help === true || values.version === true) {
-    process.stdout.write(values.help === true ? USAGE : `${packageVersion()}\n`);
+    process.stdout.write(values.help === true ? USAGE : `${PACKAGE_VERSION}\n`);
     return undefined;
   }
   for (const name of ["config", "data", "host"] as const) notEmpty(`--${name}`, values[name]);
@@ -125,7 +125,6 @@ async function main({ config, data, host, port, relays }: Arguments): Promise<vo
     relays,
     passphrase: OPENAGENTS_PASSPHRASE || undefined,
     blockLimit,
-    version: packageVersion(),
     warn: (text) => talk(`agentd: ${text}`),
   });
 

@@ -82,8 +82,35 @@ const main :Workerd.Worker = (
   };
 }
 
+/** What a package.json says of other packages. */
+export interface PackageManifest {
+  readonly dependencies?: Readonly<Record<string, unknown>>;
+  readonly devDependencies?: Readonly<Record<string, unknown>>;
+  readonly overrides?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The commands that give a package.json the wrangler and the workerd that a new project pins; none when it
+ * has them, or a wrangler of its own choice, which goes with another workerd.
+ */
+export function pinning(manifest: PackageManifest): readonly string[] {
+  const wrangler = manifest.devDependencies?.["wrangler"] ?? manifest.dependencies?.["wrangler"];
+  const ours = typeof wrangler === "string" && wrangler.replace(/^[~^=]/, "") === WRANGLER;
+  if (wrangler !== undefined && !ours) return [];
+  const overridden = manifest.overrides?.["workerd"] !== undefined;
+  if (wrangler !== undefined && overridden) return [];
+  return [
+    // Before what installs, which looks at it.
+    ...(overridden ? [] : [`npm pkg set overrides.workerd=${WORKERD}`]),
+    wrangler === undefined ? `npm install -D --save-exact wrangler@${WRANGLER}` : "npm install",
+  ];
+}
+
 /** The file of the Worker's secrets. */
 export const SECRETS_FILE = ".dev.vars";
+
+/** What git is to leave alone: secrets, and what is made anew or belongs to one machine. */
+export const IGNORED: readonly string[] = [SECRETS_FILE, ".wrangler/", "dist/", "data/"];
 
 /** New secrets, as wrangler reads them: whoever has the second has the keys of all agents. */
 export function secrets(token: string, mnemonic: string): string {

@@ -22,8 +22,8 @@ export interface Tools {
 export function commonOptions(program: Command): Command {
   return program
     .option("--json", "print JSON (one document a line for streams)")
-    .option("--url <url>", "address of agentd (default: OPENAGENTS_URL, or found by --data)")
-    .option("--token <token>", "its token (default: OPENAGENTS_TOKEN, or found by --data)")
+    .option("--url <url>", "address of agentd (default: found by --data, or OPENAGENTS_URL)")
+    .option("--token <token>", "its token (default: found by --data, or OPENAGENTS_TOKEN)")
     .option("--data <dir>", "its data directory (default: OPENAGENTS_HOME, or ./.openagents)");
 }
 

@@ -22,7 +22,8 @@ export function dataDirectory({ data }: Where): string {
 }
 
 /**
- * The address: `--url`, `OPENAGENTS_URL`, or what the data directory says.
+ * The address: `--url`, what the directory of `--data` says, `OPENAGENTS_URL`, or what the data directory
+ * says that nobody named with a flag.
  * @throws UNREACHABLE when no agentd runs on the directory; UsageError for what is no address
  */
 export function agentdUrl(where: Where): string {
@@ -45,15 +46,17 @@ function runningAt(dir: string): string {
 }
 
 /**
- * The token: `--token`, `OPENAGENTS_TOKEN`, or the one in the data directory, which is not for the
- * agentd of another machine.
+ * The token: `--token`, the one in the directory of `--data`, `OPENAGENTS_TOKEN`, or the one in the data
+ * directory that nobody named with a flag. Those of directories are not for the agentd of another machine.
  */
 export function agentdToken(where: Where): string | undefined {
-  const given = notEmpty("--token", where.token) ?? (process.env["OPENAGENTS_TOKEN"] || undefined);
+  const given = notEmpty("--token", where.token);
   if (given !== undefined) return given;
   const url = givenUrl(where);
-  if (url !== undefined && isElsewhere(url)) return undefined;
-  return tokenIn(dataDirectory(where));
+  const elsewhere = url !== undefined && isElsewhere(url);
+  const variable = process.env["OPENAGENTS_TOKEN"] || undefined;
+  if (variable !== undefined && (elsewhere || where.data === undefined)) return variable;
+  return elsewhere ? undefined : tokenIn(dataDirectory(where));
 }
 
 function tokenIn(dir: string): string | undefined {
@@ -77,9 +80,11 @@ export function findConnection(where: Where): Connection {
       `Cannot use agentd at ${url}: it is not on this machine, so it does not get the token of a data directory here: give its own with --token TOKEN or OPENAGENTS_TOKEN`,
     );
   }
+  const others =
+    where.data === undefined ? "--data DIR, --token TOKEN or OPENAGENTS_TOKEN" : "--token TOKEN";
   throw new OpenAgentsError(
     "DENIED",
-    `Cannot find the token of ${url}: there is none in "${dataDirectory(where)}": give --data DIR, --token TOKEN or OPENAGENTS_TOKEN`,
+    `Cannot find the token of ${url}: there is none in "${dataDirectory(where)}": give ${others}`,
   );
 }
 
@@ -95,19 +100,25 @@ export function findOther({ url, token, data }: Where): Connection {
     throw new UsageError("Cannot tell which home is meant: give its address with --to URL");
   }
   const address = url === undefined ? runningAt(resolve(dir!)) : httpUrl("--to", url);
-  const given = notEmpty("--to-token", token) ?? (process.env["OPENAGENTS_TO_TOKEN"] || undefined);
-  const found = given ?? (dir === undefined ? undefined : tokenIn(resolve(dir)));
+  // Flags come before the environment.
+  const found =
+    notEmpty("--to-token", token) ??
+    (dir === undefined ? process.env["OPENAGENTS_TO_TOKEN"] || undefined : tokenIn(resolve(dir)));
   if (found !== undefined) return { url: address, token: found };
   throw new OpenAgentsError(
     "DENIED",
-    `Cannot find the token of ${address}: give it with --to-token TOKEN, OPENAGENTS_TO_TOKEN or --to-data DIR`,
+    dir === undefined
+      ? `Cannot find the token of ${address}: give it with --to-token TOKEN, OPENAGENTS_TO_TOKEN or --to-data DIR`
+      : `Cannot find the token of ${address}: there is none in "${resolve(dir)}": give it with --to-token TOKEN, or name another directory with --to-data DIR`,
   );
 }
 
-function givenUrl(where: Where): string | undefined {
-  const url = notEmpty("--url", where.url) ?? (process.env["OPENAGENTS_URL"] || undefined);
-  if (url === undefined) return undefined;
-  return httpUrl(where.url === undefined ? "OPENAGENTS_URL" : "--url", url);
+/** The address that was given as one. A flag comes before the environment: `--data` tells it too. */
+function givenUrl({ url, data }: Where): string | undefined {
+  if (url !== undefined) return httpUrl("--url", notEmpty("--url", url)!);
+  const variable = process.env["OPENAGENTS_URL"] || undefined;
+  if (variable === undefined || data !== undefined) return undefined;
+  return httpUrl("OPENAGENTS_URL", variable);
 }
 
 function httpUrl(option: string, url: string): string {

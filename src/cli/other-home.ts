@@ -14,7 +14,7 @@ export function otherHomeOptions(command: Command): Command {
   return command
     .option(
       "--to-token <token>",
-      "the token there (default: OPENAGENTS_TO_TOKEN, or found by --to-data)",
+      "the token there (default: found by --to-data, or OPENAGENTS_TO_TOKEN)",
     )
     .option("--to-data <dir>", "the data directory of an agentd there, on this machine");
 }

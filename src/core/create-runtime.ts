@@ -44,6 +44,7 @@ import type { Ticked } from "./tick.ts";
 import type { TickRecord, Verdict } from "./trajectory.ts";
 import { paths } from "./tree.ts";
 import { verifyAgent } from "./verify.ts";
+import { PACKAGE_VERSION } from "./version.ts";
 import { Watchers } from "./watchers.ts";
 
 /** How long after a failure of the store what was due is taken up again, ms. */
@@ -93,7 +94,7 @@ class KernelRuntime implements Runtime {
       random,
       agents: definition.agents,
       limits: definition.limits,
-      version: ports.version ?? "0.0.0",
+      version: ports.version ?? PACKAGE_VERSION,
       startedAt: clock.now(),
       carefulUntil: 0,
       cache: new Cache<LoadedAgent>(definition.limits.cached),

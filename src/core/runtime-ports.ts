@@ -28,7 +28,7 @@ export interface RuntimePorts {
   readonly forwarder?: Forwarder;
   /** Keeps the time for what is due. Default: the runtime does, with timers. */
   readonly waker?: Waker;
-  /** The release, as bundles name it. Default `"0.0.0"`. */
+  /** The release, as bundles name it. Default: that of this package. */
   readonly version?: string;
   readonly clock?: Clock;
   readonly random?: Random;

@@ -235,6 +235,38 @@ void test("agentctl exits 2 for wrong usage, 4 for no right, 5 for no agentd", a
   other.close();
 });
 
+void test("agentctl takes --data before what the environment says of another agentd", async () => {
+  await using p = project();
+  await using q = project();
+  const [here, there] = [await p.start(), await q.start()];
+  const tokenOf = ({ data }: { readonly data: string }): string =>
+    readFileSync(join(data, "token"), "utf8").trim();
+  const env = { OPENAGENTS_URL: here.url, OPENAGENTS_TOKEN: tokenOf(p) };
+  ok(await p.run(["create", "bob", "--type", "greeter"], { env }));
+  const stale = { ...env, OPENAGENTS_TO_TOKEN: "wrong" };
+  const { stderr, code } = await p.run(["move", "bob", "--to-data", q.data], { env: stale });
+  assert.equal(code, 0, stderr);
+  const hint =
+    /Talk to it with: agentctl (.*) "hello" --wait\n/.exec(stderr)?.[1]?.split(" ") ?? [];
+  assert.deepEqual(hint, ["--data", q.data, "send", "bob"]);
+  const greeted = await p.run([...hint, "hello", "--wait"], { env });
+  assert.equal(ok(greeted), "Hello hello, you are number 1\n");
+  const doctor = await p.run(["doctor", "--data", q.data], { env });
+  assert.ok(ok(doctor).includes(`answers at ${there.url}\n`), doctor.stdout);
+
+  // What is said beside it counts, and a home that is in the environment is no flag.
+  const wrong = ["--token", "wrong", "--data", q.data];
+  fails(
+    await p.run(["list", ...wrong], { env }),
+    4,
+    new RegExp(`${there.url}: the token is wrong`),
+  );
+  const mixed = ["--url", here.url, "--data", q.data];
+  fails(await p.run(["list", ...mixed], { env }), 4, new RegExp(`${here.url}: the token is wrong`));
+  const home = { ...env, OPENAGENTS_HOME: q.data };
+  assert.equal(json(await p.run(["info", "--json"], { env: home }))["url"], here.url);
+});
+
 void test("agentctl doctor says what is wrong and what to do", async () => {
   await using p = project();
   const doctor = async (...args: string[]): Promise<[number | null, Record<string, Check>]> => {

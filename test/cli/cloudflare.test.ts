@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { PACKAGE_VERSION } from "../../src/core/version.ts";
 import { encodeNpub, encodeNsec } from "../../src/identity/nip19.ts";
 import { decodeNcryptsec } from "../../src/identity/nip49.ts";
 import { nobleSecp } from "../../src/identity/secp.ts";
@@ -65,6 +66,11 @@ void test("agentctl build cloudflare makes a Worker that deploys, and that worke
       "Hello Ada, you are number 1\n",
     );
     assert.equal(await agentctl("send", "greeter", "Bo", "--wait"), "Hello Bo, you are number 2\n");
+    // It says what it is, also in its bundles.
+    const { version } = JSON.parse(await agentctl("info", "--json")) as { version: string };
+    assert.equal(version, PACKAGE_VERSION);
+    const [manifest] = /\{.*?\}\n/s.exec(await agentctl("export", "greeter")) ?? [];
+    assert.match(manifest ?? "", new RegExp(`"runtime": ?"${PACKAGE_VERSION}"`));
     await agentctl("create", "second", "--type", "greeter");
     const listed = JSON.parse(await agentctl("list", "--json")) as { name: string }[] | object;
     assert.match(JSON.stringify(listed), /second/);
@@ -128,6 +134,59 @@ void test("agentctl build cloudflare leaves alone what is there", async () => {
   assert.equal(readFileSync(join(p.dir, ".dev.vars"), "utf8"), secrets);
   assert.equal((await p.agentctl("build", "cloudflare", "--name", "Not Fit")).code, 2);
   assert.equal((await p.agentctl("build", "cloudflare", "--config", "none.ts")).code, 3);
+});
+
+void test("agentctl build cloudflare says what package.json lacks to deploy with what is pinned", async () => {
+  await using p = project(CONFIG);
+  const own = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8")) as {
+    devDependencies: { wrangler: string };
+    overrides: { workerd: string };
+  };
+  const { wrangler } = own.devDependencies;
+  const { workerd } = own.overrides;
+  const override = `npm pkg set overrides.workerd=${workerd}`;
+  const install = `npm install -D --save-exact wrangler@${wrangler}`;
+  const cases: readonly (readonly [manifest: object, lines: readonly string[]])[] = [
+    [{}, [override, install]],
+    [{ overrides: { workerd } }, [install]],
+    [{ devDependencies: { wrangler } }, [override, "npm install"]],
+    [{ dependencies: { wrangler }, overrides: { workerd } }, []],
+    // One of the project's own choice goes with a workerd of its own.
+    [{ devDependencies: { wrangler: "4.999.0" } }, []],
+  ];
+  mkdirSync(join(p.dir, "edge"));
+  p.write("edge/openagents.config.ts", CONFIG);
+  for (const [manifest, lines] of cases) {
+    p.write("package.json", JSON.stringify({ type: "module", ...manifest }));
+    // The project's package.json may be above the configuration.
+    for (const config of ["openagents.config.ts", "edge/openagents.config.ts"]) {
+      const { code, stderr } = await p.agentctl("build", "cloudflare", "--config", config);
+      assert.equal(code, 0, stderr);
+      const said = stderr.split("\n").filter((line) => line.startsWith("  npm "));
+      assert.deepEqual(
+        said,
+        lines.map((line) => `  ${line}`),
+        JSON.stringify(manifest),
+      );
+    }
+  }
+});
+
+void test("agentctl build cloudflare adds each line that .gitignore lacks", async () => {
+  await using p = project(CONFIG);
+  const cases: readonly (readonly [before: string, after: string])[] = [
+    [".dev.vars", ".dev.vars\n.wrangler/\ndist/\ndata/\n"],
+    ["dist/\nx\n", "dist/\nx\n.dev.vars\n.wrangler/\ndata/\n"],
+    [
+      "data/\r\n.dev.vars\r\n.wrangler/\r\ndist/\r\n",
+      "data/\r\n.dev.vars\r\n.wrangler/\r\ndist/\r\n",
+    ],
+  ];
+  for (const [before, after] of cases) {
+    p.write(".gitignore", before);
+    ok(await p.agentctl("build", "cloudflare"));
+    assert.equal(readFileSync(join(p.dir, ".gitignore"), "utf8"), after);
+  }
 });
 
 void test("agentctl init --backend cloudflare makes the same in a new project", async () => {

@@ -3,7 +3,8 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs
 import { basename, dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { OpenAgentsError } from "../../core/errors.ts";
-import { cloudflareFiles, SECRETS_FILE, secrets } from "../cloudflare-files.ts";
+import { cloudflareFiles, IGNORED, pinning, SECRETS_FILE, secrets } from "../cloudflare-files.ts";
+import type { PackageManifest } from "../cloudflare-files.ts";
 import { outputOf } from "../command.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -43,8 +44,13 @@ export function buildCommand(program: Command): void {
         force: options.force === true,
       });
       if (out.json) out.document({ dir, name, files: written });
+      const commands = pinning(manifestOf(dir)).map((command) => `  ${command}\n`);
+      const first =
+        commands.length === 0
+          ? ""
+          : `Its package.json lacks the wrangler and workerd that this was tested with. Add them with:\n${commands.join("")}`;
       out.talk(
-        `Wrote ${written.join(", ") || "nothing: all is there"} in ${dir}. Deploy with:\n  npx wrangler deploy\n  npx wrangler secret bulk ${SECRETS_FILE}\nand then, with the token of ${SECRETS_FILE}:\n  npx agentctl --url https://${name}.YOUR-SUBDOMAIN.workers.dev --token TOKEN list`,
+        `Wrote ${written.join(", ") || "nothing: all is there"} in ${dir}.\n${first}Deploy with:\n  npx wrangler deploy\n  npx wrangler secret bulk ${SECRETS_FILE}\nand then, with the token of ${SECRETS_FILE}:\n  npx agentctl --url https://${name}.YOUR-SUBDOMAIN.workers.dev --token TOKEN list`,
       );
     });
 }
@@ -75,12 +81,25 @@ export async function writeWorker(
     written.push(SECRETS_FILE);
   }
   const ignored = read(dir, ".gitignore") ?? "";
-  if (!ignored.split("\n").includes(SECRETS_FILE)) {
+  const lines = new Set(ignored.split("\n").map((line) => line.trimEnd()));
+  const missing = IGNORED.filter((line) => !lines.has(line));
+  if (missing.length > 0) {
     const gap = ignored === "" || ignored.endsWith("\n") ? "" : "\n";
-    appendFileSync(join(dir, ".gitignore"), `${gap}${SECRETS_FILE}\n.wrangler/\ndist/\ndata/\n`);
+    appendFileSync(join(dir, ".gitignore"), `${gap}${missing.join("\n")}\n`);
     written.push(".gitignore");
   }
   return written;
+}
+
+/** The package.json that npm takes in a directory: there, or the next above. Nothing for one of no use. */
+function manifestOf(dir: string): PackageManifest {
+  const text = read(dir, "package.json");
+  if (text === undefined) return dirname(dir) === dir ? {} : manifestOf(dirname(dir));
+  try {
+    return (JSON.parse(text) ?? {}) as PackageManifest;
+  } catch {
+    return {};
+  }
 }
 
 function read(dir: string, name: string): string | undefined {

@@ -3,9 +3,9 @@ import { basename, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { OpenAgentsError } from "../../core/errors.ts";
+import { PACKAGE_VERSION } from "../../core/version.ts";
 import { cloudflareFiles } from "../cloudflare-files.ts";
 import { outputOf } from "../command.ts";
-import { PACKAGE_URL, packageVersion } from "../version.ts";
 import { projectFiles } from "../project-files.ts";
 import { UsageError } from "../usage-error.ts";
 import { workerName, writeWorker } from "./build.ts";
@@ -57,9 +57,9 @@ function makeEmpty(dir: string): void {
 
 /** This package: by version when it was installed, by its path when it is a clone. */
 function dependency(): string {
-  const root = fileURLToPath(PACKAGE_URL);
+  const root = fileURLToPath(new URL("../../../", import.meta.url));
   const installed = /[\\/]node_modules[\\/]/.test(root);
-  return !installed && existsSync(join(root, "src")) ? `file:${root}` : packageVersion();
+  return !installed && existsSync(join(root, "src")) ? `file:${root}` : PACKAGE_VERSION;
 }
 
 function packageName(dir: string): string {
