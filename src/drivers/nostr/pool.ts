@@ -7,6 +7,13 @@ import { relayUrl } from "./wire.ts";
 /** How many relays of others are kept connected, and for how long after their last use, ms. */
 const GUESTS = 32;
 const IDLE = 60_000;
+/**
+ * How long a relay of others that did not answer is left alone, ms: at first, and twice as long each time.
+ * Of how many of them that is kept.
+ */
+const FIRST_REST = 10_000;
+const LONGEST_REST = 600_000;
+const RESTING = 10_000;
 
 export interface PoolOptions extends RelayKit {
   /** Who we are to our own relays, and to those of others. */
@@ -21,6 +28,12 @@ interface Guest {
   cancel: () => void;
 }
 
+/** A relay of others that did not answer when it was last tried. */
+interface Resting {
+  readonly until: number;
+  readonly wait: number;
+}
+
 /**
  * The relays of a driver: its own, which stay connected, and those that others name for their mail,
  * which are connected when there is something for them, if they may be. Those do not hear who our
@@ -32,6 +45,7 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #byUrl: ReadonlyMap<string, Relay>;
   readonly #guests = new Recent<Guest>(GUESTS);
+  readonly #resting = new Recent<Resting>(RESTING);
   #running = false;
 
   /** @throws CONFIG for an address that is none of a relay */
@@ -74,7 +88,7 @@ export class Pool {
 
   /**
    * The relay with this address, once it is connected; undefined for one that may not be used.
-   * @throws UNREACHABLE when it cannot be connected to in time
+   * @throws UNREACHABLE when it cannot be connected to in time; at once, when it could not a while ago
    */
   async reach(url: string): Promise<Relay | undefined> {
     const own = this.#byUrl.get(url);
@@ -84,9 +98,28 @@ export class Pool {
     }
     if (!this.#options.mayVisit(url)) return undefined;
     if (!this.#running) throw unreachable(url);
+    // Else whoever names relays that never answer would hold up mail to everybody.
+    if ((this.#resting.get(url)?.until ?? 0) > this.#options.clock.now()) throw unreachable(url);
     const relay = this.#guest(url);
-    if (!relay.connected) await this.#connected(relay);
+    if (relay.connected) return relay;
+    try {
+      await this.#connected(relay);
+    } catch (error) {
+      this.answered(url, false);
+      throw error;
+    }
     return relay;
+  }
+
+  /** Says whether a relay has answered: one of others that has not is left alone for a while. */
+  answered(url: string, yes: boolean): void {
+    if (this.#byUrl.has(url)) return;
+    if (yes) {
+      this.#resting.delete(url);
+      return;
+    }
+    const wait = Math.min((this.#resting.get(url)?.wait ?? FIRST_REST / 2) * 2, LONGEST_REST);
+    this.#resting.set(url, { until: this.#options.clock.now() + wait, wait });
   }
 
   /** How our own relays are. */
