@@ -3,7 +3,7 @@ import type { Envelope } from "../../core/envelope.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { Carrier, Clock, Random, Receipt } from "../../core/ports/index.ts";
 import type { EventDraft } from "../../core/public-event.ts";
-import { verifyEvent } from "../../identity/event.ts";
+import { tagValue, verifyEvent } from "../../identity/event.ts";
 import type { NostrEvent } from "../../identity/event.ts";
 import { giftWrap } from "../../identity/nip59.ts";
 import type { Secp } from "../../identity/secp.ts";
@@ -40,6 +40,8 @@ const UNSETTLED = 600_000;
 /** How many results are kept for the courier's next look, and events for replies to them. */
 const KEPT = 10_000;
 const ORIGINALS = 200;
+/** How often an agent replies in one thread of notes: two that wake each other would never end. */
+const REPLIES = 10;
 /** With these a relay says no for now (NIP-01); with any other word it will not change its mind. */
 const FOR_NOW = /^(?:rate-limited|error|auth-required):|^$/;
 
@@ -51,9 +53,13 @@ interface Path {
   watchers: number;
 }
 
+/** The ids of each agent's replies, by its key and the root of the thread, beside what relays have. */
+type Threads = Recent<Set<string>>;
+
 /** What the ways of an envelope share. */
 interface Trip {
   readonly originals: Recent<NostrEvent>;
+  readonly threads: Threads;
   /** The how manieth envelope it is. */
   readonly n: number;
 }
@@ -69,6 +75,7 @@ export function nostrCarrier(options: CarrierOptions): Carrier {
   const paths = new Map<string, Path>();
   const receipts = new Recent<Receipt>(KEPT);
   const originals = new Recent<NostrEvent>(ORIGINALS);
+  const threads: Threads = new Recent(KEPT);
   let waiting = 0;
   // The same for each try, as it is a part of the message.
   const numbers = new Recent<number>(KEPT);
@@ -81,7 +88,7 @@ export function nostrCarrier(options: CarrierOptions): Carrier {
       const id = idOf(next);
       const n = numbers.get(id) ?? (count += 1);
       numbers.set(id, n);
-      const receipt = await carry(options, next, { originals, n }).catch(outcomeOf);
+      const receipt = await carry(options, next, { originals, threads, n }).catch(outcomeOf);
       // Behind what has to wait, all of this path waits. That it did is not kept: it would be the
       // answer the next time, while what was sent after it went ahead.
       const over = receipt === "busy" ? queue.length : 1;
@@ -152,7 +159,7 @@ export function nostrCarrier(options: CarrierOptions): Carrier {
 async function carry(
   options: CarrierOptions,
   envelope: Envelope,
-  { originals, n }: Trip,
+  { originals, threads, n }: Trip,
 ): Promise<Receipt> {
   if (options.keys.locked) return "busy";
   const from = keyOf(envelope.from);
@@ -163,7 +170,7 @@ async function carry(
   if (to === undefined) return "unknown";
   const written = eventOf(envelope.replyTo);
   if (written !== undefined && (written.kind === NOTE || isJob(written.kind))) {
-    return say(options, { envelope, sender, id: written.id, originals });
+    return say(options, { envelope, sender, id: written.id, originals, threads });
   }
   return write(options, { envelope, sender, to, n });
 }
@@ -215,11 +222,11 @@ async function say(
     sender,
     id,
     originals,
-  }: {
+    threads,
+  }: Omit<Trip, "n"> & {
     readonly envelope: Envelope;
     readonly sender: Resident;
     readonly id: string;
-    readonly originals: Recent<NostrEvent>;
   },
 ): Promise<Receipt> {
   const { pool, secp } = options;
@@ -228,7 +235,42 @@ async function say(
   originals.set(id, original);
   const template = publicReply(await sender.opened(envelope), original);
   if (template === undefined) return "accepted";
-  return publish(pool, urlsOf(pool), await sender.signer.signEvent(template));
+  const event = await sender.signer.signEvent(template);
+  if (event.kind !== NOTE) return publish(pool, urlsOf(pool), event);
+  const said = await repliesOf(options, event, threads);
+  // A second try of one that is there already says nothing more.
+  if (said.size >= REPLIES && !said.has(event.id)) return "repetitive";
+  const receipt = await publish(pool, urlsOf(pool), event);
+  if (receipt === "accepted") said.add(event.id);
+  return receipt;
+}
+
+/** The ids of an agent's replies in the thread of this one, as far as they are known here and at relays. */
+async function repliesOf(
+  { pool, secp }: CarrierOptions,
+  reply: NostrEvent,
+  threads: Threads,
+): Promise<Set<string>> {
+  const { pubkey } = reply;
+  const root = tagValue(reply, "e")!;
+  const key = `${pubkey} ${root}`;
+  // Relays may answer with what they had a moment ago.
+  const known = threads.get(key) ?? new Set();
+  threads.set(key, known);
+  if (known.size >= REPLIES) return known;
+  const filter = { authors: [pubkey], kinds: [NOTE], "#e": [root], limit: REPLIES + 1 };
+  const answers = await Promise.allSettled(pool.own.map((relay) => relay.query(filter)));
+  for (const answer of answers) {
+    for (const event of answer.status === "fulfilled" ? answer.value : []) {
+      const { id, kind, tags } = event;
+      if (kind !== NOTE || event.pubkey !== pubkey || known.has(id)) continue;
+      const fits = tags.some(([name, value]) => name === "e" && value === root);
+      if (fits && verifyEvent(event, secp)) known.add(id);
+    }
+  }
+  const failed = answers.find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected" && known.size === 0) throw failed.reason;
+  return known;
 }
 
 /** Publishes what an agent has to say to everybody. */
