@@ -10,6 +10,7 @@ import type { Secp } from "../../identity/secp.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Keys } from "./keys.ts";
 import { eventOf, keyOf, rumorFor } from "./letter.ts";
+import type { NostrLimits } from "./limits.ts";
 import type { Mailboxes } from "./mailboxes.ts";
 import type { Pool } from "./pool.ts";
 import { isJob, NOTE, publicReply } from "./public-event.ts";
@@ -26,6 +27,7 @@ export interface CarrierOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly secp: Secp;
+  readonly limits: Pick<NostrLimits, "eventLength">;
   /** Told when mail that was `busy` has arrived, or may arrive now: to be delivered again. */
   readonly carried: () => void;
 }
@@ -44,6 +46,13 @@ const ORIGINALS = 200;
 const REPLIES = 10;
 /** With these a relay says no for now (NIP-01); with any other word it will not change its mind. */
 const FOR_NOW = /^(?:rate-limited|error|auth-required):|^$/;
+/** The same for a notice, which is free text. */
+const SLOWER = /rate.?limit|slow|too (?:fast|many)|later/i;
+/** What silence of a relay that is there weighs, and how much of it is a refusal for good. */
+const SILENCE = { late: 2, notice: 3, closed: 3 } as const;
+const SILENT = 6;
+/** What the message of a relay has around an event, at most, in UTF-16 units. */
+const AROUND = 100;
 
 /** Mail of one sender to one recipient, which arrives in order. */
 interface Path {
@@ -60,6 +69,7 @@ type Threads = Recent<Set<string>>;
 interface Trip {
   readonly originals: Recent<NostrEvent>;
   readonly threads: Threads;
+  readonly silences: Recent<number>;
   /** The how manieth envelope it is. */
   readonly n: number;
 }
@@ -76,6 +86,8 @@ export function nostrCarrier(options: CarrierOptions): Carrier {
   const receipts = new Recent<Receipt>(KEPT);
   const originals = new Recent<NostrEvent>(ORIGINALS);
   const threads: Threads = new Recent(KEPT);
+  // Of each relay and envelope: each try has another event.
+  const silences = new Recent<number>(KEPT);
   let waiting = 0;
   // The same for each try, as it is a part of the message.
   const numbers = new Recent<number>(KEPT);
@@ -88,7 +100,9 @@ export function nostrCarrier(options: CarrierOptions): Carrier {
       const id = idOf(next);
       const n = numbers.get(id) ?? (count += 1);
       numbers.set(id, n);
-      const receipt = await carry(options, next, { originals, threads, n }).catch(outcomeOf);
+      const receipt = await carry(options, next, { originals, threads, silences, n }).catch(
+        outcomeOf,
+      );
       // Behind what has to wait, all of this path waits. That it did is not kept: it would be the
       // answer the next time, while what was sent after it went ahead.
       const over = receipt === "busy" ? queue.length : 1;
@@ -156,41 +170,32 @@ export function nostrCarrier(options: CarrierOptions): Carrier {
 }
 
 /** Takes one envelope to where it goes. */
-async function carry(
-  options: CarrierOptions,
-  envelope: Envelope,
-  { originals, threads, n }: Trip,
-): Promise<Receipt> {
+async function carry(options: CarrierOptions, envelope: Envelope, trip: Trip): Promise<Receipt> {
   if (options.keys.locked) return "busy";
   const from = keyOf(envelope.from);
   const sender = from === undefined ? undefined : await options.residents.find(from);
   if (sender === undefined) return "unreachable";
-  if (envelope.to === PUBLIC) return proclaim(options, envelope, sender);
+  if (envelope.to === PUBLIC) return proclaim(options, { envelope, sender, ...trip });
   const to = keyOf(envelope.to);
   if (to === undefined) return "unknown";
   const written = eventOf(envelope.replyTo);
   if (written !== undefined && (written.kind === NOTE || isJob(written.kind))) {
-    return say(options, { envelope, sender, id: written.id, originals, threads });
+    return say(options, { envelope, sender, id: written.id, ...trip });
   }
-  return write(options, { envelope, sender, to, n });
+  return write(options, { envelope, sender, to, ...trip });
+}
+
+interface Parcel extends Trip {
+  readonly envelope: Envelope;
+  readonly sender: Resident;
 }
 
 /** Sends a direct message. */
 async function write(
   options: CarrierOptions,
-  {
-    envelope,
-    sender,
-    to,
-    n,
-  }: {
-    readonly envelope: Envelope;
-    readonly sender: Resident;
-    readonly to: string;
-    readonly n: number;
-  },
+  { envelope, sender, to, n, silences }: Parcel & { readonly to: string },
 ): Promise<Receipt> {
-  const { pool, mailboxes, announcer, clock, random, secp } = options;
+  const { mailboxes, announcer, clock, random, secp } = options;
   // Whoever gets it must be able to answer.
   await announcer.announce(sender).catch(() => undefined);
   const relays = await mailboxes.of(to);
@@ -202,6 +207,7 @@ async function write(
   const { signer } = sender;
   const opened = await sender.opened(envelope);
   const rumor = rumorFor(opened, { from: signer.publicKey, to, n });
+  if (JSON.stringify(rumor).length > options.limits.eventLength) return "oversized";
   const { expiresAt } = envelope;
   const event = await giftWrap(signer, rumor, to, {
     now: clock.now(),
@@ -209,7 +215,7 @@ async function write(
     secp,
     ...(expiresAt !== undefined && { expiration: Math.ceil(expiresAt / 1000) }),
   });
-  const receipt = await publish(pool, relays, event);
+  const receipt = await hand(options, { urls: relays, event, envelope, silences });
   if (receipt !== "accepted") mailboxes.forget(to);
   return receipt;
 }
@@ -217,17 +223,7 @@ async function write(
 /** Replies in public. */
 async function say(
   options: CarrierOptions,
-  {
-    envelope,
-    sender,
-    id,
-    originals,
-    threads,
-  }: Omit<Trip, "n"> & {
-    readonly envelope: Envelope;
-    readonly sender: Resident;
-    readonly id: string;
-  },
+  { envelope, sender, id, originals, threads, silences }: Parcel & { readonly id: string },
 ): Promise<Receipt> {
   const { pool, secp } = options;
   const original = originals.get(id) ?? (await find(pool, id, secp));
@@ -236,11 +232,12 @@ async function say(
   const template = publicReply(await sender.opened(envelope), original);
   if (template === undefined) return "accepted";
   const event = await sender.signer.signEvent(template);
-  if (event.kind !== NOTE) return publish(pool, urlsOf(pool), event);
+  const parcel = { urls: urlsOf(pool), event, envelope, silences };
+  if (event.kind !== NOTE) return hand(options, parcel);
   const said = await repliesOf(options, event, threads);
   // A second try of one that is there already says nothing more.
   if (said.size >= REPLIES && !said.has(event.id)) return "repetitive";
-  const receipt = await publish(pool, urlsOf(pool), event);
+  const receipt = await hand(options, parcel);
   if (receipt === "accepted") said.add(event.id);
   return receipt;
 }
@@ -275,13 +272,36 @@ async function repliesOf(
 
 /** Publishes what an agent has to say to everybody. */
 async function proclaim(
-  { pool }: CarrierOptions,
-  { payload, sentAt }: Envelope,
-  { signer }: Resident,
+  options: CarrierOptions,
+  { envelope, sender, silences }: Parcel,
 ): Promise<Receipt> {
+  const { payload, sentAt } = envelope;
   const { kind, content, tags } = payload as unknown as EventDraft;
   const created_at = Math.floor(sentAt / 1000);
-  return publish(pool, urlsOf(pool), await signer.signEvent({ kind, created_at, tags, content }));
+  const event = await sender.signer.signEvent({ kind, created_at, tags, content });
+  return hand(options, { urls: urlsOf(options.pool), event, envelope, silences });
+}
+
+/** Hands over an event that no receiver would refuse for its length, and not for ever to one that is silent. */
+async function hand(
+  { pool, limits }: CarrierOptions,
+  {
+    urls,
+    event,
+    envelope,
+    silences,
+  }: Pick<Parcel, "envelope" | "silences"> & {
+    readonly urls: readonly string[];
+    readonly event: NostrEvent;
+  },
+): Promise<Receipt> {
+  if (JSON.stringify(event).length + AROUND > limits.eventLength) return "oversized";
+  const id = idOf(envelope);
+  const silence = {
+    of: (url: string) => silences.get(`${url} ${id}`) ?? 0,
+    set: (url: string, weight: number) => void silences.set(`${url} ${id}`, weight),
+  };
+  return publish(pool, urls, { event, silence });
 }
 
 function urlsOf({ own }: Pool): readonly string[] {
@@ -302,14 +322,25 @@ async function find(pool: Pool, id: string, secp: Secp): Promise<NostrEvent | un
   return undefined;
 }
 
+/** How silent each relay was to what is handed to it, in the weights of `SILENCE`. */
+interface Silence {
+  of(url: string): number;
+  set(url: string, weight: number): void;
+}
+
 /** Hands an event to relays; `accepted` as soon as one of them has it. */
 export async function publish(
   pool: Pool,
   urls: readonly string[],
-  event: NostrEvent,
+  { event, silence }: { readonly event: NostrEvent; readonly silence?: Silence },
 ): Promise<Receipt> {
   let mayLater = false;
   const accepted = urls.map(async (url): Promise<void> => {
+    const before = silence?.of(url) ?? 0;
+    const refused = (why: string): never => {
+      throw new OpenAgentsError("DENIED", `Cannot publish to relay "${url}": ${why}`);
+    };
+    if (before >= SILENT) refused("it does not answer to this event");
     const relay = await pool.reach(url).catch((error: unknown) => {
       mayLater = true;
       throw error;
@@ -319,9 +350,15 @@ export async function publish(
       mayLater = true;
       throw error;
     });
+    const { reason, unanswered } = published;
     if (published.accepted) return;
-    mayLater ||= FOR_NOW.test(published.reason);
-    throw new OpenAgentsError("DENIED", `Cannot publish to relay "${url}": ${published.reason}`);
+    if (unanswered === undefined) mayLater ||= FOR_NOW.test(reason);
+    else {
+      const weight = unanswered === "notice" && SLOWER.test(reason) ? 0 : SILENCE[unanswered];
+      silence?.set(url, before + weight);
+      mayLater ||= before + weight < SILENT;
+    }
+    refused(reason);
   });
   try {
     await Promise.any(accepted);
