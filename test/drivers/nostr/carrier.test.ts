@@ -297,3 +297,26 @@ void test("a notice about something else, or to be slower, is no refusal", async
   assert.deepEqual(await courier(it, [envelope(it.agents[0]!, reader.id)]), ["accepted"]);
   assert.equal(tries, 4);
 });
+
+void test("where somebody reads is asked for again after five minutes", async () => {
+  const reader = agent();
+  await using second = await falseRelay();
+  let lists: readonly string[] = [];
+  await using first = await falseRelay(knowing(reader, () => lists));
+  lists = [first.url];
+  let offset = 0;
+  const clock = { ...systemClock, now: () => Date.now() + offset };
+  await using it = await home([first.url], { clock, mayVisit: () => true });
+  await connected(it);
+  const [sender] = it.agents;
+  const send = (): Promise<unknown> =>
+    courier(it, [envelope(sender!, reader.id, { sentAt: clock.now() })]);
+  await send();
+  lists = [second.url];
+  offset = 200_000;
+  await send();
+  assert.deepEqual([wraps(first).length, wraps(second).length], [2, 0]);
+  offset = 310_000;
+  await send();
+  assert.deepEqual([wraps(first).length, wraps(second).length], [2, 1]);
+});
