@@ -305,6 +305,11 @@ const REASONS = {
   terminated: { code: "TERMINATED", text: "The recipient is terminated" },
   moved: { code: "MOVED", text: "The recipient has moved, and its mail is not forwarded" },
   unpublished: { code: "UNREACHABLE", text: "There are no relays here to publish it" },
+  oversized: { code: "LIMIT", text: "It is too large for relays" },
+  repetitive: {
+    code: "LIMIT",
+    text: "Its sender has replied in this thread of notes as often as it may",
+  },
   unreachable: { code: "UNREACHABLE", text: "The recipient could not be reached" },
 } as const satisfies Record<Exclude<Receipt, "busy">, Reason | undefined>;
 

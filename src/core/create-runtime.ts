@@ -21,6 +21,7 @@ import { controlEnvelope, Mailroom, noDeadLetter } from "./mailroom.ts";
 import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside, Stayed } from "./move.ts";
 import { Mover } from "./mover.ts";
 import { newAgent } from "./new-agent.ts";
+import { checkPoint } from "./point.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { Peer } from "./ports/memory.ts";
 import type {
@@ -293,7 +294,10 @@ class KernelRuntime implements Runtime {
   async resolve(ref: string): Promise<Identity> {
     const kernel = this.#kernel;
     const found = (await addressOf(kernel, ref)) ?? (await addressAt(kernel, ref));
-    if (found !== undefined) return { npub: found.id, publicKey: found.publicKey };
+    if (found !== undefined) {
+      checkPoint(found.publicKey, ref);
+      return { npub: found.id, publicKey: found.publicKey };
+    }
     throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
   }
 

@@ -57,6 +57,14 @@ export const ENVELOPE_TYPES = [
 ] as const;
 export type EnvelopeType = (typeof ENVELOPE_TYPES)[number];
 
+/** The longest chain of mail that is counted from home to home. */
+export const MAX_HOPS = 1_000_000;
+
+/** True for a count of hops that may come from another home: a whole number from 0 to `MAX_HOPS`. */
+export function isHops(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_HOPS;
+}
+
 /** What a tick sees of the envelope that caused it. */
 export interface Trigger {
   readonly type: TriggerType;

@@ -3,7 +3,7 @@ import { isKey } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
 import { bytesAbove } from "./byte-length.ts";
 import { inboxOf } from "./delivery.ts";
-import { checkEnvelope, checkForeignId } from "./envelope.ts";
+import { checkEnvelope, checkForeignId, isHops } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { toJson } from "./json.ts";
@@ -125,8 +125,8 @@ export class Mailroom {
 
   /**
    * Takes in what a driver made of something outside, from senders that it made sure of; durable. From
-   * a key's owner it is kept sealed. The kernel's own headers are taken off, but that by which whoever was
-   * asked says that it failed.
+   * a key's owner it is kept sealed. The kernel's own headers are taken off, but for two of a key's owner:
+   * that by which whoever was asked says that it failed, and the count of hops, which is sealed with it.
    */
   async accept(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
     const letters = envelopes.map(async (given) => {
@@ -323,15 +323,22 @@ export class Mailroom {
   }
 }
 
-/** What comes from outside, without the headers that only agents may give. */
+/**
+ * What comes from outside, without the headers that only agents may give. A count of hops that is wrong
+ * ends its giver's own chain too early, or has it begin anew, which it could do without one.
+ */
 function withoutReserved(envelope: Envelope): Envelope {
   const { headers, type, from } = envelope;
   if (headers === undefined || !RESERVED.some((name) => Object.hasOwn(headers, name))) {
     return envelope;
   }
-  const { hops: _hops, error, ...rest } = headers;
+  const { hops, error, ...rest } = headers;
   const failed = error !== undefined && type === "response" && isKey(from);
-  return { ...envelope, headers: failed ? { ...rest, error } : rest };
+  const counted = /^\d{1,7}$/.test(hops ?? "") && isHops(Number(hops)) && isKey(from);
+  return {
+    ...envelope,
+    headers: { ...rest, ...(failed && { error }), ...(counted && { hops: hops! }) },
+  };
 }
 
 /** @throws what a receipt means for whoever sent it, where it is no success */

@@ -24,7 +24,7 @@ export interface Home {
   create(agent: NewAgent): Promise<AgentInfo>;
   /**
    * Who is meant by a name here, an npub, a hex key or `name@domain` (NIP-05).
-   * @throws NOT_FOUND for nobody, UNREACHABLE when a domain cannot be asked
+   * @throws NOT_FOUND for nobody, INVALID for a key on no curve, UNREACHABLE when a domain cannot be asked
    */
   resolve(ref: string): Promise<Identity>;
   /** In a stable order, on one machine that of creation; `limit` 1 to 1000, default 100. */

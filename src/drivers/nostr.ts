@@ -170,6 +170,7 @@ export function nostrDriver(options: NostrOptions): NostrDriver {
     clock,
     random,
     secp,
+    limits,
     carried,
   });
 
@@ -196,7 +197,7 @@ export function nostrDriver(options: NostrOptions): NostrDriver {
     },
     async publish(event) {
       const urls = pool.own.map(({ url }) => url);
-      const receipt = await publish(pool, urls, event);
+      const receipt = await publish(pool, urls, { event });
       if (receipt !== "busy") return receipt === "accepted";
       throw new OpenAgentsError("UNREACHABLE", "Cannot publish event: no relay takes it now");
     },

@@ -132,13 +132,18 @@ void test("send() refuses the kernel's own headers, and accept() takes them off"
   }
   const from = (await signer.identity(1000)).npub;
   for (const [i, who] of ["web", from].entries()) {
-    const headers = { hops: "1000000", error: "x", kind: "14" };
+    const headers = { hops: i === 0 ? "1000000" : "many", error: "x", kind: "14" };
     const head = { id: `e${i}`, sentAt: START, source: "nostr", to: "a", type: "message" } as const;
     await runtime.accept([{ ...head, from: who, payload: "x", headers }]);
     await clock.advance(0);
     assert.equal((await runtime.status("a")).lastTick?.outcome, "done");
     assert.deepEqual((await runtime.state("a"))["headers"], { kind: "14" });
   }
+  // A driver has the count of whoever it made sure of; one at the limit ends the chain.
+  const last = { id: "last", sentAt: START, source: "nostr", to: "a", type: "message" } as const;
+  await runtime.accept([{ ...last, from, payload: "x", headers: { hops: "1000" } }]);
+  await clock.advance(0);
+  assert.equal((await runtime.status("a")).lastTick?.error?.code, "LIMIT");
 });
 
 void test("a foreign agent's count of hops stops the chain, and does not quarantine the agent", async () => {

@@ -383,4 +383,5 @@ void test("mail to name@domain goes to whom the domain names, when it can be ask
     assert.deepEqual(await other.runtime.resolve(ref), { npub: set.bob, publicKey });
   }
   await assert.rejects(other.runtime.resolve("nobody"), { code: "NOT_FOUND" });
+  await assert.rejects(other.runtime.resolve("0".repeat(64)), { code: "INVALID" });
 });

@@ -1,6 +1,7 @@
 import { checkName, isKey, isNpub } from "../../core/agent.ts";
 import { peekManifest } from "../../core/bundle/read.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
+import { checkPoint } from "../../core/point.ts";
 import type { Imported, ImportOptions, SetAside } from "../../core/move.ts";
 import type { Identity, Page, Signer } from "../../core/ports/index.ts";
 import type { AgentInfo, Home, ListAgents, NewAgent } from "../../core/runtime.ts";
@@ -51,11 +52,18 @@ export class WorkerHome implements Home {
   }
 
   async resolve(ref: string): Promise<Identity> {
-    if (isNpub(ref)) return { npub: ref, publicKey: decodeNpub(ref) };
-    if (isKey(ref)) return { npub: encodeNpub(ref.toLowerCase()), publicKey: ref.toLowerCase() };
-    const npub = ref.includes("@") ? await domainNames(ref) : await this.#directory.idOf(ref);
-    if (npub !== undefined) return { npub, publicKey: decodeNpub(npub) };
+    const npub = isNpub(ref) ? ref : await this.#npubOf(ref);
+    if (npub !== undefined) {
+      const publicKey = decodeNpub(npub);
+      checkPoint(publicKey, ref);
+      return { npub, publicKey };
+    }
     throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
+  }
+
+  async #npubOf(ref: string): Promise<string | undefined> {
+    if (isKey(ref)) return encodeNpub(ref.toLowerCase());
+    return ref.includes("@") ? domainNames(ref) : this.#directory.idOf(ref);
   }
 
   /** Reads no more of a bundle than says whom it is for; the agent's object reads the rest of it. */

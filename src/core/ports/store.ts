@@ -180,6 +180,8 @@ export interface InboxPolicy {
  * - `busy`: the agent is on its way out or in: to be delivered again a little later
  * - `moved`: the agent lives elsewhere now
  * - `unreachable`, by a carrier alone: there is no way to the recipient, and to try again cannot help
+ * - `oversized`, by a carrier alone: it is larger than what can be carried
+ * - `repetitive`, by a carrier alone: its sender has said enough in this place, and would never end
  * - `unpublished`: it is for everybody, and nobody here can publish it
  */
 export type Receipt =
@@ -192,6 +194,8 @@ export type Receipt =
   | "busy"
   | "moved"
   | "unreachable"
+  | "oversized"
+  | "repetitive"
   | "unpublished";
 
 export interface MailQuery {

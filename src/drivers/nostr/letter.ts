@@ -1,5 +1,5 @@
 import { isKey, isNpub } from "../../core/agent.ts";
-import { textOf } from "../../core/envelope.ts";
+import { isHops, MAX_HOPS, textOf } from "../../core/envelope.ts";
 import type { Envelope, EnvelopeType } from "../../core/envelope.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
@@ -28,6 +28,8 @@ interface Head {
   readonly seq?: number;
   readonly expiresAt?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** How long the chain of mail is that led to this one (`limits.hops`). */
+  readonly hops?: number;
   /** The code of the error that a response is. */
   readonly error?: string;
 }
@@ -37,7 +39,7 @@ const TYPES: ReadonlySet<string> = new Set<EnvelopeType>(["message", "request", 
 /** Ids are taken over only in this form, which nobody can guess: one that was guessed could be used up. */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const EVENT = /^nostr:(\d{1,5}):([0-9a-f]{64})$/;
-/** Headers that the kernel acts on. They mean something inside one home, and nobody outside may set them. */
+/** Headers that the kernel acts on: they travel, where they do, beside the headers and checked. */
 const RESERVED: ReadonlySet<string> = new Set(["hops", "error", "alarm"]);
 /** The form of the code of an error. */
 const CODE = /^[A-Z][A-Z_]{0,39}$/;
@@ -80,6 +82,7 @@ export function rumorFor(
   const { id, type, sentAt, replyTo, traceId, seq = n, expiresAt, headers } = envelope;
   const payload = payloadFor(envelope);
   const failure = failureOf(envelope);
+  const hops = hopsIn(headers);
   const written = eventOf(replyTo);
   const tags: (readonly string[])[] = [["p", to]];
   if (expiresAt !== undefined) tags.push(["expiration", String(Math.ceil(expiresAt / 1000))]);
@@ -99,6 +102,7 @@ export function rumorFor(
     ...(seq !== undefined && { seq }),
     ...(expiresAt !== undefined && { expiresAt }),
     ...(headers !== undefined && { headers: headersOf(headers) ?? {} }),
+    ...(hops > 0 && { hops }),
     ...(failure !== undefined && { error: failure }),
   };
   tags.push([ENVELOPE_TAG, JSON.stringify(head)]);
@@ -137,7 +141,9 @@ export function envelopeOf(
   // Whoever was asked may say that it failed: that is its answer.
   const failed = type === "response" && error !== undefined && { error };
   const given = headersOf(head.headers);
-  const headers = failed ? { ...given, ...failed } : given;
+  // Who counts wrongly ends a chain of its own too early, or has it begin anew.
+  const counted = isHops(head.hops) && head.hops > 0 && { hops: String(head.hops) };
+  const headers = failed || counted ? { ...given, ...failed, ...counted } : given;
   return {
     ...base,
     id: head.id,
@@ -187,6 +193,12 @@ export function headersOf(headers: unknown): Readonly<Record<string, string>> | 
     if (!RESERVED.has(name)) kept[name] = value;
   }
   return kept;
+}
+
+/** The count of hops in an agent's own headers, as it may leave this home. */
+function hopsIn(headers: Envelope["headers"]): number {
+  const hops = Number(headers?.["hops"] ?? 0);
+  return hops >= 0 ? Math.min(Math.floor(hops), MAX_HOPS) : 0;
 }
 
 /** A file message: its address, and what its tags say of the file. */

@@ -9,7 +9,7 @@ import { relayUrl } from "./wire.ts";
 
 /** How many lists are remembered, for how long, and for how long it is that there is none, ms. */
 const KEPT = 10_000;
-const GOOD_FOR = 3_600_000;
+const GOOD_FOR = 300_000;
 const NONE_FOR = 2_000;
 /** To how many of its relays a message to somebody is sent: NIP-17 advises lists of one to three. */
 const USED = 3;

@@ -47,6 +47,8 @@ export interface Published {
   readonly accepted: boolean;
   /** Its words, by NIP-01 with a prefix like `blocked:` or `rate-limited:`. */
   readonly reason: string;
+  /** It is there, but did not answer: it was late, only gave a notice, or ended the connection at once. */
+  readonly unanswered?: "late" | "notice" | "closed";
 }
 
 /** How a relay is. */
@@ -82,6 +84,10 @@ export class Relay {
   readonly #backoff: Backoff;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #publishing = new Map<string, (published: Published) => void>();
+  /** What is told of a notice, by each event without an answer. */
+  readonly #unsaid = new Set<(notice: string) => void>();
+  /** The end of the connection is our own doing. */
+  #dropped = false;
   /** Who wants to know that it is connected, or not any more. */
   readonly #watchers = new Set<(connected: boolean) => void>();
   #connection: Connection | undefined;
@@ -122,6 +128,7 @@ export class Relay {
   /** Ends the connection and every subscription. Idempotent. */
   stop(): void {
     this.#running = false;
+    this.#dropped = true;
     this.#retry?.();
     this.#retry = undefined;
     this.#connection?.close("it is not needed any more");
@@ -129,6 +136,7 @@ export class Relay {
 
   /** Ends the connection; it is opened again after a wait. */
   drop(reason: string): void {
+    this.#dropped ||= this.#connection !== undefined;
     this.#connection?.close(reason);
   }
 
@@ -223,14 +231,23 @@ export class Relay {
   }
 
   /**
-   * Hands an event to the relay; what it said.
-   * @throws UNREACHABLE when the relay is gone or does not answer in time
+   * Hands an event to the relay; what it said, or that it is there and says nothing to it.
+   * @throws UNREACHABLE when the relay is gone or does not answer in time, and nothing else either
    */
   async publish(event: NostrEvent): Promise<Published> {
     const first = await this.#send(event);
-    if (first.accepted || !wantsAuth(first.reason)) return first;
-    await this.#authentication();
-    return this.#send(event);
+    if (!first.accepted && wantsAuth(first.reason)) {
+      await this.#authentication();
+      return this.#heard(event, await this.#send(event));
+    }
+    return this.#heard(event, first);
+  }
+
+  /** The same, once it is known of one that was late whether it has the event, and is there at all. */
+  async #heard(event: NostrEvent, published: Published): Promise<Published> {
+    if (published.unanswered !== "late") return published;
+    const found = await this.query({ ids: [event.id], limit: 1 });
+    return found.some(({ id }) => id === event.id) ? { accepted: true, reason: "" } : published;
   }
 
   async #send(event: NostrEvent): Promise<Published> {
@@ -240,27 +257,45 @@ export class Relay {
       answered.reject(
         new OpenAgentsError("UNREACHABLE", `Cannot publish to relay "${this.url}": ${why}`),
       );
+    const none = (unanswered: NonNullable<Published["unanswered"]>, reason: string): void =>
+      answered.resolve({ accepted: false, reason, unanswered });
     if (!this.#connected) fail("it is not connected");
-    const stop = clock.after(limits.patience, () => fail("it did not answer in time"));
-    const unwatch = this.watch(() => fail("the connection ended"));
+    const sent = clock.now();
+    let stopNotice = (): void => undefined;
+    // An answer that is on its way counts for more than a notice, which may be about something else.
+    const noticed = (notice: string): void => {
+      stopNotice();
+      stopNotice = clock.after(limits.patience / 10, () => none("notice", notice));
+    };
+    const stop = clock.after(limits.patience, () => none("late", "it did not answer in time"));
+    const unwatch = this.watch(() => {
+      // With several under way it may have been any of them.
+      const once = this.#unsaid.size === 1 && clock.now() - sent <= limits.patience / 5;
+      if (once && !this.#dropped) none("closed", "it ended the connection");
+      else fail("the connection ended");
+    });
     this.#publishing.set(event.id, answered.resolve);
+    this.#unsaid.add(noticed);
     this.#connection?.send(["EVENT", event]);
     try {
-      const { accepted, reason } = await answered.promise;
+      const published = await answered.promise;
+      const { accepted, reason } = published;
+      counters.published(accepted || reason.startsWith("duplicate:"));
       // A relay that has it already may say so as a refusal.
-      const published = { accepted: accepted || reason.startsWith("duplicate:"), reason };
-      counters.published(published.accepted);
-      return published;
+      return accepted || reason.startsWith("duplicate:") ? { accepted: true, reason } : published;
     } finally {
       stop();
+      stopNotice();
       unwatch();
       this.#publishing.delete(event.id);
+      this.#unsaid.delete(noticed);
     }
   }
 
   #open(): void {
     const { clock, limits, connect } = this.#kit;
     this.#retry = undefined;
+    this.#dropped = false;
     this.#challenges.clear();
     this.#unanswered = undefined;
     this.#wanted = this.#options.prover.eager;
@@ -323,6 +358,7 @@ export class Relay {
       case "AUTH":
         return this.#challenged(message.challenge);
       case "NOTICE":
+        if (this.#unsaid.size === 1) for (const noticed of this.#unsaid) noticed(message.text);
         return undefined;
     }
   }

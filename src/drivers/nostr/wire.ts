@@ -6,6 +6,7 @@ export interface Filter {
   readonly authors?: readonly string[];
   readonly kinds?: readonly number[];
   readonly "#p"?: readonly string[];
+  readonly "#e"?: readonly string[];
   readonly since?: number;
   readonly until?: number;
   readonly limit?: number;

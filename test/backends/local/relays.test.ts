@@ -45,11 +45,35 @@ const definition = defineRuntime({
   ],
 });
 
+/** Answers all that it gets, in private and in public. */
+const echo = defineAgent({
+  name: "echo",
+  state: { heard: 0 },
+  retry: { retries: 0, quarantineAfter: 1000 },
+  async onMessage(ctx, { from, text, payload }) {
+    ctx.state.heard += 1;
+    const note = typeof payload === "object";
+    if (note) await ctx.publish({ kind: 1, content: "Hello", mentions: [text] });
+    else if (from === "operator") await ctx.send(text, "Hello");
+    else await ctx.reply("Hello");
+  },
+  async onEvent(ctx) {
+    ctx.state.heard += 1;
+    await ctx.reply("Hello");
+  },
+});
+
+const echoes = defineRuntime({
+  agents: [echo],
+  ensure: [{ name: "echo", type: "echo" }],
+  limits: { hops: 6 },
+});
+
 interface Local extends LocalRuntime, AsyncDisposable {}
 
 async function local(
   relay: string,
-  more: { passphrase?: string; data?: string } = {},
+  more: { passphrase?: string; data?: string; definition?: typeof definition } = {},
 ): Promise<Local> {
   const data = more.data ?? mkdtempSync(join(tmpdir(), "openagents-relays-"));
   const options = { definition, port: 0, relays: [relay], ...more, data };
@@ -96,6 +120,39 @@ void test("agents of two homes that share a relay: an error crosses it as its co
     ["REMOTE", "It failed: REMOTE"],
   );
   assert.ok(answers.includes("You said fine"));
+});
+
+void test("two homes' agents that answer each other for ever are stopped by limits.hops", async () => {
+  await using relay = await startRelay();
+  await using one = await local(relay.url, { definition: echoes });
+  await using two = await local(relay.url, { definition: echoes });
+  const { id } = await two.runtime.get("echo");
+  await one.runtime.send("echo", { payload: id });
+  const last = async ({ runtime }: Local) => (await runtime.status("echo")).lastTick;
+  await until(async () => (await last(one))?.error !== undefined);
+  const { code, message } = (await last(one))!.error!;
+  assert.equal(code, "LIMIT");
+  assert.match(message, /this is the 7th mail in a row .* limits\.hops is 6/);
+  const heard = await Promise.all(
+    [one, two].map(async ({ runtime }) => (await runtime.state("echo"))["heard"]),
+  );
+  // The last one, whose tick failed, is not in the state.
+  assert.deepEqual(heard, [3, 3]);
+});
+
+void test("two homes' agents that answer each other's notes for ever stop after a few in a thread", async () => {
+  await using relay = await startRelay();
+  await using one = await local(relay.url, { definition: echoes });
+  await using two = await local(relay.url, { definition: echoes });
+  await using ada = await human(relay.url);
+  const { id } = await two.runtime.get("echo");
+  await one.runtime.send("echo", { payload: { text: id, note: true } });
+  const dead = async ({ runtime }: Local) => runtime.deadLetters("echo", 0, 10);
+  await until(async () => (await dead(two)).length === 1);
+  assert.match((await dead(two))[0]!.reason!, /thread/);
+  const { publicKey } = await two.runtime.get("echo");
+  assert.equal((await ada.find({ kinds: [1], authors: [publicKey] })).length, 10);
+  assert.deepEqual(await dead(one), []);
 });
 
 void test("a job that fails is said to have failed in public, and not why", async () => {

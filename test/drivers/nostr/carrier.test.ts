@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { WebSocket } from "ws";
 import { startRelay } from "../../../scripts/relay.ts";
 import type { Envelope } from "../../../src/core/envelope.ts";
 import type { Receipt } from "../../../src/core/ports/index.ts";
@@ -7,7 +8,7 @@ import { systemClock } from "../../../src/core/system.ts";
 import { unwrap } from "../../../src/identity/nip59.ts";
 import type { NostrEvent } from "../../../src/identity/event.ts";
 import { falseRelay } from "./false-relay.ts";
-import type { FalseRelay, Script } from "./false-relay.ts";
+import type { FalseRelay, Say, Script } from "./false-relay.ts";
 import { agent, envelope, home, place, secp, until } from "./setting.ts";
 import type { Home, TestAgent } from "./setting.ts";
 
@@ -229,4 +230,93 @@ void test("mail of one moment arrives in the order in which it was sent", async 
     after.mail.map(({ payload }) => payload),
     mail.map(({ payload }) => payload),
   );
+});
+
+void test("what is larger than any receiver takes is refused at once, and holds up nothing", async () => {
+  const reader = agent();
+  await using relay = await falseRelay(knowing(reader, () => [relay.url]));
+  await using it = await home([relay.url]);
+  await connected(it);
+  const [sender] = it.agents;
+  const payloads = ["x".repeat(300_000), "x".repeat(600_000), "small"];
+  const mail = payloads.map((payload) => envelope(sender!, reader.id, { payload }));
+  assert.deepEqual(await courier(it, mail), ["oversized", "oversized", "accepted"]);
+  assert.equal(await opened(reader, wraps(relay)[0]!), "small");
+  const draft = { kind: 1, content: "x".repeat(600_000), tags: [] };
+  const note = envelope(sender!, "*", { payload: draft });
+  let receipt: Receipt | undefined = "busy";
+  await until(async () => (receipt = await it.driver.carrier.publish!(note)) !== "busy");
+  assert.equal(receipt, "oversized");
+});
+
+void test("a message to which a relay does not answer is given up, and what comes after it arrives", async () => {
+  const silences: Readonly<Record<string, (say: Say, socket: WebSocket) => void>> = {
+    "a notice": (say) => say("NOTICE", "message is too large"),
+    "the end of the connection": (_, socket) => socket.close(1009),
+    nothing: () => undefined,
+  };
+  for (const [name, silence] of Object.entries(silences)) {
+    const reader = agent();
+    let tries = 0;
+    await using relay = await falseRelay(
+      knowing(reader, () => [relay.url], {
+        heard([type, event]: Said, say, socket) {
+          if (type !== "EVENT" || (event as NostrEvent).content.length < 20_000) return undefined;
+          tries += 1;
+          silence(say, socket);
+          return true;
+        },
+      }),
+    );
+    await using it = await home([relay.url], { limits: { patience: 1000 } });
+    await connected(it);
+    const [sender] = it.agents;
+    const payloads = ["x".repeat(20_000), "small"];
+    const mail = payloads.map((payload) => envelope(sender!, reader.id, { payload }));
+    assert.deepEqual(await courier(it, mail), ["unreachable", "accepted"], name);
+    assert.equal(tries, name === "nothing" ? 3 : 2, name);
+  }
+});
+
+void test("a notice about something else, or to be slower, is no refusal", async () => {
+  const reader = agent();
+  let tries = 0;
+  await using relay = await falseRelay(
+    knowing(reader, () => [relay.url], {
+      heard([type, event]: Said, say) {
+        if (type !== "EVENT" || (event as NostrEvent).kind !== 1059) return undefined;
+        tries += 1;
+        say("NOTICE", tries < 4 ? "slow down" : "welcome");
+        if (tries > 3) setTimeout(() => say("OK", (event as NostrEvent).id, true, ""), 10);
+        return true;
+      },
+    }),
+  );
+  await using it = await home([relay.url], { limits: { patience: 1000 } });
+  await connected(it);
+  assert.deepEqual(await courier(it, [envelope(it.agents[0]!, reader.id)]), ["accepted"]);
+  assert.equal(tries, 4);
+});
+
+void test("where somebody reads is asked for again after five minutes", async () => {
+  const reader = agent();
+  await using second = await falseRelay();
+  let lists: readonly string[] = [];
+  await using first = await falseRelay(knowing(reader, () => lists));
+  lists = [first.url];
+  let offset = 0;
+  const clock = { ...systemClock, now: () => Date.now() + offset };
+  await using it = await home([first.url], { clock, mayVisit: () => true });
+  await connected(it);
+  const [sender] = it.agents;
+  const send = (): Promise<unknown> =>
+    courier(it, [envelope(sender!, reader.id, { sentAt: clock.now() })]);
+  await send();
+  lists = [second.url];
+  offset = 200_000;
+  await send();
+  assert.deepEqual([wraps(first).length, wraps(second).length], [2, 0]);
+  offset = 310_000;
+  await send();
+  assert.deepEqual([wraps(first).length, wraps(second).length], [2, 1]);
 });

@@ -44,11 +44,32 @@ void test("envelopeOf() takes the kernel's own headers off, whatever a stranger 
   assert.equal(jobOf({ ...event, kind: 5000 }, ids).headers, undefined);
 });
 
-void test("rumorFor() leaves the kernel's own headers at home", () => {
-  const headers = { hops: "3", topic: "a" };
+void test("rumorFor() carries the count of hops, and no other of the kernel's own headers", () => {
+  const headers = { hops: "3", alarm: "x", topic: "a" };
   const rumor = rumorFor(envelope(alice, bob.id, { headers }), keys);
-  assert.equal(JSON.stringify(rumor).includes("hops"), false);
-  assert.deepEqual(envelopeOf(rumor, ids).headers, { topic: "a" });
+  assert.equal(JSON.stringify(rumor).includes("alarm"), false);
+  assert.deepEqual(envelopeOf(rumor, ids).headers, { topic: "a", hops: "3" });
+  // Whoever wrote with an ordinary client gets plain text.
+  const written = `nostr:14:${"a".repeat(64)}`;
+  const plain = rumorFor(envelope(alice, bob.id, { headers, replyTo: written }), keys);
+  assert.equal(JSON.stringify(plain).includes("hops"), false);
+});
+
+void test("envelopeOf() takes a count of hops that is a whole number, up to a million", () => {
+  const read = (hops: unknown): unknown => {
+    const head = { id: crypto.randomUUID(), type: "message", hops };
+    const tags = [["openagents", JSON.stringify(head)]];
+    const rumor = rumorOf({ kind: 14, created_at: 1, tags, content: "x" }, alice.publicKey);
+    return envelopeOf(rumor, ids).headers?.["hops"];
+  };
+  assert.deepEqual([1, 1_000_000].map(read), ["1", "1000000"]);
+  const wrong = [0, -1, 1.5, 1_000_001, "7", null, [3], {}, true];
+  assert.deepEqual(
+    wrong.map(read),
+    wrong.map(() => undefined),
+  );
+  const far = rumorFor(envelope(alice, bob.id, { headers: { hops: "2000000" } }), keys);
+  assert.equal(envelopeOf(far, ids).headers?.["hops"], "1000000");
 });
 
 void test("rumorFor() and publicReply() say the code of an error and not its text", () => {
