@@ -351,6 +351,7 @@ export async function publish(
       throw error;
     });
     const { reason, unanswered } = published;
+    pool.answered(url, unanswered === undefined || unanswered === "notice");
     if (published.accepted) return;
     if (unanswered === undefined) mayLater ||= FOR_NOW.test(reason);
     else {
