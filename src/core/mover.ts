@@ -2,8 +2,8 @@ import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { checkTransition } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
 import { checkHere, movedError } from "./between-homes.ts";
-import { digestOf, FORMAT, isHex, isMoveId, manifestDigest, VERSION } from "./bundle/manifest.ts";
-import type { Manifest } from "./bundle/manifest.ts";
+import { makeManifest } from "./bundle/make-manifest.ts";
+import { isHex, isMoveId } from "./bundle/manifest.ts";
 import { STALL, whileRead } from "./bundle/stall.ts";
 import { bundleEntries, tarStream } from "./bundle/write.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -326,7 +326,7 @@ export class Mover {
     { made = () => undefined, ended = () => undefined }: { made?: () => void; ended?: () => void },
   ): Promise<ReadableStream<Uint8Array>> {
     try {
-      const manifest = await this.#manifest(record, { move, to });
+      const manifest = await makeManifest(this.#kernel, record, { move, to });
       const { store, signer, clock } = this.#kernel;
       const stream = tarStream(bundleEntries({ store, signer, record, manifest }), made);
       return whileRead(stream, {
@@ -339,42 +339,6 @@ export class Mover {
       ended();
       throw error;
     }
-  }
-
-  async #manifest(
-    record: AgentRecord,
-    { move, to }: { readonly move?: string | undefined; readonly to?: string | undefined },
-  ): Promise<Manifest> {
-    const { store, signer, clock, agents, version: runtime } = this.#kernel;
-    const { key: _key, move: _move, ...agent } = record;
-    const [version] = await store.read(record.id, [paths.version]);
-    const definition = agents.get(record.type);
-    const home = (await signer.home()).publicKey;
-    const left = to === undefined && record.account !== null;
-    const facts = {
-      format: FORMAT,
-      version: VERSION,
-      createdAt: (move === undefined ? undefined : moveOf(record).at) ?? clock.now(),
-      runtime,
-      home,
-      agent: left ? agent : { ...agent, account: null },
-      key: left
-        ? { signer: home }
-        : {
-            sealed: await signer.seal({ ...record, purpose: "bundle" }, to ?? home),
-            for: to ?? home,
-          },
-      definition: {
-        version: Number(version ?? 0),
-        digest: definition === undefined ? sha256Hex("") : digestOf(definition),
-      },
-      mounts: [],
-      head: (await store.head(record.id)) ?? null,
-      ...(move !== undefined && { move }),
-    } as const;
-    const key = { ...record, purpose: "bundle" };
-    const signature = bytesToHex(await signer.sign(key, hexToBytes(manifestDigest(facts))));
-    return { ...facts, signature };
   }
 
   async #stay(record: AgentRecord): Promise<void> {

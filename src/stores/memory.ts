@@ -33,6 +33,7 @@ import type { Agent } from "./memory/agent.ts";
 import { Outbox } from "./memory/outbox.ts";
 import { restore } from "./memory/restore.ts";
 import { Undo } from "./memory/undo.ts";
+import { copy } from "./memory/value.ts";
 
 /** A store that ends with its process: for tests, and for trying things out. */
 export interface MemoryStore extends Store {
@@ -489,12 +490,6 @@ class Memory implements MemoryStore {
     else if (this.#ids.get(name) === id) this.#undo.delete(this.#ids, name);
     this.#undo.assign(agent, "record", { ...agent.record, status });
   }
-}
-
-function copy(value: Value): Value;
-function copy(value: Value | undefined): Value | undefined;
-function copy(value: Value | undefined): Value | undefined {
-  return value instanceof Uint8Array ? new Uint8Array(value) : value;
 }
 
 function stale(id: string, why: string): OpenAgentsError {
