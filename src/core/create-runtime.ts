@@ -295,7 +295,7 @@ class KernelRuntime implements Runtime {
     const kernel = this.#kernel;
     const found = (await addressOf(kernel, ref)) ?? (await addressAt(kernel, ref));
     if (found !== undefined) {
-      checkPoint(found.publicKey, ref);
+      checkPoint(kernel.signer, found.publicKey, ref);
       return { npub: found.id, publicKey: found.publicKey };
     }
     throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);

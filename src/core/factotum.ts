@@ -49,6 +49,7 @@ export function factotum(signer: Signer, clock: Pick<Clock, "now">): Factotum {
     adopt: (publicKey, sealed) => signer.adopt(publicKey, sealed),
     importKey: (text, password) => signer.importKey(text, password),
     verify: (publicKey, message, signature) => signer.verify(publicKey, message, signature),
+    isPoint: (publicKey) => signer.isPoint(publicKey),
     sign(agent, message) {
       note(agent, "sign");
       return signer.sign(agent, message);

@@ -10,6 +10,7 @@ import type { KeyPair } from "./nip06.ts";
 import { decodeNsec, encodeNpub, publicKeyOf } from "./nip19.ts";
 import { conversationKey, decrypt, encrypt } from "./nip44.ts";
 import { decodeNcryptsec, encodeNcryptsec } from "./nip49.ts";
+import { isPoint } from "./point.ts";
 import { nobleSecp } from "./secp.ts";
 import type { Secp } from "./secp.ts";
 
@@ -157,6 +158,7 @@ export function derivedSigner(
       }
     },
     verify: (publicKey, message, signature) => secp.verify(signature, message, publicKey),
+    isPoint,
   });
 }
 

@@ -2,6 +2,7 @@ import { OpenAgentsError } from "../core/errors.ts";
 import { lockedError } from "../core/locked.ts";
 import type { Signer } from "../core/ports/index.ts";
 import { encodeNpub, publicKeyOf } from "./nip19.ts";
+import { isPoint } from "./point.ts";
 import { nobleSecp } from "./secp.ts";
 import type { Secp } from "./secp.ts";
 
@@ -55,5 +56,6 @@ export function lockedSigner(
     importKey: async (text, password) => (await signer()).importKey(text, password),
     exportKey: async (agent, password) => (await signer()).exportKey(agent, password),
     verify: (publicKey, message, signature) => secp.verify(signature, message, publicKey),
+    isPoint,
   });
 }

@@ -32,6 +32,7 @@ import { newMail, place, toMailRow } from "./memory/agent.ts";
 import type { Agent } from "./memory/agent.ts";
 import { Outbox } from "./memory/outbox.ts";
 import { restore } from "./memory/restore.ts";
+import { notWaiting, stale } from "./memory/stale.ts";
 import { Undo } from "./memory/undo.ts";
 import { copy } from "./memory/value.ts";
 
@@ -490,12 +491,4 @@ class Memory implements MemoryStore {
     else if (this.#ids.get(name) === id) this.#undo.delete(this.#ids, name);
     this.#undo.assign(agent, "record", { ...agent.record, status });
   }
-}
-
-function stale(id: string, why: string): OpenAgentsError {
-  return new OpenAgentsError("STALE_CLAIM", `Cannot write to agent "${id}": ${why}`);
-}
-
-function notWaiting(id: string, position: number): OpenAgentsError {
-  return stale(id, `no mail waits at position ${position}`);
 }

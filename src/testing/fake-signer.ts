@@ -41,6 +41,8 @@ export function fakeSigner(home: string = "home"): Signer {
       return { ...identity, key: `${identity.publicKey} for ${own.publicKey}` };
     },
     exportKey: async ({ publicKey }) => `${publicKey} for whoever has the password`,
+    // Its keys are made up.
+    isPoint: () => true,
     verify: (publicKey, message, given) => {
       const expected = signature(publicKey, message);
       return given.length === expected.length && expected.every((byte, i) => byte === given[i]);

@@ -20,6 +20,7 @@ const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   nip49: () => import("../identity/nip49.test.ts"),
   nip59: () => import("../identity/nip59.test.ts"),
   nip98: () => import("../identity/nip98.test.ts"),
+  point: () => import("../identity/point.test.ts"),
   "secp-wasm": () => import("../identity/secp-wasm.test.ts"),
   secp: () => import("../identity/secp.test.ts"),
 };

@@ -52,12 +52,14 @@ void test("lockedSigner() rejects whatever needs a secret, and does the rest", a
   for (const [name, use] of Object.entries(NEED)) {
     await assert.rejects(use(signer), { code: "LOCKED", message: /agentctl unlock/ }, name);
   }
-  const rest = ["lock", "npub", "publicKey", "verify"];
+  const rest = ["lock", "npub", "publicKey", "verify", "isPoint"];
   assert.deepEqual(Object.keys(signer).sort(), [...Object.keys(NEED), ...rest].sort());
   assert.deepEqual(Object.keys(behind).sort(), [...Object.keys(NEED), ...rest.slice(1)].sort());
   assert.equal(signer.npub(publicKey), npub);
   assert.equal(signer.publicKey(npub), publicKey);
   assert.equal(signer.publicKey("npub1"), undefined);
+  assert.equal(signer.isPoint(publicKey), true);
+  assert.equal(signer.isPoint("0".repeat(64)), false);
   const signature = await behind.sign(one, message);
   assert.equal(signer.verify(publicKey, message, signature), true);
   assert.equal(signer.verify(publicKey, new Uint8Array(32), signature), false);

@@ -154,5 +154,6 @@ void test("the signer port gives nothing that is private", () => {
     "importKey: Promise<ImportedKey>",
     "exportKey: Promise<string>",
     "verify: boolean",
+    "isPoint: boolean",
   ]);
 });

@@ -55,7 +55,7 @@ export class WorkerHome implements Home {
     const npub = isNpub(ref) ? ref : await this.#npubOf(ref);
     if (npub !== undefined) {
       const publicKey = decodeNpub(npub);
-      checkPoint(publicKey, ref);
+      checkPoint(this.#signer, publicKey, ref);
       return { npub, publicKey };
     }
     throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);

@@ -23,7 +23,7 @@ export interface Random {
 export interface Signer {
   /**
    * There when the keys may have to wait for a passphrase. While it is locked, whatever needs a secret
-   * rejects with LOCKED; `npub`, `publicKey` and `verify` need none.
+   * rejects with LOCKED; `npub`, `publicKey`, `verify` and `isPoint` need none.
    */
   readonly lock?: Lock;
   /**
@@ -78,6 +78,8 @@ export interface Signer {
   exportKey(agent: Keyed, password: string): Promise<string>;
   /** True when `signature` of `message` is by `publicKey` (hex). False for anything malformed. */
   verify(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean;
+  /** True for a public key (hex) that is on the curve; nobody can have another one. */
+  isPoint(publicKey: string): boolean;
 }
 
 /** What is between a signer and its secrets until somebody gives the passphrase. It is never shut again. */
