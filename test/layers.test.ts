@@ -29,7 +29,10 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   stores: { layers: "core", packages: "", apart: "sql" },
   drivers: { layers: "core identity vfs", packages: "", apart: "" },
   wallets: { layers: "core identity", packages: "", apart: "" },
-  control: { layers: "core identity memory vfs models drivers", packages: "hono" },
+  control: {
+    layers: "core identity memory vfs models drivers",
+    packages: "hono @hono/zod-openapi",
+  },
   mounts: { layers: "core vfs", packages: "node:*" },
   backends: {
     layers: BELOW_BACKENDS,

@@ -2,6 +2,7 @@ import type { AgentRecord } from "../agent.ts";
 import type { Envelope } from "../envelope.ts";
 import type { Receipt } from "./store.ts";
 
+export type * from "./home-files.ts";
 export type * from "./memory.ts";
 export type * from "./store.ts";
 
