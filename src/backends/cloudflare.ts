@@ -1,4 +1,5 @@
 import { controlApi, gatewayApi } from "../control/api.ts";
+import { bearerAccess, gatewayAccess } from "../control/bearer-access.ts";
 import { httpForwarder } from "../control/forwarder.ts";
 import { problemResponse } from "../control/problem.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
@@ -72,7 +73,7 @@ export function cloudflare(
     const signer = derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp });
     const directory = new Directory(env.DIRECTORY, { shards, ensure: definition.ensure });
     const api = controlApi({
-      token: secret(env, "OPENAGENTS_TOKEN"),
+      access: gatewayAccess,
       limits: definition.limits,
       version,
       types: [...types],
@@ -90,7 +91,7 @@ export function cloudflare(
   const gateway = once((env: Env) =>
     gatewayApi(
       {
-        token: secret(env, "OPENAGENTS_TOKEN"),
+        access: bearerAccess({ token: secret(env, "OPENAGENTS_TOKEN") }),
         limits: definition.limits,
         version,
         types: [...types],

@@ -2,6 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { controlApi } from "../control/api.ts";
+import { bearerAccess } from "../control/bearer-access.ts";
 import { httpForwarder } from "../control/forwarder.ts";
 import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
@@ -114,7 +115,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     let ready = false;
     const stopping = new AbortController();
     const api = controlApi({
-      token,
+      access: bearerAccess({ token }),
       limits: definition.limits,
       version,
       types: [...definition.agents.keys()],

@@ -1,30 +1,30 @@
 import { Hono } from "hono";
-import type { Context, Env } from "hono";
+import type { Context } from "hono";
 import { isNpub } from "../core/agent.ts";
 import { OpenAgentsError } from "../core/errors.ts";
-import type { AgentApp, ControlApp, HomeApp } from "./app.ts";
-import { bearerAuth, unauthorized } from "./auth.ts";
-import { agentRoutes } from "./agents.ts";
-import type { BodyLimit } from "./body.ts";
-import { exportRoute, importRoutes } from "./bundles.ts";
-import { homeRoutes } from "./home.ts";
-import { keyRoutes } from "./keys.ts";
-import { mailRoutes } from "./mailbox.ts";
-import { MAIL_PATH, moveRoutes, passedOnRoute } from "./moves.ts";
+import { checkScope, isBound, mayTouch, unauthorized } from "./access.ts";
+import type { Access, Principal } from "./access.ts";
+import { checkBody, readObject } from "./body.ts";
+import { documentOf } from "./openapi.ts";
+import { isAboutAgent, routePath } from "./operation.ts";
+import type { Address, Answerer, Answers, ControlEnv, Operation } from "./operation.ts";
+import { OPERATIONS } from "./operations.ts";
 import { HttpError, problemResponse } from "./problem.ts";
-import { peerRoutes } from "./peers.ts";
 import { agentRef } from "./query.ts";
-import { recordRoutes } from "./record.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import { requestIdOf } from "./request-id.ts";
 
 /** What the control API needs. */
 export interface ControlOptions {
-  /** The bearer token that every request but the health checks must carry. */
-  readonly token: string;
+  /** Says who makes a request; only health checks need nobody. */
+  readonly access: Access;
   /** The runtime's limits; a body may be a little larger than an envelope's payload. */
   readonly limits: { readonly envelopeBytes: number };
   readonly version: string;
   /** The agent types that can be created, for `GET /runtime/status`. */
   readonly types?: readonly string[];
+  /** Counts the requests of those who have a rate. */
+  readonly rates?: RateLimit;
   /** False while starting and stopping: requests but the health checks are refused. Default: ready. */
   readonly ready?: () => boolean;
   /** Ends what waits: streams, and sends that wait for an answer. */
@@ -33,12 +33,7 @@ export interface ControlOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-/** Bytes that a body may have beyond its payload: the envelope's other fields. */
-const ROOM = 65_536;
-
-function mailLimit(payload: number): BodyLimit {
-  return { bytes: payload + ROOM, setBy: '"limits.envelopeBytes" and some room' };
-}
+export type ControlApp = Hono<ControlEnv>;
 
 /**
  * The control API: one handler for Node, Workers and tests. Errors are RFC 9457 problem documents
@@ -46,114 +41,200 @@ function mailLimit(payload: number): BodyLimit {
  * so that one handler serves all the runtimes of a process.
  */
 export function controlApi(options: ControlOptions): ControlApp {
-  const { envelopeBytes } = options.limits;
-  const app: ControlApp = shell(options, (open) => {
-    const mail: AgentApp = new Hono();
-    // It is sealed, which makes it longer: padded, and written as text.
-    passedOnRoute(mail, mailLimit(3 * envelopeBytes));
-    open.route("/", mail);
-  });
-  const home: HomeApp = new Hono();
-  homeRoutes(home, { version: options.version, types: options.types ?? [] });
-  importRoutes(home);
-  const agent: AgentApp = new Hono();
-  agentRoutes(agent);
-  exportRoute(agent);
-  moveRoutes(agent);
-  keyRoutes(agent);
-  mailRoutes(agent, {
-    bodyLimit: mailLimit(envelopeBytes),
-    stopping: options.stopping,
-  });
-  recordRoutes(agent, options.stopping);
-  peerRoutes(agent);
-  app.route("/", home);
-  app.route("/", agent);
-  refuseOtherMethods(app);
-  return app;
+  return api(options, (operation) => (c) => perform(operation, c, options));
 }
+
+/** Passes a request about one agent on to where the agent is; `principal` is absent for mail under a ticket. */
+export type Forward = (
+  ref: string,
+  request: Request,
+  principal: Principal | undefined,
+) => Promise<Response>;
 
 /**
  * The same API for a home whose agents each have a runtime of their own elsewhere: what is about one
  * agent is passed on whole, once it has been let in, and `forward` gives the answer.
  */
-export function gatewayApi(
-  options: ControlOptions,
-  forward: (ref: string, request: Request) => Promise<Response>,
-): HomeApp {
-  const pass = (c: Context): Promise<Response> =>
-    forward(agentRef(c.req.param("ref") ?? ""), c.req.raw);
-  const app: HomeApp = shell(options, (open) => open.post(MAIL_PATH, pass));
-  homeRoutes(app, { version: options.version, types: options.types ?? [] });
-  importRoutes(app);
-  app.all("/agents/:ref", pass);
-  app.all("/agents/:ref/*", pass);
+export function gatewayApi(options: ControlOptions, forward: Forward): ControlApp {
+  return api(options, (operation) => {
+    if (!isAboutAgent(operation)) return (c) => perform(operation, c, options);
+    return (c) => {
+      const principal = c.get("principal") as Principal | undefined;
+      if (principal !== undefined) checkScopeOf(operation, principal);
+      return forward(agentRef(c.req.param("ref") ?? ""), c.req.raw, principal);
+    };
+  });
+}
+
+type Handler = (c: Context<ControlEnv>) => Promise<Response> | Response;
+
+/** The router: what comes before all operations, the operations, and what is said of no operation. */
+function api(options: ControlOptions, handle: (operation: Operation) => Handler): ControlApp {
+  const app: ControlApp = new Hono();
+  app.onError((error, c) => {
+    const response = problemResponse(error, c.get("requestId"));
+    if (response.status === 500) options.onError?.(error);
+    return response;
+  });
+  app.notFound((c) => {
+    const problem = `Cannot ${c.req.method} "${c.req.path}": no such route`;
+    return problemResponse(new OpenAgentsError("NOT_FOUND", problem), c.get("requestId"));
+  });
+  app.use(async (c, next) => {
+    const id = requestIdOf(c.req.header("x-request-id"));
+    c.set("requestId", id);
+    await next();
+    c.res.headers.set("x-request-id", id);
+  });
+
+  const route = (operation: Operation): void => {
+    app.on(operation.method.toUpperCase(), routePath(operation), handle(operation));
+  };
+  const open = OPERATIONS.filter(({ scope }) => scope === "open");
+  open.forEach(route);
+  for (const operation of OPERATIONS.filter(({ scope }) => scope === "ticket")) {
+    app.use(routePath(operation), async (c, next) => {
+      if (c.req.method === operation.method.toUpperCase()) {
+        // Old homes know an agent by its id; nothing else is looked up for whoever has no token.
+        if (!isNpub(c.req.param("ref") ?? "")) {
+          throw unauthorized("Cannot let in: no ticket is right");
+        }
+        checkReady(options);
+      }
+      await next();
+    });
+    route(operation);
+  }
+  app.use((c, next) => admit(c, options, next));
+  for (const operation of OPERATIONS) {
+    if (operation.scope !== "open" && operation.scope !== "ticket") route(operation);
+  }
   refuseOtherMethods(app);
   return app;
 }
 
-/**
- * What comes before all routes: errors, health, and who is let in. `open` adds the routes that the
- * token is not for.
- */
-function shell<E extends Env>(options: ControlOptions, open: (app: Hono<E>) => void): Hono<E> {
-  const { ready = () => true } = options;
-  const authorize = bearerAuth(options.token);
-  const app = new Hono<E>();
-
-  app.onError((error) => {
-    const response = problemResponse(error);
-    if (response.status === 500) options.onError?.(error);
-    return response;
-  });
-  app.notFound((c) =>
-    problemResponse(
-      new OpenAgentsError("NOT_FOUND", `Cannot ${c.req.method} "${c.req.path}": no such route`),
-    ),
-  );
-
-  app.get("/healthz", (c) => c.json({ status: "ok" }));
-  app.get("/readyz", (c) => {
-    const up = ready();
-    return c.json({ status: up ? "ready" : "not ready" }, up ? 200 : 503);
-  });
-
-  const checkReady = (): void => {
-    if (!ready()) throw new HttpError(503, "BUSY", "Cannot serve: agentd is starting or stopping");
+/** Lets in whoever is known, while there is somebody to serve them and they do not ask too often. */
+async function admit(
+  c: Context<ControlEnv>,
+  options: ControlOptions,
+  next: () => Promise<void>,
+): Promise<void> {
+  const principal = await options.access.who(c.req.raw);
+  c.set("principal", principal);
+  const { rate } = principal;
+  if (rate === undefined || options.rates === undefined) {
+    checkReady(options);
+    return next();
+  }
+  const { ok, left, reset } = options.rates.take(principal.id, rate);
+  const headers = {
+    "ratelimit-policy": `"token";q=${rate};w=60`,
+    ratelimit: `"token";r=${left};t=${reset}`,
   };
-  app.use(MAIL_PATH, async (c, next) => {
-    if (c.req.method === "POST") {
-      // Old homes know an agent by its id; nothing else is looked up for whoever has no token.
-      if (!isNpub(c.req.param("ref") ?? ""))
-        throw unauthorized("Cannot let in: no ticket is right");
-      checkReady();
-    }
-    await next();
-  });
-  open(app);
-  app.use(async (c, next) => {
-    authorize(c.req.header("authorization"));
-    checkReady();
-    await next();
-  });
-  return app;
+  if (!ok) {
+    throw new HttpError(
+      429,
+      "RATE_LIMITED",
+      `Cannot serve: "${principal.id}" may make ${rate} requests a minute: try again in ${reset} s`,
+      { ...headers, "retry-after": String(reset) },
+    );
+  }
+  checkReady(options);
+  await next();
+  for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value);
 }
 
+function checkReady({ ready }: ControlOptions): void {
+  if (ready !== undefined && !ready()) {
+    throw new HttpError(503, "BUSY", "Cannot serve: agentd is starting or stopping");
+  }
+}
+
+/** @throws DENIED (403) */
+function checkScopeOf({ scope, path }: Operation, principal: Principal): void {
+  if (scope === "open" || scope === "ticket") return;
+  checkScope(principal, scope);
+  if (scope === "read" || path.startsWith("/agents/{ref}") || !isBound(principal)) return;
+  throw new OpenAgentsError(
+    "DENIED",
+    `Cannot do this as "${principal.id}": it is bound to some agents, and this is about the home`,
+  );
+}
+
+/** Does what a request asks for. */
+async function perform(
+  operation: Operation,
+  c: Context<ControlEnv>,
+  options: ControlOptions,
+): Promise<Response> {
+  refuseHead(operation, c);
+  const { ref = "", ...params } = c.req.param() as Record<string, string>;
+  const principal = c.get("principal");
+  checkScopeOf(operation, principal);
+  const { home, runtime = NO_RUNTIME } = c.env;
+  const named = ref === "" ? ref : agentRef(ref);
+  const document = (): object => documentOnce(options.version);
+  const address: Address = { ref: named, params, home, runtime, principal, options, document, c };
+  await operation.admit?.(address);
+  if (operation.scope !== "ticket" && named !== "" && isBound(principal)) {
+    await checkBounds(address);
+  }
+  const query: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(operation.query ?? {})) {
+    query[name] = schema.parse(c.req.query(name));
+  }
+  const { body: schema } = operation;
+  const body =
+    schema === undefined
+      ? undefined
+      : checkBody(schema, await readObject(c.req, operation.bodyLimit(options)));
+  const answer = ((status: 200, value?: object, headers?: Record<string, string>) =>
+    value === undefined
+      ? c.body(null, status)
+      : c.json(value, status, headers)) as Answerer<Answers>;
+  return operation.run({ ...address, query, body }, answer);
+}
+
+/** Made when it is first asked for. */
+const documents = new Map<string, object>();
+
+function documentOnce(version: string): object {
+  const document = documents.get(version) ?? documentOf(OPERATIONS, version);
+  documents.set(version, document);
+  return document;
+}
+
+/** @throws DENIED (403) for an agent that whoever asks may not touch */
+async function checkBounds({ ref, runtime, principal }: Address): Promise<void> {
+  if (mayTouch(principal, await runtime.get(ref))) return;
+  throw new OpenAgentsError(
+    "DENIED",
+    `Cannot use "${ref}" as "${principal.id}": it is not bound to it`,
+  );
+}
+
+/** Answered as GET without its body, a HEAD would leave something open that nobody reads. */
+function refuseHead({ answers }: Operation, c: Context<ControlEnv>): void {
+  if (c.req.method !== "HEAD" || !Object.values(answers).some(({ type }) => type)) return;
+  const problem = `Cannot HEAD "${c.req.path}": only GET is possible here`;
+  throw new HttpError(405, "INVALID", problem, { allow: "GET" });
+}
+
+/** In place of a runtime where there is none: operations over the home do not ask for one. */
+const NO_RUNTIME = undefined as never;
+
 /** Answers 405 where an address exists but not with this method. */
-function refuseOtherMethods<E extends Env>(app: Hono<E>): void {
+function refuseOtherMethods(app: ControlApp): void {
   const methods = new Map<string, string[]>();
-  for (const { path, method } of app.routes) {
-    if (method !== "ALL") methods.set(path, [...(methods.get(path) ?? []), method]);
+  for (const operation of OPERATIONS) {
+    const path = routePath(operation);
+    methods.set(path, [...(methods.get(path) ?? []), operation.method.toUpperCase()]);
   }
   for (const [path, allowed] of methods) {
     const allow = allowed.join(", ");
     app.all(path, (c) => {
-      throw new HttpError(
-        405,
-        "INVALID",
-        `Cannot ${c.req.method} "${c.req.path}": only ${allow} is possible here`,
-        { allow },
-      );
+      const problem = `Cannot ${c.req.method} "${c.req.path}": only ${allow} is possible here`;
+      throw new HttpError(405, "INVALID", problem, { allow });
     });
   }
 }

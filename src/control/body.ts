@@ -1,3 +1,4 @@
+import { z } from "@hono/zod-openapi";
 import type { Json } from "../core/json.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 
@@ -96,48 +97,60 @@ function invalid(problem: string): OpenAgentsError {
   return new OpenAgentsError("INVALID", `Cannot read body: ${problem}`);
 }
 
-/** What a field of a body must be. */
-export type FieldKind = "text" | "whole number" | "object of texts" | "any JSON";
+/** A body that fits its schema. @throws INVALID naming the first field that does not */
+export function checkBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const { issues } = result.error;
+  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
+  throw invalid(issue === undefined ? "it does not fit" : problemOf(issue, schema));
+}
 
-/**
- * Checks a body against its table of fields.
- * @throws INVALID naming the first field that is unknown or of the wrong kind
- */
-export function checkFields(
-  body: Record<string, Json>,
-  fields: Readonly<Record<string, FieldKind>>,
-): void {
-  for (const [name, value] of Object.entries(body)) {
-    const kind = Object.hasOwn(fields, name) ? fields[name] : undefined;
-    if (kind === undefined) {
-      throw invalid(`unknown field "${name}", known are ${Object.keys(fields).join(", ")}`);
-    }
-    if (!fits(value, kind)) throw invalid(`"${name}" must be ${ARTICLES[kind]}`);
+/** What is wrong, without the value: there may be a key in it. */
+function problemOf(issue: z.core.$ZodIssue, schema: z.ZodType): string {
+  if (issue.code === "unrecognized_keys") {
+    const known = schema instanceof z.ZodObject && issue.path.length === 0 ? schema.shape : {};
+    const names = Object.keys(known).join(", ");
+    const field = JSON.stringify([...issue.path, issue.keys[0] ?? ""].join("."));
+    return `unknown field ${field}${names === "" ? "" : `, known are ${names}`}`;
+  }
+  if (issue.path.length === 0) return issue.message;
+  const field = JSON.stringify(issue.path.join("."));
+  if (issue.code === "custom") return `${field}: ${issue.message}`;
+  if (issue.message.includes("received undefined")) return `${field} is missing`;
+  return `${field} must be ${needOf(issue)}`;
+}
+
+function needOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return KINDS[issue.expected] ?? issue.expected;
+    case "invalid_value":
+      return issue.values.length === 1
+        ? JSON.stringify(issue.values[0])
+        : `one of ${issue.values.map(String).join(", ")}`;
+    case "too_small":
+      return issue.origin === "string"
+        ? `text of ${issue.minimum} characters or more`
+        : `${issue.minimum} or more`;
+    case "too_big":
+      return issue.origin === "string"
+        ? `text of at most ${issue.maximum} characters`
+        : `at most ${issue.maximum}`;
+    case "invalid_format":
+      return `text of the form ${issue.pattern ?? issue.format}`;
+    default:
+      return `something else (${issue.message})`;
   }
 }
 
-const ARTICLES = {
-  text: "text",
-  "whole number": "a whole number",
-  "object of texts": "an object whose values are text",
-  "any JSON": "JSON",
-} as const satisfies Record<FieldKind, string>;
-
-function fits(value: Json, kind: FieldKind): boolean {
-  if (kind === "any JSON") return true;
-  if (kind === "text") return typeof value === "string";
-  if (kind === "whole number") return Number.isSafeInteger(value);
-  return (
-    value !== null &&
-    typeof value === "object" &&
-    !Array.isArray(value) &&
-    Object.values(value).every((member) => typeof member === "string")
-  );
-}
-
-/** A required text field. @throws INVALID when it is absent */
-export function requireText(body: Record<string, Json>, name: string): string {
-  const value = body[name];
-  if (typeof value !== "string" || value === "") throw invalid(`"${name}" is missing`);
-  return value;
-}
+/** What the kinds of values are called. */
+const KINDS: Readonly<Record<string, string>> = {
+  string: "text",
+  number: "a whole number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "an object",
+  record: "an object whose values are text",
+};

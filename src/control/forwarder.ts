@@ -1,6 +1,6 @@
 import type { Envelope } from "../core/envelope.ts";
 import type { Clock, Forwarder, NewHome, Receipt } from "../core/ports/index.ts";
-import { HOPS_HEADER } from "./moves.ts";
+import { HOPS_HEADER } from "./operations/moves.ts";
 import { errorOf } from "./problem.ts";
 
 export interface ForwarderOptions {

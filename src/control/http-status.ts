@@ -15,6 +15,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   BUSY: 423,
   LOCKED: 423,
   INBOX_FULL: 429,
+  RATE_LIMITED: 429,
   FAILED: 500,
   CORRUPT: 500,
   VERSION: 500,

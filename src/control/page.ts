@@ -1,5 +1,4 @@
 import { pages } from "../core/pages.ts";
-import { pageAfter, pageLimit } from "./query.ts";
 
 /** Bytes of a page, about, unless one row alone has more. */
 const PAGE_BYTES = 4_194_304;
@@ -19,15 +18,13 @@ export interface Listing<T> {
 }
 
 /**
- * The rows above the query's `after`, `limit` of them at most, and fewer where they are large: what is
+ * The rows above `after`, `limit` of them at most, and fewer where they are large: what is
  * asked for must not be more than can be held.
  */
 export async function numberedPage<T>(
-  { after, limit }: Readonly<Record<string, string | undefined>>,
+  { after: first, limit: most }: { readonly after: number; readonly limit: number },
   { read, number, size }: Listing<T>,
 ): Promise<NumberedPage<T>> {
-  const first = pageAfter(after);
-  const most = pageLimit(limit);
   const items: T[] = [];
   let bytes = 0;
   const rows = pages<T>((last, count) => {

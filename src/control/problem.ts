@@ -11,6 +11,8 @@ export interface Problem {
   readonly code: ErrorCode;
   /** For `MOVED`: the address of the agent's new home. */
   readonly url?: string;
+  /** The request that it answers, as the server's log has it. */
+  readonly requestId?: string;
 }
 
 /** The error that a problem document stands for; undefined for what is none. */
@@ -45,9 +47,12 @@ const TITLES: Readonly<Record<number, string>> = {
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  408: "Request Timeout",
   409: "Conflict",
   410: "Gone",
+  412: "Precondition Failed",
   413: "Content Too Large",
+  415: "Unsupported Media Type",
   421: "Misdirected Request",
   422: "Unprocessable Content",
   423: "Locked",
@@ -59,7 +64,7 @@ const TITLES: Readonly<Record<number, string>> = {
 };
 
 /** The response for anything thrown. */
-export function problemResponse(error: unknown): Response {
+export function problemResponse(error: unknown, requestId?: string): Response {
   const { code, message } = infoOf(error);
   const status = error instanceof HttpError ? error.status : HTTP_STATUS[code];
   const problem: Problem = {
@@ -69,6 +74,7 @@ export function problemResponse(error: unknown): Response {
     detail: message,
     code,
     ...(error instanceof MovedError && { url: error.url }),
+    ...(requestId !== undefined && { requestId }),
   };
   const headers: Record<string, string> = { "content-type": "application/problem+json" };
   if (error instanceof HttpError) Object.assign(headers, error.headers);

@@ -1,8 +1,82 @@
+import { z } from "@hono/zod-openapi";
 import type { AgentStatus } from "../core/agent.ts";
 import { TRANSITIONS, isKey } from "../core/agent.ts";
 import { isMoveId } from "../core/bundle/manifest.ts";
 import { toMs } from "../core/duration.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+
+/** How the document describes a parameter: a part of a JSON schema. */
+type Described = NonNullable<Parameters<z.ZodString["openapi"]>[1]>;
+
+/** A parameter that `parse` reads, which says what is wrong with it. */
+function parameter<T>(
+  described: Described,
+  parse: (text: string | undefined) => T,
+): z.ZodType<T, string | undefined> {
+  return z.string().optional().transform(parse).openapi(described);
+}
+
+/** `limit`: how many a page has at most. */
+export const limitParameter: z.ZodType<number> = parameter(
+  {
+    type: "integer",
+    minimum: 1,
+    maximum: 1000,
+    default: 100,
+    description: "How many a page has at most; pages of large rows are shorter.",
+  },
+  pageLimit,
+);
+
+/** `after`, for rows with numbers. */
+export const afterParameter: z.ZodType<number> = parameter(
+  { type: "integer", minimum: 0, default: 0, description: "Rows above this number only." },
+  pageAfter,
+);
+
+/** `wait`, of a send. */
+export const waitParameter: z.ZodType<number | undefined> = parameter(
+  {
+    description:
+      "Wait for the answer, this long at most: a number of milliseconds or a duration such as 30s, at most 4m. With no value 30 s.",
+    example: "30s",
+  },
+  waitTime,
+);
+
+/** `status`, to list agents by. */
+export const statusParameter: z.ZodType<AgentStatus | undefined> = parameter(
+  {
+    enum: Object.keys(TRANSITIONS),
+    description: "Only those with this stored status; a living agent is live.",
+  },
+  statusFilter,
+);
+
+/** A text that is taken as it is. */
+export function textParameter(description: string): z.ZodType<string | undefined> {
+  return parameter({ description }, (text) => text);
+}
+
+/** True or false; with no value true. */
+export function flagParameter(name: string, description: string): z.ZodType<boolean> {
+  return parameter({ type: "boolean", default: false, description }, (text) => flag(name, text));
+}
+
+/** One of a set of words. */
+export function wordParameter<T extends string>(
+  name: string,
+  description: string,
+  words: readonly T[],
+): z.ZodType<T | undefined> {
+  return parameter({ enum: [...words], description }, (text) => oneOf(name, text, words));
+}
+
+/** The name of a move. */
+export const moveParameter: z.ZodType<string | undefined> = parameter(
+  { pattern: "^[\\w-]{1,64}$", description: "The move that it is part of." },
+  moveId,
+);
 
 /** Longest time that a request may ask to wait: below the time after which clients give up. */
 export const MAX_WAIT = 240_000;

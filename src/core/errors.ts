@@ -7,6 +7,7 @@ export type ErrorCode =
   | "TERMINATED" // the agent is gone for good
   | "MOVED" // the agent lives in another home; the message names it
   | "INBOX_FULL"
+  | "RATE_LIMITED" // more requests than may be made in this time
   | "LIMIT" // a configured limit was reached; the message names it
   | "STALE_CLAIM" // the claim was lost to another holder; nothing was written
   | "TIMEOUT"

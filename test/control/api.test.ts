@@ -191,7 +191,7 @@ void test("POST send says which field is wrong", async () => {
     [{ text: "a", priority: "high" }, /"priority" must be a whole number/],
     [{ text: "a", priority: 101 }, /"priority"/],
     [{ text: "a", expiresAt: 1.5 }, /"expiresAt"/],
-    [{ text: "a", headers: { a: 1 } }, /"headers"/],
+    [{ text: "a", headers: { a: 1 } }, /"headers.a" must be text/],
     [{ text: "a", headers: [] }, /"headers"/],
     [{ text: "a", source: "control" }, /unknown field "source"/],
     [{ text: "a", __proto__: null, constructor: "x" }, /unknown field "constructor"/],

@@ -1,5 +1,6 @@
 import { controlApi } from "../../src/control/api.ts";
 import type { ControlOptions } from "../../src/control/api.ts";
+import { bearerAccess } from "../../src/control/bearer-access.ts";
 import { createRuntime } from "../../src/core/create-runtime.ts";
 import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
 import { TerminalError } from "../../src/core/errors.ts";
@@ -7,6 +8,7 @@ import type { Signer } from "../../src/core/ports/index.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
+import { assertContract } from "./contract.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 
 export const TOKEN = "a-token-for-these-tests";
@@ -78,7 +80,7 @@ export async function fixture(
   const runtime = createRuntime({ definition, store: memoryStore(), signer });
   await runtime.start();
   const app = controlApi({
-    token: TOKEN,
+    access: bearerAccess({ token: TOKEN }),
     limits: definition.limits,
     version: "1.2.3",
     types: [...definition.agents.keys()],
@@ -97,7 +99,9 @@ export async function fixture(
       init.body = JSON.stringify(input.body);
       headers["content-type"] ??= "application/json";
     }
-    return api.request(path, init);
+    const response = await api.request(path, init);
+    await assertContract(method, path, response);
+    return response;
   };
   return {
     api,

@@ -1,5 +1,5 @@
-import type { ControlApp } from "../../control/app.ts";
-import { unauthorized } from "../../control/auth.ts";
+import type { ControlApp } from "../../control/api.ts";
+import { unauthorized } from "../../control/access.ts";
 import { HttpError, problemResponse } from "../../control/problem.ts";
 import type { AgentRecord } from "../../core/agent.ts";
 import { createRuntime } from "../../core/create-runtime.ts";

@@ -2,6 +2,9 @@ import { isKey } from "../../core/agent.ts";
 import { idOf } from "./carrier.ts";
 import type { Directory } from "./directory.ts";
 import type { ObjectNamespace } from "./platform.ts";
+import type { Principal } from "../../control/access.ts";
+import type { Forward } from "../../control/api.ts";
+import { PRINCIPAL_HEADER } from "../../control/bearer-access.ts";
 import { HttpError } from "../../control/problem.ts";
 import { call, NOT_HERE, reach } from "./wire.ts";
 
@@ -12,7 +15,7 @@ import { call, NOT_HERE, reach } from "./wire.ts";
 export function passTo(to: {
   readonly agents: ObjectNamespace;
   readonly directory: Directory;
-}): (ref: string, request: Request) => Promise<Response> {
+}): Forward {
   const { agents, directory } = to;
 
   const pass = async (id: string, request: Request): Promise<Response> => {
@@ -25,7 +28,8 @@ export function passTo(to: {
     }
   };
 
-  return async (ref, request) => {
+  return async (ref, given, principal) => {
+    const request = handedOn(given, principal);
     const remembered = directory.remembers(ref);
     const response = await pass(await idOf(directory, ref), request);
     const away = response.headers.get(NOT_HERE);
@@ -39,4 +43,12 @@ export function passTo(to: {
       "retry-after": "0",
     });
   };
+}
+
+/** The same request, which says whose it is. What a stranger says of that does not count. */
+function handedOn(request: Request, principal: Principal | undefined): Request {
+  const headers = new Headers(request.headers);
+  headers.delete(PRINCIPAL_HEADER);
+  if (principal !== undefined) headers.set(PRINCIPAL_HEADER, JSON.stringify(principal));
+  return new Request(request, { headers });
 }

@@ -1,16 +1,11 @@
 import type { Command } from "commander";
-import type { AgentInfo, AgentReport, RuntimeMetrics } from "../../core/runtime.ts";
+import type { RuntimeStatus } from "../../control/shapes/home.ts";
+import type { AgentInfo, AgentReport } from "../../core/runtime.ts";
 import type { TickRecord } from "../../core/trajectory.ts";
 import { agentPath, toolsOf } from "../command.ts";
 import { broughtKey } from "../brought-key.ts";
 import type { Output } from "../output.ts";
 import { time } from "../output.ts";
-
-/** The runtime as `GET /runtime/status` shows it. */
-export interface RuntimeStatus extends Partial<RuntimeMetrics> {
-  readonly version: string;
-  readonly types: readonly string[];
-}
 
 /** Commands over agents and their lifecycle. */
 export function agentCommands(program: Command): void {

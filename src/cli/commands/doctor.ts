@@ -12,7 +12,7 @@ import { optionsOf, outputOf } from "../command.ts";
 import type { Where } from "../connection.ts";
 import { agentdToken, agentdUrl, dataDirectory } from "../connection.ts";
 import { UsageError } from "../usage-error.ts";
-import type { RuntimeStatus } from "./agents.ts";
+import type { RuntimeStatus } from "../../control/shapes/home.ts";
 
 /** One thing that was looked at. */
 export interface Check {

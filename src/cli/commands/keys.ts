@@ -4,7 +4,7 @@ import type { KeyInfo } from "../../core/runtime.ts";
 import { KEY_PASSWORD } from "../brought-key.ts";
 import { agentPath, toolsOf } from "../command.ts";
 import { readSecret } from "../secret.ts";
-import type { RuntimeStatus } from "./agents.ts";
+import type { RuntimeStatus } from "../../control/shapes/home.ts";
 
 /** The variable that may hold the passphrase of the key file. */
 export const PASSPHRASE = "OPENAGENTS_PASSPHRASE";

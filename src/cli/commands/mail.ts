@@ -10,7 +10,7 @@ import type { Client } from "../../control/client.ts";
 import { agentPath, toolsOf } from "../command.ts";
 import { durationMs, UsageError, wholeNumber } from "../usage-error.ts";
 import type { Output } from "../output.ts";
-import type { RuntimeStatus } from "./agents.ts";
+import type { RuntimeStatus } from "../../control/shapes/home.ts";
 import { payloadText, time } from "../output.ts";
 
 interface SendOptions {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import type { TickView } from "../../control/record.ts";
+import type { TickView } from "../../control/shapes/record.ts";
 import type { ErrorCode, OpenAgentsError } from "../../core/errors.ts";
 import type { LogRow, Page } from "../../core/ports/index.ts";
 import type { AgentInfo, AgentReport } from "../../core/runtime.ts";

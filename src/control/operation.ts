@@ -1,0 +1,132 @@
+import type { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Home, Runtime } from "../core/runtime.ts";
+import type { Principal, Scope } from "./access.ts";
+import type { ControlOptions } from "./api.ts";
+import { SMALL_BODY } from "./body.ts";
+import type { BodyLimit } from "./body.ts";
+
+/** What a request comes with: one API serves all the runtimes of a process. */
+export interface ControlBindings {
+  readonly home: Home;
+  /** That has the agent which the request is about; absent at a gateway. */
+  readonly runtime?: Runtime;
+}
+
+export interface ControlEnv {
+  readonly Bindings: ControlBindings;
+  readonly Variables: { principal: Principal; requestId: string };
+}
+
+/** The answers of an operation: what each status comes with. */
+export type Answers = Readonly<Record<number, AnswerShape>>;
+
+export interface AnswerShape {
+  readonly description: string;
+  /** Of a JSON body; without it and a media type the answer is empty. */
+  readonly body?: z.ZodType;
+  /** Of a body that is no JSON. */
+  readonly type?: string;
+}
+
+/** What a parameter of a query is: how it is read, and how it is described. */
+export type Query = Readonly<Record<string, z.ZodType>>;
+type QueryOf<Q extends Query> = { readonly [K in keyof Q]: z.output<Q[K]> };
+
+/** Who asks for what, before more of it is read. */
+export interface Address {
+  /** The agent that the address names, where it does. */
+  readonly ref: string;
+  /** The other parts of the address, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly home: Home;
+  readonly runtime: Runtime;
+  readonly principal: Principal;
+  readonly options: ControlOptions;
+  /** The OpenAPI document of the whole API. */
+  readonly document: () => object;
+  readonly c: Context<ControlEnv>;
+}
+
+/** What a request asks for, read and checked. */
+export interface Call<Q, B> extends Address {
+  readonly query: Q;
+  readonly body: B;
+}
+
+/** How an operation answers: with a status that it has, and what comes with that. */
+export type Answerer<A extends Answers> = <S extends keyof A & number>(
+  status: S,
+  ...rest: A[S] extends { readonly body: z.ZodType<infer T> }
+    ? [body: T, headers?: Readonly<Record<string, string>>]
+    : []
+) => Response;
+
+/** One operation of the API: all that is known of it, and what it does. */
+export interface OperationSpec<Q extends Query, B, A extends Answers> {
+  /** Its name in the document and in clients: a verb and a noun. */
+  readonly id: string;
+  readonly method: "get" | "post" | "put" | "patch" | "delete";
+  /** With `{name}` for a part that names something; `{ref}` is an agent. */
+  readonly path: string;
+  /** `open`: for everybody. `ticket`: the operation itself looks at who asks. */
+  readonly scope: Scope | "open" | "ticket";
+  readonly tag: Tag;
+  /** One line. */
+  readonly summary: string;
+  /** More than the summary says. */
+  readonly description?: string;
+  /** What the parts of the path other than `{ref}` are. */
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Q;
+  /** Headers of the request that mean something here, and what. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: z.ZodType<B>;
+  /** Default: small. */
+  readonly bodyLimit?: (options: ControlOptions) => BodyLimit;
+  /** The media type of a body that the operation reads itself. */
+  readonly stream?: string;
+  /** Its answer has a secret, which is shown once and kept nowhere. */
+  readonly secret?: true;
+  readonly answers: A;
+  /** Says who may do this where no scope does, before the body is read. @throws DENIED */
+  readonly admit?: (call: Address) => Promise<void>;
+  readonly run: (call: Call<QueryOf<Q>, B>, answer: Answerer<A>) => Promise<Response> | Response;
+}
+
+/** The groups of the document. */
+export const TAGS = {
+  Agents: "Agents and their lives.",
+  Mail: "What agents are sent, and what could not be dealt with.",
+  Record: "What agents did, and do now.",
+  Keys: "Agents' keys and the home's own.",
+  Moves: "Agents that are copied, or move between homes.",
+  Runtime: "The home as a whole.",
+} as const;
+export type Tag = keyof typeof TAGS;
+
+/** An operation, whatever it takes and gives. */
+export interface Operation extends Omit<OperationSpec<Query, unknown, Answers>, "run"> {
+  readonly bodyLimit: (options: ControlOptions) => BodyLimit;
+  readonly run: (
+    call: Call<unknown, unknown>,
+    answer: Answerer<Answers>,
+  ) => Promise<Response> | Response;
+}
+
+/** Defines an operation. */
+export function operation<const Q extends Query, B, const A extends Answers>(
+  spec: OperationSpec<Q, B, A>,
+): Operation {
+  return { bodyLimit: () => SMALL_BODY, ...spec } as unknown as Operation;
+}
+
+/** True for an operation over one agent: the path names it. */
+export function isAboutAgent({ path }: Operation): boolean {
+  return path.startsWith("/agents/{ref}");
+}
+
+/** The path as the router has it. */
+export function routePath({ path }: Operation): string {
+  return path.replaceAll(/\{(\w+)\}/g, ":$1");
+}

@@ -1,0 +1,19 @@
+import type { Operation } from "./operation.ts";
+import { agentOperations } from "./operations/agents.ts";
+import { bundleOperations } from "./operations/bundles.ts";
+import { homeOperations } from "./operations/home.ts";
+import { keyOperations } from "./operations/keys.ts";
+import { mailOperations } from "./operations/mail.ts";
+import { moveOperations } from "./operations/moves.ts";
+import { recordOperations } from "./operations/record.ts";
+
+/** The whole API: what the router, the document, the clients and the tests are made of. */
+export const OPERATIONS: readonly Operation[] = [
+  ...homeOperations,
+  ...keyOperations,
+  ...agentOperations,
+  ...mailOperations,
+  ...recordOperations,
+  ...bundleOperations,
+  ...moveOperations,
+];

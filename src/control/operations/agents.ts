@@ -1,0 +1,124 @@
+import { z } from "@hono/zod-openapi";
+import { operation } from "../operation.ts";
+import type { Operation } from "../operation.ts";
+import { flagParameter, limitParameter, statusParameter, textParameter } from "../query.ts";
+import { agentInfo, agentReport } from "../shapes/agent.ts";
+import { tickRecord } from "../shapes/record.ts";
+import { anyJson, pageOf } from "../shapes/shape.ts";
+import { isBound, mayTouch } from "../access.ts";
+
+const OK_AGENT = { description: "The agent.", body: agentInfo };
+
+/** Operations over agents and their lives. */
+export const agentOperations: readonly Operation[] = [
+  operation({
+    id: "createAgent",
+    method: "post",
+    path: "/agents",
+    scope: "operate",
+    tag: "Agents",
+    summary: "Makes an agent",
+    body: z
+      .strictObject({
+        name: z.string().openapi({ example: "alice" }),
+        type: z.string().openapi({ example: "greeter" }),
+        key: z
+          .string()
+          .optional()
+          .openapi({ description: "An nsec or ncryptsec. Default: a new key." }),
+        password: z.string().optional().openapi({ description: "Of an ncryptsec." }),
+      })
+      .openapi("NewAgent"),
+    answers: { 201: { description: "It was made.", body: agentInfo } },
+    async run({ home, body }, answer) {
+      const agent = await home.create(body);
+      return answer(201, agent, { location: `/agents/${agent.id}` });
+    },
+  }),
+  operation({
+    id: "listAgents",
+    method: "get",
+    path: "/agents",
+    scope: "read",
+    tag: "Agents",
+    summary: "Lists agents",
+    query: {
+      limit: limitParameter,
+      cursor: textParameter("From the page before."),
+      status: statusParameter,
+      type: textParameter("Only those of this type."),
+    },
+    answers: { 200: { description: "A page of agents.", body: pageOf(agentInfo) } },
+    async run({ home, query, principal }, answer) {
+      const page = await home.list(query);
+      if (!isBound(principal)) return answer(200, page);
+      return answer(200, { ...page, items: page.items.filter((one) => mayTouch(principal, one)) });
+    },
+  }),
+  operation({
+    id: "getAgent",
+    method: "get",
+    path: "/agents/{ref}",
+    scope: "read",
+    tag: "Agents",
+    summary: "Says who an agent is",
+    answers: { 200: OK_AGENT },
+    run: async ({ runtime, ref }, answer) => answer(200, await runtime.get(ref)),
+  }),
+  operation({
+    id: "deleteAgent",
+    method: "delete",
+    path: "/agents/{ref}",
+    scope: "operate",
+    tag: "Agents",
+    summary: "Ends an agent for good",
+    description: "Its record stays, unless it is purged.",
+    query: { purge: flagParameter("purge", "Erases its record too.") },
+    answers: { 204: { description: "It has ended." } },
+    async run({ runtime, ref, query }, answer) {
+      if (query.purge) await runtime.purge(ref);
+      else await runtime.terminate(ref);
+      return answer(204);
+    },
+  }),
+  ...(
+    [
+      ["tick", "Runs one tick now"],
+      ["wake", "Brings an agent into memory, and a failed or quarantined one back to life"],
+      ["hibernate", "Lets an agent go of its memory"],
+    ] as const
+  ).map(([verb, summary]) =>
+    operation({
+      id: `${verb}Agent`,
+      method: "post",
+      path: `/agents/{ref}/${verb}`,
+      scope: "operate",
+      tag: "Agents",
+      summary,
+      answers: { 200: { description: "The record of its tick.", body: tickRecord } },
+      run: async ({ runtime, ref }, answer) => answer(200, await runtime[verb](ref)),
+    }),
+  ),
+  operation({
+    id: "getAgentStatus",
+    method: "get",
+    path: "/agents/{ref}/status",
+    scope: "read",
+    tag: "Agents",
+    summary: "Says what an agent is at",
+    answers: { 200: { description: "Its status.", body: agentReport } },
+    run: async ({ runtime, ref }, answer) => answer(200, await runtime.status(ref)),
+  }),
+  operation({
+    id: "getAgentState",
+    method: "get",
+    path: "/agents/{ref}/state",
+    scope: "read",
+    tag: "Agents",
+    summary: "Gives an agent's state",
+    answers: {
+      200: { description: "The state, by top-level key.", body: z.record(z.string(), anyJson) },
+    },
+    run: async ({ runtime, ref }, answer) => answer(200, await runtime.state(ref)),
+  }),
+];

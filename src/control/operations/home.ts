@@ -1,0 +1,93 @@
+import { z } from "@hono/zod-openapi";
+import { OpenAgentsError } from "../../core/errors.ts";
+import type { Json } from "../../core/json.ts";
+import { operation } from "../operation.ts";
+import type { Operation } from "../operation.ts";
+import { limitParameter, textParameter } from "../query.ts";
+import { identity, peer } from "../shapes/agent.ts";
+import { runtimeStatus } from "../shapes/home.ts";
+import { anyJson, pageOf } from "../shapes/shape.ts";
+
+/** Operations over the home as a whole, and over whom its agents know. */
+export const homeOperations: readonly Operation[] = [
+  operation({
+    id: "getHealth",
+    method: "get",
+    path: "/healthz",
+    scope: "open",
+    tag: "Runtime",
+    summary: "Says that the server answers",
+    answers: {
+      200: { description: "It does.", body: z.strictObject({ status: z.literal("ok") }) },
+    },
+    run: (_call, answer) => answer(200, { status: "ok" }),
+  }),
+  operation({
+    id: "getReadiness",
+    method: "get",
+    path: "/readyz",
+    scope: "open",
+    tag: "Runtime",
+    summary: "Says whether requests are served",
+    answers: {
+      200: { description: "They are.", body: z.strictObject({ status: z.literal("ready") }) },
+      503: {
+        description: "Not yet, or not any more.",
+        body: z.strictObject({ status: z.literal("not ready") }),
+      },
+    },
+    run: ({ options }, answer) =>
+      (options.ready ?? (() => true))()
+        ? answer(200, { status: "ready" })
+        : answer(503, { status: "not ready" }),
+  }),
+  operation({
+    id: "getDocument",
+    method: "get",
+    path: "/openapi.json",
+    scope: "read",
+    tag: "Runtime",
+    summary: "Gives this document",
+    answers: {
+      200: { description: "An OpenAPI 3.1 document.", body: z.record(z.string(), anyJson) },
+    },
+    run: ({ document }, answer) => answer(200, document() as Record<string, Json>),
+  }),
+  operation({
+    id: "getRuntimeStatus",
+    method: "get",
+    path: "/runtime/status",
+    scope: "read",
+    tag: "Runtime",
+    summary: "Says what the home is, and what it does now",
+    answers: { 200: { description: "Its status.", body: runtimeStatus } },
+    run: ({ home, options }, answer) =>
+      answer(200, { version: options.version, types: options.types ?? [], ...home.metrics() }),
+  }),
+  operation({
+    id: "resolveName",
+    method: "get",
+    path: "/runtime/resolve",
+    scope: "read",
+    tag: "Runtime",
+    summary: "Says who is meant by a name",
+    query: { name: textParameter("A name here, an npub, a hex key or name@domain (NIP-05).") },
+    answers: { 200: { description: "Who it is.", body: identity } },
+    async run({ home, query: { name = "" } }, answer) {
+      if (name !== "" && name.length <= 400) return answer(200, await home.resolve(name));
+      throw new OpenAgentsError("INVALID", 'Cannot read query: "name" must be a name or a key');
+    },
+  }),
+  operation({
+    id: "listPeers",
+    method: "get",
+    path: "/agents/{ref}/peers",
+    scope: "read",
+    tag: "Agents",
+    summary: "Lists whom an agent knows",
+    query: { after: textParameter("Those above this npub only."), limit: limitParameter },
+    answers: { 200: { description: "A page of peers.", body: pageOf(peer) } },
+    run: async ({ runtime, ref, query: { after = "", limit } }, answer) =>
+      answer(200, { items: await runtime.peers(ref, after, limit) }),
+  }),
+];

@@ -1,0 +1,83 @@
+import { z } from "@hono/zod-openapi";
+import type { AgentPhase } from "../../core/agent.ts";
+import type { Identity } from "../../core/ports/index.ts";
+import type { Peer } from "../../core/ports/memory.ts";
+import { TRUST } from "../../core/ports/memory.ts";
+import type { AgentInfo, AgentReport, KeyInfo } from "../../core/runtime.ts";
+import { tickRecord } from "./record.ts";
+import { count, hex32, npub, shape, time } from "./shape.ts";
+
+const phase: z.ZodType<AgentPhase> = z
+  .enum([
+    "creating",
+    "active",
+    "dormant",
+    "failed",
+    "quarantined",
+    "terminated",
+    "leaving",
+    "moved",
+    "arriving",
+  ])
+  .openapi({
+    description:
+      "A living agent is active while it is held in memory, and dormant while it is not.",
+  });
+
+const info = {
+  id: npub,
+  publicKey: hex32,
+  name: z.string().openapi({ example: "alice" }),
+  type: z.string().openapi({ example: "greeter" }),
+  status: phase,
+  createdAt: time,
+  move: z.strictObject({ id: z.string(), url: z.string().optional() }).optional(),
+};
+
+export const agentInfo: z.ZodType<AgentInfo> = shape<AgentInfo>()(
+  z.strictObject(info).openapi("Agent", { description: "Who an agent is." }),
+);
+
+export const agentReport: z.ZodType<AgentReport> = shape<AgentReport>()(
+  z
+    .strictObject({
+      ...info,
+      ticks: count,
+      head: hex32.optional(),
+      lastTick: tickRecord.optional(),
+      queued: count.openapi({ description: "Envelopes that wait in its inbox." }),
+      alarms: z.array(z.strictObject({ id: z.string(), at: time })),
+      parked: z.array(z.string()).openapi({ description: "Triggers whose ticks are parked." }),
+    })
+    .openapi("AgentStatus", { description: "What an agent is at." }),
+);
+
+export const identity: z.ZodType<Identity> = shape<Identity>()(
+  z.strictObject({ npub, publicKey: hex32 }).openapi("Identity"),
+);
+
+export const keyInfo: z.ZodType<KeyInfo> = shape<KeyInfo>()(
+  z
+    .strictObject({
+      npub,
+      publicKey: hex32,
+      source: z.enum(["derived", "imported"]),
+      account: count.optional(),
+    })
+    .openapi("KeyInfo", { description: "What may be known of an agent's key." }),
+);
+
+export const peer: z.ZodType<Peer> = shape<Peer>()(
+  z
+    .strictObject({
+      npub,
+      names: z.array(z.string()),
+      nip05: z.string().optional(),
+      relays: z.array(z.string()),
+      trust: z.enum(TRUST),
+      note: z.string().optional(),
+      metAt: time,
+      seenAt: time.optional(),
+    })
+    .openapi("Peer", { description: "Whom an agent knows." }),
+);

@@ -1,0 +1,25 @@
+import { z } from "@hono/zod-openapi";
+import type { RuntimeMetrics } from "../../core/runtime.ts";
+import { count, shape, time } from "./shape.ts";
+
+/** The runtime as `GET /runtime/status` shows it. */
+export interface RuntimeStatus extends Partial<RuntimeMetrics> {
+  readonly version: string;
+  readonly types: readonly string[];
+}
+
+export const runtimeStatus: z.ZodType<RuntimeStatus> = shape<RuntimeStatus>()(
+  z
+    .strictObject({
+      version: z.string(),
+      types: z.array(z.string()).openapi({ description: "The types that agents can be of." }),
+      startedAt: time.optional(),
+      ticks: count.optional(),
+      failures: count.optional(),
+      running: count.optional(),
+      ready: count.optional(),
+      cached: count.optional(),
+      locked: z.boolean().optional(),
+    })
+    .openapi("RuntimeStatus", { description: "What is known where it is asked." }),
+);

@@ -1,0 +1,112 @@
+import { base64urlnopad } from "@scure/base";
+import { OpenAgentsError } from "../core/errors.ts";
+import { sha256Hex } from "../core/hash.ts";
+import type { Clock, HomeFiles, Random } from "../core/ports/index.ts";
+import { sameText } from "./access.ts";
+import type { Principal, Scope } from "./access.ts";
+
+/** A stored token, without its secret, which is nowhere. */
+export interface TokenInfo {
+  readonly id: string;
+  /** What it is for, as its maker said. */
+  readonly name: string;
+  readonly scope: Scope;
+  readonly agents?: readonly string[] | undefined;
+  readonly labels?: readonly string[] | undefined;
+  /** Requests in a minute. */
+  readonly rate?: number | undefined;
+  readonly createdAt: number;
+  readonly expiresAt?: number | undefined;
+}
+
+export type NewToken = Omit<TokenInfo, "id" | "createdAt">;
+
+/** A token as it is made: its text is shown this once. */
+export interface MadeToken extends TokenInfo {
+  readonly token: string;
+}
+
+/** Says whose a token is. */
+export interface TokenCheck {
+  /** Undefined for one that is wrong, revoked or out of date. */
+  check(token: string): Promise<Principal | undefined>;
+}
+
+/** The stored tokens of a home. */
+export interface Tokens extends TokenCheck {
+  create(wanted: NewToken): Promise<MadeToken>;
+  /** In order of id, after `after`. */
+  list(after: string, limit: number): Promise<readonly TokenInfo[]>;
+  /** It lets nobody in from then on. @throws NOT_FOUND */
+  revoke(id: string): Promise<void>;
+}
+
+interface StoredToken extends TokenInfo {
+  /** SHA-256 of the text, hex. */
+  readonly hash: string;
+}
+
+/** `oat_`, an id of 16 letters and digits, and 32 bytes in base64url. */
+const TOKEN = /^oat_([0-9a-f]{16})_[\w-]{43}$/;
+
+/** True for text that may be a stored token. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
+const PREFIX = "tokens/";
+
+export interface TokensOptions {
+  readonly files: HomeFiles;
+  readonly clock: Pick<Clock, "now">;
+  readonly random: Random;
+}
+
+/**
+ * Tokens in a home's files, each as its hash: what is read there opens nothing. A token has 256 bits of
+ * chance, which no list of guesses can hold, so that the hash needs no salt and no work.
+ */
+export function storedTokens({ files, clock, random }: TokensOptions): Tokens {
+  return {
+    async create(wanted) {
+      const id = [...random.bytes(8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+      const token = `oat_${id}_${base64urlnopad.encode(random.bytes(32))}`;
+      const info: TokenInfo = { id, ...wanted, createdAt: clock.now() };
+      const stored: StoredToken = { ...info, hash: sha256Hex(token) };
+      await files.write({ put: [{ path: PREFIX + id, value: JSON.stringify(stored) }] });
+      return { ...info, token };
+    },
+    async list(after, limit) {
+      const rows = await files.list({ prefix: PREFIX, after: PREFIX + after, limit });
+      return rows.map(({ value }) => {
+        const { hash: _hash, ...info } = JSON.parse(value) as StoredToken;
+        return info;
+      });
+    },
+    async revoke(id) {
+      const path = PREFIX + id;
+      const value = await files.read(path);
+      if (value === undefined) throw new OpenAgentsError("NOT_FOUND", `There is no token "${id}"`);
+      await files.write({ remove: [path] });
+    },
+    async check(token) {
+      const id = TOKEN.exec(token)?.[1];
+      const value = id === undefined ? undefined : await files.read(PREFIX + id);
+      if (value === undefined) return undefined;
+      const { hash, ...info } = JSON.parse(value) as StoredToken;
+      if (!sameText(hash, sha256Hex(token))) return undefined;
+      if (info.expiresAt !== undefined && info.expiresAt <= clock.now()) return undefined;
+      return principalOf(info);
+    },
+  };
+}
+
+function principalOf({ id, scope, agents, labels, rate }: TokenInfo): Principal {
+  return {
+    id: `token:${id}`,
+    scope,
+    ...(agents !== undefined && { agents }),
+    ...(labels !== undefined && { labels }),
+    ...(rate !== undefined && { rate }),
+  };
+}
