@@ -44,12 +44,15 @@ export function controlApi(options: ControlOptions): ControlApp {
   return api(options, (operation) => (c) => perform(operation, c, options));
 }
 
-/** Passes a request about one agent on to where the agent is; `principal` is absent for mail under a ticket. */
-export type Forward = (
-  ref: string,
-  request: Request,
-  principal: Principal | undefined,
-) => Promise<Response>;
+/** What a gateway knows of a request that it passes on. */
+export interface Handed {
+  /** Absent for mail under a ticket. */
+  readonly principal: Principal | undefined;
+  readonly requestId: string;
+}
+
+/** Passes a request about one agent on to where the agent is. */
+export type Forward = (ref: string, request: Request, by: Handed) => Promise<Response>;
 
 /**
  * The same API for a home whose agents each have a runtime of their own elsewhere: what is about one
@@ -61,7 +64,10 @@ export function gatewayApi(options: ControlOptions, forward: Forward): ControlAp
     return (c) => {
       const principal = c.get("principal") as Principal | undefined;
       if (principal !== undefined) checkScopeOf(operation, principal);
-      return forward(agentRef(c.req.param("ref") ?? ""), c.req.raw, principal);
+      return forward(agentRef(c.req.param("ref") ?? ""), c.req.raw, {
+        principal,
+        requestId: c.get("requestId"),
+      });
     };
   });
 }
@@ -83,8 +89,7 @@ function api(options: ControlOptions, handle: (operation: Operation) => Handler)
   app.use(async (c, next) => {
     const id = requestIdOf(c.req.header("x-request-id"));
     c.set("requestId", id);
-    await next();
-    c.res.headers.set("x-request-id", id);
+    await addHeaders(c, { "x-request-id": id }, next);
   });
 
   const route = (operation: Operation): void => {
@@ -140,8 +145,20 @@ async function admit(
     );
   }
   checkReady(options);
+  await addHeaders(c, headers, next);
+}
+
+/** Adds headers to whatever the answer is. Beforehand costs least; one that was passed on has none of them. */
+async function addHeaders(
+  c: Context<ControlEnv>,
+  headers: Readonly<Record<string, string>>,
+  next: () => Promise<void>,
+): Promise<void> {
+  for (const [name, value] of Object.entries(headers)) c.header(name, value);
   await next();
-  for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value);
+  for (const [name, value] of Object.entries(headers)) {
+    if (c.res.headers.get(name) !== value) c.header(name, value);
+  }
 }
 
 function checkReady({ ready }: ControlOptions): void {

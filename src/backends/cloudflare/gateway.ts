@@ -2,8 +2,7 @@ import { isKey } from "../../core/agent.ts";
 import { idOf } from "./carrier.ts";
 import type { Directory } from "./directory.ts";
 import type { ObjectNamespace } from "./platform.ts";
-import type { Principal } from "../../control/access.ts";
-import type { Forward } from "../../control/api.ts";
+import type { Forward, Handed } from "../../control/api.ts";
 import { PRINCIPAL_HEADER } from "../../control/bearer-access.ts";
 import { HttpError } from "../../control/problem.ts";
 import { call, NOT_HERE, reach } from "./wire.ts";
@@ -28,8 +27,8 @@ export function passTo(to: {
     }
   };
 
-  return async (ref, given, principal) => {
-    const request = handedOn(given, principal);
+  return async (ref, given, by) => {
+    const request = handedOn(given, by);
     const remembered = directory.remembers(ref);
     const response = await pass(await idOf(directory, ref), request);
     const away = response.headers.get(NOT_HERE);
@@ -46,8 +45,9 @@ export function passTo(to: {
 }
 
 /** The same request, which says whose it is. What a stranger says of that does not count. */
-function handedOn(request: Request, principal: Principal | undefined): Request {
+function handedOn(request: Request, { principal, requestId }: Handed): Request {
   const headers = new Headers(request.headers);
+  headers.set("x-request-id", requestId);
   headers.delete(PRINCIPAL_HEADER);
   if (principal !== undefined) headers.set(PRINCIPAL_HEADER, JSON.stringify(principal));
   return new Request(request, { headers });
