@@ -1,7 +1,8 @@
 import type { AgentRecord } from "../core/agent.ts";
 import { OpenAgentsError } from "../core/errors.ts";
-import type { Reminder } from "../core/ports/index.ts";
+import type { HomeFiles, Reminder } from "../core/ports/index.ts";
 import type { Store } from "../core/ports/store.ts";
+import { sqlHomeFiles } from "./sql/home-files.ts";
 import type { Sql, SqlValue } from "./sql/sql.ts";
 import { sqlStore } from "./sql/store.ts";
 
@@ -46,6 +47,11 @@ const HOPS = 400;
 /** A store in the SQLite database of a Durable Object, which sets no alarm. */
 export function objectStore(storage: Omit<DurableObjectStorage, `${string}Alarm`>): Store {
   return sqlStore(new ObjectSql(storage));
+}
+
+/** What a home keeps beside its agents, in the SQLite database of a Durable Object, which sets no alarm. */
+export function objectHomeFiles(storage: Omit<DurableObjectStorage, `${string}Alarm`>): HomeFiles {
+  return sqlHomeFiles(new ObjectSql(storage));
 }
 
 /**

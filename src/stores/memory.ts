@@ -36,6 +36,8 @@ import { notWaiting, stale } from "./memory/stale.ts";
 import { Undo } from "./memory/undo.ts";
 import { copy } from "./memory/value.ts";
 
+export { memoryHomeFiles } from "./memory/home-files.ts";
+
 /** A store that ends with its process: for tests, and for trying things out. */
 export interface MemoryStore extends Store {
   /**

@@ -1,4 +1,5 @@
 import { OpenAgentsError } from "../core/errors.ts";
+import type { HomeFiles } from "../core/ports/home-files.ts";
 import type { Store } from "../core/ports/store.ts";
 
 /**
@@ -6,11 +7,20 @@ import type { Store } from "../core/ports/store.ts";
  * does at home, but a backend there has a store of its own. Every call of this one rejects with CONFIG.
  */
 export function sqlite(path: string): Store {
+  return absent("store", path) as Store;
+}
+
+/** As `sqlite`, for `sqliteHomeFiles`. */
+export function sqliteHomeFiles(path: string): HomeFiles {
+  return absent("the home's files", path) as HomeFiles;
+}
+
+function absent(what: string, path: string): object {
   const refuse = async (): Promise<never> => {
     throw new OpenAgentsError(
       "CONFIG",
-      `Cannot open store "${path}": there is no node:sqlite here, use the store of the backend`,
+      `Cannot open ${what} "${path}": there is no node:sqlite here, use that of the backend`,
     );
   };
-  return new Proxy({} as Store, { get: () => refuse });
+  return new Proxy({}, { get: () => refuse });
 }

@@ -4,8 +4,10 @@ import { DatabaseSync } from "node:sqlite";
 import type { StatementSync } from "node:sqlite";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
+import type { HomeFiles } from "../core/ports/home-files.ts";
 import type { Store } from "../core/ports/store.ts";
-import { MIGRATIONS_TABLE } from "./sql/schema.ts";
+import { sqlHomeFiles } from "./sql/home-files.ts";
+import { isOurTable } from "./sql/schema.ts";
 import type { Sql, SqlValue } from "./sql/sql.ts";
 import { sqlStore } from "./sql/store.ts";
 
@@ -29,6 +31,17 @@ export interface SqliteOptions {
  */
 export function sqlite(path: string, options: SqliteOptions = {}): Store {
   return sqlStore(new SqliteFile(path, options));
+}
+
+/** Memory for the page cache of a home's files, in MiB: what is due is all that is read often. */
+const HOME_CACHE = 8;
+
+/**
+ * What a home keeps beside its agents, in a SQLite file of its own, with the promises and the errors
+ * of `sqlite`. A write resolves once it is on disk; those of one turn share an fsync.
+ */
+export function sqliteHomeFiles(path: string): HomeFiles {
+  return sqlHomeFiles(new SqliteFile(path, { cacheMiB: HOME_CACHE }));
 }
 
 /** The changes that share a transaction. */
@@ -224,7 +237,7 @@ function open(path: string, { cacheMiB = 64, maxMiB }: SqliteOptions): DatabaseS
     db.exec("PRAGMA locking_mode = EXCLUSIVE");
     // Another program's file is left as it is; the schema check will refuse it.
     const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
-    const ours = tables.some((table) => table["name"] === MIGRATIONS_TABLE);
+    const ours = tables.some((table) => isOurTable(table["name"]));
     if (ours || tables.length === 0) db.exec("PRAGMA journal_mode = WAL");
     db.exec("PRAGMA synchronous = FULL");
     db.exec(`PRAGMA cache_size = ${-1024 * cacheMiB}`);

@@ -14,6 +14,8 @@ export type {
   Guarantee,
   Outside,
 } from "./backend-conformance.ts";
+export { homeFilesConformance } from "./home-files-conformance.ts";
+export type { HomeFilesFixture } from "./home-files-conformance.ts";
 export { storeConformance } from "./store-conformance.ts";
 export type {
   ConformanceCase,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { homeFilesConformance } from "../../src/testing/home-files-conformance.ts";
 import { storeConformance } from "../../src/testing/store-conformance.ts";
 import { ALARMS } from "./object-alarm.ts";
 import { startWorkerd } from "../../scripts/workerd.ts";
@@ -14,7 +15,8 @@ before(async () => {
 });
 after(() => worker[Symbol.asyncDispose]());
 
-const suite = storeConformance(() => Promise.reject(new Error("Runs in the Worker")));
+const elsewhere = () => Promise.reject(new Error("Runs in the Worker"));
+const suite = [...storeConformance(elsewhere), ...homeFilesConformance(elsewhere)];
 for (const name of [...suite.map((one) => one.name), ...Object.keys(ALARMS)]) {
   void test(`in a Durable Object: ${name}`, async () => {
     const response = await worker.fetch(`/?case=${encodeURIComponent(name)}`);

@@ -1,5 +1,6 @@
-import { durableObjectStore } from "../../src/stores/durable-object.ts";
+import { durableObjectStore, objectHomeFiles } from "../../src/stores/durable-object.ts";
 import { ALARMS } from "./object-alarm.ts";
+import { homeFilesConformance } from "../../src/testing/home-files-conformance.ts";
 import { storeConformance } from "../../src/testing/store-conformance.ts";
 import type { ObjectContext, ObjectNamespace } from "../../src/backends/cloudflare/platform.ts";
 
@@ -22,6 +23,11 @@ export class StoreObject {
         store: await durableObjectStore(storage),
         // What an object that was evicted finds: its storage, and nothing of its memory.
         reopen: () => durableObjectStore(storage),
+        dispose: async () => undefined,
+      })),
+      ...homeFilesConformance(async () => ({
+        files: objectHomeFiles(storage),
+        reopen: async () => objectHomeFiles(storage),
         dispose: async () => undefined,
       })),
     ];

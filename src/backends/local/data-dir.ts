@@ -17,7 +17,7 @@ import { DatabaseSync } from "node:sqlite";
 import { OpenAgentsError } from "../../core/errors.ts";
 
 /** What a data directory holds. */
-export type DataFile = "lock" | "place" | "token" | "keys" | "store" | "relays";
+export type DataFile = "lock" | "place" | "token" | "keys" | "store" | "relays" | "home";
 
 /** The files of a data directory. */
 export const FILES: Readonly<Record<DataFile, string>> = {
@@ -32,6 +32,8 @@ export const FILES: Readonly<Record<DataFile, string>> = {
   store: "agents.db",
   /** How far Nostr relays were read, and what was said there. */
   relays: "relays.db",
+  /** What the home keeps beside its agents: tokens, webhooks, schedules. */
+  home: "home.db",
 };
 
 /** Where the agentd of a data directory is found. */

@@ -93,50 +93,71 @@ function triggersOf(place: string): string[] {
   );
 }
 
-/** The table that tells a database of this package. */
-export const MIGRATIONS_TABLE = "openagents_migrations";
+/** One kind of database of this package. */
+export interface Schema {
+  /** The table that tells such a database; no other kind has it. */
+  readonly table: string;
+  /** What each version adds, from version 1 on. A released entry is never edited. */
+  readonly migrations: readonly (readonly string[])[];
+}
+
+/** The database of a store. */
+export const STORE_SCHEMA: Schema = { table: "openagents_migrations", migrations: MIGRATIONS };
+
+/** The database of what a home keeps beside its agents. */
+export const HOME_SCHEMA: Schema = {
+  table: "openagents_home",
+  migrations: [
+    [`CREATE TABLE files (path TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID`],
+  ],
+};
+
+/** True for a table that only a database of this package has. */
+export function isOurTable(name: unknown): boolean {
+  return name === STORE_SCHEMA.table || name === HOME_SCHEMA.table;
+}
 
 /**
  * Brings the database to the newest schema; one that has it is only read.
  * @throws VERSION when it is newer than this code
  * @throws CORRUPT when it holds the tables of something else
  */
-export function migrate(sql: Sql): void {
-  const version = versionOf(sql);
-  if (version > MIGRATIONS.length) {
+export function migrate(sql: Sql, schema: Schema = STORE_SCHEMA): void {
+  const { table, migrations } = schema;
+  const version = versionOf(sql, table);
+  if (version > migrations.length) {
     throw new OpenAgentsError(
       "VERSION",
-      `Cannot open store: its schema version is ${version} and this program knows ${MIGRATIONS.length}: use a newer program`,
+      `Cannot open store: its schema version is ${version} and this program knows ${migrations.length}: use a newer program`,
     );
   }
-  if (version === MIGRATIONS.length) return;
+  if (version === migrations.length) return;
   sql.apply(() => {
-    if (version === 0) {
-      sql.run(`CREATE TABLE ${MIGRATIONS_TABLE} (version INTEGER PRIMARY KEY) STRICT`);
-    }
-    for (const [i, statements] of MIGRATIONS.entries()) {
+    if (version === 0) sql.run(`CREATE TABLE ${table} (version INTEGER PRIMARY KEY) STRICT`);
+    for (const [i, statements] of migrations.entries()) {
       if (i < version) continue;
       for (const statement of statements) sql.run(statement);
-      sql.run(`INSERT INTO ${MIGRATIONS_TABLE} (version) VALUES (?)`, i + 1);
+      sql.run(`INSERT INTO ${table} (version) VALUES (?)`, i + 1);
     }
   });
 }
 
-function versionOf(sql: Sql): number {
+function versionOf(sql: Sql, table: string): number {
   // SQLite and Durable Objects have tables of their own.
   const tables = sql.all<{ name: string }>(
     `SELECT name FROM sqlite_schema
      WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'`,
   );
   if (tables.length === 0) return 0;
-  if (!tables.some((table) => table.name === MIGRATIONS_TABLE)) {
+  if (!tables.some(({ name }) => name === table)) {
+    const other = tables.find(({ name }) => isOurTable(name));
     throw new OpenAgentsError(
       "CORRUPT",
-      `Cannot open store: the database is of another program, it has a table "${tables[0]?.name}"`,
+      other === undefined
+        ? `Cannot open store: the database is of another program, it has a table "${tables[0]?.name}"`
+        : `Cannot open store: the database is another one of this program, it has a table "${other.name}": use another file`,
     );
   }
-  const [row] = sql.all<{ version: number | null }>(
-    `SELECT max(version) AS version FROM ${MIGRATIONS_TABLE}`,
-  );
+  const [row] = sql.all<{ version: number | null }>(`SELECT max(version) AS version FROM ${table}`);
   return row?.version ?? 0;
 }
