@@ -8,6 +8,7 @@ export type ErrorCode =
   | "MOVED" // the agent lives in another home; the message names it
   | "INBOX_FULL"
   | "LIMIT" // a configured limit was reached; the message names it
+  | "PRECONDITION" // it is not what the caller took it for: look again, then decide
   | "STALE_CLAIM" // the claim was lost to another holder; nothing was written
   | "TIMEOUT"
   | "CANCELLED"
