@@ -93,6 +93,7 @@ function madeUp(i: number, type: string): AgentRecord {
     publicKey: Buffer.from(key.subarray(0, 32)).toString("hex"),
     name: nameOf(i),
     type,
+    labels: [],
     status: "creating",
     account: i + 1,
     createdAt: Date.now(),

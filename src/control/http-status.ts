@@ -8,6 +8,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   EXISTS: 409,
   STALE_CLAIM: 409,
   TERMINATED: 410,
+  PRECONDITION: 412,
   MOVED: 421,
   LIMIT: 413,
   TERMINAL: 422,

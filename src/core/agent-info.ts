@@ -1,10 +1,17 @@
 import type { AgentRecord } from "./agent.ts";
+import { sha256Hex } from "./hash.ts";
+import { canonicalJson } from "./json.ts";
 import { moveOf } from "./move.ts";
 import type { Peer } from "./ports/memory.ts";
 import type { Store } from "./ports/index.ts";
 import type { AgentInfo, AgentReport, KeyInfo } from "./runtime.ts";
 import { readRow } from "./trajectory.ts";
 import { lastSegment, paths, timerOf } from "./tree.ts";
+
+/** Which version of an agent's entry this is, by what can be changed of it and its type. */
+export function revisionOf({ name, labels, type }: AgentRecord): string {
+  return sha256Hex(canonicalJson({ name, labels, type })).slice(0, 16);
+}
 
 /** What the outside sees of an agent's entry; `active`: a host has it in memory. */
 export function infoOf(record: AgentRecord, active: boolean): AgentInfo {
@@ -13,6 +20,7 @@ export function infoOf(record: AgentRecord, active: boolean): AgentInfo {
   const id = (moved ?? arriving ?? leaving)?.move;
   return {
     ...rest,
+    revision: revisionOf(record),
     status: status !== "live" ? status : active ? "active" : "dormant",
     ...(id !== undefined && { move: { id, ...(moved && { url: moved.url }) } }),
   };

@@ -67,6 +67,8 @@ export interface AgentRecord {
   readonly name: string;
   /** The name of its definition. */
   readonly type: string;
+  /** What operators sort it by: see `checkLabels`. Sorted, each once. */
+  readonly labels: readonly string[];
   readonly status: AgentStatus;
   /** The NIP-06 account its key is derived with; null when it brought its key along. */
   readonly account: number | null;
@@ -86,6 +88,31 @@ export function checkName(name: unknown): asserts name is string {
       `Cannot name an agent ${JSON.stringify(name)}: use 1 to 63 letters, digits, ".", "_" or "-", starting with a letter or digit, and no key`,
     );
   }
+}
+
+/** How many labels an agent may have. */
+const LABELS = 32;
+
+/** Labels as they are stored, sorted and each once. @throws INVALID when they cannot be an agent's */
+export function checkLabels(labels: unknown): readonly string[] {
+  const refuse = (why: string): never => {
+    throw new OpenAgentsError("INVALID", `Cannot label an agent: ${why}`);
+  };
+  if (!Array.isArray(labels)) return refuse("labels are a list of texts");
+  const bad: unknown = labels.find((label: unknown) => !isLabel(label));
+  if (bad !== undefined || labels.includes(undefined)) {
+    refuse(
+      `${JSON.stringify(bad) ?? "undefined"} is no label: use 1 to 63 letters, digits, ".", "_", ":", "/", "=" or "-"`,
+    );
+  }
+  const each = [...new Set(labels as readonly string[])];
+  if (each.length > LABELS) refuse(`${each.length} are too many: give ${LABELS} at most`);
+  return each.sort();
+}
+
+/** True for text that can be a label. */
+export function isLabel(text: unknown): text is string {
+  return typeof text === "string" && /^[A-Za-z0-9._:/=-]{1,63}$/.test(text);
 }
 
 /** True for an npub or a hex key, which are ids and so cannot be names. */

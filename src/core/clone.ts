@@ -1,3 +1,4 @@
+import { checkLabels } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
 import type { Manifest } from "./bundle/manifest.ts";
 import { OpenAgentsError } from "./errors.ts";
@@ -36,6 +37,7 @@ export async function cloneAgent(
   const { npub: id, publicKey } = await signer.identity(account);
   const at = clock.now();
   const { type } = manifest.agent;
+  const labels = checkLabels(manifest.agent.labels ?? []);
   const begun = manifest.definition.version > 0;
   const arriving = {
     createdAt: manifest.createdAt,
@@ -44,7 +46,7 @@ export async function cloneAgent(
     complete: false,
   };
   const move = moveText({ arriving })!;
-  const entry = { id, publicKey, name, type, account, createdAt: at };
+  const entry = { id, publicKey, name, type, labels, account, createdAt: at };
   const record: AgentRecord = { ...entry, status: "arriving", move };
   await store.create(record);
   try {

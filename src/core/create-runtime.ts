@@ -7,6 +7,7 @@ import type { Envelope } from "./envelope.ts";
 import type { RuntimeDefinition } from "./definition.ts";
 import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { Entries } from "./entries.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { factotum, isFactotum } from "./factotum.ts";
 import { Importer } from "./importer.ts";
@@ -27,6 +28,7 @@ import type { Peer } from "./ports/memory.ts";
 import type {
   AgentInfo,
   AgentReport,
+  AgentUpdate,
   Answer,
   AskOptions,
   ExportOptions,
@@ -38,6 +40,7 @@ import type {
   RuntimeMetrics,
   Sent,
   TickEvent,
+  UpdateOptions,
 } from "./runtime.ts";
 import type { RuntimePorts } from "./runtime-ports.ts";
 import { systemClock, systemRandom } from "./system.ts";
@@ -69,6 +72,7 @@ class KernelRuntime implements Runtime {
   readonly #lifecycle: Lifecycle;
   readonly #mover: Mover;
   readonly #importer: Importer;
+  readonly #entries: Entries;
   readonly #watchers: Watchers;
   readonly #window: DedupWindow;
   #started = false;
@@ -89,6 +93,7 @@ class KernelRuntime implements Runtime {
       carrier: ports.carrier,
       memory: ports.memory,
       names: ports.names,
+      registry: ports.registry,
       forwarder: ports.forwarder,
       waker: ports.waker,
       clock,
@@ -131,6 +136,7 @@ class KernelRuntime implements Runtime {
       failed: (problem, error) => this.#onProblem(problem, error),
     });
     this.#importer = new Importer(this.#kernel, this.#dispatcher, this.#mover);
+    this.#entries = new Entries(this.#kernel, this.#dispatcher);
     this.#window = new DedupWindow(this.#kernel, (error) =>
       this.#onProblem("Cannot shorten the dedup window", error),
     );
@@ -219,6 +225,11 @@ class KernelRuntime implements Runtime {
     const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000);
     const { items, cursor } = await this.#kernel.store.list({ ...query, limit });
     return { items: items.map((record) => this.#info(record)), cursor };
+  }
+
+  async update(ref: string, change: AgentUpdate, options: UpdateOptions = {}): Promise<AgentInfo> {
+    const { id } = await this.#find(ref);
+    return this.#info(await this.#entries.update(id, change, options));
   }
 
   async status(ref: string): Promise<AgentReport> {

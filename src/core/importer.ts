@@ -1,5 +1,5 @@
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
-import { checkName } from "./agent.ts";
+import { checkLabels, checkName } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
 import { movedError } from "./between-homes.ts";
 import type { Envelope } from "./envelope.ts";
@@ -140,8 +140,9 @@ export class Importer {
     const text = moveText({ ...settled(note), arriving })!;
     if (known === undefined) {
       const key = await this.#key(manifest);
-      const { publicKey, type } = manifest.agent;
-      const entry = { id, publicKey, name, type, createdAt: manifest.agent.createdAt };
+      const { publicKey, type, createdAt: born } = manifest.agent;
+      const labels = checkLabels(manifest.agent.labels ?? []);
+      const entry = { id, publicKey, name, type, labels, createdAt: born };
       const record: AgentRecord = { ...entry, ...key, status: "arriving", move: text };
       await store.create(record);
       await store.sync();
@@ -150,8 +151,10 @@ export class Importer {
     this.#kernel.cache.delete(id);
     await store.setStatus(id, "arriving", text);
     await store.clear(id);
+    const labels = checkLabels(manifest.agent.labels ?? []);
+    await store.update(id, { labels });
     await store.sync();
-    return { ...known, status: "arriving", move: text };
+    return { ...known, labels, status: "arriving", move: text };
   }
 
   /** All of it is here and right: from now on it may arrive, and one that does not move is alive. */

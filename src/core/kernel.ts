@@ -9,6 +9,7 @@ import type {
   LogHead,
   NameResolver,
   Random,
+  Registry,
   Store,
   Waker,
 } from "./ports/index.ts";
@@ -25,6 +26,8 @@ export interface Kernel {
   readonly names: NameResolver | undefined;
   /** What agents remember beside their state; without one they have no `ctx.memory`. */
   readonly memory: ((tools: MemoryTools) => TickMemory) | undefined;
+  /** Gives names out where the directory is elsewhere; without one the store does. */
+  readonly registry: Registry | undefined;
   /** Passes on the mail of agents that moved away; without one it is refused. */
   readonly forwarder: Forwarder | undefined;
   /** Keeps the time for what is due; without one the kernel has timers. */
@@ -88,6 +91,11 @@ export class Cache<T> {
 
   has(key: string): boolean {
     return this.#values.has(key);
+  }
+
+  /** Looks a value up. */
+  peek(key: string): T | undefined {
+    return this.#values.get(key);
   }
 
   /** Looks a value up and makes it the most recently used. */

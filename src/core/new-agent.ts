@@ -1,4 +1,4 @@
-import { checkName } from "./agent.ts";
+import { checkLabels, checkName } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
@@ -15,6 +15,7 @@ export async function newAgent(kernel: Kernel, wanted: NewAgent): Promise<AgentR
   const { name, type } = wanted;
   const { agents, clock, keyWaits } = kernel;
   checkName(name);
+  const labels = checkLabels(wanted.labels ?? []);
   if (!agents.has(type)) {
     const types = [...agents.keys()].join(", ");
     throw new OpenAgentsError(
@@ -25,7 +26,7 @@ export async function newAgent(kernel: Kernel, wanted: NewAgent): Promise<AgentR
   // Before it costs an account, as accounts decide which npub comes next.
   if (keyWaits.locked) throw lockedError();
   const { id, ...key } = await keyOf(kernel, wanted);
-  return { id, name, type, status: "creating", ...key, createdAt: clock.now() };
+  return { id, name, type, labels, status: "creating", ...key, createdAt: clock.now() };
 }
 
 async function keyOf(

@@ -7,6 +7,7 @@ import type {
   MemoryTools,
   NameResolver,
   Random,
+  Registry,
   Signer,
   Store,
   TickMemory,
@@ -24,6 +25,8 @@ export interface RuntimePorts {
   readonly names?: NameResolver;
   /** What agents remember beside their state. Default: nothing, and no `ctx.memory`. */
   readonly memory?: (tools: MemoryTools) => TickMemory;
+  /** Gives names out where the directory is elsewhere. Default: the store does. */
+  readonly registry?: Registry;
   /** Passes on the mail of agents that moved away. Default: it is refused. */
   readonly forwarder?: Forwarder;
   /** Keeps the time for what is due. Default: the runtime does, with timers. */

@@ -11,6 +11,7 @@ import type {
   SetAside,
   Stayed,
 } from "./move.ts";
+import type { Operations } from "./operations.ts";
 import type { Peer } from "./ports/memory.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
@@ -51,6 +52,8 @@ export interface Home {
 export interface NewAgent {
   readonly name: string;
   readonly type: string;
+  /** Up to 32: see `checkLabels`. Default: none. */
+  readonly labels?: readonly string[] | undefined;
   /** The private key that it is to have: an nsec (NIP-19) or an ncryptsec (NIP-49). Default: a new one. */
   readonly key?: string | undefined;
   /** Of an ncryptsec. */
@@ -61,7 +64,7 @@ export interface NewAgent {
  * A running set of agents. `ref` is an agent's id (npub), hex public key or name everywhere;
  * NOT_FOUND is thrown for one that names nobody. A promise resolves when what it says is durable.
  */
-export interface Runtime extends Home {
+export interface Runtime extends Home, Operations {
   /** Takes up the agents that are due, and makes those that `ensure` names. */
   start(): Promise<void>;
   /** Takes up what is due now: for a host that keeps the time itself. */
@@ -178,7 +181,10 @@ export interface Runtime extends Home {
   metrics(): RuntimeMetrics;
 }
 
-/** What of a runtime goes over HTTP: all but its start and end, and what only its host calls. */
+/**
+ * What of a runtime goes over HTTP: all but its start and end, what only its host calls, and, so far,
+ * `Operations`.
+ */
 export type RemoteRuntime = Omit<
   Runtime,
   | "start"
@@ -193,6 +199,7 @@ export type RemoteRuntime = Omit<
   | "watch"
   | "metrics"
   | "import"
+  | keyof Operations
 > &
   Pick<Home, "import">;
 
@@ -213,11 +220,15 @@ export interface ListAgents {
   readonly limit?: number | undefined;
   readonly status?: AgentStatus | undefined;
   readonly type?: string | undefined;
+  /** Those with this label only. */
+  readonly label?: string | undefined;
 }
 
 /** An agent as the outside sees it. */
 export interface AgentInfo extends Omit<AgentRecord, "status" | "account" | "key" | "move"> {
   readonly status: AgentPhase;
+  /** Another one whenever its name or its labels changed; the same for the same ones. */
+  readonly revision: string;
   /** The move that it is in, or was in; with the address of its new home once it has moved. */
   readonly move?: { readonly id: string; readonly url?: string };
 }
@@ -288,3 +299,4 @@ export interface RuntimeMetrics {
 }
 
 export type { Envelope };
+export type * from "./operations.ts";

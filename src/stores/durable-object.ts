@@ -137,9 +137,9 @@ export async function durableObjectStore(
       changed();
       return store.create(agent, first);
     },
-    async rename(id, name) {
+    async update(id, change) {
       changed();
-      return store.rename(id, name);
+      return store.update(id, change);
     },
     async setStatus(id, status, move) {
       changed();

@@ -9,6 +9,7 @@ import type {
   Claim,
   Due,
   DueQuery,
+  EntryChange,
   ListQuery,
   LogHead,
   LogRow,
@@ -119,7 +120,7 @@ class Memory implements MemoryStore {
     return this.#agents.get(this.#agents.has(ref) ? ref : (this.#ids.get(ref) ?? ""))?.record;
   }
 
-  async list({ cursor, limit, status, type }: ListQuery): Promise<Page<AgentRecord>> {
+  async list({ cursor, limit, status, type, label }: ListQuery): Promise<Page<AgentRecord>> {
     this.#open();
     const after = cursor === undefined ? 0 : Number(cursor);
     if (!Number.isSafeInteger(after)) {
@@ -128,6 +129,7 @@ class Memory implements MemoryStore {
     const found = [...this.#agents.values()]
       .filter(({ num, record }) => {
         if (status !== undefined && record.status !== status) return false;
+        if (label !== undefined && !record.labels.includes(label)) return false;
         return num > after && (type === undefined || record.type === type);
       })
       .sort((a, b) => a.num - b.num);
@@ -138,15 +140,16 @@ class Memory implements MemoryStore {
       : { items };
   }
 
-  async rename(id: string, name: string): Promise<void> {
+  async update(id: string, change: EntryChange): Promise<void> {
     const agent = this.#agent(id);
     const { record } = agent;
-    if (record.status !== "terminated") {
+    const { name = record.name, labels = record.labels } = change;
+    if (record.status !== "terminated" && name !== record.name) {
       this.#checkFree(name, id);
       this.#undo.delete(this.#ids, record.name);
       this.#undo.set(this.#ids, name, id);
     }
-    this.#undo.assign(agent, "record", { ...record, name });
+    this.#undo.assign(agent, "record", { ...record, name, labels });
   }
 
   async setStatus(id: string, status: AgentStatus, move?: string | null): Promise<void> {

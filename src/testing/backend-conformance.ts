@@ -2,6 +2,7 @@ import type { BackendFixture, Guarantee } from "./backend/kit.ts";
 import { LIFE_CASES } from "./backend/life-cases.ts";
 import { MAIL_CASES } from "./backend/mail-cases.ts";
 import { MOVE_CASES } from "./backend/move-cases.ts";
+import { OPERATOR_CASES } from "./backend/operator-cases.ts";
 import { WORK_CASES } from "./backend/work-cases.ts";
 import type { ConformanceCase } from "./store-conformance.ts";
 
@@ -22,7 +23,7 @@ export interface BackendConformanceCase extends ConformanceCase {
 export function backendConformance(
   make: () => Promise<BackendFixture>,
 ): readonly BackendConformanceCase[] {
-  return [...MAIL_CASES, ...WORK_CASES, ...LIFE_CASES, ...MOVE_CASES].map(
+  return [...MAIL_CASES, ...WORK_CASES, ...LIFE_CASES, ...OPERATOR_CASES, ...MOVE_CASES].map(
     ({ guarantee, name, body }) => ({
       guarantee,
       name: `${guarantee}: ${name}`,

@@ -36,7 +36,7 @@ function move(
 async function laden(count = 2) {
   const { clock, homes: all } = await homes(count);
   const [a, b, c] = all as [TestHome, TestHome, TestHome];
-  await a.runtime.create({ name: "ada", type: "traveller" });
+  await a.runtime.create({ name: "ada", type: "traveller", labels: ["env=test", "laden"] });
   await a.runtime.create({ name: "pythia", type: "oracle" });
   await clock.advance(0);
   for (const text of ["one", "alarm 2h", "ask pythia", "fail", "two"]) await tell(a, clock, text);
@@ -45,7 +45,7 @@ async function laden(count = 2) {
 
 /** All that a store has of an agent, but for where it is. */
 async function contents(store: Store, ref: string): Promise<unknown> {
-  const { id, publicKey, name, type, createdAt } = (await store.get(ref))!;
+  const { id, publicKey, name, type, labels, createdAt } = (await store.get(ref))!;
   const mail = async (box: "inbox" | "deadletter") =>
     (await store.mail(id, { box, limit: 1000 })).map(({ position: _position, ...row }) => row);
   return {
@@ -53,6 +53,7 @@ async function contents(store: Store, ref: string): Promise<unknown> {
     publicKey,
     name,
     type,
+    labels,
     createdAt,
     files: await store.files(id, { prefix: "", limit: 1000 }),
     log: (await store.log(id, 0, 1000)).map(({ output, ...row }) => ({ ...row, output })),

@@ -20,7 +20,13 @@ const bytes = (text: string) => Uint8Array.from(Buffer.from(text, "hex"));
 
 async function agent(account: number): Promise<AgentRecord> {
   const { npub, publicKey } = await signer.identity(account);
-  const facts = { name: `agent-${account}`, type: "test", status: "live", createdAt: 0 } as const;
+  const facts = {
+    name: `agent-${account}`,
+    type: "test",
+    labels: [],
+    status: "live",
+    createdAt: 0,
+  } as const;
   return { id: npub, publicKey, account, ...facts };
 }
 

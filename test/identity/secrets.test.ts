@@ -23,7 +23,13 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 void test("derivedSigner() shows no secret in print, JSON, its members or its errors", async () => {
   const signer = derivedSigner(MNEMONIC, { secp: wasm });
   const { npub: id, publicKey: own } = await signer.identity(1);
-  const facts = { name: "agent-1", type: "test", status: "live", createdAt: 0 } as const;
+  const facts = {
+    name: "agent-1",
+    type: "test",
+    labels: [],
+    status: "live",
+    createdAt: 0,
+  } as const;
   const one = { id, publicKey: own, account: 1, ...facts };
   const signature = await signer.sign(one, new Uint8Array(32));
   const payload = await signer.encrypt(one, one.publicKey, new Uint8Array(9));

@@ -26,6 +26,7 @@ const status = fc.constantFrom<AgentStatus>(
   "arriving",
   "moved",
 );
+const labels = fc.constantFrom([], ["x"], ["x", "y"], ["y", "z"]);
 const few = <T>(item: fc.Arbitrary<T>) => fc.array(item, { maxLength: 2 });
 const letter = fc.record({ to: name, id, priority }).map(({ to, id, priority }) => {
   return envelope(to, id, priority === undefined ? {} : { priority });
@@ -85,12 +86,16 @@ export const operation: fc.Arbitrary<readonly [label: string, run: Operation]> =
   of(
     "create",
     { weight: 3 },
-    { name, alias: name, status, id },
-    (store, { name, alias, ...rest }) =>
-      store.create(agent(name, { name: alias, status: rest.status }), envelope(name, rest.id)),
+    { name, alias: name, status, id, labels },
+    (store, { name, alias, status, labels, id }) =>
+      store.create(agent(name, { name: alias, status, labels }), envelope(name, id)),
   ),
-  of("rename", {}, { name, alias: name }, (store, { name, alias }) =>
-    store.rename(idOf(name), alias),
+  of(
+    "update",
+    { weight: 2 },
+    { name, alias: fc.constantFrom(undefined, "a", "b", "c"), labels: fc.option(labels) },
+    (store, { name, alias, labels }) =>
+      store.update(idOf(name), { name: alias, labels: labels ?? undefined }),
   ),
   of("setStatus", {}, { name, status, move: note }, (store, { name, status, move }) =>
     store.setStatus(idOf(name), status, move),
@@ -105,8 +110,16 @@ export const operation: fc.Arbitrary<readonly [label: string, run: Operation]> =
   of("reserve", {}, { above: fc.integer({ min: -1, max: 6 }) }, (store, { above }) =>
     store.reserve(above),
   ),
-  of("list", {}, { limit: fc.integer({ min: 1, max: 3 }), after: fc.nat(3) }, (store, query) =>
-    store.list({ limit: query.limit, cursor: String(query.after) }),
+  of(
+    "list",
+    { weight: 2 },
+    {
+      limit: fc.integer({ min: 1, max: 3 }),
+      after: fc.nat(3),
+      label: fc.constantFrom(undefined, "x", "y", "w"),
+      status: fc.constantFrom<AgentStatus | undefined>(undefined, undefined, "live"),
+    },
+    (store, { after, ...query }) => store.list({ ...query, cursor: String(after) }),
   ),
   of(
     "deliver",

@@ -147,6 +147,7 @@ export class AgentHost {
           // One that could not be told of is found in the directory.
           this.#context.waitUntil(relays.settle(agent).catch(() => undefined)),
       }),
+      registry: report.registry,
       forwarder: this.#home.forwarder,
       waker: {
         idle() {

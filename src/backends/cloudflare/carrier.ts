@@ -63,7 +63,7 @@ export function objectCarrier({ agents, directory, post }: CarrierParts): Carrie
         directory.forget(name);
       }
       try {
-        return await directory.idOf(name);
+        return await directory.recentIdOf(name);
       } catch (error) {
         if (isNobody(error)) return undefined;
         throw error;

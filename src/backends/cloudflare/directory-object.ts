@@ -1,4 +1,5 @@
-import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
+import { checkLabels } from "../../core/agent.ts";
+import type { AgentRecord } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { ListQuery, Page, Signer, Store } from "../../core/ports/index.ts";
 import type { NewAgent } from "../../core/runtime.ts";
@@ -42,16 +43,17 @@ export class DirectoryShard {
       create: (input: CreateCall) => this.#alone(input.name, () => this.#create(input)),
       clone: (input: CreateCall) => this.#alone(input.name, () => this.#clone(input)),
       take: (agent: TakeCall) => this.#alone(agent.name, () => this.#take(agent)),
+      hold: (agent: HoldCall) => this.#alone(agent.name, () => this.#hold(agent)),
       complete: ({ name }: { name: string }) => this.#alone(name, () => this.#isThere(name)),
       release: (agent: Named) => this.#alone(agent.name, () => this.#release(agent)),
       reserve: async ({ above }: { above: number }) => this.#open().reserve(above),
-      get: async ({ name }: { name: string }) => this.#open().get(name),
+      get: async ({ name }: { name: string }) => this.#get(name),
       list: async (query: ListQuery): Promise<Page<AgentRecord>> => this.#open().list(query),
-      setStatus: async ({ id, status }: { id: string; status: AgentStatus }) =>
-        this.#open().setStatus(id, status),
+      setStatus: (told: TellCall) => this.#alone(told.name, () => this.#tell(told)),
       remove: async (agent: Named) => {
         const known = await this.#named(agent);
         if (known !== undefined) await this.#open().remove(known.id);
+        this.#letGo(agent);
       },
     });
     return response ?? new Response(null, { status: 404 });
@@ -88,6 +90,7 @@ export class DirectoryShard {
       if (!made || known.type !== type || other) throw taken(name);
       return known;
     }
+    this.#checkFree(name);
     const record = await this.#newRecord(call, imported);
     // Listed as living from the start: an agent that fails at its birth says so itself.
     await store.create({ ...record, status: "live" });
@@ -102,6 +105,7 @@ export class DirectoryShard {
     await this.#complete(name);
     const store = this.#open();
     if ((await store.get(name)) !== undefined) throw taken(name);
+    this.#checkFree(name);
     const record = await this.#newRecord({ name, type, createdAt, shard });
     await store.create({ ...record, status: "arriving" });
     return { ...record, status: "arriving" };
@@ -109,21 +113,71 @@ export class DirectoryShard {
 
   /** Sets a name aside for an agent that comes from elsewhere. */
   async #take({ shard, ...agent }: TakeCall): Promise<void> {
-    const { id, publicKey, name, type, account, createdAt } = agent;
+    const { id, publicKey, name, type, account, createdAt, labels = [] } = agent;
     await this.#complete(name);
     const store = this.#open();
     const holder = await store.get(name);
     if (holder?.id === id) return;
     if (holder !== undefined) throw taken(name);
+    this.#checkFree(name, id);
     this.#check(shard);
     // Under another name it is here only as what is left of an arrival that came to nothing.
     await store.remove(id);
-    await store.create({ id, publicKey, name, type, account, createdAt, status: "arriving" });
+    const entry = { id, publicKey, name, type, labels, account, createdAt };
+    await store.create({ ...entry, status: "arriving" });
+    this.#letGo(agent);
+  }
+
+  /**
+   * Sets a name aside for an agent that has another one. It keeps the entry that it has, until its
+   * object says that it has this name.
+   */
+  async #hold({ id, name, shard }: HoldCall): Promise<void> {
+    await this.#complete(name);
+    const holder = await this.#open().get(name);
+    if (holder !== undefined && holder.id !== id) throw taken(name);
+    this.#checkFree(name, id);
+    this.#check(shard);
+    this.#context.storage.kv.put(HELD + name, id);
+  }
+
+  /** Whoever has a name, or is to have it. */
+  async #get(name: string): Promise<Pick<AgentRecord, "id"> | undefined> {
+    const known = await this.#open().get(name);
+    if (known !== undefined) return known;
+    const id = this.#heldBy(name);
+    return id === undefined ? undefined : { id };
+  }
+
+  /** What an agent's object says of it. @throws NOT_FOUND when it has no entry here */
+  async #tell({ id, name, labels, status }: TellCall): Promise<void> {
+    const store = this.#open();
+    await store.update(id, { name, labels });
+    this.#letGo({ id, name });
+    await store.setStatus(id, status);
+  }
+
+  /** For whom a name is set aside that it does not have yet. */
+  #heldBy(name: string): string | undefined {
+    return this.#context.storage.kv.get(HELD + name) as string | undefined;
+  }
+
+  /** A name is not set aside for this agent any more. */
+  #letGo({ id, name }: Named): void {
+    if (this.#heldBy(name) === id) this.#context.storage.kv.delete(HELD + name);
+  }
+
+  /** @throws EXISTS when the name is set aside for another agent */
+  #checkFree(name: string, id?: string): void {
+    const held = this.#heldBy(name);
+    if (held !== undefined && held !== id) throw taken(name);
   }
 
   /** Gives up what was set aside for an agent that did not come. */
   async #release(agent: Named): Promise<void> {
-    if ((await this.#named(agent)) !== undefined) await this.#complete(agent.name);
+    const { id, name } = agent;
+    const has = this.#heldBy(name) === id || (await this.#named(agent)) !== undefined;
+    if (has) await this.#complete(name);
   }
 
   /**
@@ -132,16 +186,23 @@ export class DirectoryShard {
    */
   async #complete(name: string): Promise<boolean> {
     const store = this.#open();
+    const held = this.#heldBy(name);
+    if (held !== undefined) {
+      const { name: own, taking } = await this.#presence(held);
+      if (own !== name && taking !== name) this.#letGo({ id: held, name });
+    }
     const known = await store.get(name);
     if (known === undefined) return false;
-    const there = await call<Presence>(this.#env.AGENTS, known.id, {
-      method: "presence",
-      input: null,
-    });
-    if (there.name === name) return false;
+    const there = await this.#presence(known.id);
+    if (there.name === name || there.taking === name) return false;
     if (there.empty && known.status === "live") return this.#admit(known);
     await store.remove(known.id);
     return false;
+  }
+
+  /** Who an agent's object says is there. */
+  #presence(id: string): Promise<Presence> {
+    return call<Presence>(this.#env.AGENTS, id, { method: "presence", input: null });
   }
 
   /** True when there is a living agent of this name, whose object knows of it by now. */
@@ -158,8 +219,9 @@ export class DirectoryShard {
 
   async #newRecord(call: CreateCall, imported?: Key): Promise<Omit<AgentRecord, "status">> {
     const { name, type, createdAt, shard } = call;
+    const labels = checkLabels(call.labels ?? []);
     this.#check(shard);
-    return { ...(imported ?? (await this.#derive(shard))), name, type, createdAt };
+    return { ...(imported ?? (await this.#derive(shard))), name, type, labels, createdAt };
   }
 
   #checkType(type: string): void {
@@ -217,14 +279,29 @@ export class DirectoryShard {
 export type Entry = Pick<
   AgentRecord,
   "id" | "publicKey" | "name" | "type" | "account" | "createdAt"
->;
+> &
+  Partial<Pick<AgentRecord, "labels">>;
 
 /** An agent by its id and its name. */
 export type Named = Pick<AgentRecord, "id" | "name">;
 
+/** What the directory has of an agent that can change. */
+export type Told = Pick<AgentRecord, "id" | "name" | "labels">;
+
+export type TellCall = Pick<AgentRecord, "id" | "name" | "labels" | "status">;
+
+export interface HoldCall extends Named {
+  readonly shard: Shard;
+}
+
+/** Before the name: for whom it is set aside. */
+const HELD = "held:";
+
 /** What an agent's object says of who is there. */
 export interface Presence {
   readonly name?: string | undefined;
+  /** The name that it is to have, while that is set aside for it. */
+  readonly taking?: string | undefined;
   /** Nobody ever was, or whoever was is erased and the directory knows of it. */
   readonly empty?: boolean | undefined;
 }

@@ -1,17 +1,19 @@
 import type { RuntimeDefinition } from "../../core/definition.ts";
-import { checkName } from "../../core/agent.ts";
+import { checkLabels, checkName } from "../../core/agent.ts";
 import { infoOf } from "../../core/agent-info.ts";
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { sha256Hex } from "../../core/hash.ts";
 import type { ListQuery, Page } from "../../core/ports/index.ts";
 import type { AgentInfo, ListAgents, NewAgent } from "../../core/runtime.ts";
-import type { CreateCall, Entry, Named, Shard } from "./directory-object.ts";
+import type { CreateCall, Entry, Named, Shard, TellCall, Told } from "./directory-object.ts";
 import type { ObjectNamespace } from "./platform.ts";
 import { call } from "./wire.ts";
 
 /** How many names a Worker remembers the ids of. */
 const KEPT = 10_000;
+/** How long mail goes to whoever had a name, ms: an agent that is called otherwise now takes it in. */
+const RECENT = 30_000;
 
 /** The directory of all agents, as it is seen by the Worker and by agents' objects: all its shards. */
 export class Directory {
@@ -22,7 +24,7 @@ export class Directory {
   #ensured = false;
   readonly #startedAt = Date.now();
   /** Ids by name. That a name went to another agent is found out by the object that had it. */
-  readonly #ids = new Map<string, string>();
+  readonly #ids = new Map<string, { readonly id: string; readonly at: number }>();
   /** How often an id was forgotten: what was asked for before that is not remembered. */
   #forgotten = 0;
   /** Agents that are being made because somebody asked for them. */
@@ -40,6 +42,7 @@ export class Directory {
   async create(agent: NewAgent): Promise<AgentInfo> {
     const { name } = agent;
     checkName(name);
+    checkLabels(agent.labels ?? []);
     return info(await this.#make("create", agent));
   }
 
@@ -54,6 +57,12 @@ export class Directory {
     checkName(agent.name);
     const shard = this.#shardOf(agent.name);
     await this.#call(shard.index, "take", { ...agent, shard });
+  }
+
+  /** Sets a second name aside for an agent that is to have it. @throws EXISTS */
+  async hold({ id, name }: Named): Promise<void> {
+    const shard = this.#shardOf(name);
+    await this.#call(shard.index, "hold", { id, name, shard });
   }
 
   /** Makes sure that the object of the living agent of this name knows of it; false when there is none. */
@@ -80,8 +89,8 @@ export class Directory {
     const items: AgentInfo[] = [];
     await this.makeEnsured();
     while (index < this.#shards && items.length < limit) {
-      const { status, type } = query;
-      const input = { status, type, limit: limit - items.length, cursor: after };
+      const { status, type, label } = query;
+      const input = { status, type, label, limit: limit - items.length, cursor: after };
       const page = await this.#call<Page<AgentRecord>>(index, "list", input);
       items.push(...page.items.map(info));
       after = page.cursor;
@@ -114,15 +123,15 @@ export class Directory {
   /** The id of the agent with this name, which may be out of date when it is remembered. @throws NOT_FOUND */
   async idOf(name: string): Promise<string> {
     const known = this.#ids.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.id;
     const forgotten = this.#forgotten;
     const record =
-      (await this.#call<AgentRecord | null>(this.#indexOf(name), "get", { name })) ??
+      (await this.#call<Pick<Named, "id"> | null>(this.#indexOf(name), "get", { name })) ??
       (await this.#wanted(name));
     if (record === undefined) throw new OpenAgentsError("NOT_FOUND", `There is no agent "${name}"`);
     if (forgotten !== this.#forgotten) return record.id;
     if (this.#ids.size >= KEPT) this.#ids.delete(this.#ids.keys().next().value!);
-    this.#ids.set(name, record.id);
+    this.#ids.set(name, { id: record.id, at: Date.now() });
     return record.id;
   }
 
@@ -136,6 +145,13 @@ export class Directory {
     return making;
   }
 
+  /** The same, for whom nobody tells that it is out of date. @throws NOT_FOUND */
+  recentIdOf(name: string): Promise<string> {
+    const at = this.#ids.get(name)?.at;
+    if (at !== undefined && at + RECENT < Date.now()) this.forget(name);
+    return this.idOf(name);
+  }
+
   /** True when the id of this name is remembered. */
   remembers(name: string): boolean {
     return this.#ids.has(name);
@@ -147,9 +163,10 @@ export class Directory {
     this.#ids.delete(name);
   }
 
-  /** Says how an agent is, for lists. */
-  async setStatus(agent: Named, status: AgentStatus): Promise<void> {
-    await this.#call(this.#indexOf(agent.name), "setStatus", { id: agent.id, status });
+  /** Says how an agent is, and what it is called, for lists. */
+  async setStatus({ id, name, labels }: Told, status: AgentStatus): Promise<void> {
+    const input: TellCall = { id, name, labels, status };
+    await this.#call(this.#indexOf(name), "setStatus", input);
   }
 
   async remove({ id, name }: Named): Promise<void> {

@@ -74,6 +74,8 @@ export function tellingRelays(directory: Listeners, relays: Relays): Listeners {
       await relays.settle({ ...agent, status });
     },
     take: (agent) => directory.take(agent),
+    hold: (agent) => directory.hold(agent),
+    release: (agent) => directory.release(agent),
     async remove(named) {
       await directory.remove(named);
       await relays.drop(named.id);

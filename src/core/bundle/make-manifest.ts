@@ -14,7 +14,8 @@ export async function makeManifest(
   { move, to }: { readonly move?: string | undefined; readonly to?: string | undefined },
 ): Promise<Manifest> {
   const { store, signer, clock, agents, version: runtime } = kernel;
-  const { key: _key, move: _move, ...agent } = record;
+  const { key: _key, move: _move, labels, ...entry } = record;
+  const agent = labels.length > 0 ? { ...entry, labels } : entry;
   const [version] = await store.read(record.id, [paths.version]);
   const definition = agents.get(record.type);
   const home = (await signer.home()).publicKey;

@@ -1,5 +1,5 @@
 import type { AgentRecord } from "../agent.ts";
-import { checkName } from "../agent.ts";
+import { checkLabels, checkName } from "../agent.ts";
 import { HOOKS } from "../definition.ts";
 import type { AgentDefinition } from "../definition.ts";
 import { OpenAgentsError } from "../errors.ts";
@@ -24,7 +24,10 @@ export interface Manifest {
   /** The public key (hex) of the home that wrote it. */
   readonly home: string;
   /** `account` is null when the key is sealed; `status` is the one before it began to leave. */
-  readonly agent: Omit<AgentRecord, "key" | "move">;
+  readonly agent: Omit<AgentRecord, "key" | "move" | "labels"> & {
+    /** Absent for none, and in a bundle of a release that knew of none. */
+    readonly labels?: readonly string[];
+  };
   readonly key: SealedKey | LeftKey;
   /** Its type: the version of the shape of its state (0 before the first tick), and `digestOf`. */
   readonly definition: { readonly version: number; readonly digest: string };
@@ -110,9 +113,10 @@ const STATUSES: ReadonlySet<unknown> = new Set(["creating", "live", "failed", "q
 
 function isAgent(value: unknown): boolean {
   if (!isObject(value)) return false;
-  const { id, publicKey, name, type, status, account, createdAt } = value;
+  const { id, publicKey, name, type, status, account, createdAt, labels } = value;
   try {
     checkName(name);
+    if (labels !== undefined) checkLabels(labels);
   } catch {
     return false;
   }

@@ -160,6 +160,16 @@ export interface Carrier {
   publish?(event: Envelope): Promise<Receipt>;
 }
 
+/** A directory elsewhere, which gives agents their names. */
+export interface Registry {
+  /**
+   * Sets `name` aside for an agent and has `apply` give it that name; the old one is free after that. A
+   * crash on the way leaves the agent with the one or the other, and nobody else with either.
+   * @throws EXISTS when another agent has the name; nothing was changed then
+   */
+  rename(agent: AgentRecord, name: string, apply: () => Promise<void>): Promise<void>;
+}
+
 /** Passes mail on to the new homes of agents that moved away. */
 export interface Forwarder {
   /**

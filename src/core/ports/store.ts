@@ -47,8 +47,8 @@ export interface Directory {
   get(ref: string): Promise<AgentRecord | undefined>;
   /** In order of creation. */
   list(query: ListQuery): Promise<Page<AgentRecord>>;
-  /** @throws EXISTS when another agent has the name */
-  rename(id: string, name: string): Promise<void>;
+  /** Gives an agent another name, other labels, or both. @throws EXISTS when another agent has the name */
+  update(id: string, change: EntryChange): Promise<void>;
   /**
    * Sets the status whatever it was: the caller has checked the transition. `move` is written with
    * it; null takes it away, undefined leaves it. With `moved` the outgoing mail is erased, which is
@@ -71,6 +71,13 @@ export interface Directory {
    * id is known already; nothing was changed then
    */
   restore(id: string, part: Restored): Promise<void>;
+}
+
+/** What of an agent's entry can be changed; what is absent stays. */
+export interface EntryChange {
+  readonly name?: string | undefined;
+  /** In place of those it had; as `checkLabels` gives them. */
+  readonly labels?: readonly string[] | undefined;
 }
 
 /** A part of what an agent brings along. */
@@ -100,6 +107,8 @@ export interface ListQuery {
   readonly limit: number;
   readonly status?: AgentStatus | undefined;
   readonly type?: string | undefined;
+  /** Those with this label only. */
+  readonly label?: string | undefined;
 }
 
 export interface Page<T> {

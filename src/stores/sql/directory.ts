@@ -9,10 +9,14 @@ import { enqueue, prepare } from "./mail.ts";
 import { restore } from "./restore.ts";
 import type { SqlValue } from "./sql.ts";
 
-const COLUMNS = `id, public_key AS "publicKey", name, type, status, account, key, created_at AS "createdAt", move`;
+const COLUMNS = `id, public_key AS "publicKey", name, type, status, account, key, created_at AS "createdAt", move, labels`;
+
+/** The same where another table has a column of one of these names. */
+const LISTED = COLUMNS.replace(/\blabels$/, "agents.labels");
 
 /** The columns as they are stored. */
-type Row = Omit<AgentRecord, "key" | "move"> & {
+type Row = Omit<AgentRecord, "key" | "move" | "labels"> & {
+  readonly labels: string;
   readonly key: string | null;
   readonly move: string | null;
 };
@@ -49,8 +53,9 @@ export function directory(base: Base): Direct<Directory> {
         }
         if (alias !== null) checkFree(base, alias, agent.id);
         sql.run(
-          `INSERT INTO agents (id, public_key, name, alias, type, status, account, key, created_at, move)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          `INSERT INTO agents (id, public_key, name, alias, type, status, account, key, created_at, move,
+             labels)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
           agent.id,
           agent.publicKey,
           agent.name,
@@ -61,7 +66,9 @@ export function directory(base: Base): Direct<Directory> {
           agent.key ?? null,
           created,
           agent.move ?? null,
+          agent.labels.join(" "),
         );
+        if (agent.labels.length > 0) noteLabels(base, base.known(agent.id), agent.labels);
         if (mail !== undefined) enqueue(base, base.known(agent.id), mail, agent.createdAt);
       });
     },
@@ -81,13 +88,19 @@ export function directory(base: Base): Direct<Directory> {
         throw new OpenAgentsError("INVALID", `Cannot list agents: bad cursor "${query.cursor}"`);
       }
       const filters = [
-        { column: "status", value: query.status },
-        { column: "type", value: query.type },
+        { column: "labels.label", value: query.label },
+        { column: "agents.status", value: query.status },
+        { column: "agents.type", value: query.type },
       ].filter((filter) => filter.value !== undefined);
       const where = filters.map((filter) => ` AND ${filter.column} = ?`).join("");
       const values = filters.map((filter): SqlValue => filter.value ?? null);
+      // Those with a label are walked by its index, whatever else is asked for.
+      const [from, num] =
+        query.label === undefined
+          ? ["agents", "num"]
+          : ["labels CROSS JOIN agents ON agents.num = labels.agent", "labels.agent"];
       const rows = sql.all<Row & { num: number }>(
-        `SELECT num, ${COLUMNS} FROM agents WHERE num > ?${where} ORDER BY num LIMIT ?`,
+        `SELECT num, ${LISTED} FROM ${from} WHERE ${num} > ?${where} ORDER BY ${num} LIMIT ?`,
         after,
         ...values,
         query.limit + 1,
@@ -98,12 +111,19 @@ export function directory(base: Base): Direct<Directory> {
       return more ? { items, cursor: String(page.at(-1)?.num) } : { items };
     },
 
-    rename(id, name) {
+    update(id, { name, labels }) {
       sql.apply(() => {
-        const { num, status } = base.known(id);
-        const alias = status === "terminated" ? null : name;
-        if (alias !== null) checkFree(base, alias, id);
-        sql.run("UPDATE agents SET name = ?, alias = ? WHERE num = ?", name, alias, num);
+        const agent = base.known(id);
+        const { num, status } = agent;
+        if (name !== undefined) {
+          const alias = status === "terminated" ? null : name;
+          if (alias !== null) checkFree(base, alias, id);
+          sql.run("UPDATE agents SET name = ?, alias = ? WHERE num = ?", name, alias, num);
+        }
+        if (labels === undefined) return;
+        forgetLabels(base, agent);
+        noteLabels(base, agent, labels);
+        sql.run("UPDATE agents SET labels = ? WHERE num = ?", labels.join(" "), num);
       });
     },
 
@@ -123,6 +143,7 @@ export function directory(base: Base): Direct<Directory> {
         const agent = base.find(id);
         if (agent === undefined) return;
         empty(base, agent);
+        forgetLabels(base, agent);
         sql.run("DELETE FROM agents WHERE num = ?", agent.num);
         base.claims.delete(id);
         base.forget(id);
@@ -144,6 +165,24 @@ export function directory(base: Base): Direct<Directory> {
 
     restore: (id, part) => restore(base, id, part),
   };
+}
+
+function noteLabels({ sql }: Base, { num }: Known, labels: readonly string[]): void {
+  for (const label of labels) {
+    sql.run("INSERT INTO labels (label, agent) VALUES (?, ?)", label, num);
+  }
+}
+
+/** By the labels that its entry has, each of which is a key: nothing is searched. */
+function forgetLabels({ sql }: Base, { num }: Known): void {
+  const [row] = sql.all<{ labels: string }>("SELECT labels FROM agents WHERE num = ?", num);
+  for (const label of labelsOf(row?.labels ?? "")) {
+    sql.run("DELETE FROM labels WHERE label = ? AND agent = ?", label, num);
+  }
+}
+
+function labelsOf(text: string): readonly string[] {
+  return text === "" ? [] : text.split(" ");
 }
 
 /** Deletes all that an agent has. */
@@ -197,6 +236,7 @@ function toRecord(row: Row): AgentRecord {
     publicKey,
     name,
     type,
+    labels: labelsOf(row.labels),
     status,
     account,
     ...(key !== null && { key }),

@@ -10,6 +10,9 @@ import type { Sql } from "./sql.ts";
  * that mail of some senders is passed over without being read. The log keeps its rowid: records of many
  * agents that are written together are then put side by side, which halves what a commit writes.
  * What is too large for a row is in `parts`.
+ *
+ * `agents.labels` has an agent's labels with spaces between, which none has in it; `labels` finds agents by
+ * one of them.
  */
 export const MIGRATIONS: readonly (readonly string[])[] = [
   [
@@ -79,6 +82,14 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     ...["mail.envelope", "outbox.envelope", "tree.value", "log.record", "log.output"].flatMap(
       triggersOf,
     ),
+  ],
+  [
+    `ALTER TABLE agents ADD COLUMN labels TEXT NOT NULL DEFAULT ''`,
+    `CREATE TABLE labels (
+      label TEXT NOT NULL,
+      agent INTEGER NOT NULL,
+      PRIMARY KEY (label, agent)
+    ) STRICT, WITHOUT ROWID`,
   ],
 ];
 

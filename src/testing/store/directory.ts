@@ -67,16 +67,51 @@ export const DIRECTORY: StoreCases = {
       }
     },
 
-    "rename() gives the new name and frees the old one": async ({ store }) => {
+    "update() gives the new name and frees the old one": async ({ store }) => {
       await create(store, "alice", "bob");
-      await store.rename(idOf("alice"), "carol");
+      await store.update(idOf("alice"), { name: "carol" });
       equal((await store.get("carol"))?.id, idOf("alice"));
       equal(await store.get("alice"), undefined);
-      await rejects(store.rename(idOf("alice"), "bob"), "EXISTS");
+      await rejects(store.update(idOf("alice"), { name: "bob" }), "EXISTS");
       equal((await store.get(idOf("alice")))?.name, "carol");
-      await store.rename(idOf("alice"), "carol");
-      await store.rename(idOf("bob"), "alice");
+      await store.update(idOf("alice"), { name: "carol" });
+      await store.update(idOf("bob"), { name: "alice" });
       equal((await store.get("alice"))?.id, idOf("bob"));
+    },
+
+    "update() changes the labels, and what is absent stays": async ({ store }) => {
+      await store.create(agent("alice", { labels: ["env=test", "team:a"] }));
+      await store.update(idOf("alice"), { name: "carol" });
+      equal((await store.get("carol"))?.labels, ["env=test", "team:a"]);
+      await store.update(idOf("alice"), { labels: ["a/b"] });
+      equal(await store.get("carol"), agent("alice", { name: "carol", labels: ["a/b"] }));
+      await store.update(idOf("alice"), {});
+      equal((await store.get("carol"))?.labels, ["a/b"]);
+      await create(store, "bob");
+      await rejects(store.update(idOf("alice"), { name: "bob", labels: [] }), "EXISTS");
+      equal((await store.get("carol"))?.labels, ["a/b"], "nothing was changed");
+      await store.update(idOf("alice"), { labels: [] });
+      equal((await store.list({ limit: 9, label: "a/b" })).items, []);
+    },
+
+    "list() keeps to the label asked for, page by page": async ({ store }) => {
+      const labels = [["x"], [], ["x", "y"], ["y"], ["x"]];
+      for (const [i, own] of labels.entries()) {
+        await store.create(agent(`a${i}`, { labels: own, type: i === 4 ? "other" : "greeter" }));
+      }
+      const names = async (query: object) =>
+        (await store.list({ limit: 9, ...query })).items.map((item) => item.name);
+      equal(await names({ label: "x" }), ["a0", "a2", "a4"]);
+      equal(await names({ label: "x", type: "greeter" }), ["a0", "a2"]);
+      equal(await names({ label: "y", status: "failed" }), []);
+      const first = await store.list({ limit: 2, label: "x" });
+      equal(first.items.length, 2);
+      equal(await names({ label: "x", cursor: first.cursor }), ["a4"]);
+      await store.remove(idOf("a0"));
+      await store.setStatus(idOf("a2"), "terminated");
+      equal(await names({ label: "x" }), ["a2", "a4"]);
+      await store.create(agent("a0"));
+      equal(await names({ label: "x" }), ["a2", "a4"], "an agent that is made anew has its own");
     },
 
     "list() gives all agents in order of creation, page by page": async ({ store }) => {
@@ -163,7 +198,7 @@ export const DIRECTORY: StoreCases = {
 
     "calls for an agent that is not there reject with NOT_FOUND": async ({ store }) => {
       const id = idOf("nobody");
-      await rejects(store.rename(id, "bob"), "NOT_FOUND");
+      await rejects(store.update(id, { name: "bob" }), "NOT_FOUND");
       await rejects(store.setStatus(id, "live"), "NOT_FOUND");
       await rejects(store.mail(id, { box: "inbox", limit: 1 }), "NOT_FOUND");
       await rejects(store.depth(id), "NOT_FOUND");

@@ -47,6 +47,7 @@ export function agent(name: string, overrides: Partial<AgentRecord> = {}): Agent
       .padStart(64, "0"),
     name,
     type: "greeter",
+    labels: [],
     status: "live",
     account: 0,
     createdAt: NOW,

@@ -24,7 +24,17 @@ function notes(): RelayNotes {
 function agent(n: number, more: Partial<AgentRecord> = {}): AgentRecord {
   const publicKey = n.toString(16).padStart(64, "0");
   const [name, type, status] = [`a${n}`, "echo", "live" as AgentStatus];
-  return { id: `npub${n}`, publicKey, name, type, status, account: n, createdAt: 0, ...more };
+  return {
+    id: `npub${n}`,
+    publicKey,
+    name,
+    type,
+    labels: [],
+    status,
+    account: n,
+    createdAt: 0,
+    ...more,
+  };
 }
 
 async function names({ roster }: RelayNotes): Promise<readonly string[]> {

@@ -32,6 +32,8 @@ function reporting() {
         told.push(status);
       },
       take: async () => undefined,
+      hold: async () => undefined,
+      release: async () => undefined,
       remove: async () => undefined,
     },
   );
