@@ -9,8 +9,11 @@ import type { Runtime } from "../core/runtime.ts";
 import { HttpError } from "./problem.ts";
 import { numberedPage } from "./page.ts";
 import type { NumberedPage } from "./page.ts";
-import { agentRef, wholeNumber } from "./query.ts";
-import { streamPosition, tickStream } from "./stream.ts";
+import { agentRef, oneOf, wholeNumber } from "./query.ts";
+import { streamPosition } from "./agent-feed.ts";
+import { tickStream } from "./stream.ts";
+import { EVENT_NAMES } from "./tick-events.ts";
+import type { EventName } from "./tick-events.ts";
 
 /** A row of the trajectory, parsed. */
 export interface TickView {
@@ -54,6 +57,7 @@ export function recordRoutes(app: AgentApp, stopping: AbortSignal | undefined): 
     const resume = c.req.header("last-event-id") ?? c.req.query("after");
     const stream = await tickStream(c.env.runtime, ref, {
       from: resume === undefined || resume === "" ? undefined : streamPosition(resume),
+      events: eventNames(c.req.query("events")),
       signal: stopping,
     });
     return c.body(stream, 200, {
@@ -62,6 +66,12 @@ export function recordRoutes(app: AgentApp, stopping: AbortSignal | undefined): 
       "x-accel-buffering": "no",
     });
   });
+}
+
+/** The `events` of a stream: names between commas; undefined when it is absent, for all. */
+function eventNames(text: string | undefined): ReadonlySet<EventName> | undefined {
+  if (text === undefined) return undefined;
+  return new Set(text.split(",").map((name) => oneOf("events", name, EVENT_NAMES)!));
 }
 
 async function rowsOf(
