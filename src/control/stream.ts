@@ -1,29 +1,25 @@
-import { logSize, nextLimit } from "../core/pages.ts";
-import type { LogRow } from "../core/ports/index.ts";
 import type { Runtime } from "../core/runtime.ts";
-import type { TickOutput, TickRecord } from "../core/trajectory.ts";
-import { OpenAgentsError } from "../core/errors.ts";
+import { openFeed } from "./agent-feed.ts";
+import type { Batch, ReaderOptions } from "./agent-feed.ts";
+import type { StreamEvent } from "./tick-events.ts";
 
-/** A place in an agent's stream: tick `n` is seen, and the first `parts` of what follows it. */
-export interface StreamPosition {
-  readonly n: number;
-  readonly parts: number;
-}
-
-export interface StreamOptions {
-  /** Where to go on from; absent for what happens from now on. */
-  readonly from?: StreamPosition | undefined;
+export interface StreamOptions extends ReaderOptions {
   /** Ends the stream. */
   readonly signal?: AbortSignal | undefined;
   /** Between two comments that keep the connection open, ms. Default 15,000. */
   readonly heartbeat?: number | undefined;
 }
 
+const encoder = new TextEncoder();
+/** The text of batches, which all who read an agent's stream share. */
+const TEXTS = new WeakMap<Batch, Uint8Array>();
+
 /**
- * An agent's ticks as server-sent events: for each, its `log`, `event` and `reply` events and then
- * `tick`. Ids are `n` for a tick and `n.i` for the i-th part before it, so that a client that
- * resumes from any id misses nothing and sees nothing twice. What is sent is always read from the
- * record and only as fast as the client takes it: a slow client costs no memory.
+ * An agent's life as server-sent events, see `EVENT_NAMES`. What happens inside a running tick comes at
+ * once and without an id. The durable tick follows from the record: its parts, `(n-1).i`, without those
+ * that were told while it ran, and last its `tick_end`, `n`. A client that resumes from any id misses
+ * nothing, and gets each `tick_end` once. What is sent is read only as fast as the client takes it: a
+ * slow client costs no memory.
  */
 export async function tickStream(
   runtime: Runtime,
@@ -32,51 +28,14 @@ export async function tickStream(
 ): Promise<ReadableStream<Uint8Array>> {
   const { signal, heartbeat = 15_000 } = options;
   const { id } = await runtime.get(ref);
-  const encoder = new TextEncoder();
-  let newest = 0;
-  let wake = (): void => {};
-  const unwatch = runtime.watch(id, (tick) => {
-    newest = Math.max(newest, tick.record.n);
-    wake();
-  });
-  let position = options.from;
-  try {
-    // Asked after `watch` began, so that no tick falls between.
-    const { ticks } = await runtime.status(id);
-    newest = Math.max(newest, ticks);
-    // From before a purge or of another agent: what is not there yet cannot have been seen.
-    if (position === undefined || position.n > ticks) position = { n: ticks, parts: 0 };
-  } catch (error) {
-    unwatch();
-    throw error;
-  }
-  let { n, parts } = position;
-  let ended = false;
-  const end = (): void => {
-    ended = true;
-    unwatch();
-    signal?.removeEventListener("abort", onAbort);
-    wake();
-  };
-  const onAbort = (): void => wake();
+  const reader = await openFeed(runtime, id, options);
+  const onAbort = (): void => reader.close();
   signal?.addEventListener("abort", onAbort);
-
-  /** True when there is something to read or to end for, false when the time was up. */
-  const change = (): Promise<boolean> =>
-    new Promise((resolve) => {
-      if (newest > n || signal?.aborted === true) {
-        resolve(true);
-        return;
-      }
-      const timer = setTimeout(() => resolve(false), heartbeat);
-      wake = () => {
-        clearTimeout(timer);
-        resolve(true);
-      };
-    });
-
-  // Few rows at a time where they are large.
-  let limit = 1;
+  if (signal?.aborted === true) onAbort();
+  const end = (): void => {
+    signal?.removeEventListener("abort", onAbort);
+    reader.close();
+  };
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -84,75 +43,33 @@ export async function tickStream(
       },
       async pull(controller) {
         try {
-          for (;;) {
-            const changed = await change();
-            if (ended) return;
-            if (!changed) {
-              controller.enqueue(encoder.encode(": heartbeat\n\n"));
-              return;
-            }
-            if (signal?.aborted === true) {
-              end();
-              controller.close();
-              return;
-            }
-            const rows = await runtime.log(id, n, limit);
-            if (ended) return;
-            limit = nextLimit(rows, logSize, limit);
-            let text = "";
-            for (const row of rows) {
-              text += eventsOf(row, parts);
-              parts = 0;
-              n = row.n;
-            }
-            // A tick that is told of but not there yet would have this loop spin.
-            if (rows.length === 0) newest = n;
-            if (text !== "") {
-              controller.enqueue(encoder.encode(text));
-              return;
-            }
-          }
+          const batches = await reader.next(heartbeat);
+          if (reader.closed) {
+            end();
+            controller.close();
+          } else if (batches === undefined) controller.enqueue(encoder.encode(": heartbeat\n\n"));
+          else for (const batch of batches) controller.enqueue(textOf(batch));
         } catch {
           // The agent was erased, or the runtime has stopped: what comes next says which.
-          if (ended) return;
           end();
           controller.close();
         }
       },
-      cancel() {
-        end();
-      },
+      cancel: end,
     },
     { highWaterMark: 1 },
   );
 }
 
-/** The events of one row of the trajectory, without the first `skip` of its parts. */
-function eventsOf(row: LogRow, skip: number): string {
-  const { n, hash } = row;
-  const record = JSON.parse(row.record) as TickRecord;
-  const output: TickOutput = row.output === undefined ? {} : (JSON.parse(row.output) as TickOutput);
-  const parts = [
-    ...(output.logs ?? []).map((line) => ["log", line] as const),
-    ...(output.events ?? []).map((event) => ["event", event] as const),
-    ...(output.replies ?? []).map((reply) => ["reply", reply] as const),
-  ];
-  let text = "";
-  parts.forEach(([name, data], i) => {
-    if (i >= skip) text += sse(`${n - 1}.${i + 1}`, name, { n, at: record.at, ...data });
-  });
-  return text + sse(String(n), "tick", { hash, record });
-}
-
-function sse(id: string, name: string, data: unknown): string {
-  return `id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
-}
-
-/** Reads an event's id. @throws INVALID for what is none */
-export function streamPosition(text: string): StreamPosition {
-  const match = /^(\d{1,15})(?:\.(\d{1,9}))?$/.exec(text);
-  if (match === null) {
-    throw new OpenAgentsError("INVALID", `Cannot resume stream: "${text}" is no id of an event`);
+function textOf(batch: Batch): Uint8Array {
+  let text = TEXTS.get(batch);
+  if (text === undefined) {
+    text = encoder.encode(batch.map(sse).join(""));
+    TEXTS.set(batch, text);
   }
-  return { n: Number(match[1]), parts: Number(match[2] ?? 0) };
+  return text;
+}
+
+function sse({ id, event, data }: StreamEvent): string {
+  return `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`;
 }

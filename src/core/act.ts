@@ -1,4 +1,5 @@
 import type { State } from "./state.ts";
+import type { LiveTick } from "./followers.ts";
 import { errorInfo, OpenAgentsError, UnblamedError } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
@@ -45,6 +46,8 @@ export interface ActInput {
   readonly plan: Plan;
   /** Is told the session, so that the tick can be cut off from outside. */
   readonly running: (session: Session) => void;
+  /** Is told of steps; undefined when nobody follows the agent. */
+  readonly live: LiveTick | undefined;
 }
 
 /** Runs the plan to its ending and settles what that means for state and retries. */

@@ -9,6 +9,8 @@ import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Entries } from "./entries.ts";
 import { OpenAgentsError } from "./errors.ts";
+import { Followers } from "./followers.ts";
+import type { LiveEvent } from "./followers.ts";
 import { factotum, isFactotum } from "./factotum.ts";
 import { Importer } from "./importer.ts";
 import type { Json } from "./json.ts";
@@ -104,6 +106,7 @@ class KernelRuntime implements Runtime {
       startedAt: clock.now(),
       carefulUntil: 0,
       cache: new Cache<LoadedAgent>(definition.limits.cached),
+      followers: new Followers(clock, this.#onProblem),
       keyWaits: new KeyWaits(signer.lock, {
         first: () => this.#onProblem("Agents wait for their keys", lockedError()),
         held: (source) => this.#mailroom.held(source),
@@ -379,6 +382,10 @@ class KernelRuntime implements Runtime {
 
   watch(id: string | undefined, listener: (tick: TickEvent) => void): () => void {
     return this.#watchers.watch(id, listener);
+  }
+
+  follow(id: string, listener: (event: LiveEvent) => void): () => void {
+    return this.#kernel.followers.follow(id, listener);
   }
 
   metrics(): RuntimeMetrics {

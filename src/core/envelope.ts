@@ -85,7 +85,7 @@ export interface Trigger {
 export type TriggerType = "message" | "alarm" | "event" | "mention" | "manual" | "initialize";
 
 /** Which trigger an envelope becomes. */
-const TRIGGER_OF = {
+export const TRIGGER_OF = {
   message: "message",
   request: "message",
   response: "message",

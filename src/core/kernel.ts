@@ -1,5 +1,6 @@
 import type { AgentRecord } from "./agent.ts";
 import type { Factotum } from "./factotum.ts";
+import type { Followers } from "./followers.ts";
 import type { AgentDefinition, Limits } from "./definition.ts";
 import type { KeyWaits } from "./key-waits.ts";
 import type {
@@ -44,6 +45,8 @@ export interface Kernel {
   carefulUntil: number;
   /** Agents in memory, by id. */
   readonly cache: Cache<LoadedAgent>;
+  /** Told of what happens inside running ticks. */
+  readonly followers: Followers;
   /** What waits for the keys while they are locked. */
   readonly keyWaits: KeyWaits;
   /** Runs triggers that may have killed a process one at a time, so that only the culprit is blamed. */

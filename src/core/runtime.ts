@@ -1,6 +1,7 @@
 import type { AgentPhase, AgentRecord, AgentStatus } from "./agent.ts";
 import type { Envelope, EnvelopeType } from "./envelope.ts";
 import type { ErrorInfo } from "./errors.ts";
+import type { LiveEvent } from "./followers.ts";
 import type { Json } from "./json.ts";
 import type {
   Departure,
@@ -178,6 +179,11 @@ export interface Runtime extends Home, Operations {
 
   /** Calls `listener` for every committed, durable tick of one agent (by id) or all; undo by the result. */
   watch(id: string | undefined, listener: (tick: TickEvent) => void): () => void;
+  /**
+   * Calls `listener` for what happens inside ticks of an agent (by id) that begin from now on, as it
+   * happens and before it is durable; undo by the result. Costs nothing when nobody follows an agent.
+   */
+  follow(id: string, listener: (event: LiveEvent) => void): () => void;
   metrics(): RuntimeMetrics;
 }
 
@@ -197,6 +203,7 @@ export type RemoteRuntime = Omit<
   | "admits"
   | "deliver"
   | "watch"
+  | "follow"
   | "metrics"
   | "import"
   | keyof Operations

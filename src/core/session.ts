@@ -18,6 +18,7 @@ import { checkEnvelope, PUBLIC, triggerOf } from "./envelope.ts";
 import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
 import { errorInfo, OpenAgentsError, UnblamedError } from "./errors.ts";
+import type { LiveTick } from "./followers.ts";
 import { sha256Hex } from "./hash.ts";
 import type { Entry } from "./journal.ts";
 import { toJson } from "./json.ts";
@@ -41,6 +42,7 @@ export interface SessionInput {
   readonly agent: LoadedAgent;
   readonly claim: Claim;
   readonly occasion: Occasion;
+  readonly live: LiveTick | undefined;
 }
 
 /** How the run of a hook ended. */
@@ -297,13 +299,14 @@ export class Session {
     const key = occasion.journal.nextKey(`step:${name}`);
     const earlier = occasion.journal.get(key);
     if (earlier !== undefined) {
-      this.steps.push({ key, ms: 0, replayed: true });
+      this.#stepEnded({ key, ms: 0, replayed: true });
       return valueOf(earlier) as T;
     }
     // Nothing may happen outside because of mail that could still be lost.
     await store.sync();
     this.#check();
     const begun = clock.now();
+    this.#input.live?.step(key);
     const trigger = occasion.envelope.id;
     try {
       const stable = sha256Hex(`${agent.record.id}/${trigger}/${key}`).slice(0, 32);
@@ -322,12 +325,17 @@ export class Session {
       await store.journal(claim, [{ path: paths.step(trigger, key), value: json }]);
       await store.sync();
       occasion.journal.wrote(key, json);
-      this.steps.push({ key, ms: clock.now() - begun });
+      this.#stepEnded({ key, ms: clock.now() - begun });
       return value;
     } catch (error) {
-      this.steps.push({ key, ms: clock.now() - begun, error: errorInfo(error) });
+      this.#stepEnded({ key, ms: clock.now() - begun, error: errorInfo(error) });
       throw error;
     }
+  }
+
+  #stepEnded(note: StepNote): void {
+    this.steps.push(note);
+    this.#input.live?.step(note.key, note);
   }
 
   /** The result of something waited for: from the journal, or never in this run of the hook. */

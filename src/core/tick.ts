@@ -49,16 +49,22 @@ export async function tick(
   running: (session: Session) => void,
 ): Promise<Ticked | Idle> {
   const at = kernel.clock.now();
+  const live = kernel.followers.tickOf(claim.id);
 
+  live?.phase("wake");
   const record = await wake(kernel, claim);
   if (record === undefined) return { idle: true, next: null };
+  live?.phase("load");
   const agent = await load(kernel, record);
+  live?.phase("perceive");
   const waiting = await perceive(kernel, agent, at);
   if (waiting === undefined) return idle(kernel, agent, at);
 
+  live?.found((agent.head?.n ?? 0) + 1, waiting);
+
   const ticked = await kernel.keyWaits.attempt(record.id, waiting.source, () =>
     watchSuspect(kernel, { agent, claim, occasion: waiting }, (occasion) =>
-      takeOn(kernel, { agent, claim, occasion, running, at }),
+      takeOn(kernel, { agent, claim, occasion, running, at, live }),
     ),
   );
   // What else is due may need no key.
@@ -70,14 +76,19 @@ async function takeOn(
   kernel: Kernel,
   { at, ...given }: Omit<ActInput, "plan"> & { readonly at: number },
 ): Promise<Ticked> {
-  const { agent, claim, occasion } = given;
+  const { agent, claim, occasion, live } = given;
+  live?.phase("think");
   const plan = think(agent, occasion);
   const input = { ...given, plan };
   const settle = async (acted: Acted): Promise<Ticked> => {
+    live?.phase("remember");
     const memory = await remember(kernel, { agent, occasion, acted, at });
+    live?.phase("schedule");
     const wakeAt = await schedule(kernel, agent, memory);
+    live?.phase("sleep");
     return sleep(kernel, claim, { agent, acted, memory, wakeAt });
   };
+  live?.phase("act");
   const acted = await act(kernel, input);
   return settle(acted).catch((error: unknown) => settle(unrecordable(kernel, input, error)));
 }

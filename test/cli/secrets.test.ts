@@ -157,7 +157,7 @@ void test("no secret is in a file, a log, an answer, an error or an export of an
     let text = "";
     for await (const chunk of stream.body!) {
       text += Buffer.from(chunk).toString();
-      if (text.includes("event: tick")) break;
+      if (text.includes("event: tick_end")) break;
     }
     followed.abort();
     seen(`stream of ${name}`, text);

@@ -47,7 +47,7 @@ void test("an unknown address gives 404 and a wrong method 405", async () => {
   problem(await f.json("GET", "/agents/ada/nothing"), 404, "NOT_FOUND");
   const response = await f.call("PUT", "/agents/ada");
   assert.equal(response.status, 405);
-  assert.equal(response.headers.get("allow"), "GET, DELETE");
+  assert.equal(response.headers.get("allow"), "GET, PATCH, DELETE");
 });
 
 void test("GET /runtime/status shows the version, the types and the counters", async () => {

@@ -15,6 +15,8 @@ import { oneLine, payloadText, time } from "../output.ts";
 
 const PAGE = 1000;
 const RECONNECT = 1000;
+/** The events of a stream that `logs` prints, or that say how far it has come. */
+const FOLLOWED = "log,event,reply,tick_end";
 
 /** Commands over an agent's record. */
 export function recordCommands(program: Command): void {
@@ -193,7 +195,10 @@ async function follow({ id, connect, print, ...from }: Follow): Promise<void> {
   let told = false;
   for (;;) {
     try {
-      for await (const event of connect().stream(agentPath(id, "/stream"), after)) {
+      for await (const event of connect().stream(
+        agentPath(id, `/stream?events=${FOLLOWED}`),
+        after,
+      )) {
         after = event.id;
         told = false;
         for (const line of streamLines(event)) print(line);
@@ -208,7 +213,7 @@ async function follow({ id, connect, print, ...from }: Follow): Promise<void> {
 }
 
 function streamLines({ event, data }: ServerEvent): Line[] {
-  if (event === "tick") return errorLines((JSON.parse(data) as TickView).record);
+  if (event === "tick_end") return errorLines((JSON.parse(data) as TickView).record);
   if (event === "log") return [JSON.parse(data) as Line];
   if (event === "event") {
     const value = JSON.parse(data) as { n: number; at: number; name: string; data: unknown };

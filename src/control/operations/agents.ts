@@ -5,7 +5,13 @@ import { flagParameter, limitParameter, statusParameter, textParameter } from ".
 import { agentInfo, agentReport } from "../shapes/agent.ts";
 import { tickRecord } from "../shapes/record.ts";
 import { anyJson, pageOf } from "../shapes/shape.ts";
+import { etagOf, revisionOf } from "../etag.ts";
 import { isBound, mayTouch } from "../access.ts";
+
+const labels = z
+  .array(z.string())
+  .optional()
+  .openapi({ description: "At most 32, each of 1 to 63 letters, digits and . _ : / = -" });
 
 const OK_AGENT = { description: "The agent.", body: agentInfo };
 
@@ -27,12 +33,13 @@ export const agentOperations: readonly Operation[] = [
           .optional()
           .openapi({ description: "An nsec or ncryptsec. Default: a new key." }),
         password: z.string().optional().openapi({ description: "Of an ncryptsec." }),
+        labels,
       })
       .openapi("NewAgent"),
     answers: { 201: { description: "It was made.", body: agentInfo } },
     async run({ home, body }, answer) {
       const agent = await home.create(body);
-      return answer(201, agent, { location: `/agents/${agent.id}` });
+      return answer(201, agent, { location: `/agents/${agent.id}`, etag: etagOf(agent) });
     },
   }),
   operation({
@@ -47,6 +54,7 @@ export const agentOperations: readonly Operation[] = [
       cursor: textParameter("From the page before."),
       status: statusParameter,
       type: textParameter("Only those of this type."),
+      label: textParameter("Only those with this label."),
     },
     answers: { 200: { description: "A page of agents.", body: pageOf(agentInfo) } },
     async run({ home, query, principal }, answer) {
@@ -63,7 +71,28 @@ export const agentOperations: readonly Operation[] = [
     tag: "Agents",
     summary: "Says who an agent is",
     answers: { 200: OK_AGENT },
-    run: async ({ runtime, ref }, answer) => answer(200, await runtime.get(ref)),
+    async run({ runtime, ref }, answer) {
+      const agent = await runtime.get(ref);
+      return answer(200, agent, { etag: etagOf(agent) });
+    },
+  }),
+  operation({
+    id: "updateAgent",
+    method: "patch",
+    path: "/agents/{ref}",
+    scope: "operate",
+    tag: "Agents",
+    summary: "Gives an agent another name or other labels",
+    headers: { "If-Match": "The ETag of the agent as it was: refused (412) when it has changed." },
+    body: z
+      .strictObject({ name: z.string().optional(), labels })
+      .openapi("AgentUpdate", { description: "What is absent stays." }),
+    answers: { 200: OK_AGENT },
+    async run({ runtime, ref, body, c }, answer) {
+      const ifMatch = revisionOf(c.req.header("if-match"));
+      const agent = await runtime.update(ref, body, { ifMatch });
+      return answer(200, agent, { etag: etagOf(agent) });
+    },
   }),
   operation({
     id: "deleteAgent",

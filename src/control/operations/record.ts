@@ -9,11 +9,14 @@ import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
 import { numberedPage } from "../page.ts";
 import type { NumberedPage } from "../page.ts";
-import { afterParameter, limitParameter, textParameter, wholeNumber } from "../query.ts";
+import { afterParameter, limitParameter, oneOf, textParameter, wholeNumber } from "../query.ts";
 import { logRow, tickView, verdict } from "../shapes/record.ts";
 import type { TickView } from "../shapes/record.ts";
 import { pageOf } from "../shapes/shape.ts";
-import { streamPosition, tickStream } from "../stream.ts";
+import { streamPosition } from "../agent-feed.ts";
+import { tickStream } from "../stream.ts";
+import { EVENT_NAMES } from "../tick-events.ts";
+import type { EventName } from "../tick-events.ts";
 
 const PAGE = { after: afterParameter, limit: limitParameter };
 
@@ -78,7 +81,10 @@ export const recordOperations: readonly Operation[] = [
     scope: "read",
     tag: "Record",
     summary: "Follows an agent's ticks as server-sent events",
-    query: { after: textParameter("The id of the last event that was seen.") },
+    query: {
+      after: textParameter("The id of the last event that was seen."),
+      events: textParameter("Only events of these names, with commas between them."),
+    },
     headers: { "Last-Event-ID": "The same, as browsers send it." },
     answers: {
       200: { description: "Events, for as long as it is open.", type: "text/event-stream" },
@@ -87,6 +93,7 @@ export const recordOperations: readonly Operation[] = [
       const resume = c.req.header("last-event-id") ?? query.after;
       const stream = await tickStream(runtime, ref, {
         from: resume === undefined || resume === "" ? undefined : streamPosition(resume),
+        events: eventNames(query.events),
         signal: options.stopping,
       });
       return c.body(stream, 200, {
@@ -119,4 +126,10 @@ function view(row: LogRow): TickView {
   const record = parse(row.record) as unknown as TickRecord;
   if (row.output === undefined) return { hash: row.hash, record };
   return { hash: row.hash, record, output: parse(row.output) as TickOutput };
+}
+
+/** The `events` of a stream: names between commas; undefined when it is absent, for all. */
+function eventNames(text: string | undefined): ReadonlySet<EventName> | undefined {
+  if (text === undefined) return undefined;
+  return new Set(text.split(",").map((name) => oneOf("events", name, EVENT_NAMES)!));
 }

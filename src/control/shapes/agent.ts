@@ -30,6 +30,10 @@ const info = {
   name: z.string().openapi({ example: "alice" }),
   type: z.string().openapi({ example: "greeter" }),
   status: phase,
+  labels: z.array(z.string()),
+  revision: z.string().openapi({
+    description: "Another one whenever name or labels changed: what If-Match is for.",
+  }),
   createdAt: time,
   move: z.strictObject({ id: z.string(), url: z.string().optional() }).optional(),
 };
