@@ -1,60 +1,68 @@
-import { Command, CommanderError } from "commander";
+import type { Command } from "commander";
 import { errorInfo } from "../core/errors.ts";
-import { PACKAGE_VERSION } from "../core/version.ts";
-import { commonOptions } from "./command.ts";
-import { agentCommands } from "./commands/agents.ts";
-import { buildCommand } from "./commands/build.ts";
-import { bundleCommands } from "./commands/bundle.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { initCommand } from "./commands/init.ts";
-import { keyFileCommands } from "./commands/key-files.ts";
-import { keyCommands } from "./commands/keys.ts";
-import { mailCommands } from "./commands/mail.ts";
-import { peerCommands } from "./commands/peers.ts";
-import { moveCommand } from "./commands/move.ts";
-import { recordCommands } from "./commands/record.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { UsageError } from "./usage-error.ts";
 
 const HINTS: Readonly<Record<string, string>> = {
   NOT_FOUND: 'See what there is with "agentctl list"',
-  MOVED: "Name that home with --url URL and --token TOKEN, or with --data DIR",
+  MOVED: "Name that home with --url URL and --token TOKEN, with --data DIR or with --context NAME",
   TERMINATED: 'Make a new one with "agentctl create NAME --type TYPE"',
   EXISTS: 'See what there is with "agentctl list", or choose another name',
 };
 
-/** Commands that make or find files, and no agents. */
-const OF_FILES: ReadonlySet<string> = new Set(["init", "build", "backup", "restore"]);
+/** Commands that make or find files and contexts, and no agents. */
+const NO_AGENTS: ReadonlySet<string> = new Set(["init", "build", "backup", "restore", "context"]);
 
-function program(): Command {
-  const program = commonOptions(new Command("agentctl"))
-    .description("Manages the agents of an agentd")
-    .version(PACKAGE_VERSION)
-    .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError('(see "agentctl --help")')
-    .exitOverride();
-  agentCommands(program);
-  mailCommands(program);
-  recordCommands(program);
-  peerCommands(program);
-  bundleCommands(program);
-  moveCommand(program);
-  keyFileCommands(keyCommands(program));
-  doctorCommand(program);
-  initCommand(program);
-  buildCommand(program);
-  return program;
-}
+/** How long a home is asked what somebody who mistyped a name may have meant, ms. */
+const ASK_FOR = 1000;
 
 /** The exit code for anything thrown, said on stderr where nobody has said it yet. */
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+async function report(error: unknown, command: Command | undefined): Promise<number> {
+  if (isCommanderError(error)) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   const { code, message } = errorInfo(error);
   process.stderr.write(`agentctl: ${message}\n`);
-  const hint = HINTS[code];
-  const aboutFiles = process.argv.slice(2).some((word) => OF_FILES.has(word));
-  if (hint !== undefined && !aboutFiles) process.stderr.write(`${hint}\n`);
+  const names: string[] = [];
+  for (let at = command; at != null; at = at.parent ?? undefined) names.push(at.name());
+  const ofContext = message.startsWith("Cannot use context");
+  if (!ofContext && !names.some((name) => NO_AGENTS.has(name))) {
+    const meant = code === "NOT_FOUND" ? await meantFor(message, command) : [];
+    if (meant.length > 0) process.stderr.write(`Did you mean ${meant.join(" or ")}?\n`);
+    else if (HINTS[code] !== undefined) process.stderr.write(`${HINTS[code]}\n`);
+  }
   return error instanceof UsageError ? EXIT.usage : exitCodeOf(code);
+}
+
+// Not by its class, which would be loaded for that.
+function isCommanderError(error: unknown): error is { readonly exitCode: number } {
+  return error instanceof Error && error.name === "CommanderError" && "exitCode" in error;
+}
+
+/** The names of agents that one which is not there may have been meant for. */
+async function meantFor(message: string, command: Command | undefined): Promise<readonly string[]> {
+  const typed = /There is no agent "([^"]+)"/.exec(message)?.[1];
+  if (typed === undefined || command === undefined) return [];
+  const { agentNames } = await import("./agent-names.ts");
+  const { homeOf } = await import("./command.ts");
+  const { similar } = await import("./similar.ts");
+  return similar(typed, await agentNames(homeOf(command), ASK_FOR));
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  if (words[0] === "__complete") return (await import("./complete.ts")).complete(words.slice(1));
+  if (words.length === 0) return (await import("./overview.ts")).overview();
+  let running: Command | undefined;
+  try {
+    const { programFor } = await import("./program.ts");
+    const program = await programFor(words);
+    program.hook("preAction", (_program, command) => {
+      running = command;
+    });
+    await program.parseAsync();
+  } catch (error) {
+    const code = await report(error, running);
+    // Whoever was interrupted has said so already.
+    process.exitCode ??= code;
+  }
 }
 
 process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
@@ -64,10 +72,4 @@ process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
   process.exit(EXIT.failed);
 });
 
-try {
-  await program().parseAsync();
-} catch (error) {
-  const code = report(error);
-  // Whoever was interrupted has said so already.
-  process.exitCode ??= code;
-}
+await main(process.argv.slice(2));

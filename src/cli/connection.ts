@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { FILES, readPlace } from "../backends/local/data-dir.ts";
+import { readPlace, TOKEN_FILE } from "../backends/local/place.ts";
 import { isLoopback } from "../backends/local/loopback.ts";
 import type { Connection } from "../control/client.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import { configPath, contextOf, isHttp, readContexts } from "./contexts.ts";
+import type { Contexts } from "./contexts.ts";
 import { UsageError, notEmpty } from "./usage-error.ts";
 
 /** The data directory when nothing says another. */
@@ -14,20 +16,159 @@ export interface Where {
   readonly url?: string | undefined;
   readonly token?: string | undefined;
   readonly data?: string | undefined;
+  readonly context?: string | undefined;
 }
 
-/** The data directory: `--data`, `OPENAGENTS_HOME`, or `./.openagents`. @throws UsageError */
-export function dataDirectory({ data }: Where): string {
-  return resolve(notEmpty("--data", data) ?? (process.env["OPENAGENTS_HOME"] || DEFAULT_DATA));
+/** What named a home. */
+export type Source =
+  | "--url"
+  | "--data"
+  | "--context"
+  | "OPENAGENTS_URL"
+  | "OPENAGENTS_CONTEXT"
+  | "OPENAGENTS_HOME"
+  | "current context"
+  | "default";
+
+/** A home, as it was named. */
+export interface Target {
+  readonly source: Source;
+  /** The name of the context, when one named it. */
+  readonly context?: string | undefined;
+  /** Its address, when it was named by that. */
+  readonly url?: string | undefined;
+  /** Its data directory; absent for a context that is an address. */
+  readonly dir?: string | undefined;
+  /**
+   * Its token, from where it was named: never one that goes with another address.
+   * @throws DENIED for a file that cannot be read
+   */
+  readonly token: () => string | undefined;
 }
 
 /**
- * The address: `--url`, what the directory of `--data` says, `OPENAGENTS_URL`, or what the data directory
- * says that nobody named with a flag.
- * @throws UNREACHABLE when no agentd runs on the directory; UsageError for what is no address
+ * The home that a command goes to. In this order: `--url`, `--data` or `--context`; `OPENAGENTS_URL`,
+ * `OPENAGENTS_CONTEXT` or `OPENAGENTS_HOME`; the current context; `./.openagents`. Whether an agentd runs
+ * there makes no difference: what is meant for one home must not reach another because the first is down.
+ * @throws UsageError for what cannot be meant; CONFIG, NOT_FOUND for the context
  */
-export function agentdUrl(where: Where): string {
-  return givenUrl(where) ?? runningAt(dataDirectory(where));
+export function findTarget(where: Where): Target {
+  const url = notEmpty("--url", where.url);
+  const data = notEmpty("--data", where.data);
+  const context = notEmpty("--context", where.context);
+  const token = notEmpty("--token", where.token);
+  if (context !== undefined) {
+    if (url === undefined && data === undefined) return ofContext("--context", context, token);
+    const other = url === undefined ? "--data" : "--url";
+    throw new UsageError(`Cannot use --context and ${other} together: each names a home`);
+  }
+  const env = environment();
+  const dir = resolve(data ?? env.home ?? DEFAULT_DATA);
+  if (url !== undefined) {
+    const address = httpUrl("--url", url);
+    return {
+      source: "--url",
+      url: address,
+      dir,
+      token: () =>
+        token ??
+        (data === undefined ? undefined : tokenFor(address, dir)) ??
+        freeToken(address) ??
+        tokenFor(address, dir),
+    };
+  }
+  if (data !== undefined) return { source: "--data", dir, token: () => token ?? tokenIn(dir) };
+  if (env.url !== undefined) {
+    const address = httpUrl("OPENAGENTS_URL", env.url);
+    return {
+      source: "OPENAGENTS_URL",
+      url: address,
+      dir,
+      token: () => token ?? env.token ?? tokenFor(address, dir),
+    };
+  }
+  if (env.context !== undefined) return ofContext("OPENAGENTS_CONTEXT", env.context, token);
+  const own = (): string | undefined => token ?? env.token ?? tokenIn(dir);
+  if (env.home !== undefined) return { source: "OPENAGENTS_HOME", dir, token: own };
+  const contexts = readContexts();
+  const { current } = contexts;
+  if (current !== undefined) return ofContext("current context", current, token, contexts);
+  return { source: "default", dir, token: own };
+}
+
+function environment(): {
+  readonly url: string | undefined;
+  readonly token: string | undefined;
+  readonly context: string | undefined;
+  readonly home: string | undefined;
+} {
+  const { OPENAGENTS_URL, OPENAGENTS_TOKEN, OPENAGENTS_CONTEXT, OPENAGENTS_HOME } = process.env;
+  return {
+    url: OPENAGENTS_URL || undefined,
+    token: OPENAGENTS_TOKEN || undefined,
+    context: OPENAGENTS_CONTEXT || undefined,
+    home: OPENAGENTS_HOME || undefined,
+  };
+}
+
+function ofContext(
+  source: Source,
+  name: string,
+  token: string | undefined,
+  contexts: Contexts = readContexts(),
+): Target {
+  const context = contextOf(contexts, name);
+  const url = context.url === undefined ? undefined : httpUrl(`context "${name}"`, context.url);
+  const dir = context.data === undefined ? undefined : configPath(context.data);
+  const stored = (): string | undefined => {
+    if (context.token !== undefined) return context.token;
+    if (context.tokenFile !== undefined) return secretIn(configPath(context.tokenFile));
+    if (dir !== undefined) return url === undefined ? tokenIn(dir) : tokenFor(url, dir);
+    return freeToken(url!);
+  };
+  return { source, context: name, url, dir, token: () => token ?? stored() };
+}
+
+/** The token of the environment, unless it says of another address that it is for that. */
+function freeToken(url: string): string | undefined {
+  const { url: named, token } = environment();
+  return named === undefined || named.replace(/\/+$/, "") === url ? token : undefined;
+}
+
+/** The token of a data directory, for an address on this machine alone. */
+function tokenFor(url: string, dir: string): string | undefined {
+  return isElsewhere(url) ? undefined : tokenIn(dir);
+}
+
+function tokenIn(dir: string): string | undefined {
+  return secretIn(join(dir, TOKEN_FILE), "optional");
+}
+
+function secretIn(path: string, optional?: "optional"): string | undefined {
+  try {
+    return readFileSync(path, "utf8").trim() || undefined;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (optional !== undefined && code === "ENOENT") return undefined;
+    throw new OpenAgentsError("DENIED", `Cannot read token: ${message}`);
+  }
+}
+
+/**
+ * The data directory of the home that is meant, for what needs no agentd.
+ * @throws UsageError for a context that is an address
+ */
+export function dataDirectory(where: Where): string {
+  const { dir, context } = findTarget(where);
+  if (dir !== undefined) return dir;
+  throw new UsageError(
+    `Cannot find a data directory: the context "${context}" is an address: name a directory with --data DIR`,
+  );
+}
+
+/** The address of a home. @throws UNREACHABLE when no agentd runs on its directory */
+export function targetUrl({ url, dir }: Target): string {
+  return url ?? runningAt(dir!);
 }
 
 function runningAt(dir: string): string {
@@ -35,7 +176,7 @@ function runningAt(dir: string): string {
   if (place === undefined || !isAlive(place.pid)) {
     throw new OpenAgentsError(
       "UNREACHABLE",
-      `Cannot find agentd: it is not running on "${dir}": start one with "agentd", or say where it is with --data or --url`,
+      `Cannot find agentd: it is not running on "${dir}": start one with "agentd", or say where it is with --data, --url or --context`,
     );
   }
   if (place.url !== undefined) return place.url;
@@ -45,36 +186,30 @@ function runningAt(dir: string): string {
   );
 }
 
-/**
- * The token: `--token`, the one in the directory of `--data`, `OPENAGENTS_TOKEN`, or the one in the data
- * directory that nobody named with a flag. Those of directories are not for the agentd of another machine.
- */
-export function agentdToken(where: Where): string | undefined {
-  const given = notEmpty("--token", where.token);
-  if (given !== undefined) return given;
-  const url = givenUrl(where);
-  const elsewhere = url !== undefined && isElsewhere(url);
-  const variable = process.env["OPENAGENTS_TOKEN"] || undefined;
-  if (variable !== undefined && (elsewhere || where.data === undefined)) return variable;
-  return elsewhere ? undefined : tokenIn(dataDirectory(where));
+/** True when an agentd runs on a data directory. */
+export function isRunning(dir: string): boolean {
+  const place = readPlace(dir);
+  return place !== undefined && isAlive(place.pid);
 }
 
-function tokenIn(dir: string): string | undefined {
-  const path = join(dir, FILES.token);
-  try {
-    return readFileSync(path, "utf8").trim() || undefined;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new OpenAgentsError("DENIED", `Cannot read token: ${(error as Error).message}`);
-  }
-}
-
-/** @throws UNREACHABLE when no agentd is known of, DENIED when its token is not */
+/** @throws UNREACHABLE when no agentd is known of, DENIED when its token is not, and as `findTarget` */
 export function findConnection(where: Where): Connection {
-  const url = agentdUrl(where);
-  const token = agentdToken(where);
+  return connectionOf(findTarget(where), where);
+}
+
+/** How a home is reached. @throws as `findConnection` */
+export function connectionOf(target: Target, where: Where = {}): Connection {
+  const url = targetUrl(target);
+  const token = target.token();
   if (token !== undefined) return { url, token };
-  if (givenUrl(where) !== undefined && isElsewhere(url)) {
+  const { context, dir } = target;
+  if (context !== undefined) {
+    throw new OpenAgentsError(
+      "DENIED",
+      `Cannot find the token of ${url}: the context "${context}" has none: give it one with "agentctl context set ${context} --token -", or --token TOKEN`,
+    );
+  }
+  if (target.url !== undefined && isElsewhere(url)) {
     throw new OpenAgentsError(
       "DENIED",
       `Cannot use agentd at ${url}: it is not on this machine, so it does not get the token of a data directory here: give its own with --token TOKEN or OPENAGENTS_TOKEN`,
@@ -84,7 +219,7 @@ export function findConnection(where: Where): Connection {
     where.data === undefined ? "--data DIR, --token TOKEN or OPENAGENTS_TOKEN" : "--token TOKEN";
   throw new OpenAgentsError(
     "DENIED",
-    `Cannot find the token of ${url}: there is none in "${dataDirectory(where)}": give ${others}`,
+    `Cannot find the token of ${url}: there is none in "${dir}": give ${others}`,
   );
 }
 
@@ -113,16 +248,9 @@ export function findOther({ url, token, data }: Where): Connection {
   );
 }
 
-/** The address that was given as one. A flag comes before the environment: `--data` tells it too. */
-function givenUrl({ url, data }: Where): string | undefined {
-  if (url !== undefined) return httpUrl("--url", notEmpty("--url", url)!);
-  const variable = process.env["OPENAGENTS_URL"] || undefined;
-  if (variable === undefined || data !== undefined) return undefined;
-  return httpUrl("OPENAGENTS_URL", variable);
-}
-
-function httpUrl(option: string, url: string): string {
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+/** An address with no slash at its end. @throws UsageError naming `option` */
+export function httpUrl(option: string, url: string): string {
+  if (!isHttp(url)) {
     throw new UsageError(`Cannot use ${option} "${url}": it is no http address`);
   }
   return url.replace(/\/+$/, "");

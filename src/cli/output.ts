@@ -1,4 +1,6 @@
 import { stripVTControlCharacters, styleText } from "node:util";
+import { colourCell } from "./status-colour.ts";
+import { tableLines } from "./table.ts";
 
 /** Data goes to stdout, talk to stderr. */
 export interface Output {
@@ -6,42 +8,79 @@ export interface Output {
   readonly json: boolean;
   /** One line, or more, of data for people. */
   print(text: string): void;
-  /** One JSON document. */
+  /** One JSON document; as NDJSON one line, and a line for each item of a list. */
   document(value: unknown): void;
   /** One line of NDJSON. */
   row(value: unknown): void;
-  /** Rows under their headings, in columns. */
+  /** Rows under their headings, in columns; on a terminal no wider than that. */
   table(headings: readonly string[], rows: readonly (readonly string[])[]): void;
   /** Something for the person at the terminal. */
   talk(text: string): void;
+  /** A time for people: on a terminal how long ago or ahead it is, else in full; `-` for none. */
+  time(ms: number | undefined): string;
 }
 
-/** Output to this process's streams. Colours are for terminals without `NO_COLOR`. */
-export function createOutput(json: boolean): Output {
+/** How to print. */
+export interface OutputOptions {
+  readonly json?: boolean | undefined;
+  readonly ndjson?: boolean | undefined;
+  /** Times in full on a terminal too. */
+  readonly utc?: boolean | undefined;
+}
+
+/** Output to this process's streams. Colours are for terminals without `NO_COLOR`, or for `FORCE_COLOR`. */
+export function createOutput({ json, ndjson, utc }: OutputOptions): Output {
   const line = (text: string): void => {
     process.stdout.write(`${text}\n`);
   };
+  const row = (value: unknown): void => line(JSON.stringify(value));
+  const terminal = process.stdout.isTTY;
   return {
-    json,
+    json: json === true || ndjson === true,
     print: (text) => line(harmless(text)),
-    document: (value) => line(JSON.stringify(value, undefined, 2)),
-    row: (value) => line(JSON.stringify(value)),
+    document(value) {
+      if (ndjson !== true) line(JSON.stringify(value, undefined, 2));
+      else if (Array.isArray(value)) value.forEach(row);
+      else row(value);
+    },
+    row,
     table(headings, rows) {
-      const widths = headings.map((heading, i) =>
-        Math.max(heading.length, ...rows.map((row) => row[i]?.length ?? 0)),
-      );
-      const format = (cells: readonly string[]): string =>
-        cells
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join("  ")
-          .trimEnd();
-      line(styleText("bold", format(headings), { stream: process.stdout }));
-      for (const row of rows) line(oneLine(format(row)));
+      const cells = rows.map((row) => row.map(cellText));
+      const columns = terminal ? process.stdout.columns : undefined;
+      const [first = "", ...others] = tableLines(headings, cells, { columns, paint: colourCell });
+      line(styleText("bold", first, { stream: process.stdout }));
+      others.forEach(line);
     },
     talk(text) {
       process.stderr.write(`${harmless(text)}\n`);
     },
+    time: (ms) => (ms === undefined || utc === true || !terminal ? time(ms) : relativeTime(ms)),
   };
+}
+
+/** How long ago a time was, or how far ahead it is, in its largest unit. */
+export function relativeTime(ms: number, now: number = Date.now()): string {
+  const away = Math.abs(now - ms);
+  if (away < 1000) return "now";
+  return ms < now ? `${spanText(away)} ago` : `in ${spanText(away)}`;
+}
+
+const UNITS: readonly (readonly [ms: number, unit: string])[] = [
+  [86_400_000, "d"],
+  [3_600_000, "h"],
+  [60_000, "m"],
+  [1000, "s"],
+];
+
+/** A length of time in its largest unit, rounded down: `3m`. */
+export function spanText(ms: number): string {
+  const [size, unit] = UNITS.find(([size]) => ms >= size) ?? [1000, "s"];
+  return `${Math.floor(ms / size)}${unit}`;
+}
+
+/** Text in the cell of a table: on one line, and no wider than it looks. */
+export function cellText(text: string): string {
+  return oneLine(text).replaceAll("\t", " ");
 }
 
 // oxlint-disable-next-line no-control-regex

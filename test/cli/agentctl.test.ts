@@ -207,7 +207,7 @@ void test("agentctl exits 2 for wrong usage, 4 for no right, 5 for no agentd", a
     5,
     /(not running on|is no data directory).*start one with "agentd"/,
   );
-  for (const args of [["nope"], ["send", "x"], ["create", "x"], ["list", "--nope"], []]) {
+  for (const args of [["nope"], ["send", "x"], ["create", "x"], ["list", "--nope"]]) {
     assert.equal((await p.agentctl(...args)).code, 2, args.join(" "));
   }
   assert.equal((await p.agentctl("--help")).code, 0);

@@ -15,6 +15,8 @@ import {
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { OpenAgentsError } from "../../core/errors.ts";
+import type { Place } from "./place.ts";
+import { PLACE_FILE, readPlace, TOKEN_FILE } from "./place.ts";
 
 /** What a data directory holds. */
 export type DataFile = "lock" | "place" | "token" | "keys" | "store" | "relays" | "home";
@@ -24,9 +26,9 @@ export const FILES: Readonly<Record<DataFile, string>> = {
   /** Held while an agentd runs here. */
   lock: "agentd.lock",
   /** Where that agentd is: JSON of `Place`. */
-  place: "agentd.json",
+  place: PLACE_FILE,
   /** The bearer token of the control API. */
-  token: "token",
+  token: TOKEN_FILE,
   /** The master mnemonic, sealed with the passphrase when there is one. */
   keys: "keys.json",
   store: "agents.db",
@@ -35,13 +37,6 @@ export const FILES: Readonly<Record<DataFile, string>> = {
   /** What the home keeps beside its agents: tokens, webhooks, schedules. */
   home: "home.db",
 };
-
-/** Where the agentd of a data directory is found. */
-export interface Place {
-  readonly pid: number;
-  /** Absent while it starts. */
-  readonly url?: string | undefined;
-}
 
 /** A data directory that this process alone holds. */
 export interface DataDir {
@@ -152,17 +147,6 @@ function cannotUse(dir: string, cause: unknown): OpenAgentsError {
     `Cannot use data directory "${dir}": ${why}: make it writable for this user, or choose another with --data`,
     { cause },
   );
-}
-
-/** What a data directory says of its agentd; undefined when it says nothing. */
-export function readPlace(dir: string): Place | undefined {
-  try {
-    const place = JSON.parse(readFileSync(join(dir, FILES.place), "utf8")) as Partial<Place> | null;
-    if (typeof place?.pid !== "number") return undefined;
-    return { pid: place.pid, url: typeof place.url === "string" ? place.url : undefined };
-  } catch {
-    return undefined;
-  }
 }
 
 /** The directory's token, made at the first call. @throws CONFIG, DENIED for a file of no use */

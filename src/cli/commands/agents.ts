@@ -2,10 +2,11 @@ import type { Command } from "commander";
 import type { RuntimeStatus } from "../../control/shapes/home.ts";
 import type { AgentInfo, AgentReport } from "../../core/runtime.ts";
 import type { TickRecord } from "../../core/trajectory.ts";
-import { agentPath, toolsOf } from "../command.ts";
+import { allAgents, STATUSES } from "../agent-list.ts";
+import type { AgentFilter } from "../agent-list.ts";
+import { agentPath, toolsOf, wordOption } from "../command.ts";
 import { broughtKey } from "../brought-key.ts";
 import type { Output } from "../output.ts";
-import { time } from "../output.ts";
 
 /** Commands over agents and their lifecycle. */
 export function agentCommands(program: Command): void {
@@ -28,23 +29,10 @@ export function agentCommands(program: Command): void {
     .command("list")
     .description("list the agents")
     .option("--type <type>", "only those of a type")
-    .option(
-      "--status <status>",
-      "only creating, live, failed, quarantined, terminated, leaving, moved or arriving ones",
-    )
-    .action(async (filter: { type?: string; status?: string }, command: Command) => {
+    .addOption(wordOption("--status <status>", "only those of a status", STATUSES))
+    .action(async (filter: AgentFilter, command: Command) => {
       const { client, out } = toolsOf(command);
-      const agents: AgentInfo[] = [];
-      let cursor: string | undefined;
-      do {
-        const query = new URLSearchParams({ limit: "1000" });
-        if (filter.type !== undefined) query.set("type", filter.type);
-        if (filter.status !== undefined) query.set("status", filter.status);
-        if (cursor !== undefined) query.set("cursor", cursor);
-        const page = await client.page<AgentInfo>(`/agents?${query.toString()}`);
-        agents.push(...page.items);
-        cursor = page.cursor;
-      } while (cursor !== undefined);
+      const agents = await allAgents(client, filter);
       if (out.json) out.document(agents);
       else if (agents.length > 0) {
         const rows = agents.map(({ name, type, status, id }) => [name, type, status, id]);
@@ -76,8 +64,9 @@ export function agentCommands(program: Command): void {
       if (out.json) return out.document({ ...report, lastTick, alarms, parked });
       return fields(out, {
         ...report,
-        lastTick: lastTick && `${time(lastTick.at)} ${lastTick.trigger.type} ${lastTick.outcome}`,
-        alarms: alarms.map(({ id, at }) => `${id} at ${time(at)}`).join(", ") || "none",
+        lastTick:
+          lastTick && `${out.time(lastTick.at)} ${lastTick.trigger.type} ${lastTick.outcome}`,
+        alarms: alarms.map(({ id, at }) => `${id} ${out.time(at)}`).join(", ") || "none",
         parked: parked.join(", ") || "none",
       });
     });
@@ -132,11 +121,11 @@ function fields(out: Output, object: object): void {
   }
   const entries = Object.entries(object).filter(([, value]) => value !== undefined);
   const width = Math.max(...entries.map(([key]) => key.length));
-  for (const [key, value] of entries) out.print(`${key.padEnd(width)}  ${show(key, value)}`);
+  for (const [key, value] of entries) out.print(`${key.padEnd(width)}  ${show(out, key, value)}`);
 }
 
-function show(key: string, value: unknown): string {
-  if (typeof value === "number" && key.endsWith("At")) return time(value);
+function show(out: Output, key: string, value: unknown): string {
+  if (typeof value === "number" && key.endsWith("At")) return out.time(value);
   if (typeof value === "string") return value;
   if (Array.isArray(value)) return value.map(String).join(", ");
   return JSON.stringify(value);

@@ -8,11 +8,11 @@ import { isKey } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { IMPORT_MODES } from "../../core/move.ts";
 import type { Imported } from "../../core/move.ts";
-import { agentPath, optionsOf, outputOf } from "../command.ts";
-import { findConnection } from "../connection.ts";
+import { agentPath, homeOf, outputOf } from "../command.ts";
 import { otherHome, otherHomeOptions } from "../other-home.ts";
 import type { OtherHome } from "../other-home.ts";
 import { sizeText } from "../output.ts";
+import { counted, showProgress } from "../progress.ts";
 import { notEmpty, oneOf, UsageError } from "../usage-error.ts";
 
 interface ExportOptions extends OtherHome {
@@ -57,20 +57,21 @@ async function exportAgent(command: Command, name: string, options: ExportOption
       "Cannot print a bundle to a terminal: name a file with -o FILE, or send it on with >",
     );
   }
-  const home = remoteRuntime(findConnection(optionsOf(command)));
+  const home = remoteRuntime(homeOf(command));
   agentPath(name);
   const to = await sealedFor(options);
   let bytes = 0;
-  const bundle = (await home.export(name, { to })).pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        bytes += chunk.length;
-        controller.enqueue(chunk);
-      },
-    }),
-  );
-  if (file === undefined) await print(bundle);
-  else await writeWhole(file, bundle);
+  const progress = showProgress({ what: `Exporting ${name}` });
+  const bundle = counted(await home.export(name, { to }), (more) => {
+    bytes += more;
+    progress.add(more);
+  });
+  try {
+    if (file === undefined) await print(bundle);
+    else await writeWhole(file, bundle);
+  } finally {
+    progress.end();
+  }
   if (out.json) out.document({ name, bytes, file, ...(to !== undefined && { to }) });
   const where = file === undefined ? "" : ` to ${file}`;
   out.talk(`Wrote ${name}${where}: ${sizeText(bytes)}.${to === undefined ? HERE_ONLY : ""}`);
@@ -128,8 +129,12 @@ async function importAgent(
   if (mode === "clone" && name === undefined) {
     throw new UsageError("Cannot clone: give the new agent a name with --name NAME");
   }
-  const home = remoteRuntime(findConnection(optionsOf(command)));
-  const imported = await home.import(await readBundle(file), { mode, name });
+  const home = remoteRuntime(homeOf(command));
+  const { bundle, total } = await readBundle(file);
+  const progress = showProgress({ what: "Importing", total });
+  const imported = await home
+    .import(counted(bundle, progress.add), { mode, name })
+    .finally(progress.end);
   const { agent, warnings } = imported;
   if (out.json) out.document(imported);
   else out.print(agent.id);
@@ -137,10 +142,16 @@ async function importAgent(
   out.talk(importedText(imported));
 }
 
-async function readBundle(file: string | undefined): Promise<ReadableStream<Uint8Array>> {
+/** A bundle, and its length where that is known. */
+async function readBundle(
+  file: string | undefined,
+): Promise<{ readonly bundle: ReadableStream<Uint8Array>; readonly total?: number }> {
+  let total: number | undefined;
   if (file !== undefined && file !== "-") {
     try {
-      if ((await stat(file)).isDirectory()) throw new UsageError(`"${file}" is a directory`);
+      const found = await stat(file);
+      if (found.isDirectory()) throw new UsageError(`"${file}" is a directory`);
+      if (found.isFile()) total = found.size;
     } catch (error) {
       throw refused(`Cannot read "${file}"`, error);
     }
@@ -148,7 +159,10 @@ async function readBundle(file: string | undefined): Promise<ReadableStream<Uint
     throw new UsageError("Cannot read a bundle from a terminal: name a file, or send it in with <");
   }
   const from = file === undefined || file === "-" ? process.stdin : createReadStream(file);
-  return Readable.toWeb(from) as ReadableStream<Uint8Array>;
+  return {
+    bundle: Readable.toWeb(from) as ReadableStream<Uint8Array>,
+    ...(total !== undefined && { total }),
+  };
 }
 
 function importedText({ agent, ticket }: Imported): string {

@@ -10,7 +10,8 @@ import type { Client } from "../../control/client.ts";
 import { createClient } from "../../control/client.ts";
 import { optionsOf, outputOf } from "../command.ts";
 import type { Where } from "../connection.ts";
-import { agentdToken, agentdUrl, dataDirectory } from "../connection.ts";
+import { configFile } from "../contexts.ts";
+import { findTarget, targetUrl } from "../connection.ts";
 import { UsageError } from "../usage-error.ts";
 import type { RuntimeStatus } from "../../control/shapes/home.ts";
 
@@ -47,10 +48,13 @@ export function doctorCommand(program: Command): void {
 
 /** All checks, in the order in which one rests on the other. */
 export async function examine(where: Where): Promise<readonly Check[]> {
-  const dir = dataDirectory(where);
-  const checks = [nodeVersion(), dataDir(dir)];
-  if (checks.at(-1)?.result === "ok") {
-    checks.push(secretFile(dir, "keys"), secretFile(dir, "token"), await diskSpace(dir));
+  const { dir } = findTarget(where);
+  const checks = [nodeVersion(), ...contextFile()];
+  if (dir !== undefined) {
+    checks.push(dataDir(dir));
+    if (checks.at(-1)?.result === "ok") {
+      checks.push(secretFile(dir, "keys"), secretFile(dir, "token"), await diskSpace(dir));
+    }
   }
   return [...checks, ...(await daemon(where))];
 }
@@ -61,6 +65,18 @@ function nodeVersion(): Check {
   if (Number(node.split(".")[0]) >= NODE_NEEDED) return { name, result: "ok", detail: node };
   const remedy = `Install Node ${NODE_NEEDED} or newer`;
   return { name, result: "fail", detail: `${node} is too old`, remedy };
+}
+
+/** The user's contexts, where there are some: tokens may be in them. */
+function contextFile(): Check[] {
+  const name = "contexts";
+  const path = configFile();
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return [];
+  const mode = stat.mode & 0o777;
+  if ((mode & 0o077) === 0) return [{ name, result: "ok", detail: path }];
+  const detail = `"${path}" can be read by others (mode ${mode.toString(8)})`;
+  return [{ name, result: "fail", detail, remedy: `chmod 600 "${path}"` }];
 }
 
 function dataDir(dir: string): Check {
@@ -121,8 +137,9 @@ async function daemon(where: Where): Promise<Check[]> {
   let url: string;
   let token: string | undefined;
   try {
-    url = agentdUrl(where);
-    token = agentdToken(where);
+    const target = findTarget(where);
+    url = targetUrl(target);
+    token = target.token();
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const { code, message } = errorInfo(error);

@@ -3,12 +3,13 @@ import { moveAgent, remoteRuntime } from "../../control/remote-runtime.ts";
 import type { MoveStep } from "../../control/remote-runtime.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { FORWARD_POLICIES } from "../../core/move.ts";
-import { agentPath, optionsOf, outputOf } from "../command.ts";
-import { findConnection } from "../connection.ts";
+import { agentPath, homeOf, outputOf } from "../command.ts";
 import { otherHome, otherHomeOptions } from "../other-home.ts";
 import type { OtherHome } from "../other-home.ts";
 import type { Output } from "../output.ts";
 import { sizeText } from "../output.ts";
+import type { Progress } from "../progress.ts";
+import { showProgress } from "../progress.ts";
 import { shellQuote } from "../shell-quote.ts";
 import { durationMs, notEmpty, oneOf } from "../usage-error.ts";
 
@@ -45,9 +46,9 @@ async function move(command: Command, name: string, options: MoveOptions): Promi
   const mode = oneOf("--mode", options.mode, ["restore", "migrate"] as const);
   const wait = durationMs("--wait", options.wait);
   agentPath(name);
-  const here = findConnection(optionsOf(command));
+  const here = homeOf(command);
   const there = otherHome(options);
-  const steps = progress(out, { name, from: here.url, to: there.url });
+  const steps = saySteps(out, { name, from: here.url, to: there.url });
   const { signal, stop } = interrupts(out);
   try {
     const { agent, bytes, warnings } = await moveAgent(
@@ -82,21 +83,18 @@ async function move(command: Command, name: string, options: MoveOptions): Promi
 }
 
 /** Says how far a move is; how many bytes have gone over only where somebody looks on. */
-function progress(
+function saySteps(
   out: Output,
   { name, from, to }: { readonly name: string; readonly from: string; readonly to: string },
 ): { readonly step: (step: MoveStep) => void; readonly end: () => void } {
-  const terminal = process.stderr.isTTY;
-  let shown = false;
-  const end = (): void => {
-    if (shown) process.stderr.write("\n");
-    shown = false;
-  };
+  let bytes = 0;
+  let sending: Progress | undefined;
+  const end = (): void => sending?.end();
   const step = (now: MoveStep): void => {
     if (now.step === "sending") {
-      if (!terminal) return;
-      process.stderr.write(`\rSending it to ${to}: ${sizeText(now.bytes)}`);
-      shown = true;
+      sending ??= showProgress({ what: `Sending it to ${to}` });
+      sending.add(now.bytes - bytes);
+      bytes = now.bytes;
       return;
     }
     end();

@@ -3,7 +3,7 @@ import type { Client } from "../../control/client.ts";
 import type { Identity } from "../../core/ports/index.ts";
 import type { Peer } from "../../core/ports/memory.ts";
 import { agentPath, toolsOf } from "../command.ts";
-import { time } from "../output.ts";
+import type { Output } from "../output.ts";
 
 const PAGE = 1000;
 
@@ -17,7 +17,11 @@ export function peerCommands(program: Command): void {
       const peers = await peersOf(client, name);
       if (out.json) out.document(peers);
       else if (peers.length === 0) out.talk("None.");
-      else out.table(["NPUB", "NAMES", "TRUST", "SEEN", "NOTE"], peers.map(peerRow));
+      else
+        out.table(
+          ["NPUB", "NAMES", "TRUST", "SEEN", "NOTE"],
+          peers.map((peer) => peerRow(out, peer)),
+        );
     });
 
   program
@@ -42,7 +46,7 @@ async function peersOf(client: Client, name: string): Promise<readonly Peer[]> {
   }
 }
 
-function peerRow({ npub, names, nip05, trust, seenAt, note }: Peer): string[] {
+function peerRow(out: Output, { npub, names, nip05, trust, seenAt, note }: Peer): string[] {
   const known = [...names, ...(nip05 === undefined ? [] : [nip05])].join(", ");
-  return [npub, known, trust, time(seenAt), note ?? ""];
+  return [npub, known, trust, out.time(seenAt), note ?? ""];
 }

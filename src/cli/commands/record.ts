@@ -1,22 +1,29 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { TickView } from "../../control/shapes/record.ts";
-import type { ErrorCode, OpenAgentsError } from "../../core/errors.ts";
 import type { LogRow, Page } from "../../core/ports/index.ts";
 import type { AgentInfo, AgentReport } from "../../core/runtime.ts";
 import type { TickRecord, Verdict } from "../../core/trajectory.ts";
 import { ChainChecker } from "../../core/trajectory.ts";
 import type { Client } from "../../control/client.ts";
-import { agentPath, toolsOf } from "../command.ts";
+import { agentPath, toolsOf, wordOption } from "../command.ts";
+import { follow } from "../follow.ts";
+import type { LogFilterOptions, LogLine } from "../log-filter.ts";
+import { LEVELS, logFilter } from "../log-filter.ts";
 import { wholeNumber } from "../usage-error.ts";
 import type { ServerEvent } from "../../control/events.ts";
 import type { Output } from "../output.ts";
 import { oneLine, payloadText, time } from "../output.ts";
 
 const PAGE = 1000;
-const RECONNECT = 1000;
 /** The events of a stream that `logs` prints, or that say how far it has come. */
 const FOLLOWED = "log,event,reply,tick_end";
+/** How many ticks `logs` shows when nothing says where to begin. */
+const LOOK_BACK = 100;
+
+interface LogOptions extends LogFilterOptions {
+  readonly limit?: string;
+  readonly follow?: boolean;
+}
 
 /** Commands over an agent's record. */
 export function recordCommands(program: Command): void {
@@ -31,34 +38,45 @@ export function recordCommands(program: Command): void {
       if (out.json) out.document(ticks);
       else {
         const headings = ["N", "AT", "MS", "TRIGGER", "FROM", "OUTCOME", "ERROR"];
-        out.table(headings, ticks.map(tickRow));
+        out.table(
+          headings,
+          ticks.map((tick) => tickRow(out, tick)),
+        );
       }
     });
 
   program
     .command("logs <name>")
     .description("print what an agent logged, emitted and replied")
-    .option("--follow", "go on as it happens")
-    .option("--limit <number>", "how many ticks to look back", "100")
-    .action(
-      async (name: string, options: { limit: string; follow?: boolean }, command: Command) => {
-        const limit = limitOf(options.limit);
-        const tools = toolsOf(command);
-        const ticks = await newest(tools.client, name, limit);
-        for (const tick of ticks) for (const line of linesOf(tick)) printLine(tools.out, line);
-        if (options.follow !== true) return;
-        const last = ticks.at(-1)?.record.n ?? 0;
-        // The agent's id, as its name may pass to another.
-        const { id } = await tools.client.get<AgentInfo>(agentPath(name));
-        await follow({
-          id,
-          after: String(last),
-          // Found anew each time: after a restart it may have another address.
-          connect: () => toolsOf(command).client,
-          print: (line) => printLine(tools.out, line),
-        });
-      },
-    );
+    .option("--follow", "go on as it happens, also after a restart of agentd")
+    .option("--limit <number>", "how many ticks to look back (default: 100; with --since all)")
+    .option("--since <time>", "from then on: how long ago, as 10m, or a time of ISO 8601")
+    .addOption(wordOption("--level <level>", "only this level and above, or only these", LEVELS))
+    .option("--grep <text>", "only what has this text in it, in capitals or not")
+    .action(async (name: string, options: LogOptions, command: Command) => {
+      const filter = logFilter(options);
+      const limit = options.limit === undefined ? undefined : limitOf(options.limit);
+      const { client, out } = toolsOf(command);
+      // The agent's id, as its name may pass to another.
+      const { id, ticks } = await client.get<AgentReport>(agentPath(name, "/status"));
+      const print = (lines: readonly LogLine[]): void => {
+        for (const line of lines) if (filter.wants(line)) printLine(out, line);
+      };
+      let after = Math.max(0, ticks - (limit ?? (filter.since === undefined ? LOOK_BACK : ticks)));
+      if (filter.since !== undefined) {
+        after = Math.max(after, await lastBefore(client, { id, ticks, time: filter.since }));
+      }
+      for await (const tick of ticksAfter(client, id, after)) {
+        print(linesOf(tick));
+        after = tick.record.n;
+      }
+      if (options.follow !== true) return;
+      const path = agentPath(id, `/stream?events=${FOLLOWED}`);
+      const connect = (): Client => toolsOf(command).client;
+      for await (const event of follow({ path, after: String(after), connect })) {
+        print(streamLines(event));
+      }
+    });
 
   program
     .command("trajectory <name>")
@@ -114,6 +132,31 @@ function limitOf(text: string): number {
   return wholeNumber("--limit", text, { min: 1, max: PAGE });
 }
 
+async function* ticksAfter(client: Client, id: string, n: number): AsyncIterable<TickView> {
+  for (let after: string | undefined = String(n); after !== undefined;) {
+    const path = agentPath(id, `/ticks?after=${after}&limit=${PAGE}`);
+    const page: Page<TickView> = await client.page<TickView>(path);
+    yield* page.items;
+    after = page.cursor;
+  }
+}
+
+/** The number of a tick with none after it that ended before `time`; 0 when there is none before. */
+async function lastBefore(
+  client: Client,
+  { id, ticks, time }: { readonly id: string; readonly ticks: number; readonly time: number },
+): Promise<number> {
+  let [low, high] = [0, ticks];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const path = agentPath(id, `/ticks?after=${middle}&limit=1`);
+    const [next] = (await client.page<TickView>(path)).items;
+    if (next !== undefined && next.record.at + next.record.ms < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 async function newest(client: Client, name: string, limit: number): Promise<readonly TickView[]> {
   const { ticks } = await client.get<AgentReport>(agentPath(name, "/status"));
   const views: TickView[] = [];
@@ -127,45 +170,44 @@ async function newest(client: Client, name: string, limit: number): Promise<read
   return views;
 }
 
-function tickRow({ record }: TickView): string[] {
+function tickRow(out: Output, { record }: TickView): string[] {
   const { n, at, ms, trigger, outcome, error } = record;
   const problem = error === undefined ? "" : `${error.code}: ${error.message}`;
-  return [String(n), time(at), String(ms), trigger.type, trigger.from, outcome, problem];
+  return [String(n), out.time(at), String(ms), trigger.type, trigger.from, outcome, problem];
 }
 
-/** One line of `logs`. */
-interface Line {
-  readonly n: number;
-  readonly at: number;
-  readonly level: string;
-  readonly text: string;
-  readonly data?: unknown;
-}
-
-function linesOf({ record, output = {} }: TickView): Line[] {
+function linesOf({ record, output = {} }: TickView): LogLine[] {
   const { n, at } = record;
   return [
-    ...(output.logs ?? []).map((line): Line => ({ n, ...line })),
+    ...(output.logs ?? []).map((line): LogLine => ({ n, ...line })),
     ...(output.events ?? []).map((event) => eventLine(n, at, event)),
     ...(output.replies ?? []).map((reply) => replyLine(n, at, reply)),
     ...errorLines(record),
   ];
 }
 
-function eventLine(n: number, at: number, { name, data }: { name: string; data: unknown }): Line {
+function eventLine(
+  n: number,
+  at: number,
+  { name, data }: { name: string; data: unknown },
+): LogLine {
   return { n, at, level: "event", text: name, data };
 }
 
-function replyLine(n: number, at: number, { to, payload }: { to: string; payload: unknown }): Line {
+function replyLine(
+  n: number,
+  at: number,
+  { to, payload }: { to: string; payload: unknown },
+): LogLine {
   return { n, at, level: "reply", text: `to ${to}: ${payloadText(payload)}` };
 }
 
-function errorLines({ n, at, ms, outcome, error }: TickRecord): Line[] {
+function errorLines({ n, at, ms, outcome, error }: TickRecord): LogLine[] {
   if (error === undefined) return [];
   return [{ n, at: at + ms, level: outcome, text: `${error.code}: ${error.message}` }];
 }
 
-function printLine(out: Output, line: Line): void {
+function printLine(out: Output, line: LogLine): void {
   if (out.json) {
     out.row(line);
     return;
@@ -174,47 +216,9 @@ function printLine(out: Output, line: Line): void {
   out.print(oneLine(`${time(line.at)} #${line.n} ${line.level.padEnd(5)} ${line.text}${data}`));
 }
 
-interface Follow {
-  readonly id: string;
-  readonly after: string;
-  readonly connect: () => Client;
-  readonly print: (line: Line) => void;
-}
-
-/** What an agentd answers that stops, starts, or is gone. */
-const PASSING: ReadonlySet<string> = new Set<ErrorCode>([
-  "UNREACHABLE",
-  "BUSY",
-  "CANCELLED",
-  "STORE",
-]);
-
-/** Follows the stream for ever, over restarts of agentd, from the last event seen. */
-async function follow({ id, connect, print, ...from }: Follow): Promise<void> {
-  let { after } = from;
-  let told = false;
-  for (;;) {
-    try {
-      for await (const event of connect().stream(
-        agentPath(id, `/stream?events=${FOLLOWED}`),
-        after,
-      )) {
-        after = event.id;
-        told = false;
-        for (const line of streamLines(event)) print(line);
-      }
-    } catch (error) {
-      if (!PASSING.has((error as OpenAgentsError).code)) throw error;
-      if (!told) process.stderr.write(`${(error as Error).message}\nWaiting for it …\n`);
-      told = true;
-    }
-    await sleep(RECONNECT);
-  }
-}
-
-function streamLines({ event, data }: ServerEvent): Line[] {
+function streamLines({ event, data }: ServerEvent): LogLine[] {
   if (event === "tick_end") return errorLines((JSON.parse(data) as TickView).record);
-  if (event === "log") return [JSON.parse(data) as Line];
+  if (event === "log") return [JSON.parse(data) as LogLine];
   if (event === "event") {
     const value = JSON.parse(data) as { n: number; at: number; name: string; data: unknown };
     return [eventLine(value.n, value.at, value)];
