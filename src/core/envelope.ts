@@ -85,7 +85,7 @@ export interface Trigger {
 export type TriggerType = "message" | "alarm" | "event" | "mention" | "manual" | "initialize";
 
 /** Which trigger an envelope becomes. */
-export const TRIGGER_OF = {
+export const TRIGGER_OF: Readonly<Record<EnvelopeType, TriggerType>> = {
   message: "message",
   request: "message",
   response: "message",
@@ -95,7 +95,7 @@ export const TRIGGER_OF = {
   manual: "manual",
   initialize: "initialize",
   control: "manual",
-} as const satisfies Record<EnvelopeType, TriggerType>;
+};
 
 /** The trigger that a tick sees for `envelope`. */
 export function triggerOf(envelope: Envelope): Trigger {

@@ -6,7 +6,7 @@ import type { HomeFilesChange, HomeFilesQuery } from "./ports/home-files.ts";
 /** The longest path of a home's file, in characters. */
 export const MAX_PATH = 500;
 /** The largest value, in bytes of UTF-8. */
-export const MAX_VALUE = 1024 * 1024;
+export const MAX_VALUE: number = 1024 * 1024;
 const MAX_LIMIT = 1000;
 
 // eslint-disable-next-line no-control-regex
