@@ -11,7 +11,10 @@ export interface HomeRouteOptions {
 
 /** Routes over the home as a whole: what it is, and the directory of its agents. */
 export function homeRoutes(app: HomeApp, { version, types }: HomeRouteOptions): void {
-  app.get("/runtime/status", (c) => c.json({ version, types, ...c.env.home.metrics() }));
+  app.get("/runtime/status", (c) => {
+    const { counts: _counts, ...metrics } = c.env.home.metrics();
+    return c.json({ version, types, ...metrics });
+  });
 
   resolveRoute(app);
   homeKeyRoutes(app);

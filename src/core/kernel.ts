@@ -1,5 +1,6 @@
 import type { AgentRecord } from "./agent.ts";
 import type { Factotum } from "./factotum.ts";
+import type { Counters } from "./counters.ts";
 import type { AgentDefinition, Limits } from "./definition.ts";
 import type { KeyWaits } from "./key-waits.ts";
 import type {
@@ -10,6 +11,7 @@ import type {
   NameResolver,
   Random,
   Store,
+  Tracer,
   Waker,
 } from "./ports/index.ts";
 import type { MemoryTools, TickMemory } from "./ports/memory.ts";
@@ -29,6 +31,9 @@ export interface Kernel {
   readonly forwarder: Forwarder | undefined;
   /** Keeps the time for what is due; without one the kernel has timers. */
   readonly waker: Waker | undefined;
+  /** Notes spans; without one nothing is made for it. */
+  readonly tracer: Tracer | undefined;
+  readonly counters: Counters;
   readonly clock: Clock;
   readonly random: Random;
   readonly agents: ReadonlyMap<string, AgentDefinition>;
