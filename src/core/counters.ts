@@ -36,9 +36,10 @@ export class Counters {
     this.#syncMs.observe(sync);
   }
 
-  /** Mail was put into inboxes, or was not. */
+  /** Mail was put into inboxes, or was not; what is for nobody here may be for somebody elsewhere. */
   received(receipts: readonly Receipt[]): void {
     for (const receipt of receipts) {
+      if (receipt === "unknown") continue;
       this.#received.set(receipt, (this.#received.get(receipt) ?? 0) + 1);
     }
   }
