@@ -15,6 +15,8 @@ import { HttpError, problemResponse } from "./problem.ts";
 import { peerRoutes } from "./peers.ts";
 import { agentRef } from "./query.ts";
 import { recordRoutes } from "./record.ts";
+import { observing, requestInTrace } from "./request-observer.ts";
+import type { RequestObserver, TraceVariables } from "./request-observer.ts";
 
 /** What the control API needs. */
 export interface ControlOptions {
@@ -29,6 +31,10 @@ export interface ControlOptions {
   readonly ready?: () => boolean;
   /** Ends what waits: streams, and sends that wait for an answer. */
   readonly stopping?: AbortSignal;
+  /** Told of each request. Default: nobody. */
+  readonly observer?: RequestObserver | undefined;
+  /** Takes secrets out of what is said of errors of the server's own. Default: it stays as it is. */
+  readonly redact?: ((text: string) => string) | undefined;
   /** Told of errors that are nobody's fault but the server's. */
   readonly onError?: (error: unknown) => void;
 }
@@ -81,8 +87,8 @@ export function gatewayApi(
   options: ControlOptions,
   forward: (ref: string, request: Request) => Promise<Response>,
 ): HomeApp {
-  const pass = (c: Context): Promise<Response> =>
-    forward(agentRef(c.req.param("ref") ?? ""), c.req.raw);
+  const pass = (c: Context<{ Variables: TraceVariables }>): Promise<Response> =>
+    forward(agentRef(c.req.param("ref") ?? ""), requestInTrace(c.req.raw, c.get("trace")));
   const app: HomeApp = shell(options, (open) => open.post(MAIL_PATH, pass));
   homeRoutes(app, { version: options.version, types: options.types ?? [] });
   importRoutes(app);
@@ -101,8 +107,9 @@ function shell<E extends Env>(options: ControlOptions, open: (app: Hono<E>) => v
   const authorize = bearerAuth(options.token);
   const app = new Hono<E>();
 
+  app.use(observing(options.observer));
   app.onError((error) => {
-    const response = problemResponse(error);
+    const response = problemResponse(error, options.redact);
     if (response.status === 500) options.onError?.(error);
     return response;
   });

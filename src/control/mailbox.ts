@@ -5,6 +5,7 @@ import type { BodyLimit } from "./body.ts";
 import { mailOf } from "./mail.ts";
 import { numberedPage } from "./page.ts";
 import { agentRef, waitTime } from "./query.ts";
+import { mailInTrace } from "./request-observer.ts";
 
 export interface MailRouteOptions {
   readonly bodyLimit: BodyLimit;
@@ -22,7 +23,8 @@ export function mailRoutes(app: AgentApp, options: MailRouteOptions): void {
   app.post("/agents/:ref/send", async (c) => {
     const ref = agentRef(c.req.param("ref"));
     const timeout = waitTime(c.req.query("wait"));
-    const mail = mailOf(await readObject(c.req, bodyLimit), c.req.header("idempotency-key"));
+    const body = await readObject(c.req, bodyLimit);
+    const mail = mailInTrace(mailOf(body, c.req.header("idempotency-key")), c.get("trace"));
     if (timeout === undefined) return c.json(await c.env.runtime.send(ref, mail), 202);
     const answer = await c.env.runtime.ask(ref, mail, { timeout, signal: stopping });
     return c.json(answer, answer.outcome === "pending" ? 202 : 200);

@@ -58,15 +58,15 @@ const TITLES: Readonly<Record<number, string>> = {
   504: "Gateway Timeout",
 };
 
-/** The response for anything thrown. */
-export function problemResponse(error: unknown): Response {
+/** The response for anything thrown. What it says of a fault of the server's own goes through `redact`. */
+export function problemResponse(error: unknown, redact?: (text: string) => string): Response {
   const { code, message } = infoOf(error);
   const status = error instanceof HttpError ? error.status : HTTP_STATUS[code];
   const problem: Problem = {
     type: "about:blank",
     title: TITLES[status] ?? "Error",
     status,
-    detail: message,
+    detail: status >= 500 && redact !== undefined ? redact(message) : message,
     code,
     ...(error instanceof MovedError && { url: error.url }),
   };
