@@ -50,6 +50,8 @@ const LAYERS: Readonly<Record<string, Layer>> = {
 const FILES: Readonly<Record<string, string>> = {
   "stores/sqlite.ts": "node:sqlite node:fs node:path",
   "backends/local/relay-socket.ts": "ws",
+  "backends/local/otel.ts": "@opentelemetry/*",
+  "cli/log.ts": "pino",
 };
 
 /** A module: its path below src, and its text. */

@@ -2,8 +2,11 @@ import { controlApi, gatewayApi } from "../control/api.ts";
 import { bearerAccess, gatewayAccess } from "../control/bearer-access.ts";
 import { httpForwarder } from "../control/forwarder.ts";
 import { problemResponse } from "../control/problem.ts";
+import { redactor } from "../control/redact.ts";
+import { tracingRequests } from "../control/request-observer.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import { otlpSettings } from "../core/otlp-settings.ts";
 import { systemClock } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
@@ -15,6 +18,7 @@ import { DirectoryShard } from "./cloudflare/directory-object.ts";
 import { Directory } from "./cloudflare/directory.ts";
 import { passTo } from "./cloudflare/gateway.ts";
 import { WorkerHome } from "./cloudflare/home.ts";
+import { otlpTracer } from "./cloudflare/otlp.ts";
 import { RelayHost } from "./cloudflare/relay-object.ts";
 import type { RelayPolicy } from "./cloudflare/relay-object.ts";
 import { relaysOf } from "./cloudflare/relays.ts";
@@ -69,6 +73,14 @@ export function cloudflare(
   const types: ReadonlySet<string> = new Set(definition.agents.keys());
 
   // Once for each isolate: its environment does not change.
+  const watch = once((env: Env) => {
+    const redact = redactor([env.OPENAGENTS_TOKEN, env.OPENAGENTS_MNEMONIC]).text;
+    const settings = otlpSettings(definition.telemetry, { ...env });
+    const tracing = settings && otlpTracer({ ...settings, version, redact });
+    const observer = tracing && tracingRequests(tracing.tracer);
+    const onError = (error: unknown): void => console.error(redact(describe(error)));
+    return { tracing, api: { redact, observer, onError } };
+  });
   const home = once((env: Env): AgentHome & { readonly whole: WorkerHome } => {
     const signer = derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp });
     const directory = new Directory(env.DIRECTORY, { shards, ensure: definition.ensure });
@@ -77,14 +89,15 @@ export function cloudflare(
       limits: definition.limits,
       version,
       types: [...types],
-      onError: (error) => console.error(error),
+      ...watch(env).api,
     });
     const forwarder = httpForwarder({ clock: systemClock });
     // Without the binding, or relays to connect to, nobody needs to know of them.
     const has = env.RELAYS !== undefined && definition.relays.length > 0;
     const relays = has ? relaysOf(env.RELAYS) : undefined;
     const whole = new WorkerHome({ agents: env.AGENTS, directory, signer });
-    return { definition, directory, relays, signer, api, forwarder, version, whole };
+    const { tracing } = watch(env);
+    return { definition, directory, relays, signer, api, forwarder, tracing, version, whole };
   });
   // The first request to each isolate, so also the first after a deployment, has the relays look.
   let woken = false;
@@ -95,7 +108,7 @@ export function cloudflare(
         limits: definition.limits,
         version,
         types: [...types],
-        onError: (error) => console.error(error),
+        ...watch(env).api,
       },
       passTo({ agents: env.AGENTS, directory: home(env).directory }),
     ),
@@ -125,13 +138,20 @@ export function cloudflare(
           const { relays } = home(env);
           if (!woken) context.waitUntil(relays?.wake().catch(() => undefined) ?? Promise.resolve());
           woken = true;
-          return await gateway(env).fetch(request, { home: home(env).whole });
+          const response = await gateway(env).fetch(request, { home: home(env).whole });
+          const { tracing } = watch(env);
+          if (tracing !== undefined) context.waitUntil(tracing.flush());
+          return response;
         } catch (error) {
           return problemResponse(error);
         }
       },
     },
   };
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function once<A, T>(make: (input: A) => T): (input: A) => T {

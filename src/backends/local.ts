@@ -1,12 +1,18 @@
 import { closeSync, openSync } from "node:fs";
 import type { RuntimeDefinition } from "../core/definition.ts";
+import type { Tracer } from "../core/ports/index.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { controlApi } from "../control/api.ts";
 import { bearerAccess } from "../control/bearer-access.ts";
 import { httpForwarder } from "../control/forwarder.ts";
+import { redactor } from "../control/redact.ts";
+import { observers, tracingRequests } from "../control/request-observer.ts";
+import type { RequestObserver } from "../control/request-observer.ts";
 import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { factotum } from "../core/factotum.ts";
+import { otlpSettings } from "../core/otlp-settings.ts";
+import type { SpanCounts } from "../core/span-queue.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import type { NostrMetrics } from "../drivers/nostr.ts";
@@ -18,6 +24,7 @@ import { sqlite } from "../stores/sqlite.ts";
 import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
 import { listen } from "./local/http-server.ts";
+import { otelTracer } from "./local/otel.ts";
 import { isLoopback } from "./local/loopback.ts";
 import { localRelays } from "./local/relays.ts";
 import { openSigner } from "./local/signer.ts";
@@ -51,6 +58,10 @@ export interface LocalOptions {
   readonly version?: string;
   /** Told of what an operator should know. Default: nobody. */
   readonly warn?: (text: string) => void;
+  /** Told of each request to the control API. Default: nobody. */
+  readonly observer?: RequestObserver | undefined;
+  /** Variables of OpenTelemetry, which say where traces go. Default: only the definition does. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** A runtime on this machine, with its control API listening. */
@@ -61,11 +72,15 @@ export interface LocalRuntime {
   readonly runtime: Runtime;
   /** How it is with relays; undefined when there are none. */
   readonly relays: (() => NostrMetrics) | undefined;
+  /** What became of spans; undefined when none are made. */
+  readonly spans: (() => SpanCounts) | undefined;
   /** Lets running ticks end for `grace` ms (default 10,000) and lets go of all. Idempotent. */
   stop(grace?: number): Promise<void>;
 }
 
 const CLOSE_GRACE = 1000;
+/** How long the last spans may take on their way, ms. */
+const SPAN_GRACE = 2000;
 
 /**
  * Starts the agents of a definition on this machine: keys and store in the data directory, the
@@ -80,6 +95,10 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const data = typeof options.data === "string" ? openDataDir(options.data, warn) : options.data;
     undo.push(() => data.release());
     const token = loadToken(data);
+    const redact = redactor([token, options.passphrase]).text;
+    const settings = otlpSettings(definition.telemetry, options.env);
+    const tracing = settings && (await otelTracer({ ...settings, version, redact }));
+    undo.push(() => tracing?.stop(0));
     const store = definition.store ?? sqlite(privateFile(data.file("store")));
     undo.push(() => store.close());
     const secp = (await loadWasmSecp()) ?? nobleSecp;
@@ -104,6 +123,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       clock,
       random,
       forwarder: httpForwarder({ clock }),
+      tracer: tracing?.tracer,
       version,
       ...(relays !== undefined && {
         carrier: relays.carrier,
@@ -122,6 +142,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       ready: () => ready,
       stopping: stopping.signal,
       onError: (error) => warn(describe(error)),
+      redact,
+      observer: watching(tracing?.tracer, options.observer),
     });
     // Before the agents run, so that a port in use changes nothing.
     const server = await listen((request) => api.fetch(request, { home: runtime, runtime }), {
@@ -151,6 +173,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       // Whoever still waits for an answer or follows a stream has now got all there is.
       stopping.abort();
       await server.close(CLOSE_GRACE);
+      await tracing?.stop(SPAN_GRACE);
       unwatch();
       data.release();
       clearInterval(alive);
@@ -162,6 +185,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       dataDir: data.path,
       runtime,
       relays: relays && (() => relays.metrics()),
+      spans: tracing?.counts,
       stop: (grace = 10_000) => (ended ??= end(grace)),
     };
   } catch (error) {
@@ -174,6 +198,15 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     }
     throw error;
   }
+}
+
+function watching(
+  tracer: Tracer | undefined,
+  observer: RequestObserver | undefined,
+): RequestObserver | undefined {
+  if (tracer === undefined) return observer;
+  const traces = tracingRequests(tracer);
+  return observer === undefined ? traces : observers([traces, observer]);
 }
 
 /**

@@ -12,6 +12,8 @@ import { OPERATIONS } from "./operations.ts";
 import { HttpError, problemResponse } from "./problem.ts";
 import { agentRef } from "./query.ts";
 import type { RateLimit } from "./rate-limit.ts";
+import { observing, requestInTrace } from "./request-observer.ts";
+import type { RequestObserver } from "./request-observer.ts";
 import { requestIdOf } from "./request-id.ts";
 
 /** What the control API needs. */
@@ -29,6 +31,10 @@ export interface ControlOptions {
   readonly ready?: () => boolean;
   /** Ends what waits: streams, and sends that wait for an answer. */
   readonly stopping?: AbortSignal;
+  /** Told of each request. Default: nobody. */
+  readonly observer?: RequestObserver | undefined;
+  /** Takes secrets out of what is said of errors of the server's own. Default: it stays as it is. */
+  readonly redact?: ((text: string) => string) | undefined;
   /** Told of errors that are nobody's fault but the server's. */
   readonly onError?: (error: unknown) => void;
 }
@@ -64,7 +70,8 @@ export function gatewayApi(options: ControlOptions, forward: Forward): ControlAp
     return (c) => {
       const principal = c.get("principal") as Principal | undefined;
       if (principal !== undefined) checkScopeOf(operation, principal);
-      return forward(agentRef(c.req.param("ref") ?? ""), c.req.raw, {
+      const request = requestInTrace(c.req.raw, c.get("trace"));
+      return forward(agentRef(c.req.param("ref") ?? ""), request, {
         principal,
         requestId: c.get("requestId"),
       });
@@ -77,14 +84,19 @@ type Handler = (c: Context<ControlEnv>) => Promise<Response> | Response;
 /** The router: what comes before all operations, the operations, and what is said of no operation. */
 function api(options: ControlOptions, handle: (operation: Operation) => Handler): ControlApp {
   const app: ControlApp = new Hono();
+  app.use(observing(options.observer, namesOf));
   app.onError((error, c) => {
-    const response = problemResponse(error, c.get("requestId"));
+    const response = problemResponse(error, {
+      requestId: c.get("requestId"),
+      redact: options.redact,
+    });
     if (response.status === 500) options.onError?.(error);
     return response;
   });
   app.notFound((c) => {
     const problem = `Cannot ${c.req.method} "${c.req.path}": no such route`;
-    return problemResponse(new OpenAgentsError("NOT_FOUND", problem), c.get("requestId"));
+    const error = new OpenAgentsError("NOT_FOUND", problem);
+    return problemResponse(error, { requestId: c.get("requestId") });
   });
   app.use(async (c, next) => {
     const id = requestIdOf(c.req.header("x-request-id"));
@@ -116,6 +128,15 @@ function api(options: ControlOptions, handle: (operation: Operation) => Handler)
   }
   refuseOtherMethods(app);
   return app;
+}
+
+/** What a log says of a request beside what HTTP does. */
+function namesOf(c: Context): { readonly id?: string; readonly principal?: string } {
+  const { requestId, principal } = (c as Context<ControlEnv>).var;
+  return {
+    id: requestId,
+    ...((principal as Principal | undefined) && { principal: principal.id }),
+  };
 }
 
 /** Lets in whoever is known, while there is somebody to serve them and they do not ask too often. */

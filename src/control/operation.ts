@@ -5,6 +5,7 @@ import type { Principal, Scope } from "./access.ts";
 import type { ControlOptions } from "./api.ts";
 import { SMALL_BODY } from "./body.ts";
 import type { BodyLimit } from "./body.ts";
+import type { TraceVariables } from "./request-observer.ts";
 
 /** What a request comes with: one API serves all the runtimes of a process. */
 export interface ControlBindings {
@@ -15,7 +16,7 @@ export interface ControlBindings {
 
 export interface ControlEnv {
   readonly Bindings: ControlBindings;
-  readonly Variables: { principal: Principal; requestId: string };
+  readonly Variables: TraceVariables & { principal: Principal; requestId: string };
 }
 
 /** The answers of an operation: what each status comes with. */

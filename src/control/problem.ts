@@ -63,15 +63,25 @@ const TITLES: Readonly<Record<number, string>> = {
   504: "Gateway Timeout",
 };
 
+/** What an answer has beside its error. */
+export interface ProblemOptions {
+  readonly requestId?: string | undefined;
+  /** Takes secrets out of what is said of a fault of the server's own. */
+  readonly redact?: ((text: string) => string) | undefined;
+}
+
 /** The response for anything thrown. */
-export function problemResponse(error: unknown, requestId?: string): Response {
+export function problemResponse(
+  error: unknown,
+  { requestId, redact }: ProblemOptions = {},
+): Response {
   const { code, message } = infoOf(error);
   const status = error instanceof HttpError ? error.status : HTTP_STATUS[code];
   const problem: Problem = {
     type: "about:blank",
     title: TITLES[status] ?? "Error",
     status,
-    detail: message,
+    detail: status >= 500 && redact !== undefined ? redact(message) : message,
     code,
     ...(error instanceof MovedError && { url: error.url }),
     ...(requestId !== undefined && { requestId }),

@@ -4,7 +4,7 @@ import { errorInfo, OpenAgentsError, UnblamedError } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import type { Occasion } from "./perceive.ts";
-import type { Claim } from "./ports/index.ts";
+import type { Claim, Span } from "./ports/index.ts";
 import { isLocked } from "./locked.ts";
 import { isFull } from "./parked.ts";
 import { Session } from "./session.ts";
@@ -44,6 +44,8 @@ export interface ActInput {
   readonly claim: Claim;
   readonly occasion: Occasion;
   readonly plan: Plan;
+  /** The tick's, where ticks are traced. */
+  readonly span: Span | undefined;
   /** Is told the session, so that the tick can be cut off from outside. */
   readonly running: (session: Session) => void;
   /** Is told of steps; undefined when nobody follows the agent. */

@@ -242,7 +242,7 @@ export class Courier {
     mail: readonly { readonly row: OutboxRow; readonly receipt: Receipt }[],
     round: Round,
   ): Promise<readonly OutboxRow[]> {
-    const { store, keyWaits } = this.#kernel;
+    const { store, keyWaits, counters } = this.#kernel;
     const { at, durable } = round;
     // What has to be signed or sealed first waits for the keys as long as they are locked.
     const giveUp = keyWaits.locked ? Number.POSITIVE_INFINITY : GIVE_UP;
@@ -270,11 +270,14 @@ export class Courier {
     }
     // Only what is durable in the inbox may leave the outbox.
     await durable.all();
+    const left = ended.filter(({ row }) => !waiting.has(row));
     await store.sent(
-      ended
-        .filter(({ row }) => !waiting.has(row))
-        .map(({ row, reason }) => (reason === undefined ? { row } : { row, reason: reason.text })),
+      left.map(({ row, reason }) =>
+        reason === undefined ? { row } : { row, reason: reason.text },
+      ),
     );
+    const returned = left.filter(({ reason }) => reason !== undefined).length;
+    counters.left(left.length - returned, returned);
     return [...waiting];
   }
 }

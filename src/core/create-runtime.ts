@@ -2,6 +2,7 @@ import { addressAt, addressOf } from "./address.ts";
 import type { AgentRecord } from "./agent.ts";
 import { agentPeers, infoOf, keyInfoOf, reportOf } from "./agent-info.ts";
 import { checkHere } from "./between-homes.ts";
+import { Counters } from "./counters.ts";
 import { Courier } from "./courier.ts";
 import type { Envelope } from "./envelope.ts";
 import type { RuntimeDefinition } from "./definition.ts";
@@ -80,8 +81,6 @@ class KernelRuntime implements Runtime {
   #started = false;
   #stopped = false;
   #recovery: (() => void) | undefined;
-  #ticks = 0;
-  #failures = 0;
 
   constructor(ports: RuntimePorts) {
     const { definition, store, signer, clock = systemClock, random = systemRandom } = ports;
@@ -98,6 +97,8 @@ class KernelRuntime implements Runtime {
       registry: ports.registry,
       forwarder: ports.forwarder,
       waker: ports.waker,
+      tracer: ports.tracer,
+      counters: new Counters(),
       clock,
       random,
       agents: definition.agents,
@@ -391,28 +392,30 @@ class KernelRuntime implements Runtime {
   metrics(): RuntimeMetrics {
     return {
       startedAt: this.#kernel.startedAt,
-      ticks: this.#ticks,
-      failures: this.#failures,
+      ticks: this.#kernel.counters.ticks,
+      failures: this.#kernel.counters.failures,
       running: this.#dispatcher.running,
       ready: this.#dispatcher.ready,
       cached: this.#kernel.cache.size,
       locked: this.#kernel.keyWaits.locked,
+      counts: this.#kernel.counters.snapshot(),
     };
   }
 
   /** A tick is applied: the courier may go, watchers hear of it once it is durable. */
   #ticked(ticked: Ticked): void {
     if (ticked.sent) this.#courier.poke();
-    this.#kernel.store.sync().then(
-      () => this.#publish(ticked),
+    const { store, clock } = this.#kernel;
+    const committed = clock.now();
+    store.sync().then(
+      () => this.#publish(ticked, clock.now() - committed),
       (error: unknown) => this.#recover("Cannot make a tick durable", error),
     );
   }
 
-  #publish({ agent, record, output }: Ticked): void {
-    this.#ticks += 1;
-    if (record.error !== undefined) this.#failures += 1;
-    this.#watchers.publish({ agent, record, output });
+  #publish({ agent, record, output, lag, trace }: Ticked, sync: number): void {
+    this.#kernel.counters.ticked(record, lag, sync);
+    this.#watchers.publish({ agent, record, output, ...(trace !== undefined && { trace }) });
   }
 
   #turnFailed(id: string, error: unknown): void {

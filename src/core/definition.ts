@@ -5,6 +5,8 @@ import type { ErrorInfo } from "./errors.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { OptionsCheck } from "./options.ts";
+import { isCollector, isSample } from "./otlp-settings.ts";
+import type { TelemetryOptions } from "./otlp-settings.ts";
 import type { InboxPolicy, Store } from "./ports/index.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 import type { State } from "./state.ts";
@@ -206,6 +208,8 @@ export interface RuntimeOptions {
   /** Nostr relays on which the agents read and write, as `wss://HOST`. Default: none. */
   readonly relays?: readonly string[];
   readonly limits?: Partial<Limits>;
+  /** Where traces are exported to. Default: nowhere, and none are made. */
+  readonly telemetry?: TelemetryOptions;
 }
 
 /** Limits of the whole runtime. Reaching one is an error that names it. */
@@ -249,12 +253,20 @@ export interface RuntimeDefinition {
   readonly ensure: readonly { readonly name: string; readonly type: string }[];
   readonly relays: readonly string[];
   readonly limits: Limits;
+  readonly telemetry?: TelemetryOptions | undefined;
 }
 
 /** Checks a runtime's configuration. @throws CONFIG saying what is wrong and where */
 export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
   const check = new OptionsCheck("the runtime");
-  const given = check.members(options, ["agents", "store", "ensure", "relays", "limits"]);
+  const given = check.members(options, [
+    "agents",
+    "store",
+    "ensure",
+    "relays",
+    "limits",
+    "telemetry",
+  ]);
   const agents = agentsByName(check, given.agents);
   const { ensure = [], relays = [], store, limits: limitOptions = {} } = given;
   checkEnsure(check, ensure, agents);
@@ -268,7 +280,9 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     if (key === "dedup") check.duration("limits.dedup", value);
     else check.whole(`limits.${key}`, value, 1);
   }
-  return { agents, store, ensure, relays, limits };
+  if (given.telemetry === undefined) return { agents, store, ensure, relays, limits };
+  const telemetry = checkTelemetry(check, given.telemetry);
+  return { agents, store, ensure, relays, limits, telemetry };
 }
 
 function agentsByName(check: OptionsCheck, list: unknown): Map<string, AgentDefinition> {
@@ -311,6 +325,21 @@ function checkRelays(check: OptionsCheck, relays: unknown): void {
     if (typeof url === "string" && /^wss?:\/\//i.test(url)) return;
     check.refuse(`"relays[${i}]" must be an address like "wss://HOST"`);
   });
+}
+
+function checkTelemetry(check: OptionsCheck, given: TelemetryOptions): TelemetryOptions {
+  const telemetry = check.members(given, ["otlp", "sample", "service"], "telemetry");
+  const { otlp, sample, service } = telemetry;
+  if (otlp !== undefined && !isCollector(otlp)) {
+    check.refuse('"telemetry.otlp" must be an address like "http://localhost:4318"');
+  }
+  if (sample !== undefined && !isSample(sample)) {
+    check.refuse('"telemetry.sample" must be a number from 0 to 1');
+  }
+  if (service !== undefined && (typeof service !== "string" || service === "")) {
+    check.refuse('"telemetry.service" must be text');
+  }
+  return telemetry;
 }
 
 /** By its shape: it may come from another copy of this package, or be somebody's own. */

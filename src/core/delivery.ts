@@ -83,7 +83,7 @@ export class Delivery {
 
   /** Puts letters into inboxes of this store. */
   async here(letters: readonly Letter[], { at, durable }: Round): Promise<readonly Receipt[]> {
-    const { store, agents } = this.#kernel;
+    const { store, agents, counters } = this.#kernel;
     const mail = letters.map(({ envelope, type = "" }): Mail => ({
       envelope,
       inbox: inboxOf(agents.get(type)),
@@ -91,6 +91,7 @@ export class Delivery {
     }));
     const receipts = await store.deliver(mail);
     durable.note();
+    counters.received(receipts);
     for (const { envelope } of letters) this.#delivered(envelope.to);
     return receipts;
   }

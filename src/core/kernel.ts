@@ -1,6 +1,7 @@
 import type { AgentRecord } from "./agent.ts";
 import type { Factotum } from "./factotum.ts";
 import type { Followers } from "./followers.ts";
+import type { Counters } from "./counters.ts";
 import type { AgentDefinition, Limits } from "./definition.ts";
 import type { KeyWaits } from "./key-waits.ts";
 import type {
@@ -12,6 +13,7 @@ import type {
   Random,
   Registry,
   Store,
+  Tracer,
   Waker,
 } from "./ports/index.ts";
 import type { MemoryTools, TickMemory } from "./ports/memory.ts";
@@ -33,6 +35,9 @@ export interface Kernel {
   readonly forwarder: Forwarder | undefined;
   /** Keeps the time for what is due; without one the kernel has timers. */
   readonly waker: Waker | undefined;
+  /** Notes spans; without one nothing is made for it. */
+  readonly tracer: Tracer | undefined;
+  readonly counters: Counters;
   readonly clock: Clock;
   readonly random: Random;
   readonly agents: ReadonlyMap<string, AgentDefinition>;

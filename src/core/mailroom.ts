@@ -20,6 +20,7 @@ import type { Command } from "./think.ts";
 import { readRow } from "./trajectory.ts";
 import type { TickRecord } from "./trajectory.ts";
 import { sealOwn } from "./seal.ts";
+import { endSend, failureOf, sendSpan } from "./telemetry.ts";
 import type { Watchers } from "./watchers.ts";
 
 /** Types of mail that may come from outside; the others are the kernel's own. */
@@ -89,16 +90,16 @@ export class Mailroom {
   /** Puts mail into an inbox, here or at the agent's new home; resolves when it is durable. */
   async send(record: AgentRecord, mail: MailInput): Promise<Sent> {
     const envelope = this.#envelope(record, mail);
-    const here = await this.#deliver(record, envelope);
+    const { receipt: here, posted } = await this.#deliver(record, envelope);
     await this.#kernel.store.sync();
-    const [receipt] = await forwardMoved(this.#kernel, { mail: [envelope], receipts: [here] });
+    const [receipt] = await forwardMoved(this.#kernel, { mail: [posted], receipts: [here] });
     await this.#check(record, envelope, receipt);
     return { id: envelope.id, receipt: receipt! };
   }
 
   /** Puts mail of other agents into inboxes, as it is; resolves when it is durable. */
   async deliver(envelopes: readonly Envelope[], hops: number): Promise<readonly Receipt[]> {
-    const { store, clock, agents } = this.#kernel;
+    const { store, clock, agents, counters } = this.#kernel;
     const at = clock.now();
     const targets = await Promise.all(envelopes.map(({ to }) => store.get(to)));
     const receipts = await store.deliver(
@@ -112,6 +113,7 @@ export class Mailroom {
         };
       }),
     );
+    counters.received(receipts);
     receipts.forEach((receipt, i) => {
       if (receipt === "accepted") this.#wake(targets[i]!.id);
     });
@@ -132,12 +134,21 @@ export class Mailroom {
     const letters = envelopes.map(async (given) => {
       checkEnvelope(given);
       checkForeignId(given.id);
-      const envelope = withoutReserved(given);
+      const envelope = this.#traced(withoutReserved(given));
       if (!isKey(envelope.from) || envelope.sealed !== undefined) return envelope;
       const record = await this.#kernel.store.get(envelope.to);
       return record === undefined ? envelope : sealOwn(this.#kernel, record, envelope);
     });
     return this.deliver(await Promise.all(letters), 0);
+  }
+
+  /** Mail from outside with its span; that of a letter whose seal is not ours stays as it is. */
+  #traced(envelope: Envelope): Envelope {
+    const { tracer } = this.#kernel;
+    if (tracer === undefined || envelope.sealed !== undefined) return envelope;
+    const sent = sendSpan(tracer, envelope);
+    sent.span.end();
+    return sent.envelope;
   }
 
   /** Sends and waits for what becomes of it. */
@@ -269,7 +280,7 @@ export class Mailroom {
 
   /** Puts an envelope into an inbox here and wakes its agent. Durable with the next `sync()`. */
   async #post(record: AgentRecord, envelope: Envelope): Promise<Receipt> {
-    const receipt = await this.#deliver(record, envelope);
+    const { receipt } = await this.#deliver(record, envelope);
     await this.#check(record, envelope, receipt);
     return receipt;
   }
@@ -282,12 +293,26 @@ export class Mailroom {
     checkReceipt(now ?? record, receipt, depth);
   }
 
-  async #deliver(record: AgentRecord, envelope: Envelope): Promise<Receipt> {
-    const { store, clock } = this.#kernel;
+  /** What became of the envelope, and as what it was put into the inbox. */
+  async #deliver(
+    record: AgentRecord,
+    envelope: Envelope,
+  ): Promise<{ readonly receipt: Receipt; readonly posted: Envelope }> {
+    const { store, clock, tracer, counters } = this.#kernel;
     const inbox = this.#inbox(record, envelope);
-    const [receipt = "unknown"] = await store.deliver([{ envelope, inbox, at: clock.now() }]);
-    if (receipt === "accepted") this.#wake(record.id);
-    return receipt;
+    const sent = tracer && sendSpan(tracer, envelope);
+    const posted = sent?.envelope ?? envelope;
+    try {
+      const mail = { envelope: posted, inbox, at: clock.now() };
+      const [receipt = "unknown"] = await store.deliver([mail]);
+      counters.received([receipt]);
+      if (sent !== undefined) endSend(sent.span, receipt);
+      if (receipt === "accepted") this.#wake(record.id);
+      return { receipt, posted };
+    } catch (error) {
+      sent?.span.end(failureOf(error));
+      throw error;
+    }
   }
 
   #inbox(record: AgentRecord, { source }: Envelope): InboxPolicy {

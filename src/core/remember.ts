@@ -12,10 +12,12 @@ import { allFiles } from "./load.ts";
 import { memoryOver } from "./memory.ts";
 import type { Parked } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
-import type { Changes, TreeRow } from "./ports/index.ts";
+import type { Changes, Span, TreeRow } from "./ports/index.ts";
 import { commandOf } from "./think.ts";
 import { requestsTo } from "./requests.ts";
 import { sealMail } from "./seal.ts";
+import { outgoing } from "./telemetry.ts";
+import { traceOf } from "./trace-context.ts";
 import { paths } from "./tree.ts";
 import type { Timer } from "./tree.ts";
 import { sealRecord } from "./trajectory.ts";
@@ -31,6 +33,8 @@ export interface Memory {
   readonly failures: number;
   /** How many more ticks are parked now; below 0 for fewer. */
   readonly parked: number;
+  /** The id of the trace that the tick belongs to, where it belongs to one. */
+  readonly trace: string | undefined;
 }
 
 /** What REMEMBER makes a memory of. */
@@ -40,6 +44,8 @@ export interface RememberInput {
   readonly acted: Acted;
   /** When the tick began. */
   readonly at: number;
+  /** The tick's, where ticks are traced: what it sends is in it. */
+  readonly span: Span | undefined;
 }
 
 /** Turns what a tick did into the one change that will be committed, with its record. */
@@ -67,7 +73,10 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
     const waiting = await requestsTo(kernel.store, agent.record.id);
     for (const { envelope } of waiting) draft.send.push(refusal(kernel, agent, envelope));
   }
-  draft.send = await Promise.all(draft.send.map((mail) => sealMail(kernel, agent.record, mail)));
+  const trace = input.span?.context ?? traceOf(occasion.envelope);
+  draft.send = await Promise.all(
+    draft.send.map((mail) => sealMail(kernel, agent.record, outgoing(kernel.tracer, trace, mail))),
+  );
   if (outcome === "parked") park(draft, input);
   const keys = kernel.signer.takeUses(agent.record);
   const status = statusAfter(agent, occasion, acted);
@@ -117,6 +126,7 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
     parked:
       draft.more(paths.parked(occasion.envelope.id), occasion.parked !== undefined) -
       draft.parkedDropped,
+    trace: trace?.traceId,
     failures: outcome === "done" ? 0 : agent.failures + (acted.failure?.blame === true ? 1 : 0),
   };
 }

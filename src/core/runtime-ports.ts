@@ -11,6 +11,7 @@ import type {
   Signer,
   Store,
   TickMemory,
+  Tracer,
   Waker,
 } from "./ports/index.ts";
 
@@ -29,6 +30,8 @@ export interface RuntimePorts {
   readonly registry?: Registry;
   /** Passes on the mail of agents that moved away. Default: it is refused. */
   readonly forwarder?: Forwarder;
+  /** Notes spans of mail, ticks and steps. Default: nobody does, and nothing is made for it. */
+  readonly tracer?: Tracer | undefined;
   /** Keeps the time for what is due. Default: the runtime does, with timers. */
   readonly waker?: Waker;
   /** The release, as bundles name it. Default: that of this package. */

@@ -2,6 +2,7 @@ import type { AgentPhase, AgentRecord, AgentStatus } from "./agent.ts";
 import type { Envelope, EnvelopeType } from "./envelope.ts";
 import type { ErrorInfo } from "./errors.ts";
 import type { LiveEvent } from "./followers.ts";
+import type { HistogramCounts } from "./histogram.ts";
 import type { Json } from "./json.ts";
 import type {
   Departure,
@@ -292,6 +293,8 @@ export interface TickEvent {
   readonly agent: AgentRecord;
   readonly record: TickRecord;
   readonly output: TickOutput;
+  /** The id of the trace that it belongs to, where it belongs to one. */
+  readonly trace?: string;
 }
 
 export interface RuntimeMetrics {
@@ -303,6 +306,25 @@ export interface RuntimeMetrics {
   readonly cached: number;
   /** What needs a key waits until somebody unlocks them. */
   readonly locked: boolean;
+  /** What was counted since `startedAt`. */
+  readonly counts: RuntimeCounts;
+}
+
+/** What a runtime counts of its work; the histograms are of ms. */
+export interface RuntimeCounts {
+  /** Durable ticks by how they ended. */
+  readonly outcomes: Readonly<Record<TickRecord["outcome"], number>>;
+  /** Mail that was to be put into inboxes here, by what became of it. */
+  readonly received: Readonly<Partial<Record<Receipt, number>>>;
+  /** Outgoing mail that arrived, and that went back to its sender's dead letters. */
+  readonly sent: number;
+  readonly returned: number;
+  /** How long ticks took. */
+  readonly tickMs: HistogramCounts;
+  /** How long after they were due ticks began. */
+  readonly lagMs: HistogramCounts;
+  /** How long it took from the commit of a tick until it was durable. */
+  readonly syncMs: HistogramCounts;
 }
 
 export type { Envelope };

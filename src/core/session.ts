@@ -28,10 +28,11 @@ import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { memoryOver } from "./memory.ts";
 import type { Wait } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
-import type { Claim } from "./ports/index.ts";
+import type { Claim, Span } from "./ports/index.ts";
 import type { Memory } from "./ports/memory.ts";
 import { publicEvent } from "./public-event.ts";
 import { StateDraft } from "./state.ts";
+import { failureOf, stepSpan } from "./telemetry.ts";
 import type { State } from "./state.ts";
 import { paths } from "./tree.ts";
 import { TreeDraft } from "./tree-draft.ts";
@@ -43,6 +44,8 @@ export interface SessionInput {
   readonly claim: Claim;
   readonly occasion: Occasion;
   readonly live: LiveTick | undefined;
+  /** The tick's, where ticks are traced: steps are in it. */
+  readonly span: Span | undefined;
 }
 
 /** How the run of a hook ended. */
@@ -294,8 +297,8 @@ export class Session {
   async #step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
     this.#check();
     checkLabel(name, "a step");
-    const { agent, claim, occasion } = this.#input;
-    const { store, clock, limits } = this.#kernel;
+    const { agent, claim, occasion, span: ticks } = this.#input;
+    const { store, clock, limits, tracer } = this.#kernel;
     const key = occasion.journal.nextKey(`step:${name}`);
     const earlier = occasion.journal.get(key);
     if (earlier !== undefined) {
@@ -308,6 +311,7 @@ export class Session {
     const begun = clock.now();
     this.#input.live?.step(key);
     const trigger = occasion.envelope.id;
+    const span = tracer && ticks && stepSpan(tracer, ticks.context, key);
     try {
       const stable = sha256Hex(`${agent.record.id}/${trigger}/${key}`).slice(0, 32);
       const value = await work({ key: stable, signal: this.signal });
@@ -326,9 +330,11 @@ export class Session {
       await store.sync();
       occasion.journal.wrote(key, json);
       this.#stepEnded({ key, ms: clock.now() - begun });
+      span?.end();
       return value;
     } catch (error) {
       this.#stepEnded({ key, ms: clock.now() - begun, error: errorInfo(error) });
+      span?.end(failureOf(error));
       throw error;
     }
   }

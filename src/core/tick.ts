@@ -7,11 +7,13 @@ import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { loadAgent } from "./load.ts";
 import { isFull } from "./parked.ts";
 import { perceive } from "./perceive.ts";
+import type { Occasion } from "./perceive.ts";
 import type { Claim } from "./ports/index.ts";
 import { remember } from "./remember.ts";
 import type { Memory } from "./remember.ts";
 import type { Session } from "./session.ts";
 import { watchSuspect } from "./suspects.ts";
+import { endTick, failureOf, tickSpan } from "./telemetry.ts";
 import { think } from "./think.ts";
 import { paths, timerOf } from "./tree.ts";
 import type { TickOutput, TickRecord } from "./trajectory.ts";
@@ -25,6 +27,10 @@ export interface Ticked {
   readonly sent: boolean;
   /** When the agent is next due by time. */
   readonly wakeAt: number | null;
+  /** How long after it was due it began, ms. */
+  readonly lag: number;
+  /** The id of its trace, where it has one. */
+  readonly trace: string | undefined;
 }
 
 /** Nothing was due: when the agent is next due by time, and the same where the store had that wrong. */
@@ -74,23 +80,39 @@ export async function tick(
 /** The phases from THINK on. */
 async function takeOn(
   kernel: Kernel,
-  { at, ...given }: Omit<ActInput, "plan"> & { readonly at: number },
+  { at, ...given }: Omit<ActInput, "plan" | "span"> & { readonly at: number },
 ): Promise<Ticked> {
   const { agent, claim, occasion, live } = given;
+  const span = kernel.tracer && tickSpan(kernel.tracer, agent.record, occasion);
   live?.phase("think");
   const plan = think(agent, occasion);
-  const input = { ...given, plan };
+  const input = { ...given, plan, span };
   const settle = async (acted: Acted): Promise<Ticked> => {
     live?.phase("remember");
-    const memory = await remember(kernel, { agent, occasion, acted, at });
+    const memory = await remember(kernel, { agent, occasion, acted, at, span });
     live?.phase("schedule");
     const wakeAt = await schedule(kernel, agent, memory);
     live?.phase("sleep");
-    return sleep(kernel, claim, { agent, acted, memory, wakeAt });
+    return sleep(kernel, claim, { agent, acted, memory, wakeAt, lag: lagOf(occasion, at) });
   };
-  live?.phase("act");
-  const acted = await act(kernel, input);
-  return settle(acted).catch((error: unknown) => settle(unrecordable(kernel, input, error)));
+  try {
+    live?.phase("act");
+    const acted = await act(kernel, input);
+    const ticked = await settle(acted).catch((error: unknown) =>
+      settle(unrecordable(kernel, input, error)),
+    );
+    if (span !== undefined) endTick(span, ticked.record);
+    return ticked;
+  } catch (error) {
+    span?.end(failureOf(error));
+    throw error;
+  }
+}
+
+/** How long before `at` the trigger was due: since its mail came, or since its time, or that of its retry. */
+function lagOf({ mail, timers }: Occasion, at: number): number {
+  const due = mail === undefined ? (timers.at(-1)?.at ?? at) : Math.max(mail.at, mail.notBefore);
+  return Math.max(0, at - due);
 }
 
 /** WAKE: who is it, and may it tick? */
@@ -137,9 +159,10 @@ async function sleep(
     readonly acted: Acted;
     readonly memory: Memory;
     readonly wakeAt: number | null;
+    readonly lag: number;
   },
 ): Promise<Ticked> {
-  const { agent, acted, memory, wakeAt } = tick;
+  const { agent, acted, memory, wakeAt, lag } = tick;
   const { changes, record, output, failures } = memory;
   try {
     await kernel.store.commit(claim, wakeAt === agent.wakeAt ? changes : { ...changes, wakeAt });
@@ -157,7 +180,8 @@ async function sleep(
   // What `onWake` did in a tick that was not done is not kept: the next one does it again.
   if (record.outcome === "done") agent.cold = false;
   if (changes.status !== undefined) agent.record = { ...agent.record, status: changes.status };
-  return { agent: agent.record, record, output, sent: (changes.send?.length ?? 0) > 0, wakeAt };
+  const sent = (changes.send?.length ?? 0) > 0;
+  return { agent: agent.record, record, output, sent, wakeAt, lag, trace: memory.trace };
 }
 
 /** Nothing is due; a time that has passed all the same is put right. */

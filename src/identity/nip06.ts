@@ -5,7 +5,8 @@ import { wordlist } from "@scure/bip39/wordlists/english.js";
 
 import { OpenAgentsError } from "../core/errors.ts";
 
-const WORDS: ReadonlySet<string> = new Set(wordlist);
+/** The English words that mnemonics are made of (BIP-39). */
+export const BIP39_WORDS: ReadonlySet<string> = new Set(wordlist);
 const LENGTHS: ReadonlySet<number> = new Set([12, 15, 18, 21, 24]);
 
 /** A key pair for BIP-340 signatures. Holds a secret: never log, store or hand it on. */
@@ -28,7 +29,7 @@ export function newMnemonic(): string {
  */
 export function checkMnemonic(mnemonic: string): string {
   const words = mnemonic.normalize("NFKD").trim().toLowerCase().split(/\s+/);
-  const unknown = words.findIndex((word) => !WORDS.has(word));
+  const unknown = words.findIndex((word) => !BIP39_WORDS.has(word));
   if (!LENGTHS.has(words.length)) {
     throw refused(`it must have 12, 15, 18, 21 or 24 words, not ${words.length}`);
   }

@@ -6,6 +6,7 @@ import type {
   Runtime,
   Signer,
   TickRecord,
+  Tracer,
 } from "../../src/index.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
@@ -37,6 +38,7 @@ export async function setting(
     readonly names?: NameResolver;
     /** Default: the one that is exported here. */
     readonly signer?: Signer;
+    readonly tracer?: Tracer;
     readonly onProblem?: (problem: string, error: unknown) => void;
   } = {},
 ): Promise<Setting> {
@@ -45,7 +47,8 @@ export async function setting(
   const definition = defineRuntime({ agents, ensure, limits });
   const { onProblem = () => undefined } = options;
   const keys = options.signer ?? signer;
-  const ports = { definition, store, signer: keys, clock, memory: agentMemory, onProblem };
+  const { tracer } = options;
+  const ports = { definition, store, signer: keys, clock, memory: agentMemory, onProblem, tracer };
   const runtime = createRuntime(names === undefined ? ports : { ...ports, names });
   await runtime.start();
   await clock.advance(0);

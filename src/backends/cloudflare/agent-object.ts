@@ -19,6 +19,7 @@ import { objectClock } from "./clock.ts";
 import { objectCarrier } from "./carrier.ts";
 import type { Presence } from "./directory-object.ts";
 import type { Directory } from "./directory.ts";
+import type { WorkerTracer } from "./otlp.ts";
 import { posting, tellingRelays } from "./relays.ts";
 import type { Arrival, Relays } from "./relays.ts";
 import type { AlarmInfo, Env, ObjectContext } from "./platform.ts";
@@ -36,6 +37,8 @@ export interface AgentHome {
   /** The object of the relays; undefined where the Worker has none. */
   readonly relays: Relays | undefined;
   readonly forwarder: Forwarder;
+  /** Undefined where traces go nowhere. */
+  readonly tracing: WorkerTracer | undefined;
   readonly version: string;
 }
 
@@ -72,6 +75,7 @@ export class AgentHost {
     const open = await this.#start();
     const response = await this.#handle(request, open);
     await open.report.send();
+    this.#exportSpans();
     return response;
   }
 
@@ -110,6 +114,7 @@ export class AgentHost {
     await runtime.settled();
     await report.send();
     await store.rest(Date.now());
+    this.#exportSpans();
   }
 
   #start(): Promise<Open> {
@@ -149,11 +154,13 @@ export class AgentHost {
       }),
       registry: report.registry,
       forwarder: this.#home.forwarder,
+      tracer: this.#home.tracing?.tracer,
       waker: {
-        idle() {
+        idle: () => {
           void store.rest(Date.now());
           // What happened by a timer has no request that would tell of it.
           void report.send();
+          this.#exportSpans();
         },
         remind: (about, at) => store.remind(about, at),
       },
@@ -162,6 +169,11 @@ export class AgentHost {
     });
     await runtime.start();
     return { runtime, signer, store, report };
+  }
+
+  #exportSpans(): void {
+    const { tracing } = this.#home;
+    if (tracing !== undefined) this.#context.waitUntil(tracing.flush());
   }
 
   /** True when nothing was ever stored here. */

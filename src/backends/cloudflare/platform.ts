@@ -40,6 +40,11 @@ export interface Env {
   readonly RELAYS?: ObjectNamespace;
   /** The bearer token of the control API. */
   readonly OPENAGENTS_TOKEN?: string;
+  /** Where traces go, before what the definition says: the standard variables of OpenTelemetry. */
+  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+  readonly OTEL_EXPORTER_OTLP_HEADERS?: string;
+  readonly OTEL_SERVICE_NAME?: string;
+  readonly OTEL_TRACES_SAMPLER_ARG?: string;
   /** The master mnemonic that agents' keys are derived from (BIP-39). */
   readonly OPENAGENTS_MNEMONIC?: string;
 }

@@ -61,8 +61,10 @@ export const homeOperations: readonly Operation[] = [
     tag: "Runtime",
     summary: "Says what the home is, and what it does now",
     answers: { 200: { description: "Its status.", body: runtimeStatus } },
-    run: ({ home, options }, answer) =>
-      answer(200, { version: options.version, types: options.types ?? [], ...home.metrics() }),
+    run({ home, options: { version, types = [] } }, answer) {
+      const { counts: _counts, ...metrics } = home.metrics();
+      return answer(200, { version, types, ...metrics });
+    },
   }),
   operation({
     id: "resolveName",

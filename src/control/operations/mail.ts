@@ -4,6 +4,7 @@ import { mailLimit, mailOf } from "../mail.ts";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
 import { afterParameter, limitParameter, waitParameter } from "../query.ts";
+import { mailInTrace } from "../request-observer.ts";
 import { answer as answerShape, mailBody, mailRow, sent } from "../shapes/mail.ts";
 import { pageOf } from "../shapes/shape.ts";
 
@@ -50,7 +51,7 @@ export const mailOperations: readonly Operation[] = [
       },
     },
     async run({ runtime, ref, query, body, options, c }, answer) {
-      const mail = mailOf(body, c.req.header("idempotency-key"));
+      const mail = mailInTrace(mailOf(body, c.req.header("idempotency-key")), c.get("trace"));
       if (query.wait === undefined) return answer(202, await runtime.send(ref, mail));
       const asked = { timeout: query.wait, signal: options.stopping };
       const became = await runtime.ask(ref, mail, asked);

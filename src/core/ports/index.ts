@@ -5,6 +5,7 @@ import type { Receipt } from "./store.ts";
 export type * from "./home-files.ts";
 export type * from "./memory.ts";
 export type * from "./store.ts";
+export type * from "./tracer.ts";
 
 /** Time, so that tests own it. */
 export interface Clock {

@@ -1,0 +1,193 @@
+import type * as Api from "@opentelemetry/api";
+import type { SpanProcessor } from "@opentelemetry/sdk-trace";
+import { OpenAgentsError } from "../../core/errors.ts";
+import type { OtlpSettings } from "../../core/otlp-settings.ts";
+import type {
+  Span,
+  SpanAttributes,
+  SpanKind,
+  TraceContext,
+  Tracer,
+} from "../../core/ports/index.ts";
+import { SpanQueue } from "../../core/span-queue.ts";
+import type { SpanCounts } from "../../core/span-queue.ts";
+import { ATTRIBUTE, SCOPE } from "../../core/telemetry.ts";
+
+/** A tracer that exports, and what became of its spans. */
+export interface ExportingTracer {
+  readonly tracer: Tracer;
+  counts(): SpanCounts;
+  /** Exports what waits, for at most `grace` ms, and then no more. Never rejects. */
+  stop(grace: number): Promise<void>;
+}
+
+export interface OtelOptions extends OtlpSettings {
+  readonly version: string;
+  /** What takes secrets out of the texts of failures. Default: they stay as they are. */
+  readonly redact?: (text: string) => string;
+  /** How often what waits is exported, ms. Default 1000. */
+  readonly every?: number;
+}
+
+type Sdk = typeof import("@opentelemetry/sdk-trace");
+type Exported = Parameters<SpanProcessor["onEnd"]>[0];
+
+/**
+ * A tracer over the SDK of OpenTelemetry, which exports by OTLP over HTTP. Its packages are optional
+ * peers, loaded by this call. Spans wait in a queue of 2048 and are exported one batch at a time, outside
+ * of what is traced: a collector that is slow or gone costs spans, which are counted, and nothing else.
+ * @throws CONFIG naming the packages to install
+ */
+export async function otelTracer(options: OtelOptions): Promise<ExportingTracer> {
+  const { api, sdk, resources, exporter } = await load(options.url);
+  const { url, service, sample, headers, version, every = 1000 } = options;
+  const out = new exporter.OTLPTraceExporter({
+    url,
+    headers: { ...headers },
+    timeoutMillis: 5000,
+    concurrencyLimit: 1,
+  });
+  const queue = new SpanQueue<Exported>();
+  const provider = new sdk.TracerProvider({
+    resource: resources
+      .defaultResource()
+      .merge(
+        resources.resourceFromAttributes({ "service.name": service, "service.version": version }),
+      ),
+    sampler: new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(sample) }),
+    spanProcessors: [intoQueue(queue)],
+  });
+  const send = (spans: Exported[]): Promise<void> =>
+    new Promise((resolve, reject) => {
+      out.export(spans, ({ code, error }) => {
+        if (code === 0) resolve();
+        else reject(error ?? new Error("Nobody took the spans"));
+      });
+    });
+  let draining: Promise<void> | undefined;
+  const drain = (): Promise<void> => {
+    draining ??= queue.drain(send).finally(() => {
+      draining = undefined;
+    });
+    return draining;
+  };
+  const timer = setInterval(() => void drain(), every);
+  timer.unref();
+  return {
+    tracer: tracerOver(api, provider.getTracer(SCOPE, version), options.redact),
+    counts: () => queue.counts,
+    async stop(grace) {
+      clearInterval(timer);
+      const late = Promise.withResolvers<void>();
+      const limit = setTimeout(late.resolve, grace);
+      await Promise.race([drain().then(drain), late.promise]);
+      clearTimeout(limit);
+      // It waits for what is under way, which may be long.
+      void out.shutdown().catch(() => undefined);
+    },
+  };
+}
+
+/** The port over a tracer of OpenTelemetry's, which needs no more of the SDK than that. */
+export function tracerOver(
+  api: typeof Api,
+  tracer: Api.Tracer,
+  redact: (text: string) => string = (text) => text,
+): Tracer {
+  const { trace, ROOT_CONTEXT, SpanStatusCode } = api;
+  const kinds: Readonly<Record<SpanKind, Api.SpanKind>> = {
+    internal: api.SpanKind.INTERNAL,
+    server: api.SpanKind.SERVER,
+    client: api.SpanKind.CLIENT,
+    producer: api.SpanKind.PRODUCER,
+    consumer: api.SpanKind.CONSUMER,
+  };
+  const theirs = ({ traceId, spanId, sampled, state }: TraceContext): Api.SpanContext => ({
+    traceId,
+    spanId,
+    traceFlags: sampled ? 1 : 0,
+    isRemote: true,
+    ...(state !== undefined && { traceState: api.createTraceState(state) }),
+  });
+  return {
+    start(name, { kind, attributes, parent, link }) {
+      const context =
+        parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, theirs(parent));
+      const span = tracer.startSpan(
+        name,
+        {
+          kind: kinds[kind],
+          attributes: attributes as Api.Attributes,
+          ...(link !== undefined && { links: [{ context: theirs(link) }] }),
+        },
+        context,
+      );
+      return spanOver(span, (failure) => {
+        span.setAttribute(ATTRIBUTE.errorType, failure.type);
+        span.setStatus({ code: SpanStatusCode.ERROR, message: redact(failure.message) });
+      });
+    },
+  };
+}
+
+function spanOver(
+  span: Api.Span,
+  fail: (failure: { readonly type: string; readonly message: string }) => void,
+): Span {
+  const { traceId, spanId, traceFlags, traceState } = span.spanContext();
+  const state = traceState?.serialize();
+  const sampled = (traceFlags & 1) === 1;
+  return {
+    context: { traceId, spanId, sampled, ...(state && { state }) },
+    rename: (name) => void span.updateName(name),
+    set(attributes: SpanAttributes) {
+      for (const [name, value] of Object.entries(attributes)) {
+        if (value !== undefined) span.setAttribute(name, value);
+      }
+    },
+    end(failure) {
+      if (!span.isRecording()) return;
+      if (failure !== undefined) fail(failure);
+      span.end();
+    },
+  };
+}
+
+function intoQueue(queue: SpanQueue<Exported>): SpanProcessor {
+  return {
+    onStart() {},
+    onEnd: (span) => queue.push(span),
+    forceFlush: async () => {},
+    shutdown: async () => {},
+  };
+}
+
+const PACKAGES = [
+  "@opentelemetry/api",
+  "@opentelemetry/sdk-trace",
+  "@opentelemetry/resources",
+  "@opentelemetry/exporter-trace-otlp-http",
+].join(" ");
+
+async function load(url: string): Promise<{
+  readonly api: typeof Api;
+  readonly sdk: Sdk;
+  readonly resources: typeof import("@opentelemetry/resources");
+  readonly exporter: typeof import("@opentelemetry/exporter-trace-otlp-http");
+}> {
+  try {
+    const [api, sdk, resources, exporter] = await Promise.all([
+      import("@opentelemetry/api"),
+      import("@opentelemetry/sdk-trace"),
+      import("@opentelemetry/resources"),
+      import("@opentelemetry/exporter-trace-otlp-http"),
+    ]);
+    return { api, sdk, resources, exporter };
+  } catch (cause) {
+    throw new OpenAgentsError(
+      "CONFIG",
+      `Cannot export traces to "${url}": ${(cause as Error).message}: install what it takes with "npm install ${PACKAGES}", or switch telemetry off`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,134 @@
+import { BIP39_WORDS } from "../identity/nip06.ts";
+
+/** What stands where a secret was. */
+export const REDACTED = "***";
+
+/** Takes secrets out of whatever is to be logged or told: texts, and all that is in a value. */
+export interface Redactor {
+  text(text: string): string;
+  /** A copy of a value as JSON can have it, with no secret in it. Never throws. */
+  value(value: unknown): unknown;
+}
+
+/** Secrets that are known by their shape; the group, where there is one, is what stays. */
+const SHAPES: readonly (readonly [shape: RegExp, instead: string])[] = [
+  [/\boat_[A-Za-z0-9_.-]+/gi, REDACTED],
+  [/\b(bearer|nostr|basic)\s+[A-Za-z0-9._~+/=-]+/gi, `$1 ${REDACTED}`],
+  [/(?:nsec|ncryptsec)1[a-z0-9]+/gi, REDACTED],
+  [/\bwhsec_[A-Za-z0-9+/=_-]+/gi, REDACTED],
+  // name=value and "name": "value", up to where it ends.
+  [
+    /(["']?)\b((?:[a-z0-9]+[_-])*(?:pass(?:phrase|word|wd)?|mnemonic|secret|token|api[_-]?key|private[_-]?key|authorization|credentials?)["']?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&"',;)}\]]+)/gi,
+    `$1$2${REDACTED}`,
+  ],
+];
+
+/** Members of a value that are secret whatever they hold. */
+const SECRET_NAMES =
+  /^(?:.*[_-])?(?:pass(?:phrase|word|wd)?|mnemonic|secret|token|api[_-]?key|private[_-]?key|nsec|authorization|cookie|set-cookie|credentials?)$/i;
+
+/** Shorter ones would take out what is none. */
+const SHORTEST = 4;
+const MNEMONIC_WORDS = 12;
+const DEEPEST = 12;
+
+/**
+ * A redactor that also knows these secrets, such as the values of `OPENAGENTS_PASSPHRASE` and the root
+ * token, wherever they stand, also as JSON and URLs write them. Those of fewer than 4 characters are
+ * not looked for.
+ */
+export function redactor(secrets: readonly (string | undefined)[] = []): Redactor {
+  const known = [...new Set(secrets.flatMap(spellings))]
+    .filter((secret) => secret.length >= SHORTEST)
+    .sort((a, b) => b.length - a.length);
+
+  const text = (given: string): string => {
+    let clean = given;
+    for (const secret of known) clean = clean.replaceAll(secret, REDACTED);
+    clean = withoutMnemonics(clean);
+    for (const [shape, instead] of SHAPES) clean = clean.replace(shape, instead);
+    return clean;
+  };
+
+  const walk = (value: unknown, above: readonly object[]): unknown => {
+    if (typeof value === "string") return text(value);
+    if (typeof value === "bigint" || typeof value === "symbol") return text(String(value));
+    if (typeof value === "function") return "function";
+    if (typeof value !== "object" || value === null) return value;
+    if (above.includes(value)) return "circular";
+    if (above.length >= DEEPEST) return "too deep";
+    const path = [...above, value];
+    if (value instanceof Error) return walk(errorFields(value), path);
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+      return `${value.byteLength} bytes`;
+    }
+    if (value instanceof Map) return walk([...value], path);
+    if (value instanceof Set || Array.isArray(value)) {
+      return Array.from(value as Iterable<unknown>, (one) => walk(one, path));
+    }
+    return Object.fromEntries(
+      Object.entries(value).map(([name, member]) => [
+        text(name),
+        SECRET_NAMES.test(name) && member !== undefined ? REDACTED : walk(member, path),
+      ]),
+    );
+  };
+
+  return {
+    text,
+    value(value) {
+      try {
+        return walk(value, []);
+      } catch {
+        return "unreadable";
+      }
+    },
+  };
+}
+
+/** A secret as it may stand in a text: as it is, and as JSON and URLs write it. */
+function spellings(secret: string | undefined): readonly string[] {
+  if (secret === undefined || secret === "") return [];
+  const json = JSON.stringify(secret).slice(1, -1);
+  return [secret, json, encodeURIComponent(secret.toWellFormed()), secret.trim()];
+}
+
+/** A text without runs of 12 or more of the words that mnemonics (BIP-39) are of. */
+function withoutMnemonics(text: string): string {
+  const words = [...text.matchAll(/\p{L}+/gu)];
+  let clean = "";
+  let kept = 0;
+  let first = 0;
+  const flush = (end: number): void => {
+    if (end - first < MNEMONIC_WORDS) return;
+    clean += text.slice(kept, words[first]!.index) + REDACTED;
+    kept = words[end - 1]!.index + words[end - 1]![0].length;
+  };
+  words.forEach((word, i) => {
+    const before = words[i - 1];
+    const gap = before === undefined ? "" : text.slice(before.index + before[0].length, word.index);
+    // Between words of a mnemonic is space, or what lists have.
+    if (!BIP39_WORDS.has(word[0].toLowerCase())) {
+      flush(i);
+      first = i + 1;
+    } else if (gap.length > 16 || /[^\s,;:."'`\d()[\]{}\\-]/.test(gap)) {
+      flush(i);
+      first = i;
+    }
+  });
+  flush(words.length);
+  return clean + text.slice(kept);
+}
+
+function errorFields(error: Error): Record<string, unknown> {
+  const { name, message, stack, cause } = error;
+  const { code } = error as { readonly code?: unknown };
+  return {
+    name,
+    message,
+    ...(code !== undefined && { code }),
+    ...(stack !== undefined && { stack }),
+    ...(cause !== undefined && { cause }),
+  };
+}
