@@ -18,8 +18,8 @@ type Kind =
 type Step =
   | { readonly do: "create"; readonly kind: Kind; readonly missed: "skip" | "once" | "all" }
   | { readonly do: "pass"; readonly ms: number }
-  /** The home dies at one of the next calls to files or agents, before or after it is done. */
-  | { readonly do: "crash"; readonly calls: number; readonly done: boolean };
+  /** The home dies at one of the next calls to files or agents, before or after it is done, for a while. */
+  | { readonly do: "crash"; readonly calls: number; readonly done: boolean; readonly ms: number };
 
 const kind: fc.Arbitrary<Kind> = fc.oneof(
   fc.record({ every: fc.integer({ min: 20_000, max: 900_000 }) }),
@@ -40,6 +40,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     do: fc.constant("crash" as const),
     calls: fc.integer({ min: 0, max: 12 }),
     done: fc.boolean(),
+    ms: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 2_000_000 })),
   }),
 );
 
@@ -52,14 +53,16 @@ void test("whatever crashes, each due time fires once with all, is counted once 
       const box = inbox();
       let now = START;
       // A home dies at a call, and whatever it does after that is in vain.
-      let fuse: { calls: number; done: boolean } | undefined;
+      let fuse: { calls: number; done: boolean; ms: number } | undefined;
       let life = { dead: false };
       const through = async <T>(mine: { dead: boolean }, call: () => Promise<T>): Promise<T> => {
         if (mine.dead) throw new Crash();
         if (fuse === undefined || fuse.calls-- > 0) return call();
-        if (fuse.done) await call();
+        const { done, ms } = fuse;
         fuse = undefined;
         mine.dead = true;
+        if (done) await call();
+        now += ms;
         throw new Crash();
       };
       const born = (): Scheduler => {
@@ -91,16 +94,16 @@ void test("whatever crashes, each due time fires once with all, is counted once 
         }
       };
 
-      const made: { id: string; kind: Kind; missed: string; since: number }[] = [];
+      const made: { id: string; kind: Kind; missed: string }[] = [];
       for (const one of steps) {
-        if (one.do === "crash") fuse = { calls: one.calls, done: one.done };
+        if (one.do === "crash") fuse = { ...one };
         if (one.do === "pass") {
           now += one.ms;
           await surviving(() => home.takeUp(now));
         }
         if (one.do !== "create") continue;
         const id = `s${made.length}`;
-        made.push({ id, kind: one.kind, missed: one.missed, since: now });
+        made.push({ id, kind: one.kind, missed: one.missed });
         await surviving(() =>
           home
             .create({ id, agent: "a", missed: one.missed, ...timingOf(one.kind, now) })
@@ -113,7 +116,9 @@ void test("whatever crashes, each due time fires once with all, is counted once 
       fuse = undefined;
       await surviving(() => home.takeUp(now));
 
-      for (const { id, kind, missed, since } of made) {
+      for (const { id, kind, missed } of made) {
+        const stored = await home.get(id);
+        const since = stored.createdAt;
         const all = timesOf(kind, since, now);
         const fired = box.mail.filter(({ headers }) => headers!["schedule"] === id);
         const due = fired.map(({ headers }) => Date.parse(headers!["schedule-due"]!));
@@ -133,7 +138,6 @@ void test("whatever crashes, each due time fires once with all, is counted once 
         const missing = fired.map(({ headers }) => Number(headers!["schedule-missed"] ?? 0));
         const counted = missing.reduce((sum, count) => sum + count, fired.length);
         if (missed === "once") assert.equal(counted, all.length, `${what}: each counted once`);
-        const stored = await home.get(id);
         assert.equal(stored.fired, fired.length, `${what}: how often`);
         const next = timesOf(kind, since, now + 4_000_000).find((at) => at > now);
         assert.equal(stored.due, next, `${what}: next`);
