@@ -14,6 +14,8 @@ import type { AgentHome } from "./cloudflare/agent-object.ts";
 import { DirectoryShard } from "./cloudflare/directory-object.ts";
 import { Directory } from "./cloudflare/directory.ts";
 import { passTo } from "./cloudflare/gateway.ts";
+import { homeCalls } from "./cloudflare/home-calls.ts";
+import { HomeHost } from "./cloudflare/home-object.ts";
 import { WorkerHome } from "./cloudflare/home.ts";
 import { RelayHost } from "./cloudflare/relay-object.ts";
 import type { RelayPolicy } from "./cloudflare/relay-object.ts";
@@ -45,6 +47,8 @@ export interface CloudflareWorker {
   readonly DirectoryObject: new (context: ObjectContext, env: Env) => DirectoryShard;
   /** The relays; bind it as `RELAYS`, with SQLite, for agents that are to be on Nostr. */
   readonly RelayObject: new (context: ObjectContext, env: Env) => RelayHost;
+  /** What is no agent's, such as schedules; bind it as `HOME`, with SQLite, for those. */
+  readonly HomeObject: new (context: ObjectContext, env: Env) => HomeHost;
   readonly handler: {
     fetch(request: Request, env: Env, context: WorkerContext): Promise<Response>;
   };
@@ -54,7 +58,8 @@ export interface CloudflareWorker {
  * The agents of a definition as a Worker, each in a Durable Object of its own:
  *
  * ```ts
- * export const { AgentObject, DirectoryObject, RelayObject, handler } = cloudflare(runtime);
+ * export const { AgentObject, DirectoryObject, RelayObject, HomeObject, handler } =
+ *   cloudflare(runtime);
  * export default handler;
  * ```
  *
@@ -86,6 +91,7 @@ export function cloudflare(
     const whole = new WorkerHome({ agents: env.AGENTS, directory, signer });
     return { definition, directory, relays, signer, api, forwarder, version, whole };
   });
+  const kept = once((env: Env) => (env.HOME === undefined ? undefined : homeCalls(env.HOME)));
   // The first request to each isolate, so also the first after a deployment, has the relays look.
   let woken = false;
   const gateway = once((env: Env) =>
@@ -119,13 +125,21 @@ export function cloudflare(
         super(context, env, { definition, signer, directory, secp, policy });
       }
     },
+    HomeObject: class extends HomeHost {
+      constructor(context: ObjectContext, env: Env) {
+        super(context, env, home(env));
+      }
+    },
     handler: {
       async fetch(request, env, context) {
         try {
           const { relays } = home(env);
           if (!woken) context.waitUntil(relays?.wake().catch(() => undefined) ?? Promise.resolve());
           woken = true;
-          return await gateway(env).fetch(request, { home: home(env).whole });
+          return await gateway(env).fetch(request, {
+            home: home(env).whole,
+            schedules: kept(env)?.schedules,
+          });
         } catch (error) {
           return problemResponse(error);
         }

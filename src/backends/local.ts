@@ -10,11 +10,13 @@ import { factotum } from "../core/factotum.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import type { NostrMetrics } from "../drivers/nostr.ts";
+import { scheduler } from "../drivers/scheduler.ts";
+import type { Schedules } from "../drivers/scheduler.ts";
 import { domainNames } from "../identity/domain-names.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
-import { sqlite } from "../stores/sqlite.ts";
+import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
 import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
 import { listen } from "./local/http-server.ts";
@@ -59,6 +61,8 @@ export interface LocalRuntime {
   readonly token: string;
   readonly dataDir: string;
   readonly runtime: Runtime;
+  /** What is sent to agents by time. */
+  readonly schedules: Schedules;
   /** How it is with relays; undefined when there are none. */
   readonly relays: (() => NostrMetrics) | undefined;
   /** Lets running ticks end for `grace` ms (default 10,000) and lets go of all. Idempotent. */
@@ -111,6 +115,16 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       }),
       onProblem: (problem, error) => warn(`${problem}: ${describe(error)}`),
     });
+    const files = sqliteHomeFiles(privateFile(data.file("home")));
+    undo.push(() => files.close());
+    const schedules = scheduler({
+      files,
+      clock,
+      random,
+      deliver: (mail) => runtime.accept(mail),
+      onProblem: (problem, error) =>
+        warn(error === undefined ? problem : `${problem}: ${describe(error)}`),
+    });
 
     let ready = false;
     const stopping = new AbortController();
@@ -124,10 +138,13 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       onError: (error) => warn(describe(error)),
     });
     // Before the agents run, so that a port in use changes nothing.
-    const server = await listen((request) => api.fetch(request, { home: runtime, runtime }), {
-      host,
-      port,
-    });
+    const server = await listen(
+      (request) => api.fetch(request, { home: runtime, runtime, schedules }),
+      {
+        host,
+        port,
+      },
+    );
     undo.push(() => server.close(0));
     if (!isLoopback(host)) {
       warn(
@@ -137,6 +154,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     undo.push(() => runtime.stop(0));
     await runtime.start();
     await relays?.start(runtime);
+    undo.push(() => schedules.stop());
+    schedules.start();
     const unwatch = options.blockLimit ? watchEventLoop(options.blockLimit) : () => {};
     data.publish(server.url);
     ready = true;
@@ -147,11 +166,13 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       const alive = setInterval(() => {}, 60_000);
       server.drain();
       await relays?.stop();
+      await schedules.stop();
       await runtime.stop(grace);
       // Whoever still waits for an answer or follows a stream has now got all there is.
       stopping.abort();
       await server.close(CLOSE_GRACE);
       unwatch();
+      await files.close();
       data.release();
       clearInterval(alive);
     };
@@ -161,6 +182,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       token,
       dataDir: data.path,
       runtime,
+      schedules,
       relays: relays && (() => relays.metrics()),
       stop: (grace = 10_000) => (ended ??= end(grace)),
     };

@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Home, Runtime } from "../core/runtime.ts";
+import type { Schedules } from "../drivers/scheduler.ts";
 import type { Principal, Scope } from "./access.ts";
 import type { ControlOptions } from "./api.ts";
 import { SMALL_BODY } from "./body.ts";
@@ -11,6 +12,8 @@ export interface ControlBindings {
   readonly home: Home;
   /** That has the agent which the request is about; absent at a gateway. */
   readonly runtime?: Runtime;
+  /** What is sent by time; absent where nothing is. */
+  readonly schedules?: Schedules | undefined;
 }
 
 export interface ControlEnv {
@@ -101,6 +104,7 @@ export const TAGS = {
   Record: "What agents did, and do now.",
   Keys: "Agents' keys and the home's own.",
   Moves: "Agents that are copied, or move between homes.",
+  Schedules: "What is sent to agents by time.",
   Runtime: "The home as a whole.",
 } as const;
 export type Tag = keyof typeof TAGS;

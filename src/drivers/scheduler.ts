@@ -57,9 +57,10 @@ export interface Scheduler {
   list(query?: ListSchedules): Promise<Page<Schedule>>;
   /**
    * Another timing takes the place of the one before. What changes the timing or resumes has the schedule
-   * due at its first time from now on. @throws NOT_FOUND; INVALID, also to resume what is over
+   * due at its first time from now on. With `ifMatch` only that revision is changed.
+   * @throws NOT_FOUND; INVALID, also to resume what is over; PRECONDITION
    */
-  update(id: string, change: ScheduleChange): Promise<Schedule>;
+  update(id: string, change: ScheduleChange, options?: UpdateSchedule): Promise<Schedule>;
   /** A firing that is under way still comes. @throws NOT_FOUND */
   remove(id: string): Promise<void>;
   /** Takes up what is due, by the clock, until `stop`. */
@@ -70,6 +71,13 @@ export interface Scheduler {
   takeUp(now: number): Promise<void>;
   /** When something is due next; undefined for never. */
   nextDue(): Promise<number | undefined>;
+}
+
+/** What an operator does with schedules; what is left is for whoever keeps the time. */
+export type Schedules = Pick<Scheduler, "create" | "get" | "list" | "update" | "remove">;
+
+export interface UpdateSchedule {
+  readonly ifMatch?: string | undefined;
 }
 
 export interface ListSchedules {
@@ -131,7 +139,7 @@ class FileScheduler implements Scheduler {
       missed: given.missed ?? "once",
       status: given.paused === true ? "paused" : "active",
       createdAt: now,
-      revision: 1,
+      revision: "1",
       fired: 0,
       // A time that is now is not over yet.
       ...(given.paused !== true && { due: dueAfter(timing, now - 1) }),
@@ -160,9 +168,20 @@ class FileScheduler implements Scheduler {
     return page.last === undefined ? { items } : { items, cursor: page.last };
   }
 
-  async update(id: string, change: ScheduleChange): Promise<Schedule> {
+  async update(
+    id: string,
+    change: ScheduleChange,
+    { ifMatch }: UpdateSchedule = {},
+  ): Promise<Schedule> {
     for (;;) {
       const before = await this.#read(id);
+      const { revision } = before.schedule;
+      if (ifMatch !== undefined && ifMatch !== revision) {
+        throw new OpenAgentsError(
+          "PRECONDITION",
+          `Cannot change schedule "${id}": it is at revision "${revision}" and not "${ifMatch}": look again`,
+        );
+      }
       const schedule = changed(before.schedule, change, this.#clock.now());
       checkSchedule(schedule);
       if (await this.#shelf.replace(before, schedule)) return schedule;
@@ -277,7 +296,7 @@ function changed(before: Schedule, change: ScheduleChange, now: number): Schedul
     type: type ?? rest.type,
     payload: payload === undefined ? rest.payload : payload,
     missed: missed ?? rest.missed,
-    revision: rest.revision + 1,
+    revision: String(Number(rest.revision) + 1),
     ...(lastError !== undefined && agent === undefined && { lastError }),
   };
   const status = statusAfter(rest.status, { given, paused });

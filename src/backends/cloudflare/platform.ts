@@ -38,6 +38,8 @@ export interface Env {
   readonly DIRECTORY: ObjectNamespace;
   /** The object that holds the relays. Without it there are none. */
   readonly RELAYS?: ObjectNamespace;
+  /** The object that keeps what is no agent's. Without it there are no schedules. */
+  readonly HOME?: ObjectNamespace;
   /** The bearer token of the control API. */
   readonly OPENAGENTS_TOKEN?: string;
   /** The master mnemonic that agents' keys are derived from (BIP-39). */

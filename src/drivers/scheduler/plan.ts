@@ -1,3 +1,4 @@
+import { SCHEDULED } from "../../core/envelope.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import { timeAfter, timesBetween } from "../../core/recurrence.ts";
 import type { Recurrence, Times } from "../../core/recurrence.ts";
@@ -91,7 +92,7 @@ export function planOf(
 
 /** What the id of the envelope of each firing of a schedule begins with, and no others. */
 export function firingsOf(id: string): string {
-  return `schedule:${id}:`;
+  return `${SCHEDULED}${id}:`;
 }
 
 /** The envelope of one firing; it is the same however often it is made. */
@@ -102,7 +103,7 @@ export function firingEnvelope(schedule: Schedule, firing: Firing): Envelope {
     id: `${firingsOf(id)}${due}`,
     sentAt: due,
     source: "schedule",
-    from: `schedule:${id}`,
+    from: `${SCHEDULED}${id}`,
     to: agent,
     type,
     payload,

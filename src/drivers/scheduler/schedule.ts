@@ -76,8 +76,8 @@ export interface Schedule {
   readonly missed: MissedPolicy;
   readonly status: ScheduleStatus;
   readonly createdAt: number;
-  /** Rises with each change by an operator. */
-  readonly revision: number;
+  /** Another one after each change by an operator; firings leave it. */
+  readonly revision: string;
   /** The next time that it is for; absent unless it is active. */
   readonly due?: number | undefined;
   /** When that is tried again, after the agent could not take it. */

@@ -25,7 +25,7 @@ void test("create() gives what is stored, and the first time it is due", async (
     missed: "once",
     status: "active",
     createdAt: Date.parse(START),
-    revision: 1,
+    revision: "1",
     fired: 0,
     // Nine o'clock in Berlin is now, in winter.
     due: Date.parse(START),
@@ -192,7 +192,7 @@ void test("update() puts another timing in place, and keeps the time when only t
   const kept = await scheduler.update("a", { payload: null, agent: "bob", missed: "all" });
   assert.deepEqual(
     [kept.due, kept.payload, kept.revision],
-    [Date.parse("2026-03-02T08:10:00Z"), null, 2],
+    [Date.parse("2026-03-02T08:10:00Z"), null, "2"],
   );
   await at("2026-03-02T08:10:00Z");
   assert.deepEqual(
@@ -219,6 +219,12 @@ void test("update() puts another timing in place, and keeps the time when only t
   for (const change of wrong)
     await assert.rejects(scheduler.update("a", change), { code: "INVALID" });
   await assert.rejects(scheduler.update("nobody", {}), { code: "NOT_FOUND" });
+  const { revision } = await scheduler.get("a");
+  await assert.rejects(scheduler.update("a", { payload: 2 }, { ifMatch: "1" }), {
+    code: "PRECONDITION",
+  });
+  await scheduler.update("a", { payload: 2 }, { ifMatch: revision });
+  assert.notEqual((await scheduler.get("a")).revision, revision);
 });
 
 void test("a schedule that was paused goes on from when it is resumed", async () => {
