@@ -2,12 +2,16 @@ import { controlApi, gatewayApi } from "../control/api.ts";
 import { bearerAccess, gatewayAccess } from "../control/bearer-access.ts";
 import { httpForwarder } from "../control/forwarder.ts";
 import { problemResponse } from "../control/problem.ts";
+import { idempotency } from "../control/idempotency.ts";
+import type { ControlBindings } from "../control/operation.ts";
+import { rateLimit } from "../control/rate-limit.ts";
+import { rememberedTokens, storedTokens } from "../control/tokens.ts";
 import { redactor } from "../control/redact.ts";
 import { tracingRequests } from "../control/request-observer.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { otlpSettings } from "../core/otlp-settings.ts";
-import { systemClock } from "../core/system.ts";
+import { systemClock, systemRandom } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
 import { nobleSecp } from "../identity/secp.ts";
@@ -17,6 +21,8 @@ import type { AgentHome } from "./cloudflare/agent-object.ts";
 import { DirectoryShard } from "./cloudflare/directory-object.ts";
 import { Directory } from "./cloudflare/directory.ts";
 import { passTo } from "./cloudflare/gateway.ts";
+import { homeCalls } from "./cloudflare/home-calls.ts";
+import { HomeHost } from "./cloudflare/home-object.ts";
 import { WorkerHome } from "./cloudflare/home.ts";
 import { otlpTracer } from "./cloudflare/otlp.ts";
 import { RelayHost } from "./cloudflare/relay-object.ts";
@@ -49,6 +55,8 @@ export interface CloudflareWorker {
   readonly DirectoryObject: new (context: ObjectContext, env: Env) => DirectoryShard;
   /** The relays; bind it as `RELAYS`, with SQLite, for agents that are to be on Nostr. */
   readonly RelayObject: new (context: ObjectContext, env: Env) => RelayHost;
+  /** What is no agent's, such as schedules; bind it as `HOME`, with SQLite, for those. */
+  readonly HomeObject: new (context: ObjectContext, env: Env) => HomeHost;
   readonly handler: {
     fetch(request: Request, env: Env, context: WorkerContext): Promise<Response>;
   };
@@ -58,7 +66,8 @@ export interface CloudflareWorker {
  * The agents of a definition as a Worker, each in a Durable Object of its own:
  *
  * ```ts
- * export const { AgentObject, DirectoryObject, RelayObject, handler } = cloudflare(runtime);
+ * export const { AgentObject, DirectoryObject, RelayObject, HomeObject, handler } =
+ *   cloudflare(runtime);
  * export default handler;
  * ```
  *
@@ -99,12 +108,20 @@ export function cloudflare(
     const { tracing } = watch(env);
     return { definition, directory, relays, signer, api, forwarder, tracing, version, whole };
   });
+  const kept = once((env: Env): Omit<ControlBindings, "home"> => {
+    if (env.HOME === undefined) return {};
+    const { files, schedules } = homeCalls(env.HOME);
+    const stored = storedTokens({ files, clock: systemClock, random: systemRandom });
+    const tokens = rememberedTokens(stored, systemClock);
+    return { schedules, tokens, idempotency: idempotency({ files, clock: systemClock }) };
+  });
   // The first request to each isolate, so also the first after a deployment, has the relays look.
   let woken = false;
   const gateway = once((env: Env) =>
     gatewayApi(
       {
-        access: bearerAccess({ token: secret(env, "OPENAGENTS_TOKEN") }),
+        access: bearerAccess({ token: secret(env, "OPENAGENTS_TOKEN"), tokens: kept(env).tokens }),
+        rates: rateLimit(systemClock),
         limits: definition.limits,
         version,
         types: [...types],
@@ -132,13 +149,19 @@ export function cloudflare(
         super(context, env, { definition, signer, directory, secp, policy });
       }
     },
+    HomeObject: class extends HomeHost {
+      constructor(context: ObjectContext, env: Env) {
+        super(context, env, home(env));
+      }
+    },
     handler: {
       async fetch(request, env, context) {
         try {
           const { relays } = home(env);
           if (!woken) context.waitUntil(relays?.wake().catch(() => undefined) ?? Promise.resolve());
           woken = true;
-          const response = await gateway(env).fetch(request, { home: home(env).whole });
+          const { whole } = home(env);
+          const response = await gateway(env).fetch(request, { home: whole, ...kept(env) });
           const { tracing } = watch(env);
           if (tracing !== undefined) context.waitUntil(tracing.flush());
           return response;

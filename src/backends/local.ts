@@ -5,6 +5,9 @@ import type { Runtime } from "../core/runtime.ts";
 import { controlApi } from "../control/api.ts";
 import { bearerAccess } from "../control/bearer-access.ts";
 import { httpForwarder } from "../control/forwarder.ts";
+import { idempotency } from "../control/idempotency.ts";
+import { rateLimit } from "../control/rate-limit.ts";
+import { storedTokens } from "../control/tokens.ts";
 import { redactor } from "../control/redact.ts";
 import { observers, tracingRequests } from "../control/request-observer.ts";
 import type { RequestObserver } from "../control/request-observer.ts";
@@ -16,11 +19,13 @@ import type { SpanCounts } from "../core/span-queue.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import type { NostrMetrics } from "../drivers/nostr.ts";
+import { scheduler } from "../drivers/scheduler.ts";
+import type { Schedules } from "../drivers/scheduler.ts";
 import { domainNames } from "../identity/domain-names.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
-import { sqlite } from "../stores/sqlite.ts";
+import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
 import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
 import { listen } from "./local/http-server.ts";
@@ -70,6 +75,8 @@ export interface LocalRuntime {
   readonly token: string;
   readonly dataDir: string;
   readonly runtime: Runtime;
+  /** What is sent to agents by time. */
+  readonly schedules: Schedules;
   /** How it is with relays; undefined when there are none. */
   readonly relays: (() => NostrMetrics) | undefined;
   /** What became of spans; undefined when none are made. */
@@ -131,11 +138,25 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       }),
       onProblem: (problem, error) => warn(`${problem}: ${describe(error)}`),
     });
+    const files = sqliteHomeFiles(privateFile(data.file("home")));
+    undo.push(() => files.close());
+    const tokens = storedTokens({ files, clock, random });
+    const schedules = scheduler({
+      files,
+      clock,
+      random,
+      deliver: (mail) => runtime.accept(mail),
+      onProblem: (problem, error) =>
+        warn(error === undefined ? problem : `${problem}: ${describe(error)}`),
+    });
 
+    const once = idempotency({ files, clock });
+    const bindings = { home: runtime, runtime, schedules, tokens, idempotency: once };
     let ready = false;
     const stopping = new AbortController();
     const api = controlApi({
-      access: bearerAccess({ token }),
+      access: bearerAccess({ token, tokens }),
+      rates: rateLimit(clock),
       limits: definition.limits,
       version,
       types: [...definition.agents.keys()],
@@ -146,7 +167,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       observer: watching(tracing?.tracer, options.observer),
     });
     // Before the agents run, so that a port in use changes nothing.
-    const server = await listen((request) => api.fetch(request, { home: runtime, runtime }), {
+    const server = await listen((request) => api.fetch(request, bindings), {
       host,
       port,
     });
@@ -159,6 +180,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     undo.push(() => runtime.stop(0));
     await runtime.start();
     await relays?.start(runtime);
+    undo.push(() => schedules.stop());
+    schedules.start();
     const unwatch = options.blockLimit ? watchEventLoop(options.blockLimit) : () => {};
     data.publish(server.url);
     ready = true;
@@ -169,12 +192,14 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       const alive = setInterval(() => {}, 60_000);
       server.drain();
       await relays?.stop();
+      await schedules.stop();
       await runtime.stop(grace);
       // Whoever still waits for an answer or follows a stream has now got all there is.
       stopping.abort();
       await server.close(CLOSE_GRACE);
       await tracing?.stop(SPAN_GRACE);
       unwatch();
+      await files.close();
       data.release();
       clearInterval(alive);
     };
@@ -184,6 +209,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       token,
       dataDir: data.path,
       runtime,
+      schedules,
       relays: relays && (() => relays.metrics()),
       spans: tracing?.counts,
       stop: (grace = 10_000) => (ended ??= end(grace)),

@@ -20,7 +20,8 @@ export function cloudflareFiles({ name, config }: WorkerProject): Readonly<Recor
     "worker.ts": `import { cloudflare } from "@openagents/runtime/backends/cloudflare";
 import runtime from ${JSON.stringify(`./${config}`)};
 
-export const { AgentObject, DirectoryObject, RelayObject, handler } = cloudflare(runtime);
+export const { AgentObject, DirectoryObject, RelayObject, HomeObject, handler } =
+  cloudflare(runtime);
 export default handler;
 `,
     "wrangler.jsonc": `{
@@ -33,11 +34,13 @@ export default handler;
       { "name": "AGENTS", "class_name": "AgentObject" },
       { "name": "DIRECTORY", "class_name": "DirectoryObject" },
       { "name": "RELAYS", "class_name": "RelayObject" },
+      { "name": "HOME", "class_name": "HomeObject" },
     ],
   },
   // Once deployed, an entry is never changed: add another one.
   "migrations": [
     { "tag": "v1", "new_sqlite_classes": ["AgentObject", "DirectoryObject", "RelayObject"] },
+    { "tag": "v2", "new_sqlite_classes": ["HomeObject"] },
   ],
   "observability": { "enabled": true },
   // What one tick may compute, in ms; the platform's own limit is 30,000. Waiting does not count.
@@ -68,12 +71,14 @@ const main :Workerd.Worker = (
     (className = "AgentObject", uniqueKey = "AgentObject", enableSql = true),
     (className = "DirectoryObject", uniqueKey = "DirectoryObject", enableSql = true),
     (className = "RelayObject", uniqueKey = "RelayObject", enableSql = true),
+    (className = "HomeObject", uniqueKey = "HomeObject", enableSql = true),
   ],
   durableObjectStorage = (localDisk = "disk"),
   bindings = [
     (name = "AGENTS", durableObjectNamespace = "AgentObject"),
     (name = "DIRECTORY", durableObjectNamespace = "DirectoryObject"),
     (name = "RELAYS", durableObjectNamespace = "RelayObject"),
+    (name = "HOME", durableObjectNamespace = "HomeObject"),
     (name = "OPENAGENTS_TOKEN", fromEnvironment = "OPENAGENTS_TOKEN"),
     (name = "OPENAGENTS_MNEMONIC", fromEnvironment = "OPENAGENTS_MNEMONIC"),
   ],

@@ -4,9 +4,9 @@ import { isNpub } from "../core/agent.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { checkScope, isBound, mayTouch, unauthorized } from "./access.ts";
 import type { Access, Principal } from "./access.ts";
-import { checkBody, readObject } from "./body.ts";
+import { checkBody, readObject, readText } from "./body.ts";
 import { documentOf } from "./openapi.ts";
-import { isAboutAgent, routePath } from "./operation.ts";
+import { isAboutAgent, routePath, takesKey } from "./operation.ts";
 import type { Address, Answerer, Answers, ControlEnv, Operation } from "./operation.ts";
 import { OPERATIONS } from "./operations.ts";
 import { HttpError, problemResponse } from "./problem.ts";
@@ -67,14 +67,21 @@ export type Forward = (ref: string, request: Request, by: Handed) => Promise<Res
 export function gatewayApi(options: ControlOptions, forward: Forward): ControlApp {
   return api(options, (operation) => {
     if (!isAboutAgent(operation)) return (c) => perform(operation, c, options);
-    return (c) => {
+    return async (c) => {
       const principal = c.get("principal") as Principal | undefined;
       if (principal !== undefined) checkScopeOf(operation, principal);
+      const ref = agentRef(c.req.param("ref") ?? "");
+      const by = { principal, requestId: c.get("requestId") };
       const request = requestInTrace(c.req.raw, c.get("trace"));
-      return forward(agentRef(c.req.param("ref") ?? ""), request, {
-        principal,
-        requestId: c.get("requestId"),
-      });
+      const keyed = c.req.header("idempotency-key") !== undefined && takesKey(operation);
+      if (!keyed) return forward(ref, request, by);
+      const body = await readText(c.req, operation.bodyLimit(options));
+      const headers = new Headers(request.headers);
+      headers.delete("idempotency-key");
+      const { url, method } = request;
+      return once(operation, c, body, () =>
+        forward(ref, new Request(url, { method, headers, body }), by),
+      );
     };
   });
 }
@@ -230,7 +237,31 @@ async function perform(
     value === undefined
       ? c.body(null, status)
       : c.json(value, status, headers)) as Answerer<Answers>;
-  return operation.run({ ...address, query, body }, answer);
+  const run = async (): Promise<Response> => operation.run({ ...address, query, body }, answer);
+  const keyed = c.req.header("idempotency-key") !== undefined && takesKey(operation);
+  return keyed ? once(operation, c, JSON.stringify(body ?? null), run) : run();
+}
+
+/** Does what has an `Idempotency-Key` once. */
+function once(
+  operation: Operation,
+  c: Context<ControlEnv>,
+  body: string,
+  run: () => Promise<Response>,
+): Promise<Response> {
+  if (c.env.idempotency === undefined) {
+    const problem = 'Cannot keep an "Idempotency-Key": there is no place for it';
+    throw new HttpError(501, "CONFIG", problem);
+  }
+  return c.env.idempotency.once(
+    {
+      principal: c.get("principal").id,
+      key: c.req.header("idempotency-key") ?? "",
+      request: `${c.req.method} ${c.req.url} ${body}`,
+      secret: operation.secret === true,
+    },
+    run,
+  );
 }
 
 /** Made when it is first asked for. */

@@ -51,7 +51,8 @@ function parse(text: string): Json {
   }
 }
 
-async function readText(request: BodySource, limit: BodyLimit): Promise<string> {
+/** The text of a body. @throws LIMIT beyond `limit`, INVALID for what is no UTF-8 */
+export async function readText(request: BodySource, limit: BodyLimit): Promise<string> {
   // What is no UTF-8 would be taken for other text, of which the sender knows nothing.
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const decode = (bytes?: ArrayBuffer | Uint8Array, stream = false): string => {

@@ -1,6 +1,6 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { RouteConfig } from "@hono/zod-openapi";
-import { TAGS } from "./operation.ts";
+import { TAGS, takesKey } from "./operation.ts";
 import type { Operation } from "./operation.ts";
 import { problem } from "./shapes/problem.ts";
 
@@ -79,9 +79,12 @@ function paramsOf({ path, params = {} }: Operation): Record<string, z.ZodType> {
 }
 
 /** The headers that an operation reads. */
-function headersOf({ headers = {} }: Operation): Readonly<Record<string, string>> {
-  return headers;
+function headersOf(operation: Operation): Readonly<Record<string, string>> {
+  const { headers = {} } = operation;
+  return takesKey(operation) ? { ...headers, "Idempotency-Key": ONCE } : headers;
 }
+
+const ONCE = "Sent again under the same key within a day, the request is answered as it was.";
 
 function responsesOf({ answers }: Operation): RouteConfig["responses"] {
   const responses: RouteConfig["responses"] = {};

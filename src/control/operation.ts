@@ -1,17 +1,26 @@
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Home, Runtime } from "../core/runtime.ts";
+import type { Schedules } from "../drivers/scheduler.ts";
 import type { Principal, Scope } from "./access.ts";
 import type { ControlOptions } from "./api.ts";
 import { SMALL_BODY } from "./body.ts";
 import type { BodyLimit } from "./body.ts";
+import type { Idempotency } from "./idempotency.ts";
 import type { TraceVariables } from "./request-observer.ts";
+import type { Tokens } from "./tokens.ts";
 
 /** What a request comes with: one API serves all the runtimes of a process. */
 export interface ControlBindings {
   readonly home: Home;
   /** That has the agent which the request is about; absent at a gateway. */
   readonly runtime?: Runtime;
+  /** What is sent by time; absent where nothing is. */
+  readonly schedules?: Schedules | undefined;
+  /** The stored tokens; absent where there is the root token alone. */
+  readonly tokens?: Tokens | undefined;
+  /** Keeps answers to what is to have effect once; without it such requests are refused. */
+  readonly idempotency?: Idempotency | undefined;
 }
 
 export interface ControlEnv {
@@ -87,6 +96,8 @@ export interface OperationSpec<Q extends Query, B, A extends Answers> {
   readonly bodyLimit?: (options: ControlOptions) => BodyLimit;
   /** The media type of a body that the operation reads itself. */
   readonly stream?: string;
+  /** It has effect once by itself, under its `Idempotency-Key`. */
+  readonly idempotent?: true;
   /** Its answer has a secret, which is shown once and kept nowhere. */
   readonly secret?: true;
   readonly answers: A;
@@ -100,8 +111,10 @@ export const TAGS = {
   Agents: "Agents and their lives.",
   Mail: "What agents are sent, and what could not be dealt with.",
   Record: "What agents did, and do now.",
+  Tokens: "Who may use this API, and for what.",
   Keys: "Agents' keys and the home's own.",
   Moves: "Agents that are copied, or move between homes.",
+  Schedules: "What is sent to agents by time.",
   Runtime: "The home as a whole.",
 } as const;
 export type Tag = keyof typeof TAGS;
@@ -130,4 +143,9 @@ export function isAboutAgent({ path }: Operation): boolean {
 /** The path as the router has it. */
 export function routePath({ path }: Operation): string {
   return path.replaceAll(/\{(\w+)\}/g, ":$1");
+}
+
+/** True for an operation whose answers are kept under an `Idempotency-Key`. */
+export function takesKey({ method, idempotent, stream, scope }: Operation): boolean {
+  return method === "post" && idempotent !== true && stream === undefined && scope !== "ticket";
 }

@@ -6,10 +6,12 @@ import { keyOperations } from "./operations/keys.ts";
 import { mailOperations } from "./operations/mail.ts";
 import { moveOperations } from "./operations/moves.ts";
 import { recordOperations } from "./operations/record.ts";
+import { tokenOperations } from "./operations/tokens.ts";
 
 /** The whole API: what the router, the document, the clients and the tests are made of. */
 export const OPERATIONS: readonly Operation[] = [
   ...homeOperations,
+  ...tokenOperations,
   ...keyOperations,
   ...agentOperations,
   ...mailOperations,

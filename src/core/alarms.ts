@@ -1,9 +1,9 @@
-import { Cron } from "croner";
 import type { When } from "./context.ts";
 import { toMs } from "./duration.ts";
 import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { Json } from "./json.ts";
+import { timeAfter } from "./recurrence.ts";
 
 /** An alarm as it is stored in `alarms/<id>`. */
 export interface AlarmFile {
@@ -74,13 +74,9 @@ export function alarmEnvelope(alarm: AlarmFile, agent: string): Envelope {
 }
 
 function next(repeat: Repeat, last: number, now: number, id: string): number | undefined {
-  if ("every" in repeat) {
-    const missed = Math.floor(Math.max(0, now - last) / repeat.every);
-    return last + (missed + 1) * repeat.every;
-  }
+  if ("every" in repeat) return timeAfter({ ...repeat, start: last }, Math.max(last, now));
   try {
-    const cron = new Cron(repeat.cron, { timezone: repeat.timeZone, paused: true });
-    return cron.nextRun(new Date(now))?.getTime();
+    return timeAfter(repeat, now);
   } catch (error) {
     throw refused(id, `${(error as Error).message} ("${repeat.cron}", ${repeat.timeZone})`);
   }

@@ -165,6 +165,22 @@ export function checkForeignId(id: string): void {
   );
 }
 
+/**
+ * Checks that an id with which somebody sends is none that anything here gives, be it the kernel or what
+ * fires schedules. @throws INVALID naming what is taken
+ */
+export function checkSentId(id: string): void {
+  checkForeignId(id);
+  if (!id.startsWith(SCHEDULED)) return;
+  throw new OpenAgentsError(
+    "INVALID",
+    `Cannot accept envelope: "id" must not begin with "${SCHEDULED}", as those of schedules do`,
+  );
+}
+
+/** What the ids of what schedules send begin with. */
+export const SCHEDULED = "schedule:";
+
 type Rule = readonly [fits: (value: unknown) => boolean, need: string];
 
 const ID_NEED = "1 to 200 characters with no control character, slash or lone surrogate";

@@ -3,7 +3,7 @@ import { isKey } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
 import { bytesAbove } from "./byte-length.ts";
 import { inboxOf } from "./delivery.ts";
-import { checkEnvelope, checkForeignId, isHops } from "./envelope.ts";
+import { checkEnvelope, checkForeignId, checkSentId, isHops } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { toJson } from "./json.ts";
@@ -264,7 +264,7 @@ export class Mailroom {
       ...(Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined)) as object),
     };
     checkEnvelope(envelope);
-    if (id !== undefined) checkForeignId(id);
+    if (id !== undefined) checkSentId(id);
     const reserved = RESERVED.find((name) => Object.hasOwn(envelope.headers ?? {}, name));
     if (reserved !== undefined) {
       throw new OpenAgentsError(

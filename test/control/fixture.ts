@@ -1,6 +1,7 @@
 import { controlApi } from "../../src/control/api.ts";
 import type { ControlOptions } from "../../src/control/api.ts";
 import { bearerAccess } from "../../src/control/bearer-access.ts";
+import type { ControlBindings } from "../../src/control/operation.ts";
 import { createRuntime } from "../../src/core/create-runtime.ts";
 import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
 import { TerminalError } from "../../src/core/errors.ts";
@@ -69,7 +70,10 @@ export interface CallInput {
 
 /** A started runtime on the memory store, behind its API. */
 export async function fixture(
-  options: Partial<ControlOptions> & { readonly signer?: Signer } = {},
+  options: Partial<ControlOptions> & {
+    readonly signer?: Signer;
+    readonly bindings?: Partial<ControlBindings>;
+  } = {},
 ): Promise<Fixture> {
   const definition = defineRuntime({
     agents: [echo, picky, mute],
@@ -89,7 +93,7 @@ export async function fixture(
   const api = {
     routes: app.routes,
     request: (path: string, init?: RequestInit) =>
-      app.request(path, init, { home: runtime, runtime }),
+      app.request(path, init, { home: runtime, runtime, ...options.bindings }),
   };
   const call = async (method: string, path: string, input: CallInput = {}): Promise<Response> => {
     const headers: Record<string, string> = { authorization: `Bearer ${TOKEN}`, ...input.headers };

@@ -38,6 +38,8 @@ export interface Env {
   readonly DIRECTORY: ObjectNamespace;
   /** The object that holds the relays. Without it there are none. */
   readonly RELAYS?: ObjectNamespace;
+  /** The object that keeps what is no agent's. Without it there are no schedules. */
+  readonly HOME?: ObjectNamespace;
   /** The bearer token of the control API. */
   readonly OPENAGENTS_TOKEN?: string;
   /** Where traces go, before what the definition says: the standard variables of OpenTelemetry. */

@@ -47,6 +47,7 @@ export const keyOperations: readonly Operation[] = [
     tag: "Keys",
     summary: "Gives an agent's private key, sealed with a password (NIP-49)",
     body: z.strictObject({ password: z.string().min(1) }),
+    secret: true,
     answers: {
       200: {
         description: "Whoever has this and the password is the agent.",

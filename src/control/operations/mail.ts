@@ -41,6 +41,7 @@ export const mailOperations: readonly Operation[] = [
       "It is durable once this is answered. With `wait` the answer is what became of it: `replies` of the agent, or `pending` when the time was up.",
     query: { wait: waitParameter },
     headers: { "Idempotency-Key": "The id of the envelope: sent twice it has effect once." },
+    idempotent: true,
     body: mailBody,
     bodyLimit: ({ limits }) => mailLimit(limits.envelopeBytes),
     answers: {

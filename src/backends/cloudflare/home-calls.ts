@@ -1,0 +1,38 @@
+import type { HomeFile, HomeFiles, Page } from "../../core/ports/index.ts";
+import type { Schedule, Schedules } from "../../drivers/scheduler.ts";
+import type { UpdateCall } from "./home-object.ts";
+import type { ObjectNamespace } from "./platform.ts";
+import { call } from "./wire.ts";
+
+/** The name of the one object that keeps what is no agent's. */
+const NAME = "home";
+
+/** The home's object, as the Worker and other objects see it. */
+export interface HomeCalls {
+  /** Their `close` does nothing. */
+  readonly files: HomeFiles;
+  readonly schedules: Schedules;
+}
+
+export function homeCalls(namespace: ObjectNamespace): HomeCalls {
+  const ask = <T>(method: string, input: unknown): Promise<T> =>
+    call<T>(namespace, NAME, { method, input });
+  return {
+    files: {
+      read: async (path) => (await ask<string | null>("files.read", { path })) ?? undefined,
+      list: (query) => ask<readonly HomeFile[]>("files.list", query),
+      write: (change) => ask<boolean>("files.write", change),
+      close: async () => undefined,
+    },
+    schedules: {
+      create: (given) => ask<Schedule>("schedules.create", given),
+      get: (id) => ask<Schedule>("schedules.get", { id }),
+      list: (query = {}) => ask<Page<Schedule>>("schedules.list", query),
+      update: (id, change, options = {}) =>
+        ask<Schedule>("schedules.update", { id, change, options } satisfies UpdateCall),
+      async remove(id) {
+        await ask("schedules.remove", { id });
+      },
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import { z } from "@hono/zod-openapi";
+import { OpenAgentsError } from "../../core/errors.ts";
+import { SCOPES } from "../access.ts";
+import { operation } from "../operation.ts";
+import type { Operation } from "../operation.ts";
+import { limitParameter, textParameter } from "../query.ts";
+import { pageOf, shape, time } from "../shapes/shape.ts";
+import type { MadeToken, TokenInfo, Tokens } from "../tokens.ts";
+
+/** Requests in a minute of a token that nothing else was said of. */
+const DEFAULT_RATE = 6_000;
+
+const names = z.array(z.string().min(1).max(100)).max(100).optional();
+
+const wanted = {
+  name: z.string().min(1).max(100).openapi({ description: "What it is for." }),
+  scope: z.enum(SCOPES),
+  agents: names.openapi({ description: "The agents that it is bound to, by id or name." }),
+  labels: names.openapi({ description: "It is bound to agents with one of these labels." }),
+  rate: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .openapi({
+      description: `Requests in a minute. Default ${DEFAULT_RATE}.`,
+    }),
+  expiresAt: time.optional(),
+};
+
+const tokenMembers = { id: z.string(), ...wanted, createdAt: time };
+
+const tokenInfo: z.ZodType<TokenInfo> = shape<TokenInfo>()(
+  z.strictObject(tokenMembers).openapi("Token", { description: "A token, without its secret." }),
+);
+
+const madeToken: z.ZodType<MadeToken> = shape<MadeToken>()(
+  z
+    .strictObject({ ...tokenMembers, token: z.string() })
+    .openapi("MadeToken", { description: "A token, shown this once." }),
+);
+
+/** Operations over who may use the API. */
+export const tokenOperations: readonly Operation[] = [
+  operation({
+    id: "createToken",
+    method: "post",
+    path: "/tokens",
+    scope: "admin",
+    tag: "Tokens",
+    summary: "Makes a token, and shows it this once",
+    body: z.strictObject(wanted).openapi("NewToken", {
+      example: { name: "dashboard", scope: "read" },
+    }),
+    secret: true,
+    answers: { 201: { description: "It was made.", body: madeToken } },
+    async run({ c, body }, answer) {
+      const made = await tokensOf(c.env.tokens).create({ rate: DEFAULT_RATE, ...body });
+      return answer(201, made, { "cache-control": "no-store" });
+    },
+  }),
+  operation({
+    id: "listTokens",
+    method: "get",
+    path: "/tokens",
+    scope: "admin",
+    tag: "Tokens",
+    summary: "Lists the tokens",
+    query: { cursor: textParameter("From the page before."), limit: limitParameter },
+    answers: { 200: { description: "A page of tokens.", body: pageOf(tokenInfo) } },
+    async run({ c, query: { cursor = "", limit } }, answer) {
+      const items = await tokensOf(c.env.tokens).list(cursor, limit);
+      const last = items.length === limit ? items.at(-1)?.id : undefined;
+      return answer(200, { items, ...(last !== undefined && { cursor: last }) });
+    },
+  }),
+  operation({
+    id: "revokeToken",
+    method: "delete",
+    path: "/tokens/{id}",
+    scope: "admin",
+    tag: "Tokens",
+    summary: "Revokes a token: it lets nobody in any more",
+    params: { id: "The id of the token, which is not the token itself." },
+    answers: {
+      204: { description: "It is revoked; where it was just used, within five seconds." },
+    },
+    async run({ c, params }, answer) {
+      await tokensOf(c.env.tokens).revoke(params["id"] ?? "");
+      return answer(204);
+    },
+  }),
+];
+
+/** @throws CONFIG where tokens cannot be kept */
+function tokensOf(tokens: Tokens | undefined): Tokens {
+  if (tokens !== undefined) return tokens;
+  throw new OpenAgentsError(
+    "CONFIG",
+    "Cannot keep tokens: this Worker has no object for them: bind one as HOME",
+  );
+}
