@@ -50,6 +50,9 @@ const LAYERS: Readonly<Record<string, Layer>> = {
 const FILES: Readonly<Record<string, string>> = {
   "stores/sqlite.ts": "node:sqlite node:fs node:path",
   "backends/local/relay-socket.ts": "ws",
+  "drivers/plumber/located.ts": "yaml",
+  "drivers/plumber/json-path.ts": "json-p3",
+  "drivers/plumber/find.ts": "json-p3",
 };
 
 /** A module: its path below src, and its text. */
