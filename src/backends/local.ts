@@ -10,6 +10,8 @@ import { factotum } from "../core/factotum.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import type { NostrMetrics } from "../drivers/nostr.ts";
+import { plumb, plumberOf } from "../drivers/plumber.ts";
+import type { DraftSink } from "../drivers/plumber.ts";
 import { domainNames } from "../identity/domain-names.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
@@ -19,6 +21,8 @@ import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
 import { listen } from "./local/http-server.ts";
 import { isLoopback } from "./local/loopback.ts";
+import { plumberFile } from "./local/plumber-file.ts";
+import type { PlumberFile } from "./local/plumber-file.ts";
 import { localRelays } from "./local/relays.ts";
 import { openSigner } from "./local/signer.ts";
 import { watchEventLoop } from "./local/watchdog.ts";
@@ -47,6 +51,11 @@ export interface LocalOptions {
   readonly blockLimit?: number;
   /** Nostr relays beside those of the definition. */
   readonly relays?: readonly string[];
+  /**
+   * A file of rules of the plumber, in place of those of the definition; it is followed. Default: those
+   * of the definition.
+   */
+  readonly plumb?: string | undefined;
   /** Default: that of this package. */
   readonly version?: string;
   /** Told of what an operator should know. Default: nobody. */
@@ -59,6 +68,8 @@ export interface LocalRuntime {
   readonly token: string;
   readonly dataDir: string;
   readonly runtime: Runtime;
+  /** Takes in what a driver made of something outside, by the rules. */
+  readonly plumb: DraftSink;
   /** How it is with relays; undefined when there are none. */
   readonly relays: (() => NostrMetrics) | undefined;
   /** Lets running ticks end for `grace` ms (default 10,000) and lets go of all. Idempotent. */
@@ -90,6 +101,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const signer = factotum(keys, clock);
     const urls = [...(definition.relays ?? []), ...(options.relays ?? [])];
     const file = data.file("relays");
+    const rules = openPlumber(options);
+    undo.push(() => rules.stop());
     const relays =
       urls.length === 0
         ? undefined
@@ -146,6 +159,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       // The kernel's timers let the process end, which must not happen before the ticks have.
       const alive = setInterval(() => {}, 60_000);
       server.drain();
+      rules.stop();
       await relays?.stop();
       await runtime.stop(grace);
       // Whoever still waits for an answer or follows a stream has now got all there is.
@@ -161,6 +175,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       token,
       dataDir: data.path,
       runtime,
+      plumb: plumb(rules.plumber, (mail) => runtime.accept(mail)),
       relays: relays && (() => relays.metrics()),
       stop: (grace = 10_000) => (ended ??= end(grace)),
     };
@@ -174,6 +189,13 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     }
     throw error;
   }
+}
+
+/** The plumber of the file, or else of the definition. @throws CONFIG for rules that are wrong */
+function openPlumber({ definition, plumb: path, warn = () => {} }: LocalOptions): PlumberFile {
+  if (path === undefined) return { plumber: plumberOf(definition), stop: () => undefined };
+  const { envelopeBytes: payloadLength } = definition.limits;
+  return plumberFile({ path, payloadLength, tell: warn });
 }
 
 /**

@@ -12,6 +12,7 @@ import { keyCommands } from "./commands/keys.ts";
 import { mailCommands } from "./commands/mail.ts";
 import { peerCommands } from "./commands/peers.ts";
 import { moveCommand } from "./commands/move.ts";
+import { plumbCommand } from "./commands/plumb.ts";
 import { recordCommands } from "./commands/record.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { UsageError } from "./usage-error.ts";
@@ -24,7 +25,7 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /** Commands that make or find files, and no agents. */
-const OF_FILES: ReadonlySet<string> = new Set(["init", "build", "backup", "restore"]);
+const OF_FILES: ReadonlySet<string> = new Set(["init", "build", "backup", "restore", "plumb"]);
 
 function program(): Command {
   const program = commonOptions(new Command("agentctl"))
@@ -40,6 +41,7 @@ function program(): Command {
   bundleCommands(program);
   moveCommand(program);
   keyFileCommands(keyCommands(program));
+  plumbCommand(program);
   doctorCommand(program);
   initCommand(program);
   buildCommand(program);

@@ -5,6 +5,7 @@ import type { ErrorInfo } from "./errors.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { OptionsCheck } from "./options.ts";
+import type { PlumberRules } from "./plumber-rules.ts";
 import type { InboxPolicy, Store } from "./ports/index.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 import type { State } from "./state.ts";
@@ -205,6 +206,11 @@ export interface RuntimeOptions {
   readonly ensure?: readonly { readonly name: string; readonly type: string }[];
   /** Nostr relays on which the agents read and write, as `wss://HOST`. Default: none. */
   readonly relays?: readonly string[];
+  /**
+   * Which agents get what comes in by hooks, webhooks and schedules: rules, or their text as YAML. They
+   * are checked when the home starts. Default: whom it is addressed to.
+   */
+  readonly plumber?: PlumberRules | string;
   readonly limits?: Partial<Limits>;
 }
 
@@ -248,18 +254,29 @@ export interface RuntimeDefinition {
   readonly store: Store | undefined;
   readonly ensure: readonly { readonly name: string; readonly type: string }[];
   readonly relays: readonly string[];
+  readonly plumber?: PlumberRules | string | undefined;
   readonly limits: Limits;
 }
 
 /** Checks a runtime's configuration. @throws CONFIG saying what is wrong and where */
 export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
   const check = new OptionsCheck("the runtime");
-  const given = check.members(options, ["agents", "store", "ensure", "relays", "limits"]);
+  const given = check.members(options, [
+    "agents",
+    "store",
+    "ensure",
+    "relays",
+    "plumber",
+    "limits",
+  ]);
   const agents = agentsByName(check, given.agents);
-  const { ensure = [], relays = [], store, limits: limitOptions = {} } = given;
+  const { ensure = [], relays = [], store, plumber, limits: limitOptions = {} } = given;
   checkEnsure(check, ensure, agents);
   checkRelays(check, relays);
   if (store !== undefined) checkStore(check, store);
+  if (plumber !== undefined && typeof plumber !== "string") {
+    check.members(plumber, ["rules"], "plumber");
+  }
   const limits = {
     ...DEFAULT_LIMITS,
     ...check.members(limitOptions, Object.keys(DEFAULT_LIMITS), "limits"),
@@ -268,7 +285,7 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     if (key === "dedup") check.duration("limits.dedup", value);
     else check.whole(`limits.${key}`, value, 1);
   }
-  return { agents, store, ensure, relays, limits };
+  return { agents, store, ensure, relays, plumber, limits };
 }
 
 function agentsByName(check: OptionsCheck, list: unknown): Map<string, AgentDefinition> {

@@ -1,3 +1,4 @@
+import type { RuntimeDefinition } from "../core/definition.ts";
 import { checkDraft } from "../core/draft-envelope.ts";
 import type { DraftEnvelope } from "../core/draft-envelope.ts";
 import type { PlumberRules } from "../core/plumber-rules.ts";
@@ -38,9 +39,13 @@ export function compileRules(rules: string | PlumberRules, options: CompileOptio
   return router(read, payloadLength);
 }
 
-/** The plumber of a home without rules: what is addressed goes where it says, by the rule `direct`. */
-export function directPlumber(): Plumber {
-  return router([], DEFAULT_PAYLOAD_LENGTH);
+/**
+ * The plumber that a definition asks for. One without rules has what is addressed go where it says, by
+ * the rule `direct`. @throws RulesError as `compileRules` does
+ */
+export function plumberOf({ plumber, limits }: RuntimeDefinition): Plumber {
+  const { envelopeBytes: payloadLength } = limits;
+  return compileRules(plumber ?? { rules: [] }, { file: "the runtime's plumber", payloadLength });
 }
 
 /** A plumber whose rules can be replaced while it is in use. */

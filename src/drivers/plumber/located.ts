@@ -115,6 +115,7 @@ class YamlReader {
         place,
         `aliases are not understood here: put quotes around a text that begins with "*"`,
       );
+      return { kind: "scalar", place, value: "", at: () => place };
     } else if (isScalar(node)) {
       const value = this.#scalar(node, place);
       return { kind: "scalar", place, value, at: this.#at(node, path) };

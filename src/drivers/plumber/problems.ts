@@ -21,13 +21,15 @@ export class RulesError extends OpenAgentsError {
   override readonly name: string = "RulesError";
   readonly problems: readonly RulesProblem[];
 
-  constructor(problems: readonly RulesProblem[]) {
+  /** `count` is of all of them, also those that are not told. */
+  constructor(problems: readonly RulesProblem[], count: number) {
     const lines = problems.map(problemText);
+    const first = count > lines.length ? `, the first ${lines.length} are` : "";
     super(
       "CONFIG",
-      lines.length === 1
+      count === 1
         ? `Cannot use rules: ${lines[0]!}`
-        : `Cannot use rules: ${lines.length} errors\n${lines.map((line) => `  ${line}`).join("\n")}`,
+        : `Cannot use rules: ${count} errors${first}\n${lines.map((line) => `  ${line}`).join("\n")}`,
     );
     this.problems = problems;
   }
@@ -43,12 +45,14 @@ function problemText({ file, line, column, path, problem }: RulesProblem): strin
 export class Problems {
   readonly #file: string;
   readonly #list: RulesProblem[] = [];
+  #count = 0;
 
   constructor(file: string) {
     this.#file = file;
   }
 
   add(place: Place, problem: string): void {
+    this.#count += 1;
     if (this.#list.length >= PLUMBER_LIMITS.problems) return;
     const { path, line, column } = place;
     this.#list.push({ file: this.#file, path, line, column, problem });
@@ -59,6 +63,6 @@ export class Problems {
     if (this.#list.length === 0) return;
     const order = (a: RulesProblem, b: RulesProblem): number =>
       (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
-    throw new RulesError(this.#list.toSorted(order));
+    throw new RulesError(this.#list.toSorted(order), this.#count);
   }
 }

@@ -136,7 +136,7 @@ function nearest(name: string, known: readonly string[]): string | undefined {
   if (name.length > 30) return undefined;
   const close = known.map((word) => ({ word, far: distance(name.toLowerCase(), word) }));
   const [best] = close.toSorted((a, b) => a.far - b.far);
-  return best !== undefined && best.far <= 2 && best.far < best.word.length / 2
+  return best !== undefined && best.far <= 2 && best.far <= best.word.length / 2
     ? best.word
     : undefined;
 }
