@@ -52,7 +52,7 @@ export function locateText(text: string, problems: Problems): Located | undefine
   };
   let document;
   try {
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "silent" });
+    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
   } catch {
     // The parser's own stack is the limit.
     problems.add(first, "it cannot be read: it nests too deep");

@@ -25,7 +25,7 @@ export function readRules(value: Located, problems: Problems): readonly Rule[] {
   if (top === undefined) return [];
   const list = top["rules"]?.value;
   if (list === undefined) {
-    problems.add(value.place, 'the file must have "rules"');
+    reader.lacks(value, top, 'the file must have "rules"');
     return [];
   }
   if (list.kind !== "list") {
@@ -59,10 +59,7 @@ function readName(
 ): string | undefined {
   const { problems } = reader;
   const given = members["name"];
-  if (given === undefined) {
-    problems.add(rule.place, 'a rule must have a "name"');
-    return undefined;
-  }
+  if (given === undefined) return reader.lacks(rule, members, 'a rule must have a "name"');
   const text = reader.text(given.value, '"name"');
   if (text === undefined) return undefined;
   const name = text.text;
@@ -106,8 +103,7 @@ function readAction(reader: Reader, value: Located, members: Members): Action | 
     return { kind: "send", branches, goesOn: isOpen };
   }
   if (transform === undefined) {
-    problems.add(value.place, 'a rule must have "send", "fork", "drop" or "transform"');
-    return undefined;
+    return reader.lacks(value, members, 'a rule must have "send", "fork", "drop" or "transform"');
   }
   // The rules below see what it changed: that is all that it does.
   return changes && { kind: "change", transform: changes };
@@ -137,7 +133,7 @@ function readFork(
     const { send, transform } = members;
     const changes = transform && readTransform(reader, transform.value);
     if (send === undefined) {
-      reader.problems.add(item.place, 'a branch must have "send"');
+      reader.lacks(item, members, 'a branch must have "send"');
       return [];
     }
     return readSend(reader, send.value, changes === undefined ? before : [...before, changes]);

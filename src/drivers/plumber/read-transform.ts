@@ -25,7 +25,7 @@ export function readTransform(reader: Reader, value: Located): Transform | undef
   if (members === undefined) return undefined;
   const { type, priority, headers, pick, set, remove } = members;
   if (Object.keys(members).length === 0) {
-    reader.problems.add(value.place, `"transform" must have some of ${KEYS.join(", ")}`);
+    reader.lacks(value, members, `"transform" must have some of ${KEYS.join(", ")}`);
   }
   return {
     type: type && readType(reader, type.value),
@@ -111,11 +111,11 @@ function readValue(reader: Reader, value: Located): ValueOf | undefined {
   const members = reader.map(value, ["value", "from", "text"], "a value");
   if (members === undefined) return undefined;
   const [given, second] = Object.values(members);
-  if (given === undefined || second !== undefined) {
-    reader.problems.add(
-      value.place,
-      'a value must have one of "value" for JSON as it stands, "from" for a JSON path, "text" for a text with paths in it',
-    );
+  const need =
+    'a value must have one of "value" for JSON as it stands, "from" for a JSON path, "text" for a text with paths in it';
+  if (given === undefined) return reader.lacks(value, members, need);
+  if (second !== undefined) {
+    reader.problems.add(second.place, need);
     return undefined;
   }
   if (given.name === "value") {

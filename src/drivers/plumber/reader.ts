@@ -47,6 +47,16 @@ export class Reader {
     return Object.fromEntries(members);
   }
 
+  /**
+   * Says that a map lacks something; not when it has what it should not have, as that is then a name
+   * that is misspelt.
+   */
+  lacks(value: Located, members: object, problem: string): undefined {
+    const given = value.kind === "map" ? value.members.length : 0;
+    if (given <= Object.keys(members).length) this.problems.add(value.place, problem);
+    return undefined;
+  }
+
   /** The members of a map of any names, few enough. */
   members(value: Located, what: string): LocatedMap["members"] {
     if (value.kind !== "map") {
