@@ -110,7 +110,7 @@ const CASES: readonly (readonly [text: string, at: string, problem: RegExp])[] =
   [rule("send: a", "transform:", "  set: { $.a: {} }"), "5:19", /must have one of "value"/],
   [
     rule("send: a", "transform:", "  set: { $.a: { from: $.b, text: c } }"),
-    "5:19",
+    "5:32",
     /must have one/,
   ],
   [rule("send: a", "transform:", "  set: { $.a: { from: b } }"), "5:27", /must begin with "\$"/],
@@ -190,7 +190,7 @@ void test("what is too much is refused with its place", () => {
     ],
     [rule("send: a", `when: { from: ${"x".repeat(501)} }`), /a glob must not be longer than 500/],
     [rule("send: a", `when: { json: $.${"x".repeat(500)} }`), /it is longer than 500/],
-    [rule("send: a", "when:", `  json: ${"$"}${"[*,*]".repeat(7)}`), /it has too many selectors/],
+    [rule("send: a", "when:", `  json: $${"[*,*]".repeat(7)}`), /it has too many selectors/],
     [rule("send: a", "transform:", `  set: { $.a: { text: "${"{$}".repeat(51)}" } }`), /50 paths/],
     [rule(`when: ${"{ a: ".repeat(70)}1${" }".repeat(70)}`), /nests too deep/],
     ["[".repeat(100_000), /it is not YAML|nests too deep/],

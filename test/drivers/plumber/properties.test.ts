@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { jsonpath } from "json-p3";
 import { stringify } from "yaml";
 import { checkDraft } from "../../../src/core/draft-envelope.ts";
@@ -31,6 +31,11 @@ function compiled(rules: string | object): Plumber | undefined {
     }
     return undefined;
   }
+}
+
+/** Without the aliases by which this package writes a value that is there twice. */
+function yaml(value: object): string {
+  return stringify(value, { aliasDuplicateObjects: false });
 }
 
 const word = fc.constantFrom("a", "b", "ab", "github", "x-event");
@@ -97,9 +102,7 @@ const action = fc.oneof(
 const rulesOf = (actions: fc.Arbitrary<object>): fc.Arbitrary<PlumberRule[]> =>
   fc
     .array(fc.record({ when, action: actions }), { maxLength: 8 })
-    .map((list) =>
-      list.map((rule, i) => ({ name: `r${i}`, when: rule.when, ...rule.action }) as PlumberRule),
-    );
+    .map((list) => list.map((rule, i) => ({ name: `r${i}`, when: rule.when, ...rule.action })));
 const drafts = fc.record(
   {
     source: word,
@@ -143,7 +146,7 @@ void test("a good file in which something was changed is rules, or is refused wi
   );
   fc.assert(
     fc.property(rulesOf(action), edits, (rules, changes) => {
-      let given = stringify({ rules });
+      let given = yaml({ rules });
       for (const [at, length, put] of changes) {
         const start = at % (given.length + 1);
         given = given.slice(0, start) + put + given.slice(start + length);
@@ -172,14 +175,14 @@ void test("any JSON is rules, or is refused", () => {
 void test("routing is the same each time, changes nothing, and gives envelopes that can be delivered", () => {
   fc.assert(
     fc.property(rulesOf(action), drafts, (rules, given) => {
-      const made = draft(given as object);
+      const made = draft(given);
       checkDraft(made);
       const before = JSON.stringify(made);
       const plumber = compileRules({ rules });
       const routing = plumber.route(made);
       assert.deepEqual(plumber.route(made), routing);
       // The same rules, from their text, of which the places alone differ.
-      assert.deepEqual(compileRules(stringify({ rules })).route(made), routing);
+      assert.deepEqual(compileRules(yaml({ rules })).route(made), routing);
       assert.deepEqual(compileRules(JSON.stringify({ rules })).route(made), routing);
       assert.equal(JSON.stringify(made), before);
       const ids = routing.routed.map(({ envelope }) => envelope.id);
@@ -202,7 +205,7 @@ void test("the index finds what holding every rule against an envelope finds", (
       const plumber = compileRules({ rules });
       const alone = rules.map((rule) => compileRules({ rules: [rule] }));
       for (const given of many) {
-        const made = draft(given as object);
+        const made = draft(given);
         const first = alone
           .map((each) => each.route(made))
           .find(({ routed: [one], dropped }) => dropped ?? (one && one.rule !== "direct"));
@@ -285,7 +288,7 @@ void test("payloads of strangers cost no more than their size, and no more than 
   const long = "a".repeat(500_000);
   for (const payload of [
     deep,
-    { a: Array<Json>(300_000).fill({ b: 1 }) },
+    { a: Array.from({ length: 300_000 }, () => ({ b: 1 })) },
     { text: long, other: long },
   ] as Json[]) {
     assert.equal(plumber.route(draft({ payload })).unrouted, true);
