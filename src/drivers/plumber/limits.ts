@@ -1,7 +1,7 @@
 /** How much of each the plumber takes. Beyond them rules are refused, or the envelope is. */
 export const PLUMBER_LIMITS = {
   /** UTF-16 units of a rules file. */
-  text: 4 * 1024 * 1024,
+  text: 4_194_304,
   rules: 10_000,
   /** Envelopes that one rule makes of one. */
   branches: 100,
