@@ -19,6 +19,7 @@ import { create, processCold, wake } from "./rows/life.ts";
 import { mailOpen, mailSealed } from "./rows/mail.ts";
 import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.ts";
 import { move, moveRss } from "./rows/move.ts";
+import { plumberRoute } from "./rows/plumber.ts";
 import { giftwrapIngest } from "./rows/relay.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
 import { sizesOf } from "./sizes.ts";
@@ -44,6 +45,7 @@ const ROWS = {
   "giftwrap.make": giftwrapMake,
   "giftwrap.open": giftwrapOpen,
   "giftwrap.ingest": giftwrapIngest,
+  "plumber.route": plumberRoute,
   move,
   "move.rss": moveRss,
   "cloudflare.many": cloudflareMany,

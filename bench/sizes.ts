@@ -28,6 +28,8 @@ export interface Sizes {
   /** Payloads of NIP-44, and signatures, in a round. */
   readonly payloads: number;
   readonly signatures: number;
+  /** Envelopes that are routed in a round. */
+  readonly drafts: number;
   /** Gift wraps that a relay has stored. */
   readonly wraps: number;
   /** Processes that are started for one figure. */
@@ -56,6 +58,7 @@ const FULL: Sizes = {
   lookups: 2000,
   payloads: 20_000,
   signatures: 300,
+  drafts: 200_000,
   wraps: 10_000,
   starts: 7,
   records: 10_000,
@@ -81,6 +84,7 @@ const QUICK: Sizes = {
   lookups: 10,
   payloads: 20,
   signatures: 2,
+  drafts: 400,
   wraps: 200,
   starts: 1,
   records: 20,

@@ -23,6 +23,7 @@ export type {
 export { createRuntime } from "./core/create-runtime.ts";
 export type { RuntimePorts } from "./core/runtime-ports.ts";
 export type * from "./core/runtime.ts";
+export type * from "./core/plumber-rules.ts";
 export type * from "./core/ports/index.ts";
 export type { AgentPhase, AgentRecord, AgentStatus } from "./core/agent.ts";
 export type { State } from "./core/state.ts";

@@ -52,6 +52,9 @@ const FILES: Readonly<Record<string, string>> = {
   "backends/local/relay-socket.ts": "ws",
   "backends/local/otel.ts": "@opentelemetry/*",
   "cli/log.ts": "pino",
+  "drivers/plumber/located.ts": "yaml",
+  "drivers/plumber/json-path.ts": "json-p3",
+  "drivers/plumber/find.ts": "json-p3",
 };
 
 /** A module: its path below src, and its text. */

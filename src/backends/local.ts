@@ -21,6 +21,8 @@ import { PACKAGE_VERSION } from "../core/version.ts";
 import type { NostrMetrics } from "../drivers/nostr.ts";
 import { scheduler } from "../drivers/scheduler.ts";
 import type { Schedules } from "../drivers/scheduler.ts";
+import { plumb, plumberOf } from "../drivers/plumber.ts";
+import type { DraftSink } from "../drivers/plumber.ts";
 import { domainNames } from "../identity/domain-names.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
@@ -31,6 +33,8 @@ import { loadToken, openDataDir } from "./local/data-dir.ts";
 import { listen } from "./local/http-server.ts";
 import { otelTracer } from "./local/otel.ts";
 import { isLoopback } from "./local/loopback.ts";
+import { plumberFile } from "./local/plumber-file.ts";
+import type { PlumberFile } from "./local/plumber-file.ts";
 import { localRelays } from "./local/relays.ts";
 import { openSigner } from "./local/signer.ts";
 import { watchEventLoop } from "./local/watchdog.ts";
@@ -59,6 +63,11 @@ export interface LocalOptions {
   readonly blockLimit?: number;
   /** Nostr relays beside those of the definition. */
   readonly relays?: readonly string[];
+  /**
+   * A file of rules of the plumber, in place of those of the definition; it is followed. Default: those
+   * of the definition.
+   */
+  readonly plumb?: string | undefined;
   /** Default: that of this package. */
   readonly version?: string;
   /** Told of what an operator should know. Default: nobody. */
@@ -77,6 +86,8 @@ export interface LocalRuntime {
   readonly runtime: Runtime;
   /** What is sent to agents by time. */
   readonly schedules: Schedules;
+  /** Takes in what a driver made of something outside, by the rules. */
+  readonly plumb: DraftSink;
   /** How it is with relays; undefined when there are none. */
   readonly relays: (() => NostrMetrics) | undefined;
   /** What became of spans; undefined when none are made. */
@@ -116,6 +127,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const signer = factotum(keys, clock);
     const urls = [...(definition.relays ?? []), ...(options.relays ?? [])];
     const file = data.file("relays");
+    const rules = openPlumber(options);
+    undo.push(() => rules.stop());
     const relays =
       urls.length === 0
         ? undefined
@@ -191,6 +204,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       // The kernel's timers let the process end, which must not happen before the ticks have.
       const alive = setInterval(() => {}, 60_000);
       server.drain();
+      rules.stop();
       await relays?.stop();
       await schedules.stop();
       await runtime.stop(grace);
@@ -210,6 +224,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       dataDir: data.path,
       runtime,
       schedules,
+      plumb: plumb(rules.plumber, (mail) => runtime.accept(mail)),
       relays: relays && (() => relays.metrics()),
       spans: tracing?.counts,
       stop: (grace = 10_000) => (ended ??= end(grace)),
@@ -233,6 +248,13 @@ function watching(
   if (tracer === undefined) return observer;
   const traces = tracingRequests(tracer);
   return observer === undefined ? traces : observers([traces, observer]);
+}
+
+/** The plumber of the file, or else of the definition. @throws CONFIG for rules that are wrong */
+function openPlumber({ definition, plumb: path, warn = () => {} }: LocalOptions): PlumberFile {
+  if (path === undefined) return { plumber: plumberOf(definition), stop: () => undefined };
+  const { envelopeBytes: payloadLength } = definition.limits;
+  return plumberFile({ path, payloadLength, tell: warn });
 }
 
 /**

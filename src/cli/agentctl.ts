@@ -11,7 +11,14 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /** Commands that make or find files and contexts, and no agents. */
-const NO_AGENTS: ReadonlySet<string> = new Set(["init", "build", "backup", "restore", "context"]);
+const NO_AGENTS: ReadonlySet<string> = new Set([
+  "init",
+  "build",
+  "backup",
+  "restore",
+  "context",
+  "plumb",
+]);
 
 /** How long a home is asked what somebody who mistyped a name may have meant, ms. */
 const ASK_FOR = 1000;

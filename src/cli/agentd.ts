@@ -21,6 +21,8 @@ Options:
   --host HOST     address to listen on; default 127.0.0.1
   --port PORT     port to listen on, 0 for any free one; default 4600
   --relay URL     a Nostr relay, as wss://HOST, beside those of the configuration; repeatable
+  --plumb FILE    rules for what comes in by hooks, webhooks and schedules, in place of those of the
+                  configuration; read again when the file changes
   --version       print the version
   --help          print this
 
@@ -38,6 +40,7 @@ interface Arguments {
   readonly host: string;
   readonly port: number;
   readonly relays: readonly string[];
+  readonly plumb: string | undefined;
 }
 
 function talk(text: string): void {
@@ -52,6 +55,7 @@ function readArguments(): Arguments | undefined {
       host: { type: "string", default: "127.0.0.1" },
       port: { type: "string", default: "4600" },
       relay: { type: "string", multiple: true, default: [] },
+      plumb: { type: "string" },
       version: { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
@@ -60,7 +64,8 @@ function readArguments(): Arguments | undefined {
     process.stdout.write(values.help === true ? USAGE : `${PACKAGE_VERSION}\n`);
     return undefined;
   }
-  for (const name of ["config", "data", "host"] as const) notEmpty(`--${name}`, values[name]);
+  for (const name of ["config", "data", "host", "plumb"] as const)
+    notEmpty(`--${name}`, values[name]);
   const port = /^\d{1,5}$/.test(values.port) ? Number(values.port) : -1;
   if (port < 0 || port > 65_535) {
     throw new TypeError(`"--port ${values.port}" is not a port: use 0 to 65535`);
@@ -72,7 +77,8 @@ function readArguments(): Arguments | undefined {
   }
   const { OPENAGENTS_HOME } = process.env;
   const data = values.data ?? (OPENAGENTS_HOME || DEFAULT_DATA);
-  return { config: values.config, data, host: values.host, port, relays: values.relay };
+  const { config, host, relay: relays, plumb } = values;
+  return { config, data, host, port, relays, plumb };
 }
 
 /** True from when this program itself means to end: else the end is agent code's doing. */
@@ -101,7 +107,7 @@ function guardExit(dir: DataDir): void {
 const UNSETTLED = 13;
 
 /** Runs the daemon until it is told to stop. */
-async function main({ config, data, host, port, relays }: Arguments): Promise<void> {
+async function main({ config, data, host, port, relays, plumb }: Arguments): Promise<void> {
   const { OPENAGENTS_PASSPHRASE, OPENAGENTS_BLOCK_LIMIT } = process.env;
   // What agent code starts is not to inherit it. What the system says of this process still has it: SECURITY.md.
   delete process.env["OPENAGENTS_PASSPHRASE"];
@@ -123,6 +129,7 @@ async function main({ config, data, host, port, relays }: Arguments): Promise<vo
     host,
     port,
     relays,
+    plumb,
     passphrase: OPENAGENTS_PASSPHRASE || undefined,
     blockLimit,
     warn: (text) => talk(`agentd: ${text}`),

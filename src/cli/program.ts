@@ -72,6 +72,10 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/build.ts")).buildCommand,
   },
   {
+    commands: ["plumb"],
+    load: async () => (await import("./commands/plumb.ts")).plumbCommand,
+  },
+  {
     commands: ["completion"],
     load: async () => (await import("./commands/completion.ts")).completionCommand,
   },

@@ -7,6 +7,7 @@ import type { Json } from "./json.ts";
 import { OptionsCheck } from "./options.ts";
 import { isCollector, isSample } from "./otlp-settings.ts";
 import type { TelemetryOptions } from "./otlp-settings.ts";
+import type { PlumberRules } from "./plumber-rules.ts";
 import type { InboxPolicy, Store } from "./ports/index.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 import type { State } from "./state.ts";
@@ -207,6 +208,11 @@ export interface RuntimeOptions {
   readonly ensure?: readonly { readonly name: string; readonly type: string }[];
   /** Nostr relays on which the agents read and write, as `wss://HOST`. Default: none. */
   readonly relays?: readonly string[];
+  /**
+   * Which agents get what comes in by hooks, webhooks and schedules: rules, or their text as YAML. They
+   * are checked when the home starts. Default: whom it is addressed to.
+   */
+  readonly plumber?: PlumberRules | string;
   readonly limits?: Partial<Limits>;
   /** Where traces are exported to. Default: nowhere, and none are made. */
   readonly telemetry?: TelemetryOptions;
@@ -252,6 +258,7 @@ export interface RuntimeDefinition {
   readonly store: Store | undefined;
   readonly ensure: readonly { readonly name: string; readonly type: string }[];
   readonly relays: readonly string[];
+  readonly plumber?: PlumberRules | string | undefined;
   readonly limits: Limits;
   readonly telemetry?: TelemetryOptions | undefined;
 }
@@ -264,14 +271,18 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     "store",
     "ensure",
     "relays",
+    "plumber",
     "limits",
     "telemetry",
   ]);
   const agents = agentsByName(check, given.agents);
-  const { ensure = [], relays = [], store, limits: limitOptions = {} } = given;
+  const { ensure = [], relays = [], store, plumber, limits: limitOptions = {} } = given;
   checkEnsure(check, ensure, agents);
   checkRelays(check, relays);
   if (store !== undefined) checkStore(check, store);
+  if (plumber !== undefined && typeof plumber !== "string") {
+    check.members(plumber, ["rules"], "plumber");
+  }
   const limits = {
     ...DEFAULT_LIMITS,
     ...check.members(limitOptions, Object.keys(DEFAULT_LIMITS), "limits"),
@@ -280,9 +291,9 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     if (key === "dedup") check.duration("limits.dedup", value);
     else check.whole(`limits.${key}`, value, 1);
   }
-  if (given.telemetry === undefined) return { agents, store, ensure, relays, limits };
-  const telemetry = checkTelemetry(check, given.telemetry);
-  return { agents, store, ensure, relays, limits, telemetry };
+  const rest = { agents, store, ensure, relays, plumber, limits };
+  if (given.telemetry === undefined) return rest;
+  return { ...rest, telemetry: checkTelemetry(check, given.telemetry) };
 }
 
 function agentsByName(check: OptionsCheck, list: unknown): Map<string, AgentDefinition> {

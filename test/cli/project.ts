@@ -68,6 +68,8 @@ export interface RunOptions {
   readonly stdin?: string;
   readonly env?: Record<string, string>;
   readonly uid?: number;
+  /** For `start`: more arguments of agentd. */
+  readonly args?: readonly string[];
 }
 
 /** Makes a project; with no configuration when `config` is null. */
@@ -105,7 +107,7 @@ export function project(config: string | null = CONFIG): Project {
     agentd,
     agentctl: (...args) => run(args, {}),
     async start(options = {}) {
-      const child = launch("agentd", ["--port", "0"], options);
+      const child = launch("agentd", ["--port", "0", ...(options.args ?? [])], options);
       const ended = outcome(child);
       const listening = new Promise<string>((resolve) => {
         createInterface(child.stdout!).on("line", (line) => {
