@@ -2,6 +2,8 @@ import { checkName } from "./agent.ts";
 import type { Context } from "./context.ts";
 import type { Duration } from "./duration.ts";
 import type { ErrorInfo } from "./errors.ts";
+import { checkHooks } from "./hooks.ts";
+import type { HookDefinition, HookOptions } from "./hooks.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { OptionsCheck } from "./options.ts";
@@ -207,6 +209,8 @@ export interface RuntimeOptions {
   readonly ensure?: readonly { readonly name: string; readonly type: string }[];
   /** Nostr relays on which the agents read and write, as `wss://HOST`. Default: none. */
   readonly relays?: readonly string[];
+  /** Senders of webhooks, by the name they have in `/hooks/AGENT/NAME`. Default: none. */
+  readonly hooks?: Readonly<Record<string, HookOptions>>;
   readonly limits?: Partial<Limits>;
   /** Where traces are exported to. Default: nowhere, and none are made. */
   readonly telemetry?: TelemetryOptions;
@@ -252,6 +256,7 @@ export interface RuntimeDefinition {
   readonly store: Store | undefined;
   readonly ensure: readonly { readonly name: string; readonly type: string }[];
   readonly relays: readonly string[];
+  readonly hooks: ReadonlyMap<string, HookDefinition>;
   readonly limits: Limits;
   readonly telemetry?: TelemetryOptions | undefined;
 }
@@ -264,11 +269,12 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     "store",
     "ensure",
     "relays",
+    "hooks",
     "limits",
     "telemetry",
   ]);
   const agents = agentsByName(check, given.agents);
-  const { ensure = [], relays = [], store, limits: limitOptions = {} } = given;
+  const { ensure = [], relays = [], hooks = {}, store, limits: limitOptions = {} } = given;
   checkEnsure(check, ensure, agents);
   checkRelays(check, relays);
   if (store !== undefined) checkStore(check, store);
@@ -280,9 +286,9 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     if (key === "dedup") check.duration("limits.dedup", value);
     else check.whole(`limits.${key}`, value, 1);
   }
-  if (given.telemetry === undefined) return { agents, store, ensure, relays, limits };
-  const telemetry = checkTelemetry(check, given.telemetry);
-  return { agents, store, ensure, relays, limits, telemetry };
+  const checked = { agents, store, ensure, relays, hooks: checkHooks(check, hooks), limits };
+  if (given.telemetry === undefined) return checked;
+  return { ...checked, telemetry: checkTelemetry(check, given.telemetry) };
 }
 
 function agentsByName(check: OptionsCheck, list: unknown): Map<string, AgentDefinition> {
