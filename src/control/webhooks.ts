@@ -4,8 +4,8 @@ import { uuidv7 } from "../core/uuid.ts";
 import type { Attempt, Post } from "./webhooks/attempt.ts";
 import { pingOf } from "./webhooks/events.ts";
 import type { CloudEvent, NotedTick } from "./webhooks/events.ts";
-import { PATHS, WebhookFiles, deliveryIds, jsonFile } from "./webhooks/files.ts";
-import type { Delivery, Health } from "./webhooks/files.ts";
+import { PATHS, WebhookFiles, deliveryIds, isDeliveryId, jsonFile } from "./webhooks/files.ts";
+import type { Delivery, DeliveryIds, Health } from "./webhooks/files.ts";
 import { Notes } from "./webhooks/notes.ts";
 import type { PastTicks } from "./webhooks/notes.ts";
 import { Sender } from "./webhooks/sender.ts";
@@ -77,7 +77,7 @@ export class Webhooks {
   readonly #waiting = new Map<string, number>();
   readonly #notes: Notes;
   readonly #sender: Sender;
-  readonly #newId: () => string;
+  readonly #ids: DeliveryIds;
   #loaded: Promise<void> | undefined;
   /** Changes of one webhook, one after the other. */
   #changing: Promise<unknown> = Promise.resolve();
@@ -86,11 +86,11 @@ export class Webhooks {
     const { clock, random, post, allowPrivate = false, timeout = 10_000 } = options;
     this.#options = options;
     this.#files = new WebhookFiles(options.files);
-    this.#newId = deliveryIds(() => clock.now());
+    this.#ids = deliveryIds(clock, random);
     this.#notes = new Notes({
       files: this.#files,
       webhooks: () => [...this.#webhooks.values()],
-      newId: this.#newId,
+      newId: () => this.#ids.next(),
       now: () => clock.now(),
       noted: async (counts) => this.#noted(counts),
     });
@@ -192,7 +192,7 @@ export class Webhooks {
     await this.#load();
     const webhook = this.#find(id);
     const { clock } = this.#options;
-    const event = pingOf(id, { id: `ping:${this.#newId()}`, now: clock.now() });
+    const event = pingOf(id, { id: `ping:${this.#ids.next()}`, now: clock.now() });
     const attempt = await this.#sender.ping(webhook, event);
     this.#options.due?.();
     return attempt;
@@ -220,7 +220,7 @@ export class Webhooks {
   async redeliver(id: string, delivery: string): Promise<{ readonly id: string }> {
     await this.#load();
     this.#find(id);
-    const known = /^\d{16}$/.test(delivery)
+    const known = isDeliveryId(delivery)
       ? await this.#files.delivery(PATHS.log(id, delivery))
       : undefined;
     if (known === undefined) {
@@ -230,7 +230,7 @@ export class Webhooks {
       );
     }
     const again: Delivery = {
-      id: this.#newId(),
+      id: this.#ids.next(),
       event: known.event,
       notedAt: this.#options.clock.now(),
       tries: [],
@@ -282,7 +282,16 @@ export class Webhooks {
 
   #load(): Promise<void> {
     this.#loaded ??= (async () => {
-      for (const webhook of await this.#files.webhooks()) this.#webhooks.set(webhook.id, webhook);
+      for (const webhook of await this.#files.webhooks()) {
+        const { id } = webhook;
+        let count = 0;
+        for await (const { path } of this.#files.each(PATHS.waitings(id))) {
+          this.#ids.see(path.slice(PATHS.waitings(id).length));
+          count += 1;
+        }
+        this.#waiting.set(id, count);
+        this.#webhooks.set(id, webhook);
+      }
       await this.#notes.load();
     })().catch((error: unknown) => {
       this.#loaded = undefined;

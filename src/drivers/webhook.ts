@@ -7,6 +7,7 @@ import { standard, standardKey } from "./webhook/standard.ts";
 import { stripe } from "./webhook/stripe.ts";
 import type { Verified, Verifier } from "./webhook/verifier.ts";
 
+export { toHex } from "./webhook/hmac.ts";
 export { signStandard, standardKey } from "./webhook/standard.ts";
 export type { StandardMessage } from "./webhook/standard.ts";
 export type { Verified } from "./webhook/verifier.ts";

@@ -1,4 +1,11 @@
-import type { HomeFile, HomeFiles, HomeFilesChange } from "../../core/ports/index.ts";
+import type {
+  Clock,
+  HomeFile,
+  HomeFiles,
+  HomeFilesChange,
+  Random,
+} from "../../core/ports/index.ts";
+import { toHex } from "../../drivers/webhook.ts";
 import type { Attempt } from "./attempt.ts";
 import type { CloudEvent } from "./events.ts";
 import type { StoredWebhook } from "./subscription.ts";
@@ -58,13 +65,31 @@ export function dueOf(path: string): number {
   return Number(path.split("/")[3]!.split("-")[0]);
 }
 
-/** Ids for deliveries that sort by when they were made, also within one millisecond. */
-export function deliveryIds(now: () => number): () => string {
+/** Ids for deliveries. */
+export interface DeliveryIds {
+  /** One that sorts above all that were made or seen before, whatever the clock does. */
+  next(): string;
+  /** Takes note of one that was made by another process. */
+  see(id: string): void;
+}
+
+export function deliveryIds(clock: Clock, random: Random): DeliveryIds {
   let last = 0;
-  return () => {
-    last = Math.max(last + 1, now() * 1000);
-    return digits(last);
+  return {
+    next() {
+      last = Math.max(last + 1, clock.now() * 1000);
+      // Of those that are over only the log knows: none of them must be written over.
+      return `${digits(last)}-${toHex(random.bytes(4))}`;
+    },
+    see(id) {
+      last = Math.max(last, Number(id.slice(0, 16)));
+    },
   };
+}
+
+/** True for text that looks like the id of a delivery. */
+export function isDeliveryId(text: string): boolean {
+  return /^\d{16}-[0-9a-f]{8}$/.test(text);
 }
 
 const PAGE = 1000;
