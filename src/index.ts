@@ -29,6 +29,7 @@ export type { AgentPhase, AgentRecord, AgentStatus } from "./core/agent.ts";
 export type { State } from "./core/state.ts";
 export type { Duration } from "./core/duration.ts";
 export type { EnvelopeType, Trigger, TriggerType } from "./core/envelope.ts";
+export type { HmacOptions, HookDefinition, HookOptions, HookScheme } from "./core/hooks.ts";
 export { OpenAgentsError, RetryableError, TerminalError } from "./core/errors.ts";
 export type { ErrorCode, ErrorInfo } from "./core/errors.ts";
 export { agentMessageOf, agentMessages, extendAgentMessages } from "./core/agent-message.ts";

@@ -2,6 +2,8 @@ import { checkName } from "./agent.ts";
 import type { Context } from "./context.ts";
 import type { Duration } from "./duration.ts";
 import type { ErrorInfo } from "./errors.ts";
+import { checkHooks } from "./hooks.ts";
+import type { HookDefinition, HookOptions } from "./hooks.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { OptionsCheck } from "./options.ts";
@@ -213,6 +215,8 @@ export interface RuntimeOptions {
    * are checked when the home starts. Default: whom it is addressed to.
    */
   readonly plumber?: PlumberRules | string;
+  /** Senders of webhooks, by the name they have in `/hooks/AGENT/NAME`. Default: none. */
+  readonly hooks?: Readonly<Record<string, HookOptions>>;
   readonly limits?: Partial<Limits>;
   /** Where traces are exported to. Default: nowhere, and none are made. */
   readonly telemetry?: TelemetryOptions;
@@ -259,6 +263,7 @@ export interface RuntimeDefinition {
   readonly ensure: readonly { readonly name: string; readonly type: string }[];
   readonly relays: readonly string[];
   readonly plumber?: PlumberRules | string | undefined;
+  readonly hooks: ReadonlyMap<string, HookDefinition>;
   readonly limits: Limits;
   readonly telemetry?: TelemetryOptions | undefined;
 }
@@ -272,11 +277,13 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     "ensure",
     "relays",
     "plumber",
+    "hooks",
     "limits",
     "telemetry",
   ]);
   const agents = agentsByName(check, given.agents);
-  const { ensure = [], relays = [], store, plumber, limits: limitOptions = {} } = given;
+  const { ensure = [], relays = [], hooks = {}, store, plumber } = given;
+  const { limits: limitOptions = {} } = given;
   checkEnsure(check, ensure, agents);
   checkRelays(check, relays);
   if (store !== undefined) checkStore(check, store);
@@ -291,9 +298,17 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     if (key === "dedup") check.duration("limits.dedup", value);
     else check.whole(`limits.${key}`, value, 1);
   }
-  const rest = { agents, store, ensure, relays, plumber, limits };
-  if (given.telemetry === undefined) return rest;
-  return { ...rest, telemetry: checkTelemetry(check, given.telemetry) };
+  const checked = {
+    agents,
+    store,
+    ensure,
+    relays,
+    plumber,
+    hooks: checkHooks(check, hooks),
+    limits,
+  };
+  if (given.telemetry === undefined) return checked;
+  return { ...checked, telemetry: checkTelemetry(check, given.telemetry) };
 }
 
 function agentsByName(check: OptionsCheck, list: unknown): Map<string, AgentDefinition> {

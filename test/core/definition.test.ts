@@ -52,6 +52,12 @@ void test("defineAgent() refuses each option that is wrong, with its name and wh
   }
 });
 
+const hook = { verify: "github", secret: "GITHUB_WEBHOOK_SECRET" };
+const hmac = (options: object): object => ({
+  verify: { header: "x-sig", ...options },
+  secret: "A",
+});
+
 const RUNTIMES: readonly (readonly [options: object, message: RegExp])[] = [
   [{ agents: "a" }, /"agents" must list at least one agent/],
   [{ agents: [null] }, /"agents\[0\]" is not made by defineAgent\(\)/],
@@ -76,6 +82,40 @@ const RUNTIMES: readonly (readonly [options: object, message: RegExp])[] = [
   ],
   [{ relays: "wss://x" }, /"relays" must be a list of addresses/],
   [{ relays: ["https://x"] }, /"relays\[0\]" must be an address like "wss:/],
+  [{ hooks: null }, /"hooks" must be an object with one member for each source/],
+  [{ hooks: [hook] }, /"hooks" must be an object with one member for each source/],
+  [{ hooks: { "a b": hook } }, /"hooks.a b": Cannot name an agent "a b"/],
+  [{ hooks: { ["a".repeat(64)]: hook } }, /"hooks.aa.*": Cannot name an agent/],
+  [{ hooks: { alarm: hook } }, /"hooks.alarm": this name is the runtime's own$/],
+  [{ hooks: { x: "github" } }, /"hooks.x" must be an object with verify, .*, not "github"$/],
+  [{ hooks: { x: { ...hook, secrets: "A" } } }, /there is no "hooks.x.secrets"/],
+  [{ hooks: { x: { secret: "A" } } }, /"hooks.x.verify" must be one of github, .*, not undefined$/],
+  [{ hooks: { x: { ...hook, verify: "gitlab" } } }, /"hooks.x.verify" must be one of .*"gitlab"$/],
+  [{ hooks: { x: { verify: "github" } } }, /"hooks.x.secret" must be the name of an environment/],
+  [{ hooks: { x: { ...hook, secret: [] } } }, /"hooks.x.secret" must name at least one variable/],
+  [{ hooks: { x: { ...hook, type: "mention" } } }, /"hooks.x.type" must be one of event, message/],
+  [{ hooks: { x: { ...hook, reply: "yes" } } }, /"hooks.x.reply" must be true or false$/],
+  [{ hooks: { x: { ...hook, wait: "1h" } } }, /"hooks.x.wait" must be at most 240s$/],
+  [{ hooks: { x: { ...hook, tolerance: 5 } } }, /"hooks.x.tolerance" must be 1000 ms or more/],
+  [{ hooks: { x: { ...hook, headers: "x-a" } } }, /"hooks.x.headers" must be a list of names$/],
+  [{ hooks: { x: { ...hook, headers: ["a b"] } } }, /"hooks.x.headers\[0\]" must be the name of a/],
+  [{ hooks: { x: { ...hook, headers: ["Cookie"] } } }, /agents get no header like "Cookie"$/],
+  [{ hooks: { x: { ...hook, headers: ["X-Hub-Signature"] } } }, /agents get no header like/],
+  [{ hooks: { x: hmac({ header: undefined }) } }, /"hooks.x.verify.header" must be the name of a/],
+  [
+    { hooks: { x: hmac({ algorithm: "md5" }) } },
+    /"hooks.x.verify.algorithm" must be one of sha256/,
+  ],
+  [{ hooks: { x: hmac({ encoding: "b64" }) } }, /"hooks.x.verify.encoding" must be one of hex/],
+  [{ hooks: { x: hmac({ prefix: 5 }) } }, /"hooks.x.verify.prefix" must be text$/],
+  [
+    { hooks: { x: hmac({ signs: "{id}" }) } },
+    /"hooks.x.verify.signs" must be text with "\{body\}"/,
+  ],
+  [{ hooks: { x: hmac({ signs: "{body}{body}" }) } }, /must be text with "\{body\}" in it, once$/],
+  [{ hooks: { x: hmac({ signs: "{timestamp}{body}" }) } }, /must have "\{timestamp\}" in it where/],
+  [{ hooks: { x: hmac({ timestamp: "t", signs: "{body}" }) } }, /must have "\{timestamp\}" in it/],
+  [{ hooks: { x: hmac({ signs: "{id}{body}" }) } }, /has "\{id\}" in it, and no "id" names/],
   [{ limits: "x" }, /"limits" must be an object with .*, not "x"$/],
   [{ limits: { dedup: "x" } }, /^Cannot define the runtime: "limits.dedup": Cannot read duration/],
   [{ limits: { hops: "9" } }, /"limits.hops" must be a whole number, 1 or more, not "9"$/],
@@ -111,4 +151,50 @@ void test("an option that is undefined has its default", () => {
   const defined = defineRuntime({ agents: [definition], store, limits, ensure });
   assert.equal(defined.limits.hops, 1000);
   assert.equal(defined.store, store);
+});
+
+void test("defineRuntime() never shows what stands in the place of a secret's name", () => {
+  const options = { agents: [a], hooks: { x: { ...hook, secret: "whsec_c2VjcmV0/+=" } } };
+  refuses(() => runtime(options), /^Cannot define the runtime: "hooks.x.secret" must be the name/);
+  try {
+    runtime(options);
+  } catch (error) {
+    assert.ok(!String(error).includes("c2VjcmV0"));
+  }
+});
+
+void test("a hook has its defaults filled in", () => {
+  const { hooks } = defineRuntime({
+    agents: [a],
+    hooks: {
+      github: { verify: "github", secret: "A" },
+      form: {
+        verify: { header: "X-Sig", timestamp: "X-Time" },
+        secret: ["A", "B"],
+        headers: ["X-Shop"],
+      },
+    },
+  });
+  const filled = { tolerance: 300_000, type: "event", reply: false, wait: 10_000 };
+  assert.deepEqual(hooks.get("github"), {
+    ...filled,
+    verify: "github",
+    secrets: ["A"],
+    headers: [],
+  });
+  assert.deepEqual(hooks.get("form"), {
+    ...filled,
+    verify: {
+      header: "X-Sig",
+      algorithm: "sha256",
+      encoding: "hex",
+      prefix: "",
+      timestamp: "X-Time",
+      id: undefined,
+      signs: "{timestamp}.{body}",
+    },
+    secrets: ["A", "B"],
+    headers: ["x-shop"],
+  });
+  assert.equal(defineRuntime({ agents: [a] }).hooks.size, 0);
 });
