@@ -73,7 +73,7 @@ export function openScreen(onResize: () => void): Screen {
       if (!open) return;
       const shown = lines.slice(0, stdout.rows).map((line) => `${line}${CLEAR_LINE}`);
       // Written over, and not cleared first: nothing flickers.
-      stdout.write(`${BEGIN}${HOME}${shown.join("\r\n")}${CLEAR_BELOW}${END}`);
+      stdout.write(`${BEGIN}${HOME}${shown.join("\n")}${CLEAR_BELOW}${END}`);
     },
     close,
   };

@@ -20,8 +20,7 @@ ${BODY}`;
 
 const BODY = `
 _agentctl() {
-  emulate -L zsh
-  local -a lines part subs options names
+  local -a lines part subs flags names
   local way="" line word flag="" wants="" plain="" cur="\${words[CURRENT]}" found="" sub i
   local -i operands=0 n=0
   _agentctl_data ""
@@ -71,7 +70,7 @@ _agentctl() {
     case $part[1] in
       (sub) subs+=("$part[2]:\${part[5]//:/\\\\:}") ;;
       (opt)
-        options+=("$part[2]:\${part[5]//:/\\\\:}")
+        flags+=("$part[2]:\${part[5]//:/\\\\:}")
         if [[ -n $wants && $part[2] == $flag ]]; then found=$part[4]; fi
         ;;
       (arg)
@@ -82,7 +81,7 @@ _agentctl() {
     esac
   done
   if [[ -z $plain && $cur == -* && $wants != one ]]; then
-    _describe -o option options
+    _describe -o option flags
     return
   fi
   if [[ -z $wants ]] && (($#subs > 0)); then
