@@ -4,7 +4,7 @@ import type { Tracer } from "../core/ports/index.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { controlApi } from "../control/api.ts";
 import { httpForwarder } from "../control/forwarder.ts";
-import { redactor } from "../control/redact.ts";
+import { redactor, secretValues } from "../control/redact.ts";
 import { observers, tracingRequests } from "../control/request-observer.ts";
 import type { RequestObserver } from "../control/request-observer.ts";
 import { createRuntime } from "../core/create-runtime.ts";
@@ -94,7 +94,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const data = typeof options.data === "string" ? openDataDir(options.data, warn) : options.data;
     undo.push(() => data.release());
     const token = loadToken(data);
-    const redact = redactor([token, options.passphrase]).text;
+    const redact = redactor([token, options.passphrase, ...secretValues(options.env ?? {})]).text;
     const settings = otlpSettings(definition.telemetry, options.env);
     const tracing = settings && (await otelTracer({ ...settings, version, redact }));
     undo.push(() => tracing?.stop(0));
@@ -184,7 +184,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       dataDir: data.path,
       runtime,
       relays: relays && (() => relays.metrics()),
-      spans: tracing?.counts,
+      spans: tracing && (() => tracing.counts()),
       stop: (grace = 10_000) => (ended ??= end(grace)),
     };
   } catch (error) {
