@@ -12,7 +12,7 @@ export interface Redactor {
 
 /** Secrets that are known by their shape; the group, where there is one, is what stays. */
 const SHAPES: readonly (readonly [shape: RegExp, instead: string])[] = [
-  [/\boat_[A-Za-z0-9_.-]+/gi, REDACTED],
+  [/oat_[A-Za-z0-9]+_[A-Za-z0-9_-]{12,}|\boat_[A-Za-z0-9_.-]+/gi, REDACTED],
   [/\b(bearer|nostr|basic)\s+[A-Za-z0-9._~+/=-]+/gi, `$1 ${REDACTED}`],
   [/(?:nsec|ncryptsec)1[a-z0-9]+/gi, REDACTED],
   [/\bwhsec_[A-Za-z0-9+/=_-]+/gi, REDACTED],
