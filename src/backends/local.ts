@@ -8,7 +8,7 @@ import { httpForwarder } from "../control/forwarder.ts";
 import { idempotency } from "../control/idempotency.ts";
 import { rateLimit } from "../control/rate-limit.ts";
 import { storedTokens } from "../control/tokens.ts";
-import { redactor } from "../control/redact.ts";
+import { redactor, secretValues } from "../control/redact.ts";
 import { observers, tracingRequests } from "../control/request-observer.ts";
 import type { RequestObserver } from "../control/request-observer.ts";
 import { createRuntime } from "../core/create-runtime.ts";
@@ -113,7 +113,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const data = typeof options.data === "string" ? openDataDir(options.data, warn) : options.data;
     undo.push(() => data.release());
     const token = loadToken(data);
-    const redact = redactor([token, options.passphrase]).text;
+    const redact = redactor([token, options.passphrase, ...secretValues(options.env ?? {})]).text;
     const settings = otlpSettings(definition.telemetry, options.env);
     const tracing = settings && (await otelTracer({ ...settings, version, redact }));
     undo.push(() => tracing?.stop(0));
@@ -226,7 +226,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       schedules,
       plumb: plumb(rules.plumber, (mail) => runtime.accept(mail)),
       relays: relays && (() => relays.metrics()),
-      spans: tracing?.counts,
+      spans: tracing && (() => tracing.counts()),
       stop: (grace = 10_000) => (ended ??= end(grace)),
     };
   } catch (error) {

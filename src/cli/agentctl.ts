@@ -33,7 +33,8 @@ async function report(error: unknown, command: Command | undefined): Promise<num
   const ofContext = message.startsWith("Cannot use context");
   if (!ofContext && !names.some((name) => NO_AGENTS.has(name))) {
     const meant = code === "NOT_FOUND" ? await meantFor(message, command) : [];
-    if (meant.length > 0) process.stderr.write(`Did you mean ${meant.join(" or ")}? All there are: agentctl list\n`);
+    if (meant.length > 0)
+      process.stderr.write(`Did you mean ${meant.join(" or ")}? All there are: agentctl list\n`);
     else if (HINTS[code] !== undefined) process.stderr.write(`${HINTS[code]}\n`);
   }
   return error instanceof UsageError ? EXIT.usage : exitCodeOf(code);

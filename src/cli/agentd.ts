@@ -4,10 +4,14 @@ import { toMs } from "../core/duration.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import type { DataDir } from "../backends/local.ts";
 import { openDataDir, startLocal } from "../backends/local.ts";
+import { loadToken } from "../backends/local/data-dir.ts";
+import { secretValues } from "../control/redact.ts";
 import { relayUrl } from "../drivers/nostr.ts";
 import { loadConfig } from "./config.ts";
 import { DEFAULT_DATA } from "./connection.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
+import { FORMATS, LEVELS, openLog } from "./log.ts";
+import type { DaemonLog, Format, Level } from "./log.ts";
 import { shellQuote } from "./shell-quote.ts";
 import { notEmpty } from "./usage-error.ts";
 
@@ -23,6 +27,9 @@ Options:
   --relay URL     a Nostr relay, as wss://HOST, beside those of the configuration; repeatable
   --plumb FILE    rules for what comes in by hooks, webhooks and schedules, in place of those of the
                   configuration; read again when the file changes
+  --log-level LEVEL   debug, info, warn or error: what is logged, also of agents' log lines; default
+                      warn, and info as JSON
+  --log-format FORMAT pretty, or json for a line of JSON each; default OPENAGENTS_LOG or pretty
   --version       print the version
   --help          print this
 
@@ -30,6 +37,10 @@ Environment:
   OPENAGENTS_PASSPHRASE   seals the master key in the data directory, and opens it; without it agents
                           wait for a sealed one until "agentctl unlock"
   OPENAGENTS_BLOCK_LIMIT  how long agent code may block the event loop; default 30s, 0 for no limit
+  OPENAGENTS_LOG          the format of the log: pretty or json
+  OPENAGENTS_REDACT       names of variables, with commas between them, whose values are never logged
+  OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER_ARG, OTEL_EXPORTER_OTLP_HEADERS
+                          where traces are exported to, before what the configuration says
 `;
 
 const DEFAULT_BLOCK_LIMIT = "30s";
@@ -41,11 +52,23 @@ interface Arguments {
   readonly port: number;
   readonly relays: readonly string[];
   readonly plumb: string | undefined;
+  readonly format: Format;
+  readonly level: Level;
 }
 
-function talk(text: string): void {
-  process.stderr.write(`${text}\n`);
+function openDaemonLog(at: Pick<Arguments, "format" | "level">, token?: string): DaemonLog {
+  return openLog({
+    format: at.format,
+    level: at.level,
+    secrets: [...SECRETS, token],
+    write: (line) => process.stderr.write(line),
+  });
 }
+
+/** Before any of them is taken out of the environment. */
+const SECRETS: readonly string[] = secretValues(process.env);
+
+let log: DaemonLog = openDaemonLog({ format: "pretty", level: "warn" });
 
 function readArguments(): Arguments | undefined {
   const { values } = parseArgs({
@@ -56,6 +79,8 @@ function readArguments(): Arguments | undefined {
       port: { type: "string", default: "4600" },
       relay: { type: "string", multiple: true, default: [] },
       plumb: { type: "string" },
+      "log-level": { type: "string" },
+      "log-format": { type: "string" },
       version: { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
@@ -75,10 +100,23 @@ function readArguments(): Arguments | undefined {
       throw new TypeError(`"--relay ${url}" is no relay: use wss://HOST or ws://HOST:PORT`);
     }
   }
-  const { OPENAGENTS_HOME } = process.env;
+  const { OPENAGENTS_HOME, OPENAGENTS_LOG } = process.env;
+  const format = oneOf(
+    "--log-format",
+    values["log-format"] ?? (OPENAGENTS_LOG || "pretty"),
+    FORMATS,
+  );
+  const usual = format === "json" ? "info" : "warn";
+  const level = oneOf("--log-level", values["log-level"] ?? usual, LEVELS);
   const data = values.data ?? (OPENAGENTS_HOME || DEFAULT_DATA);
   const { config, host, relay: relays, plumb } = values;
-  return { config, data, host, port, relays, plumb };
+  return { config, data, host, port, relays, plumb, format, level };
+}
+
+function oneOf<T extends string>(flag: string, value: string, words: readonly T[]): T {
+  const word = words.find((one) => one === value);
+  if (word !== undefined) return word;
+  throw new TypeError(`"${flag} ${value}" is not possible: use one of ${words.join(", ")}`);
 }
 
 /** True from when this program itself means to end: else the end is agent code's doing. */
@@ -94,10 +132,11 @@ function guardExit(dir: DataDir): void {
   process.on("exit", (code) => {
     if (meant) return;
     process.exitCode = EXIT.failed;
-    talk(
+    log.log(
+      "error",
       code === UNSETTLED
-        ? "agentd: Cannot go on: the configuration awaits something that never comes"
-        : "agentd: Cannot go on: the configuration or agent code ended the process",
+        ? "Cannot go on: the configuration awaits something that never comes"
+        : "Cannot go on: the configuration or agent code ended the process",
     );
     dir.release();
   });
@@ -107,18 +146,21 @@ function guardExit(dir: DataDir): void {
 const UNSETTLED = 13;
 
 /** Runs the daemon until it is told to stop. */
-async function main({ config, data, host, port, relays, plumb }: Arguments): Promise<void> {
+async function main(given: Arguments): Promise<void> {
+  const { config, data, host, port, relays, plumb } = given;
+  log = openDaemonLog(given);
   const { OPENAGENTS_PASSPHRASE, OPENAGENTS_BLOCK_LIMIT } = process.env;
   // What agent code starts is not to inherit it. What the system says of this process still has it: SECURITY.md.
   delete process.env["OPENAGENTS_PASSPHRASE"];
   // A second agentd is told so before it runs any code of the configuration.
-  const dir = openDataDir(data, (text) => talk(`agentd: ${text}`));
+  const dir = openDataDir(data, (text) => log.log("warn", text));
   guardExit(dir);
   let definition;
   let blockLimit;
   try {
     blockLimit = toMs(OPENAGENTS_BLOCK_LIMIT || DEFAULT_BLOCK_LIMIT);
     definition = await loadConfig(config, process.cwd());
+    log = openDaemonLog(given, loadToken(dir));
   } catch (error) {
     dir.release();
     throw error;
@@ -132,15 +174,18 @@ async function main({ config, data, host, port, relays, plumb }: Arguments): Pro
     plumb,
     passphrase: OPENAGENTS_PASSPHRASE || undefined,
     blockLimit,
-    warn: (text) => talk(`agentd: ${text}`),
+    warn: (text) => log.log("warn", text),
+    observer: given.level === "debug" || given.format === "json" ? log.requests : undefined,
+    env: process.env,
   });
+  local.runtime.watch(undefined, (tick) => log.tick(tick));
 
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) end(signal === "SIGINT" ? 130 : 143);
     stopping = true;
     meant = true;
-    talk(`agentd: stopping on ${signal}, once more to stop at once`);
+    log.say(`stopping on ${signal}, once more to stop at once`);
     local.stop().then(
       () => end(EXIT.ok),
       (error: unknown) => fail(error),
@@ -150,10 +195,10 @@ async function main({ config, data, host, port, relays, plumb }: Arguments): Pro
   process.on("SIGINT", stop);
   // A promise that agent code forgot about must not take the other agents down.
   process.on("unhandledRejection", (reason) => {
-    talk(`agentd: unhandled rejection in agent code: ${describe(reason)}`);
+    log.log("error", `unhandled rejection in agent code: ${describe(reason)}`);
   });
   process.on("uncaughtException", (error) => {
-    talk(`agentd: Cannot go on: uncaught exception: ${describe(error)}`);
+    log.log("error", `Cannot go on: uncaught exception: ${describe(error)}`);
     end(EXIT.failed);
   });
 
@@ -188,7 +233,7 @@ function describe(error: unknown): string {
 function fail(error: unknown): never {
   const { code, message } = errorInfo(error);
   const known = error instanceof OpenAgentsError || (error as { code?: unknown }).code === code;
-  talk(`agentd: ${known ? message : describe(error)}`);
+  log.log("error", known ? message : describe(error));
   end(exitCodeOf(code));
 }
 
@@ -196,7 +241,7 @@ let values: Arguments | undefined;
 try {
   values = readArguments();
 } catch (error) {
-  talk(`agentd: ${(error as Error).message}\n\n${USAGE}`);
+  log.log("error", `${(error as Error).message}\n\n${USAGE}`);
   process.exit(EXIT.usage);
 }
 if (values !== undefined) await main(values).catch(fail);

@@ -5,14 +5,14 @@ export const REDACTED = "***";
 
 /** Takes secrets out of whatever is to be logged or told: texts, and all that is in a value. */
 export interface Redactor {
-  text(text: string): string;
+  readonly text: (text: string) => string;
   /** A copy of a value as JSON can have it, with no secret in it. Never throws. */
-  value(value: unknown): unknown;
+  readonly value: (value: unknown) => unknown;
 }
 
 /** Secrets that are known by their shape; the group, where there is one, is what stays. */
 const SHAPES: readonly (readonly [shape: RegExp, instead: string])[] = [
-  [/\boat_[A-Za-z0-9_.-]+/gi, REDACTED],
+  [/oat_[A-Za-z0-9]+_[A-Za-z0-9_-]{12,}|\boat_[A-Za-z0-9_.-]+/gi, REDACTED],
   [/\b(bearer|nostr|basic)\s+[A-Za-z0-9._~+/=-]+/gi, `$1 ${REDACTED}`],
   [/(?:nsec|ncryptsec)1[a-z0-9]+/gi, REDACTED],
   [/\bwhsec_[A-Za-z0-9+/=_-]+/gi, REDACTED],
@@ -85,6 +85,22 @@ export function redactor(secrets: readonly (string | undefined)[] = []): Redacto
       }
     },
   };
+}
+
+/** Variables whose names say that they are secret. */
+const SECRET_VARIABLES =
+  /(?:^|_)(?:TOKEN|SECRET|KEY|PASSWORD|PASSPHRASE|MNEMONIC|CREDENTIALS?)$|^OTEL_EXPORTER_OTLP_(?:TRACES_)?HEADERS$/;
+/** Shorter values of a variable that only its name makes secret are too common to be looked for. */
+const SHORTEST_VALUE = 8;
+
+/** The values of variables that are secret: by what they are called, or as `OPENAGENTS_REDACT` names them. */
+export function secretValues(env: Readonly<Record<string, string | undefined>>): string[] {
+  const named = new Set((env["OPENAGENTS_REDACT"] ?? "").split(",").map((name) => name.trim()));
+  return Object.entries(env).flatMap(([name, value]) => {
+    if (value === undefined || value === "") return [];
+    if (named.has(name) || name.startsWith("OPENAGENTS_PASS")) return [value];
+    return SECRET_VARIABLES.test(name) && value.length >= SHORTEST_VALUE ? [value] : [];
+  });
 }
 
 /** A secret as it may stand in a text: as it is, and as JSON and URLs write it. */

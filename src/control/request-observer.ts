@@ -83,7 +83,7 @@ export function observing<E extends Env>(
     try {
       await next();
     } finally {
-      observed.end({ status: c.res.status, route: routeOf(c as unknown as Context), ...names(c) });
+      observed.end({ status: c.res.status, route: routeOf(c), ...names(c) });
     }
   };
 }

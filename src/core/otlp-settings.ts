@@ -50,7 +50,7 @@ export function otlpSettings(
 }
 
 /** True for the address of a collector. */
-export function isCollector(url: unknown): url is string {
+export function isCollector(url: unknown): boolean {
   return typeof url === "string" && /^https?:\/\//i.test(url) && URL.canParse(url);
 }
 

@@ -32,7 +32,7 @@ function recorder(sample = 1): { readonly spans: EndedSpan[]; readonly tracer: T
 const asks = defineAgent({
   name: "asks",
   async onMessage(ctx, message) {
-    if (message.text === "sleep") return void (await ctx.sleep("1h"));
+    if (message.text === "sleep") await ctx.sleep("1h");
     const first = await ctx.step("look", () => 1);
     ctx.state["answer"] = await ctx.request("answers", { first });
     ctx.state["headers"] = { ...ctx.trigger.headers };

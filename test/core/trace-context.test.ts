@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { formatTrace, parseTrace, traceHeaders, traceOf } from "../../src/core/trace-context.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN = "00f067aa0ba902b7";
 const GOOD = `00-${TRACE}-${SPAN}-01`;
 
+const HEX = "0 1 2 3 4 5 6 7 8 9 a b c d e f".split(" ");
+
 const hexOf = (length: number) =>
   fc
-    .array(fc.constantFrom(..."0123456789abcdef"), { minLength: length, maxLength: length })
+    .array(fc.constantFrom(...HEX), { minLength: length, maxLength: length })
     .map((digits) => digits.join(""))
     .filter((text) => !/^0+$/.test(text));
 
@@ -68,7 +70,7 @@ void test("parseTrace() ignores what is no traceparent", () => {
 
 void test("parseTrace() accepts nothing that it would not write but for version and flags", () => {
   const like = fc
-    .tuple(fc.nat(70), fc.constantFrom(..."0123456789abcdefABCXYZ-_ \r\n\0é"))
+    .tuple(fc.nat(70), fc.constantFrom(...HEX, ..."A Z - _ \r \n \0 é".split(" "), " "))
     .map(([at, letter]) => GOOD.slice(0, at) + letter + GOOD.slice(at + 1));
   fc.assert(
     fc.property(fc.oneof(like, fc.string({ unit: "binary" })), (text) => {

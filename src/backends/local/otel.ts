@@ -1,5 +1,7 @@
 import type * as Api from "@opentelemetry/api";
-import type { SpanProcessor } from "@opentelemetry/sdk-trace";
+import type * as Exporter from "@opentelemetry/exporter-trace-otlp-http";
+import type * as Resources from "@opentelemetry/resources";
+import type * as Sdk from "@opentelemetry/sdk-trace";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { OtlpSettings } from "../../core/otlp-settings.ts";
 import type {
@@ -29,8 +31,7 @@ export interface OtelOptions extends OtlpSettings {
   readonly every?: number;
 }
 
-type Sdk = typeof import("@opentelemetry/sdk-trace");
-type Exported = Parameters<SpanProcessor["onEnd"]>[0];
+type Exported = Sdk.ReadableSpan;
 
 /**
  * A tracer over the SDK of OpenTelemetry, which exports by OTLP over HTTP. Its packages are optional
@@ -60,7 +61,8 @@ export async function otelTracer(options: OtelOptions): Promise<ExportingTracer>
   const send = (spans: Exported[]): Promise<void> =>
     new Promise((resolve, reject) => {
       out.export(spans, ({ code, error }) => {
-        if (code === 0) resolve();
+        const failed: number = code;
+        if (failed === 0) resolve();
         else reject(error ?? new Error("Nobody took the spans"));
       });
     });
@@ -117,7 +119,7 @@ export function tracerOver(
         name,
         {
           kind: kinds[kind],
-          attributes: attributes as Api.Attributes,
+          attributes,
           ...(link !== undefined && { links: [{ context: theirs(link) }] }),
         },
         context,
@@ -153,7 +155,7 @@ function spanOver(
   };
 }
 
-function intoQueue(queue: SpanQueue<Exported>): SpanProcessor {
+function intoQueue(queue: SpanQueue<Exported>): Sdk.SpanProcessor {
   return {
     onStart() {},
     onEnd: (span) => queue.push(span),
@@ -171,9 +173,9 @@ const PACKAGES = [
 
 async function load(url: string): Promise<{
   readonly api: typeof Api;
-  readonly sdk: Sdk;
-  readonly resources: typeof import("@opentelemetry/resources");
-  readonly exporter: typeof import("@opentelemetry/exporter-trace-otlp-http");
+  readonly sdk: typeof Sdk;
+  readonly resources: typeof Resources;
+  readonly exporter: typeof Exporter;
 }> {
   try {
     const [api, sdk, resources, exporter] = await Promise.all([
