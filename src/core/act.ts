@@ -1,6 +1,6 @@
 import type { State } from "./state.ts";
 import type { LiveTick } from "./followers.ts";
-import { errorInfo, OpenAgentsError, UnblamedError } from "./errors.ts";
+import { CancelledError, errorInfo, OpenAgentsError, UnblamedError } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import type { Occasion } from "./perceive.ts";
@@ -57,12 +57,12 @@ export async function act(kernel: Kernel, input: ActInput): Promise<Acted> {
   const { agent, occasion } = input;
   const { definition, version } = agent;
   const session = new Session(kernel, input);
-  input.running(session);
   if (occasion.refusal !== undefined) {
     const { code, message } = occasion.refusal.error;
     const error = new OpenAgentsError(code, message);
     return { session, ending: { kind: "failed", error }, version, failure: lost(error) };
   }
+  input.running(session);
   try {
     await bringUpToDate(agent, session);
   } catch (error) {
@@ -139,7 +139,11 @@ async function failed(
   session: Session,
   error: unknown,
 ): Promise<Acted> {
-  // A tick that was cancelled from outside, or has to wait for its key, leaves no trace: its trigger
+  if (error instanceof CancelledError) {
+    const ending: Ending = { kind: "failed", error };
+    return { session, ending, version: input.agent.version, failure: lost(error) };
+  }
+  // A tick that was cut off from outside, or has to wait for its key, leaves no trace: its trigger
   // waits as it did before.
   if (session.cancelled || isLocked(error)) throw error;
   const { agent, occasion } = input;

@@ -5,11 +5,13 @@ import type { Receipt } from "./ports/store.ts";
  * Where an agent is in its life, as it is stored. A living agent is `active` while a host holds it
  * in memory and `dormant` when nothing does; that difference is seen, not stored, so that falling
  * asleep costs no write. An agent that moves is `leaving` its old home, where it is `moved` from the
- * moment on from which the new home has it, and `arriving` there until that home knows it.
+ * moment on from which the new home has it, and `arriving` there until that home knows it. One that is
+ * `paused` takes mail in, and nothing of it is acted on.
  */
 export type AgentStatus =
   | "creating"
   | "live"
+  | "paused"
   | "failed"
   | "quarantined"
   | "terminated"
@@ -22,18 +24,22 @@ export type AgentPhase = Exclude<AgentStatus, "live"> | "active" | "dormant";
 
 /** For each status, the ones that may follow it. */
 export const TRANSITIONS: Readonly<Record<AgentStatus, readonly AgentStatus[]>> = {
-  creating: ["live", "failed", "quarantined", "terminated", "leaving"],
-  live: ["failed", "quarantined", "terminated", "leaving"],
+  creating: ["live", "paused", "failed", "quarantined", "terminated", "leaving"],
+  live: ["paused", "failed", "quarantined", "terminated", "leaving"],
+  paused: ["creating", "live", "terminated", "leaving"],
   failed: ["creating", "live", "terminated", "leaving"],
   quarantined: ["creating", "live", "terminated", "leaving"],
   terminated: [],
-  leaving: ["creating", "live", "failed", "quarantined", "moved"],
+  leaving: ["creating", "live", "paused", "failed", "quarantined", "moved"],
   moved: ["arriving", "terminated"],
-  arriving: ["creating", "live", "failed", "quarantined", "terminated"],
+  arriving: ["creating", "live", "paused", "failed", "quarantined", "terminated"],
 };
 
 /** The statuses in which an agent's ticks run. */
 export const TICKING: ReadonlySet<AgentStatus> = new Set<AgentStatus>(["creating", "live"]);
+
+/** The statuses in which an agent's record goes on: what is cancelled while it is paused is on it. */
+export const RECORDING: ReadonlySet<AgentStatus> = new Set<AgentStatus>([...TICKING, "paused"]);
 
 /** The statuses of an agent between two homes: it sends nothing and takes nothing in here. */
 export const BETWEEN: ReadonlySet<AgentStatus> = new Set<AgentStatus>([

@@ -8,7 +8,7 @@ import type { Envelope } from "./envelope.ts";
 import type { RuntimeDefinition } from "./definition.ts";
 import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { Entries } from "./entries.ts";
+import { Operators } from "./operators.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { Followers } from "./followers.ts";
 import type { LiveEvent } from "./followers.ts";
@@ -31,7 +31,6 @@ import type { Peer } from "./ports/memory.ts";
 import type {
   AgentInfo,
   AgentReport,
-  AgentUpdate,
   Answer,
   AskOptions,
   ExportOptions,
@@ -43,7 +42,6 @@ import type {
   RuntimeMetrics,
   Sent,
   TickEvent,
-  UpdateOptions,
 } from "./runtime.ts";
 import type { RuntimePorts } from "./runtime-ports.ts";
 import { systemClock, systemRandom } from "./system.ts";
@@ -75,12 +73,17 @@ class KernelRuntime implements Runtime {
   readonly #lifecycle: Lifecycle;
   readonly #mover: Mover;
   readonly #importer: Importer;
-  readonly #entries: Entries;
+  readonly #operators: Operators;
   readonly #watchers: Watchers;
   readonly #window: DedupWindow;
   #started = false;
   #stopped = false;
   #recovery: (() => void) | undefined;
+
+  readonly update: Runtime["update"] = (...args) => this.#operators.update(...args);
+  readonly pause: Runtime["pause"] = (...args) => this.#operators.pause(...args);
+  readonly resume: Runtime["resume"] = (...args) => this.#operators.resume(...args);
+  readonly cancel: Runtime["cancel"] = (...args) => this.#operators.cancel(...args);
 
   constructor(ports: RuntimePorts) {
     const { definition, store, signer, clock = systemClock, random = systemRandom } = ports;
@@ -140,7 +143,11 @@ class KernelRuntime implements Runtime {
       failed: (problem, error) => this.#onProblem(problem, error),
     });
     this.#importer = new Importer(this.#kernel, this.#dispatcher, this.#mover);
-    this.#entries = new Entries(this.#kernel, this.#dispatcher);
+    this.#operators = new Operators(this.#kernel, {
+      dispatcher: this.#dispatcher,
+      lifecycle: this.#lifecycle,
+      ticked: (ticked) => this.#ticked(ticked),
+    });
     this.#window = new DedupWindow(this.#kernel, (error) =>
       this.#onProblem("Cannot shorten the dedup window", error),
     );
@@ -229,11 +236,6 @@ class KernelRuntime implements Runtime {
     const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000);
     const { items, cursor } = await this.#kernel.store.list({ ...query, limit });
     return { items: items.map((record) => this.#info(record)), cursor };
-  }
-
-  async update(ref: string, change: AgentUpdate, options: UpdateOptions = {}): Promise<AgentInfo> {
-    const { id } = await this.#find(ref);
-    return this.#info(await this.#entries.update(id, change, options));
   }
 
   async status(ref: string): Promise<AgentReport> {

@@ -28,10 +28,19 @@ const LATER = 3_600_000;
 interface Running {
   claim: Claim | undefined;
   session: Session | undefined;
+  /** What is to be cut off once it runs. */
+  readonly cuts: Set<Cut>;
   /** It became ready again while it ran. */
   again: boolean;
   /** Those who want to hold the agent when the turn ends, in order; they go before its next turn. */
   readonly waiting: ((held: Running) => void)[];
+}
+
+/** A trigger whose tick is to be cut off. */
+interface Cut {
+  readonly trigger: string;
+  readonly error: Error;
+  done: boolean;
 }
 
 /** Takes agents that are due and runs their ticks: in turn, and only so many at once. */
@@ -105,6 +114,29 @@ export class Dispatcher {
   /** Cuts off the tick that an agent is in, if it is in one. */
   cut(id: string, error: unknown): void {
     this.#running.get(id)?.session?.cut(error);
+  }
+
+  /** The trigger of the tick that an agent is in, if it is in one. */
+  runs(id: string): string | undefined {
+    return this.#running.get(id)?.session?.trigger.id;
+  }
+
+  /** Cuts off the tick of one trigger, now or when it begins to run, until `end()`; `done` once it did. */
+  cutTrigger(
+    id: string,
+    trigger: string,
+    error: Error,
+  ): { readonly done: boolean; readonly end: () => void } {
+    const running = this.#running.get(id);
+    const cut: Cut = { trigger, error, done: false };
+    running?.cuts.add(cut);
+    if (running?.session !== undefined) apply(cut, running.session);
+    return {
+      get done() {
+        return cut.done;
+      },
+      end: () => running?.cuts.delete(cut),
+    };
   }
 
   /** Does work while the agent is between two ticks, and begins none until it is done. */
@@ -199,7 +231,13 @@ export class Dispatcher {
   }
 
   #take(id: string): Running {
-    const running: Running = { claim: undefined, session: undefined, again: false, waiting: [] };
+    const running: Running = {
+      claim: undefined,
+      session: undefined,
+      cuts: new Set(),
+      again: false,
+      waiting: [],
+    };
     this.#running.set(id, running);
     this.#renewal ??= this.#kernel.clock.after(CLAIM / 3, () => this.#renew());
     return running;
@@ -253,6 +291,7 @@ export class Dispatcher {
       for (let i = 0; i < TURN && !this.#stopped; i += 1) {
         const result = await tick(this.#kernel, claim, (session) => {
           running.session = session;
+          for (const cut of running.cuts) apply(cut, session);
         });
         running.session = undefined;
         if ("idle" in result) {
@@ -262,6 +301,8 @@ export class Dispatcher {
         }
         this.#events.ticked(result);
         if (result.wakeAt !== null) this.wakeAt(result.wakeAt);
+        // Who wants to hold the agent waits for one tick, and not for a turn of them.
+        if (running.waiting.length > 0) break;
       }
       return true;
     } catch (error) {
@@ -285,4 +326,8 @@ export class Dispatcher {
       if (claim !== undefined) void store.renew(claim, until).catch(() => undefined);
     }
   }
+}
+
+function apply(cut: Cut, session: Session): void {
+  if (session.trigger.id === cut.trigger) cut.done = session.cut(cut.error) || cut.done;
 }

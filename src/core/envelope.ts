@@ -1,3 +1,4 @@
+import { isNpub } from "./agent.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { checkJson } from "./json.ts";
 import type { Json } from "./json.ts";
@@ -237,4 +238,13 @@ function isHeaders(value: unknown): boolean {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * How long the chain of mail is that led to this envelope. Agents count it, in what they seal; a count
+ * that is none is longer than any limit.
+ */
+export function hopsOf({ from, headers }: Envelope): number {
+  const hops = isNpub(from) ? (headers?.["hops"] ?? "0") : "0";
+  return /^\d{1,15}$/.test(hops) ? Number(hops) : Number.POSITIVE_INFINITY;
 }

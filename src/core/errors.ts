@@ -76,6 +76,15 @@ export class UnblamedError extends OpenAgentsError {
   }
 }
 
+/** Somebody wants a trigger to be acted on no more: it goes to the dead letters at once, nobody is to blame. */
+export class CancelledError extends OpenAgentsError {
+  override readonly name: string = "CancelledError";
+
+  constructor() {
+    super("CANCELLED", "CANCELLED by an operator");
+  }
+}
+
 /** An agent lives elsewhere now. */
 export class MovedError extends OpenAgentsError {
   override readonly name: string = "MovedError";

@@ -7,7 +7,7 @@ import { OpenAgentsError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mailroom } from "./mailroom.ts";
 import type { TickRecord } from "./trajectory.ts";
-import { paths } from "./tree.ts";
+import { paths, timerOf } from "./tree.ts";
 
 /** What an operator has an agent do: each as `Runtime` has it, for an agent's entry in the directory. */
 export class Lifecycle {
@@ -39,6 +39,7 @@ export class Lifecycle {
 
   async wake(record: AgentRecord): Promise<TickRecord> {
     checkHere(record);
+    checkAwake(record, "wake");
     if (!TICKING.has(record.status)) await this.#held(record, (now) => this.#revive(now));
     return this.#mailroom.command(record, "wake");
   }
@@ -48,6 +49,31 @@ export class Lifecycle {
     const tick = await this.#mailroom.command(record, "hibernate");
     await this.#held(record, async ({ id }) => this.#kernel.cache.delete(id));
     return tick;
+  }
+
+  async pause(record: AgentRecord): Promise<AgentRecord> {
+    return this.#held(record, async (now) => {
+      if (now.status === "paused") return now;
+      this.#checkAlive(now, "pause");
+      await this.#setStatus(now, "paused");
+      this.#mailroom.paused(now);
+      return { ...now, status: "paused" };
+    });
+  }
+
+  async resume(record: AgentRecord): Promise<AgentRecord> {
+    return this.#held(record, async (now) => {
+      if (now.status !== "paused") {
+        this.#checkAlive(now, "resume");
+        return now;
+      }
+      const status = await this.#begun(now);
+      await this.#setStatus(now, status);
+      const [timer] = await this.#kernel.store.files(now.id, { prefix: paths.timers, limit: 1 });
+      this.#dispatcher.wake(now.id);
+      if (timer !== undefined) this.#dispatcher.wakeAt(timerOf(timer.path).at);
+      return { ...now, status };
+    });
   }
 
   /** Has its record say what its key was used for, durably, where it can have one more. */
@@ -120,16 +146,35 @@ export class Lifecycle {
     }
     checkHere(record);
     if (TICKING.has(status)) return;
+    checkAwake(record, "tick");
     throw new OpenAgentsError("INVALID", `Cannot tick "${name}": it is ${status}, wake it first`);
+  }
+
+  /** @throws TERMINATED, BUSY, MOVED, INVALID when the agent's ticks do not run */
+  #checkAlive(record: AgentRecord, verb: "pause" | "resume"): void {
+    const { name, status } = record;
+    checkHere(record);
+    if (TICKING.has(status)) return;
+    if (status === "terminated") {
+      throw new OpenAgentsError("TERMINATED", `Cannot ${verb} "${name}": it is terminated`);
+    }
+    const help = `it is ${status}, and nothing of it runs: "wake" brings it back`;
+    throw new OpenAgentsError("INVALID", `Cannot ${verb} "${name}": ${help}`);
+  }
+
+  /** The status of a living agent: one whose first tick never came to its end is still in creation. */
+  async #begun({ id }: AgentRecord): Promise<"creating" | "live"> {
+    const [version] = await this.#kernel.store.read(id, [paths.version]);
+    return version === undefined ? "creating" : "live";
   }
 
   /** Brings a failed or quarantined agent back; one that was never created begins anew. */
   async #revive(record: AgentRecord): Promise<void> {
     const { store } = this.#kernel;
     if (TICKING.has(record.status)) return;
-    const [version] = await store.read(record.id, [paths.version]);
-    await this.#setStatus(record, version === undefined ? "creating" : "live");
-    if (version === undefined) await store.replay(record.id, "initialize");
+    const status = await this.#begun(record);
+    await this.#setStatus(record, status);
+    if (status === "creating") await store.replay(record.id, "initialize");
   }
 
   async #setStatus(record: AgentRecord, status: AgentStatus): Promise<void> {
@@ -138,4 +183,10 @@ export class Lifecycle {
     await this.#kernel.store.setStatus(record.id, status);
     await this.#kernel.store.sync();
   }
+}
+
+/** @throws BUSY for an agent that is paused: only `resume` ends that */
+function checkAwake({ name, status }: AgentRecord, verb: "tick" | "wake"): void {
+  if (status !== "paused") return;
+  throw new OpenAgentsError("BUSY", `Cannot ${verb} "${name}": it is paused, resume it first`);
 }

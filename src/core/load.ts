@@ -36,6 +36,16 @@ export async function loadAgent(kernel: Kernel, record: AgentRecord): Promise<Lo
   };
 }
 
+/** A file that holds text; undefined where there is none. */
+export async function readText(
+  store: Store,
+  id: string,
+  path: string,
+): Promise<string | undefined> {
+  const [value] = await store.read(id, [path]);
+  return value as string | undefined;
+}
+
 /** An agent's state as JSON by top-level key. */
 export async function readState(store: Store, id: string): Promise<Map<string, string>> {
   const state = new Map<string, string>();

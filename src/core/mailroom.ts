@@ -54,14 +54,20 @@ export function noDeadLetter(ref: string, envelopeId: string): OpenAgentsError {
   return new OpenAgentsError("NOT_FOUND", `"${ref}" has no dead letter "${envelopeId}"`);
 }
 
+/** Somebody who waits for a command to be done. */
+interface Waiting {
+  readonly agent: string;
+  readonly end: (code: "LOCKED" | "BUSY", why: string) => void;
+}
+
 /** Where mail from outside the agents comes in, and where its answers go out. */
 export class Mailroom {
   readonly #kernel: Kernel;
   readonly #watchers: Watchers;
   /** Ends the waits under way, and whom they are for. */
   readonly #waits = new Map<() => void, string>();
-  /** Ends the wait for a command that has to wait for the keys, by its source. */
-  readonly #commands = new Map<string, () => void>();
+  /** Ends the wait for a command that has to wait, by its source. */
+  readonly #commands = new Map<string, Waiting>();
   readonly #wake: (id: string) => void;
 
   constructor(
@@ -84,7 +90,15 @@ export class Mailroom {
 
   /** A trigger waits for the keys: whoever gave it as a command is told so. */
   held(source: string): void {
-    this.#commands.get(source)?.();
+    const command = this.#commands.get(source);
+    command?.end("LOCKED", 'it needs its key, and is done once "agentctl unlock" has opened that');
+  }
+
+  /** An agent is paused: whoever gave it a command that waits is told so. */
+  paused({ id }: AgentRecord): void {
+    for (const command of this.#commands.values()) {
+      if (command.agent === id) command.end("BUSY", "it is paused, and is done once it is resumed");
+    }
   }
 
   /** Puts mail into an inbox, here or at the agent's new home; resolves when it is durable. */
@@ -220,16 +234,15 @@ export class Mailroom {
     });
     this.#waits.set(onStop, record.id);
     const source = mailSource(envelope.id);
-    this.#commands.set(source, () =>
-      ticked.reject(
-        new OpenAgentsError(
-          "LOCKED",
-          `Cannot ${command} "${record.name}" now: it needs its key, and is done once "agentctl unlock" has opened that`,
-        ),
-      ),
-    );
+    this.#commands.set(source, {
+      agent: record.id,
+      end: (code, why) =>
+        ticked.reject(new OpenAgentsError(code, `Cannot ${command} "${record.name}" now: ${why}`)),
+    });
     try {
       await this.#post(record, envelope);
+      // It may have been paused since it was looked up.
+      if ((await this.#kernel.store.get(record.id))?.status === "paused") this.paused(record);
       this.#kernel.store.sync().catch(ticked.reject);
       return await ticked.promise;
     } finally {

@@ -7,7 +7,7 @@ import { textOf } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 import { Journal } from "./journal.ts";
 import type { Entry } from "./journal.ts";
-import { allFiles } from "./load.ts";
+import { allFiles, readText } from "./load.ts";
 import { HELD, mailSource, timerSource } from "./key-waits.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { lockedError } from "./locked.ts";
@@ -192,7 +192,7 @@ async function fromMail(
   if (refusal !== undefined) return { ...occasion, refusal };
   if (envelope.type === "response" && envelope.replyTo !== undefined) {
     const answer = { ...mail, envelope };
-    const trigger = await readText(kernel, agent, paths.wait(envelope.replyTo));
+    const trigger = await readText(kernel.store, agent.record.id, paths.wait(envelope.replyTo));
     const resumed = trigger && (await fromParked(kernel, agent, { trigger, timers, now, answer }));
     return resumed || { ...occasion, refusal: expired("Nobody waits for this reply any more") };
   }
@@ -205,7 +205,7 @@ async function fromAlarm(
   input: { readonly timer: Timer; readonly timers: readonly Timer[]; readonly now: number },
 ): Promise<Found | undefined> {
   const { timer, timers, now } = input;
-  const text = await readText(kernel, agent, paths.alarm(timer.id));
+  const text = await readText(kernel.store, agent.record.id, paths.alarm(timer.id));
   const file = text && (JSON.parse(text) as AlarmFile);
   if (!file || file.at !== timer.at) return undefined;
   const envelope = alarmEnvelope(file, agent.record.id);
@@ -234,7 +234,7 @@ async function fromParked(
   },
 ): Promise<Found | undefined> {
   const { trigger, now, answer } = input;
-  const text = await readText(kernel, agent, paths.parked(trigger));
+  const text = await readText(kernel.store, agent.record.id, paths.parked(trigger));
   if (text === undefined) return undefined;
   const parked = JSON.parse(text) as Parked;
   if (answer === undefined && (await hasSealedAnswer(kernel, agent, parked))) throw lockedError();
@@ -342,7 +342,11 @@ async function open(
 const UNREADABLE: ReadonlySet<string> = new Set<ErrorCode>(["DENIED", "INVALID", "VERSION"]);
 
 /** The finished steps of a trigger. Costs no read for an agent that never journaled anything. */
-async function readJournal(kernel: Kernel, agent: LoadedAgent, trigger: string): Promise<Journal> {
+export async function readJournal(
+  kernel: Kernel,
+  agent: LoadedAgent,
+  trigger: string,
+): Promise<Journal> {
   if (!agent.journaled) return new Journal();
   const stored: (readonly [string, string])[] = [];
   for await (const { path, value } of allFiles(
@@ -353,15 +357,6 @@ async function readJournal(kernel: Kernel, agent: LoadedAgent, trigger: string):
     stored.push([lastSegment(path), value as string]);
   }
   return new Journal(stored);
-}
-
-async function readText(
-  kernel: Kernel,
-  agent: LoadedAgent,
-  path: string,
-): Promise<string | undefined> {
-  const [value] = await kernel.store.read(agent.record.id, [path]);
-  return value as string | undefined;
 }
 
 function expired(message: string): Refusal {

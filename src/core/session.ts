@@ -14,7 +14,7 @@ import type {
 import { contextIdentity } from "./context-identity.ts";
 import type { Duration } from "./duration.ts";
 import { toMs } from "./duration.ts";
-import { checkEnvelope, PUBLIC, triggerOf } from "./envelope.ts";
+import { checkEnvelope, hopsOf, PUBLIC, triggerOf } from "./envelope.ts";
 import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
 import { errorInfo, OpenAgentsError, UnblamedError } from "./errors.ts";
@@ -133,6 +133,7 @@ export class Session {
     );
     const ending = await new Promise<Ending>((resolve) => {
       this.#end = resolve;
+      if (this.#cutBy !== undefined) return resolve({ kind: "failed", error: this.#cutBy });
       work().then(
         () => resolve({ kind: "done" }),
         (error: unknown) => resolve({ kind: "failed", error }),
@@ -145,12 +146,14 @@ export class Session {
     return this.#cutBy === undefined ? ending : { kind: "failed", error: this.#cutBy };
   }
 
-  /** Ends the run with an error, whatever the hook is doing. */
-  cut(error: unknown): void {
+  /** Ends the run with an error, whatever the hook is doing. False when it is over. */
+  cut(error: unknown): boolean {
+    if (!this.#open) return false;
     this.#cutBy = error;
     this.#abort?.abort(error);
     this.#end?.({ kind: "failed", error });
     this.#onCut?.();
+    return true;
   }
 
   /** True when the tick was cut off because somebody wanted it to end, not because it took long. */
@@ -476,15 +479,6 @@ function checkLabel(name: unknown, what: string): asserts name is string {
     "INVALID",
     `Cannot name ${what} ${given}: use text of 1 to 500 characters with no lone surrogate`,
   );
-}
-
-/**
- * How long the chain of mail is that led to this envelope. Agents count it, in what they seal; a count
- * that is none is longer than any limit.
- */
-function hopsOf({ from, headers }: Envelope): number {
-  const hops = isNpub(from) ? (headers?.["hops"] ?? "0") : "0";
-  return /^\d{1,15}$/.test(hops) ? Number(hops) : Number.POSITIVE_INFINITY;
 }
 
 function plain(value: unknown, what: string): Json {

@@ -78,7 +78,7 @@ export async function tick(
 }
 
 /** The phases from THINK on. */
-async function takeOn(
+export async function takeOn(
   kernel: Kernel,
   { at, ...given }: Omit<ActInput, "plan" | "span"> & { readonly at: number },
 ): Promise<Ticked> {

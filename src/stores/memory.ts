@@ -1,4 +1,4 @@
-import { BETWEEN, CLOSED, TICKING } from "../core/agent.ts";
+import { BETWEEN, CLOSED, RECORDING, TICKING } from "../core/agent.ts";
 import type { AgentRecord, AgentStatus } from "../core/agent.ts";
 import { isUrgent, URGENT_ROOM } from "../core/envelope.ts";
 import type { Envelope } from "../core/envelope.ts";
@@ -328,7 +328,7 @@ class Memory implements MemoryStore {
   async commit(claim: Claim, changes: Changes): Promise<void> {
     const agent = this.#claimed(claim);
     const { log, ack = [], retry = [], status, wakeAt } = changes;
-    if (!TICKING.has(agent.record.status)) throw stale(claim.id, `it is ${agent.record.status}`);
+    if (!RECORDING.has(agent.record.status)) throw stale(claim.id, `it is ${agent.record.status}`);
     const next = (agent.head?.n ?? 0) + 1;
     if (log.n !== next) throw stale(claim.id, `its next record is ${next}, not ${log.n}`);
     if (status !== undefined) this.#checkStatus(agent, status);

@@ -734,3 +734,25 @@ void test("mail that met a tombstone is tried again when the agent is back by th
   const kernel = { store: a.store, forwarder: undefined } as unknown as Kernel;
   assert.deepEqual(await forwardMoved(kernel, { mail, receipts: ["moved"] }), ["busy"]);
 });
+
+void test("an agent that is paused moves as it is, stays when it does not leave, and goes on when resumed", async () => {
+  const { clock, a, b } = await laden();
+  await a.runtime.pause("ada");
+  await tell(a, clock, "waits");
+  await a.runtime.leave("ada", { move: "m1" });
+  await a.runtime.stay("ada", "m1");
+  assert.equal((await a.runtime.get("ada")).status, "paused");
+  const { labels } = await a.runtime.get("ada");
+  await move(a, b);
+  assert.deepEqual(
+    [(await b.runtime.get("ada")).status, (await b.runtime.get("ada")).labels],
+    ["paused", labels],
+  );
+  await clock.advance(9 * HOUR);
+  assert.deepEqual((await b.runtime.state("ada"))["fired"], []);
+  await b.runtime.resume("ada");
+  await clock.advance(0);
+  const { got, fired } = await b.runtime.state("ada");
+  assert.ok((got as string[]).includes("waits"));
+  assert.deepEqual(fired, ["bell"]);
+});

@@ -15,6 +15,10 @@ class Witness {
   /** Steps whose result was given to the hook. */
   readonly finished = new Set<string>();
   readonly ticking = new Set<string>();
+  /** Agents that an operator was told are paused. */
+  readonly paused = new Set<string>();
+  /** Messages that somebody tried to cancel: what they had asked may be asked again. */
+  readonly cancelled = new Set<string>();
   readonly broken: string[] = [];
 }
 
@@ -33,6 +37,7 @@ export async function simulate(seed: number): Promise<string[]> {
     const { life } = world;
     const { name } = ctx.agent;
     if (witness.ticking.has(name)) witness.broken.push(`two ticks of ${name} at once`);
+    if (witness.paused.has(name)) witness.broken.push(`a tick of ${name}, which is paused`);
     witness.ticking.add(name);
     try {
       await world.pause(life);
@@ -153,6 +158,32 @@ export async function simulate(seed: number): Promise<string[]> {
     }
   }
 
+  // An operator, who pauses agents, resumes them, and cancels what the worker does.
+  let meddling = -1;
+  function meddle(late: boolean): void {
+    if (meddling === world.life) return;
+    const { life } = world;
+    meddling = life;
+    const over = (): void => {
+      if (life === world.life) meddling = -1;
+    };
+    const name = names[Math.floor(chance() * names.length)]!;
+    const [client, next] = [clients[Math.floor(chance() * 2)]!, Math.floor(chance() * PER_CLIENT)];
+    const text = `${client.name}${next}`;
+    const what = late ? 1 : chance();
+    if (what < 0.4) {
+      const told = (): void => void (life === world.life && witness.paused.add(name));
+      runtime.pause(name).then(told).then(over, over);
+    } else if (what < 0.6) {
+      witness.cancelled.add(text);
+      runtime.cancel("worker", { trigger: `${text}:worker` }).then(over, over);
+    } else {
+      // From here on it may run.
+      witness.paused.clear();
+      Promise.all(names.map((each) => runtime.resume(each))).then(over, over);
+    }
+  }
+
   // An operator, who has what became a dead letter tried again.
   let operating = -1;
   async function operate(): Promise<boolean> {
@@ -161,8 +192,15 @@ export async function simulate(seed: number): Promise<string[]> {
     if (dead === undefined) return false;
     operating = world.life;
     const over = (): void => void (operating = -1);
-    runtime.replay("worker", dead.envelope.id).then(over, over);
+    // An answer to what was cancelled is of no use any more.
+    const { type, id } = dead.envelope;
+    const done = type === "response" ? runtime.discard("worker", id) : runtime.replay("worker", id);
+    done.then(over, over);
     return true;
+  }
+
+  async function anyPaused(): Promise<boolean> {
+    return (await disk.list({ limit: 1, status: "paused" })).items.length > 0;
   }
 
   await boot();
@@ -171,13 +209,18 @@ export async function simulate(seed: number): Promise<string[]> {
     if (!late && chance() < 0.01) {
       world.crash(disk);
       witness.ticking.clear();
+      // What was under way may have been done, or not.
+      witness.paused.clear();
       await boot();
     } else if (!late && chance() < 0.005) {
       world.lose(disk);
     }
     drive();
     if (chance() < 0.05) await operate();
-    if (!(await world.step(10 * MINUTE)) && !(await operate())) break;
+    if (chance() < 0.03) meddle(late || steps > 10_000);
+    if ((await world.step(10 * MINUTE)) || (await operate())) continue;
+    if (!(await anyPaused())) break;
+    meddle(true);
   }
   if (clients.some(({ next }) => next < PER_CLIENT))
     witness.broken.push("a client was never answered");
@@ -198,13 +241,16 @@ async function judge(disk: Store, witness: Witness): Promise<string[]> {
     const list = to === "keeper" ? [text] : [`asked:${text}`, `passed:${text}`];
     for (const wanted of list) {
       const count = got.filter((entry) => entry === wanted).length;
-      if (count !== 1) broken.push(`keeper got "${wanted}" ${count} times`);
+      const again = wanted === `asked:${text}` && witness.cancelled.has(text);
+      if (again ? count < 1 : count !== 1) broken.push(`keeper got "${wanted}" ${count} times`);
     }
     if (to === "worker" && done.filter((entry) => entry.startsWith(`${text} `)).length !== 1) {
       broken.push(`worker did not do "${text}" once`);
     }
   }
-  if (new Set(got).size !== got.length) broken.push(`keeper got something twice: ${got.join(" ")}`);
+  const once = got.filter((entry) => !witness.cancelled.has(entry.replace("asked:", "")));
+  if (new Set(once).size !== once.length)
+    broken.push(`keeper got something twice: ${got.join(" ")}`);
   for (const sender of ["a", "b", "c"]) {
     const own = got.filter((entry) => entry.startsWith(sender) && entry.length === 2);
     if (own.join() !== own.toSorted().join()) broken.push(`order of ${sender}: ${own.join()}`);

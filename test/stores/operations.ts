@@ -22,6 +22,7 @@ const status = fc.constantFrom<AgentStatus>(
   "live",
   "live",
   "failed",
+  "paused",
   "terminated",
   "arriving",
   "moved",

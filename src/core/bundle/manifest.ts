@@ -109,7 +109,13 @@ const MEMBERS: Readonly<Record<Exclude<keyof Manifest, "format" | "version">, Fi
 type Fits = (value: unknown) => boolean;
 
 /** The statuses in which an agent can be taken along. */
-const STATUSES: ReadonlySet<unknown> = new Set(["creating", "live", "failed", "quarantined"]);
+const STATUSES: ReadonlySet<unknown> = new Set([
+  "creating",
+  "live",
+  "paused",
+  "failed",
+  "quarantined",
+]);
 
 function isAgent(value: unknown): boolean {
   if (!isObject(value)) return false;

@@ -260,7 +260,7 @@ export interface Ledger {
   waiting(id: string, query: WaitingQuery): Promise<readonly MailRow[]>;
   /** Writes files in the middle of a tick: the step journal. @throws STALE_CLAIM */
   journal(claim: Claim, files: readonly TreeRow[]): Promise<void>;
-  /** All that one tick changes, or nothing. @throws STALE_CLAIM, also when its agent does not tick */
+  /** All that one tick changes, or nothing. @throws STALE_CLAIM, also when its agent neither ticks nor is paused */
   commit(claim: Claim, changes: Changes): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-import { TICKING } from "../../core/agent.ts";
+import { RECORDING } from "../../core/agent.ts";
 import type { Changes, Ledger, LogRow, TreeRow, Value, MailRow } from "../../core/ports/store.ts";
 import { afterPrefix, comparePaths } from "../../core/path-order.ts";
 import { stale, whole } from "./base.ts";
@@ -115,7 +115,7 @@ export function ledger(base: Base): Direct<Ledger> {
       for (const row of changes.retry ?? []) whole(row.notBefore + row.attempts, "retry");
       sql.apply(() => {
         const agent = base.claimed(claim);
-        if (!TICKING.has(agent.status)) throw stale(claim.id, `it is ${agent.status}`);
+        if (!RECORDING.has(agent.status)) throw stale(claim.id, `it is ${agent.status}`);
         const next = (agent.head?.n ?? 0) + 1;
         if (log.n !== next) throw stale(claim.id, `its next record is ${next}, not ${log.n}`);
         if (status !== undefined) checkStatus(base, claim.id, agent, status);

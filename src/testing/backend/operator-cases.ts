@@ -1,7 +1,7 @@
 import type { Operations } from "../../core/operations.ts";
 import type { RemoteRuntime } from "../../core/runtime.ts";
 import { equal, rejects } from "../assert.ts";
-import { ask, fresh, make } from "./kit.ts";
+import { ask, fresh, make, stateOf, until } from "./kit.ts";
 import type { BackendCase, BackendFixture } from "./kit.ts";
 
 /** What an operator does with single agents, where the backend's runtime offers it. */
@@ -35,9 +35,67 @@ export const OPERATOR_CASES: readonly BackendCase[] = [
       equal((await ask(again, next, "two")).replies, [2]);
     }),
   },
+  {
+    guarantee: "lifecycle",
+    name: "a paused agent takes mail in and does nothing, after a crash too, until it is resumed",
+    body: operated(async ({ runtime, crash }) => {
+      const name = await make(runtime, "keeper");
+      await ask(runtime, name, "one");
+      equal((await runtime.pause(name)).status, "paused");
+      equal((await runtime.pause(name)).status, "paused");
+      const { ticks } = await runtime.status(name);
+      equal((await runtime.send(name, { payload: "two" })).receipt, "accepted");
+      await rejects(runtime.tick(name), "BUSY");
+      const again = await crash();
+      equal((await again.send(name, { payload: "three" })).receipt, "accepted");
+      const report = await again.status(name);
+      equal([report.status, report.ticks, report.queued], ["paused", ticks, 2]);
+      await again.resume(name);
+      await until("the mail to be taken", async () => {
+        return ((await stateOf(again, name, "got")) as string[]).length === 3;
+      });
+      equal(await stateOf(again, name, "got"), ["one", "two", "three"]);
+      await again.pause(name);
+      const { id } = await again.get(name);
+      await again.terminate(name);
+      equal((await again.get(id)).status, "terminated");
+    }),
+  },
+  {
+    guarantee: "lifecycle",
+    name: "a trigger is cancelled while it runs and while it waits, and replayed",
+    body: operated(async ({ runtime, outside }) => {
+      const name = await make(runtime, "gated");
+      const send = (id: string) => runtime.send(name, { payload: id, id: `${name}-${id}` });
+      for (const id of ["runs", "waits", "stays"]) await send(id);
+      await outside.pass(`${name} reached`);
+      const [waits] = await Promise.all([
+        runtime.cancel(name, { trigger: `${name}-waits` }),
+        runtime.cancel(name, { trigger: `${name}-runs` }),
+      ]);
+      equal(waits, { cancelled: `${name}-waits` });
+      const dead = await runtime.deadLetters(name, 0, 9);
+      equal(
+        dead.map(({ envelope, reason }) => [envelope.id, reason?.split(" ")[0]]),
+        [
+          [`${name}-runs`, "CANCELLED"],
+          [`${name}-waits`, "CANCELLED"],
+        ],
+      );
+      await rejects(runtime.cancel(name, { trigger: "nothing" }), "NOT_FOUND");
+      await outside.open(`${name} gate`);
+      await runtime.replay(name, `${name}-runs`);
+      await until("both to be done", async () => {
+        return ((await stateOf(runtime, name, "got")) as string[]).length === 2;
+      });
+      equal(((await stateOf(runtime, name, "got")) as string[]).toSorted(), ["runs", "stays"]);
+      equal(await runtime.cancel(name), { cancelled: undefined });
+      equal((await runtime.verify(name)).ok, true);
+    }),
+  },
 ];
 
-type Operated = BackendFixture & {
+type Operated = Omit<BackendFixture, "runtime" | "crash"> & {
   readonly runtime: RemoteRuntime & Operations;
   readonly crash: () => Promise<RemoteRuntime & Operations>;
 };
@@ -45,6 +103,6 @@ type Operated = BackendFixture & {
 /** A case for runtimes that have `Operations`; nothing for others. */
 function operated(body: (fixture: Operated) => Promise<void>): BackendCase["body"] {
   return async (fixture) => {
-    if ("update" in fixture.runtime) await body(fixture as Operated);
+    if ("update" in fixture.runtime) await body(fixture as unknown as Operated);
   };
 }

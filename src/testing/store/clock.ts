@@ -80,6 +80,9 @@ export const CLOCK: StoreCases = {
         agents: [idOf("b"), idOf("c")],
         next: undefined,
       });
+      await store.setStatus(idOf("b"), "paused");
+      equal((await store.due({ ...due, mail: true })).agents, [idOf("c")]);
+      equal((await store.due({ ...due, now: NOW - 1 })).next, NOW);
       await store.setStatus(idOf("b"), "failed");
       await store.setStatus(idOf("c"), "terminated");
       equal(await store.due({ ...due, now: NOW - 1 }), { agents: [], next: undefined });

@@ -1,7 +1,7 @@
 import type { LogRow, RestoredMail, Store } from "../../core/ports/store.ts";
 import { equal, rejects } from "../assert.ts";
 import { NOW, agent, claim, create, dead, deliver, envelope, idOf } from "./kit.ts";
-import { ids, inbox, logRow, positionOf, tick } from "./kit.ts";
+import { ids, inbox, logRow, mail, positionOf, tick } from "./kit.ts";
 import type { StoreCases } from "./kit.ts";
 
 /** An agent on its way in, with nothing yet. */
@@ -128,6 +128,30 @@ export const MOBILITY: StoreCases = {
       }
       await store.setStatus(idOf("alice"), "live");
       await store.commit(held, { log: logRow(2) });
+    },
+
+    "commit() for an agent that is paused writes its record, and nothing of it is due": async ({
+      store,
+    }) => {
+      await create(store, "alice");
+      await store.setStatus(idOf("alice"), "paused");
+      const held = await claim(store, "alice");
+      await store.commit(held, {
+        log: logRow(2),
+        bury: [{ envelope: envelope("alice", "x"), attempts: 1, reason: "Why" }],
+        send: [envelope("bob", "out")],
+        wakeAt: NOW,
+      });
+      await store.release(held);
+      equal((await store.get("alice"))?.status, "paused");
+      equal((await store.outbox(0, 9)).length, 1);
+      equal(await store.deliver([mail(envelope("alice", "y"))]), ["accepted"]);
+      equal(await store.due({ now: NOW + 9, limit: 9, mail: true }), {
+        agents: [],
+        next: undefined,
+      });
+      await store.setStatus(idOf("alice"), "live");
+      equal((await store.due({ now: NOW + 9, limit: 9, mail: true })).agents, [idOf("alice")]);
     },
 
     "restore() brings back files, record, dedup window and mail, in parts": async ({ store }) => {
