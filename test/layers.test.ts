@@ -50,6 +50,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
 const FILES: Readonly<Record<string, string>> = {
   "stores/sqlite.ts": "node:sqlite node:fs node:path",
   "backends/local/relay-socket.ts": "ws",
+  "backends/local/agent-sockets.ts": "ws",
 };
 
 /** A module: its path below src, and its text. */

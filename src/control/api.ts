@@ -3,7 +3,7 @@ import type { Context, Env } from "hono";
 import { isNpub } from "../core/agent.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { AgentApp, ControlApp, HomeApp } from "./app.ts";
-import { bearerAuth, unauthorized } from "./auth.ts";
+import { authorizationOf, bearerAuth, checkOrigin, unauthorized } from "./auth.ts";
 import { agentRoutes } from "./agents.ts";
 import type { BodyLimit } from "./body.ts";
 import { exportRoute, importRoutes } from "./bundles.ts";
@@ -15,6 +15,7 @@ import { HttpError, problemResponse } from "./problem.ts";
 import { peerRoutes } from "./peers.ts";
 import { agentRef } from "./query.ts";
 import { recordRoutes } from "./record.ts";
+import { socketRoute } from "./socket.ts";
 
 /** What the control API needs. */
 export interface ControlOptions {
@@ -29,6 +30,8 @@ export interface ControlOptions {
   readonly ready?: () => boolean;
   /** Ends what waits: streams, and sends that wait for an answer. */
   readonly stopping?: AbortSignal;
+  /** Origins of browsers' pages, beside the API's own, that may connect to WebSockets. Default: none. */
+  readonly origins?: readonly string[];
   /** Told of errors that are nobody's fault but the server's. */
   readonly onError?: (error: unknown) => void;
 }
@@ -66,6 +69,7 @@ export function controlApi(options: ControlOptions): ControlApp {
     stopping: options.stopping,
   });
   recordRoutes(agent, options.stopping);
+  socketRoute(agent);
   peerRoutes(agent);
   app.route("/", home);
   app.route("/", agent);
@@ -132,7 +136,8 @@ function shell<E extends Env>(options: ControlOptions, open: (app: Hono<E>) => v
   });
   open(app);
   app.use(async (c, next) => {
-    authorize(c.req.header("authorization"));
+    if (c.req.header("upgrade") !== undefined) checkOrigin(c.req.raw, options.origins ?? []);
+    authorize(authorizationOf(c.req.raw));
     checkReady();
     await next();
   });

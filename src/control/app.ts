@@ -8,8 +8,22 @@ export interface HomeEnv {
 
 /** What a request about one agent comes with: a runtime that has it. */
 export interface AgentEnv {
-  readonly Bindings: { readonly runtime: Runtime };
+  readonly Bindings: {
+    readonly runtime: Runtime;
+    /** Turns the request into a WebSocket; absent where it came by a way that has none. */
+    readonly accept?: AcceptSocket;
+  };
 }
+
+/**
+ * Makes a WebSocket of the request at hand, for the agent with this id; the answer to it. The socket's
+ * client is told how many ticks the agent has had.
+ */
+export type AcceptSocket = (socket: {
+  readonly agent: string;
+  readonly ticks: number;
+  readonly protocol: string | undefined;
+}) => Response;
 
 export type HomeApp = Hono<HomeEnv>;
 export type AgentApp = Hono<AgentEnv>;

@@ -37,7 +37,7 @@ void test("follow() tells of ticks that begin from then on, of that agent, until
     throw new Error("cannot listen");
   });
   await runtime.tick("two");
-  assert.deepEqual(told, []);
+  assert.equal(told.length, 0);
   const { n, trigger } = await runtime.tick("one");
   const said = told.map((event) => {
     assert.equal(event.n, n);
@@ -49,16 +49,24 @@ void test("follow() tells of ticks that begin from then on, of that agent, until
   });
   assert.deepEqual(said, [
     "start",
-    ...["wake", "load", "perceive", "think", "act"],
-    ...["step:works#0 begins", "step:works#0 ends"],
-    ...["step:fails#0 begins", "step:fails#0 no"],
-    ...["remember", "schedule", "sleep"],
+    "wake",
+    "load",
+    "perceive",
+    "think",
+    "act",
+    "step:works#0 begins",
+    "step:works#0 ends",
+    "step:fails#0 begins",
+    "step:fails#0 no",
+    "remember",
+    "schedule",
+    "sleep",
   ]);
   assert.equal(problems.length, told.length);
   undoBad();
   undo();
   told.length = 0;
   await runtime.tick("one");
-  assert.deepEqual(told, []);
+  assert.equal(told.length, 0);
   await runtime.stop(0);
 });
