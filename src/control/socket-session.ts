@@ -46,7 +46,7 @@ export interface SocketLimits {
 
 export const SOCKET_LIMITS: SocketLimits = {
   frameLength: 1_114_112,
-  frameRate: 200,
+  frameRate: 500,
   pending: 64,
   buffered: 262_144,
   most: 8_388_608,
