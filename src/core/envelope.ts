@@ -85,7 +85,7 @@ export interface Trigger {
 export type TriggerType = "message" | "alarm" | "event" | "mention" | "manual" | "initialize";
 
 /** Which trigger an envelope becomes. */
-export const TRIGGER_OF = {
+const TRIGGER_OF = {
   message: "message",
   request: "message",
   response: "message",
@@ -96,6 +96,11 @@ export const TRIGGER_OF = {
   initialize: "initialize",
   control: "manual",
 } as const satisfies Record<EnvelopeType, TriggerType>;
+
+/** Which trigger an envelope of a type becomes. */
+export function triggerTypeOf(type: EnvelopeType): TriggerType {
+  return TRIGGER_OF[type];
+}
 
 /** The trigger that a tick sees for `envelope`. */
 export function triggerOf(envelope: Envelope): Trigger {

@@ -58,8 +58,12 @@ export function agentSockets(options: AgentSocketsOptions): AgentSockets {
   }, heartbeat);
   beat.unref();
 
-  const open = (socket: Socket, { agent, ticks }: { agent: string; ticks: number }): void => {
-    const peer = peerOf(socket, () => session.drained());
+  const open = (
+    socket: Socket,
+    connection: Duplex,
+    { agent, ticks }: { agent: string; ticks: number },
+  ): void => {
+    const peer = peerOf(socket, connection, () => session.drained());
     const session = new SocketSession({ agent }, { runtime, peer, limits, patience: PATIENCE });
     const client: Client = { session, heard: true };
     clients.set(socket, client);
@@ -91,7 +95,7 @@ export function agentSockets(options: AgentSocketsOptions): AgentSockets {
     if (connection.destroyed) return;
     if (accepted === undefined) return refuse(connection, response);
     const about = accepted;
-    server.handleUpgrade(request, connection, head, (socket) => open(socket, about));
+    server.handleUpgrade(request, connection, head, (socket) => open(socket, connection, about));
   };
 
   return {
@@ -108,10 +112,20 @@ export function agentSockets(options: AgentSocketsOptions): AgentSockets {
   };
 }
 
-function peerOf(socket: Socket, drained: () => void): SocketPeer {
+function peerOf(socket: Socket, connection: Duplex, drained: () => void): SocketPeer {
+  let corked = false;
   return {
     send(text) {
       if (socket.readyState !== socket.OPEN) return;
+      // What is sent in one go is written in one go.
+      if (!corked) {
+        corked = true;
+        connection.cork();
+        process.nextTick(() => {
+          corked = false;
+          connection.uncork();
+        });
+      }
       socket.send(bytesOf(text), { binary: false }, drained);
     },
     close(code, reason) {
