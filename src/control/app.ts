@@ -1,5 +1,6 @@
 import type { Hono } from "hono";
 import type { Home, Runtime } from "../core/runtime.ts";
+import type { SocketScope } from "./socket-session.ts";
 
 /** What a request about the home as a whole comes with. */
 export interface HomeEnv {
@@ -23,6 +24,8 @@ export type AcceptSocket = (socket: {
   readonly agent: string;
   readonly ticks: number;
   readonly protocol: string | undefined;
+  /** What its client may do; absent: everything. */
+  readonly scopes?: readonly SocketScope[] | undefined;
 }) => Response;
 
 export type HomeApp = Hono<HomeEnv>;

@@ -19,10 +19,14 @@ export interface SocketPeer {
   save?(state: SocketState): void;
 }
 
+export type SocketScope = "read" | "operate";
+
 /** What outlives a session of which the socket goes on. */
 export interface SocketState {
   /** The agent's id. */
   readonly agent: string;
+  /** What the client may do: `operate` to send, `read` to subscribe. Absent: both. */
+  readonly scopes?: readonly SocketScope[] | undefined;
   readonly subscription?:
     | { readonly after: string; readonly events?: readonly EventName[] | undefined }
     | undefined;
@@ -60,6 +64,14 @@ export interface SessionOptions {
   /** How long nothing need happen until it is looked whether the agent is there, ms. Default: for ever. */
   readonly patience?: number;
 }
+
+/** The scope that a frame needs. */
+const SCOPE_OF: Readonly<Record<ClientFrame["type"], SocketScope | undefined>> = {
+  send: "operate",
+  subscribe: "read",
+  ping: undefined,
+  pong: undefined,
+};
 
 /** How long a send waits that is to have its answer, ms. */
 const WAIT = 30_000;
@@ -154,6 +166,11 @@ export class SocketSession {
   }
 
   #act(frame: ClientFrame, about: string | undefined): void {
+    const scope = SCOPE_OF[frame.type];
+    if (scope !== undefined && this.#state.scopes?.includes(scope) === false) {
+      const problem = `Cannot ${frame.type}: the token is not for that, it has no scope "${scope}"`;
+      throw new OpenAgentsError("DENIED", problem);
+    }
     if (frame.type === "send") void this.#sendMail(frame, about);
     else if (frame.type === "ping") this.#write(PONG);
     else if (frame.type === "subscribe") {

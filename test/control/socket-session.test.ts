@@ -298,3 +298,27 @@ void test("any frame is answered or closes the session with a code, and none thr
     { numRuns: Number(process.env["FC_RUNS"] ?? 300) },
   );
 });
+
+void test("a session lets its client do only what its scopes are for, also when it goes on", async () => {
+  await using f = await fixture();
+  await f.runtime.settled();
+  const { id, ticks } = await f.runtime.status("ada");
+  const reader = new Line(f, { agent: id, scopes: ["read"] });
+  reader.session.open(ticks);
+  reader.say({ type: "send", id: "m", text: "x" });
+  assert.partialDeepStrictEqual(await reader.get(ofType("error")), { code: "DENIED", for: "m" });
+  reader.say({ type: "subscribe" });
+  await reader.get(ofType("subscribed"));
+  const again = new Line(f, reader.state!);
+  again.session.resume();
+  again.say({ type: "send", text: "x" });
+  await again.get(({ code }) => code === "DENIED");
+  const operator = new Line(f, { agent: id, scopes: ["operate"] });
+  operator.session.open(ticks);
+  operator.say({ type: "subscribe", after: "0" });
+  await operator.get(({ code }) => code === "DENIED");
+  operator.say({ type: "send", text: "x" });
+  await operator.get(ofType("sent"));
+  assert.deepEqual(operator.ids(), []);
+  for (const { session } of [reader, again, operator]) session.end();
+});

@@ -32,11 +32,11 @@ export class ObjectSockets {
   }
 
   /** Makes a WebSocket of a request; the answer to it. */
-  readonly accept: AcceptSocket = ({ agent, ticks, protocol }) => {
+  readonly accept: AcceptSocket = ({ agent, ticks, protocol, scopes }) => {
     const { 0: client, 1: socket } = new platform.WebSocketPair();
     this.#context.acceptWebSocket(socket);
     this.#context.setWebSocketAutoResponse(new platform.WebSocketRequestResponsePair(PING, PONG));
-    this.#session(socket, { agent }).open(ticks);
+    this.#session(socket, { agent, scopes }).open(ticks);
     const init = {
       status: 101,
       webSocket: client,

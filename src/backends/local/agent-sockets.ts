@@ -61,10 +61,13 @@ export function agentSockets(options: AgentSocketsOptions): AgentSockets {
   const open = (
     socket: Socket,
     connection: Duplex,
-    { agent, ticks }: { agent: string; ticks: number },
+    { agent, ticks, scopes }: Parameters<AcceptSocket>[0],
   ): void => {
     const peer = peerOf(socket, connection, () => session.drained());
-    const session = new SocketSession({ agent }, { runtime, peer, limits, patience: PATIENCE });
+    const session = new SocketSession(
+      { agent, scopes },
+      { runtime, peer, limits, patience: PATIENCE },
+    );
     const client: Client = { session, heard: true };
     clients.set(socket, client);
     socket.on("message", (data: Buffer, binary) => {
