@@ -54,5 +54,24 @@ const speaker = defineAgent({
   },
 });
 
+/** Says when it was done with a message, ms since 1970, as an event. */
+const timer = defineAgent({
+  name: "timer",
+  state: { count: 0 },
+  onMessage(ctx) {
+    ctx.state.count += 1;
+    ctx.broadcast("done", {
+      ended: Number((performance.timeOrigin + performance.now()).toFixed(3)),
+    });
+  },
+});
+
 /** The agents that are measured. None of them asks a model. */
-export const AGENTS: readonly AgentDefinition[] = [counter, teller, sender, sleeper, speaker];
+export const AGENTS: readonly AgentDefinition[] = [
+  counter,
+  teller,
+  sender,
+  sleeper,
+  speaker,
+  timer,
+];

@@ -40,6 +40,12 @@ export async function startHttpFloor(): Promise<Pick<Agentd, "url" | "token" | "
   return { url: await addressOf(child), token: "none", stop: () => stop(child) };
 }
 
+/** The floor of the fan-out, see `fanout-floor.ts`, in a process of its own. */
+export async function startFanoutFloor(): Promise<Pick<Agentd, "url" | "token" | "stop">> {
+  const child = run([fileURLToPath(new URL("fanout-floor.ts", import.meta.url))]);
+  return { url: await addressOf(child), token: "none", stop: () => stop(child) };
+}
+
 /** Where a process says that it listens. */
 function addressOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -6,6 +6,7 @@ import {
   cloudflareRss,
   cloudflareWake,
 } from "./rows/cloudflare.ts";
+import { sseFanout, wsFanout } from "./rows/fanout.ts";
 import { tickManyHttp } from "./rows/http.ts";
 import {
   giftwrapMake,
@@ -28,6 +29,8 @@ import { sizesOf } from "./sizes.ts";
 const ROWS = {
   "tick.many": tickMany,
   "tick.many.http": tickManyHttp,
+  "sse.fanout": sseFanout,
+  "ws.fanout": wsFanout,
   "tick.one": tickOne,
   "mail.sealed": mailSealed,
   "mail.open": mailOpen,

@@ -37,6 +37,9 @@ export interface Sizes {
   /** Records of an agent that moves, and MiB of one with a large record. */
   readonly records: number;
   readonly heavy: number;
+  /** Clients that follow one agent, and how often it tells them something. */
+  readonly clients: number;
+  readonly fans: number;
 }
 
 const FULL: Sizes = {
@@ -63,6 +66,8 @@ const FULL: Sizes = {
   starts: 7,
   records: 10_000,
   heavy: 256,
+  clients: 1000,
+  fans: 30,
 };
 
 const QUICK: Sizes = {
@@ -89,6 +94,8 @@ const QUICK: Sizes = {
   starts: 1,
   records: 20,
   heavy: 8,
+  clients: 20,
+  fans: 2,
 };
 
 /** The sizes that the environment asks for: BENCH_QUICK, and DORMANT for how many lie dormant. */

@@ -55,6 +55,7 @@ const FILES: Readonly<Record<string, string>> = {
   "drivers/plumber/located.ts": "yaml",
   "drivers/plumber/json-path.ts": "json-p3",
   "drivers/plumber/find.ts": "json-p3",
+  "backends/local/agent-sockets.ts": "ws",
 };
 
 /** A module: its path below src, and its text. */

@@ -43,6 +43,8 @@ export interface CloudflareOptions {
   readonly version?: string;
   /** The curve of the agents' keys. Default `nobleSecp`; `wasmSecp` says how to have the fast one. */
   readonly secp?: Secp;
+  /** Origins of browsers' pages, beside the Worker's own, that may connect to agents' WebSockets. */
+  readonly origins?: readonly string[];
   /** When the relays of the definition are connected. */
   readonly relays?: RelayPolicy;
 }
@@ -78,7 +80,7 @@ export function cloudflare(
   definition: RuntimeDefinition,
   options: CloudflareOptions = {},
 ): CloudflareWorker {
-  const { shards = 16, version = PACKAGE_VERSION, secp = nobleSecp } = options;
+  const { shards = 16, version = PACKAGE_VERSION, secp = nobleSecp, origins = [] } = options;
   const types: ReadonlySet<string> = new Set(definition.agents.keys());
 
   // Once for each isolate: its environment does not change.
@@ -98,6 +100,7 @@ export function cloudflare(
       limits: definition.limits,
       version,
       types: [...types],
+      origins,
       ...watch(env).api,
     });
     const forwarder = httpForwarder({ clock: systemClock });
@@ -125,6 +128,7 @@ export function cloudflare(
         limits: definition.limits,
         version,
         types: [...types],
+        origins,
         ...watch(env).api,
       },
       passTo({ agents: env.AGENTS, directory: home(env).directory }),

@@ -28,6 +28,7 @@ import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
 import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
+import { agentSockets } from "./local/agent-sockets.ts";
 import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
 import { listen } from "./local/http-server.ts";
@@ -61,6 +62,8 @@ export interface LocalOptions {
    * limit. Default 0: it is for processes that do nothing else.
    */
   readonly blockLimit?: number;
+  /** Origins of browsers' pages that may connect to agents' WebSockets. Default: none but the API's own. */
+  readonly origins?: readonly string[];
   /** Nostr relays beside those of the definition. */
   readonly relays?: readonly string[];
   /**
@@ -175,6 +178,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       types: [...definition.agents.keys()],
       ready: () => ready,
       stopping: stopping.signal,
+      origins: options.origins ?? [],
       onError: (error) => warn(describe(error)),
       redact,
       observer: watching(tracing?.tracer, options.observer),
@@ -185,6 +189,12 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       port,
     });
     undo.push(() => server.close(0));
+    const sockets = agentSockets({
+      runtime,
+      fetch: (request, accept) => api.fetch(request, { ...bindings, accept }),
+    });
+    undo.push(() => sockets.stop());
+    server.onUpgrade((...connection) => sockets.upgrade(...connection));
     if (!isLoopback(host)) {
       warn(
         `Listening on ${host}, which other machines may reach: whoever has the token rules the agents, and the token travels in clear text`,
@@ -210,6 +220,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       await runtime.stop(grace);
       // Whoever still waits for an answer or follows a stream has now got all there is.
       stopping.abort();
+      sockets.stop();
       await server.close(CLOSE_GRACE);
       await tracing?.stop(SPAN_GRACE);
       unwatch();

@@ -332,7 +332,8 @@ class Reader implements FeedReader {
 
   #change(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      // To wait for ever keeps no timer, which would keep an object in memory.
+      const timer = Number.isFinite(ms) ? setTimeout(resolve, ms) : undefined;
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

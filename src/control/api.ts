@@ -14,6 +14,7 @@ import { agentRef } from "./query.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { observing, requestInTrace } from "./request-observer.ts";
 import type { RequestObserver } from "./request-observer.ts";
+import { checkOrigin } from "./socket-request.ts";
 import { requestIdOf } from "./request-id.ts";
 
 /** What the control API needs. */
@@ -35,6 +36,8 @@ export interface ControlOptions {
   readonly observer?: RequestObserver | undefined;
   /** Takes secrets out of what is said of errors of the server's own. Default: it stays as it is. */
   readonly redact?: ((text: string) => string) | undefined;
+  /** Origins of browsers' pages, beside the API's own, that may use the API. Default: none. */
+  readonly origins?: readonly string[];
   /** Told of errors that are nobody's fault but the server's. */
   readonly onError?: (error: unknown) => void;
 }
@@ -152,6 +155,7 @@ async function admit(
   options: ControlOptions,
   next: () => Promise<void>,
 ): Promise<void> {
+  if (c.req.header("upgrade") !== undefined) checkOrigin(c.req.raw, options.origins ?? []);
   const principal = await options.access.who(c.req.raw);
   c.set("principal", principal);
   const { rate } = principal;

@@ -1,5 +1,6 @@
 import { bearerOf, ROOT, sameText, unauthorized } from "./access.ts";
 import type { Access, Principal } from "./access.ts";
+import { authorizationOf } from "./socket-request.ts";
 import { isToken } from "./tokens.ts";
 import type { TokenCheck } from "./tokens.ts";
 
@@ -14,7 +15,7 @@ export interface BearerOptions {
 export function bearerAccess({ token, tokens }: BearerOptions): Access {
   return {
     who(request): Principal | Promise<Principal> {
-      const given = bearerOf(request.headers.get("authorization"));
+      const given = bearerOf(authorizationOf(request));
       if (sameText(token, given)) return ROOT;
       if (tokens !== undefined && isToken(given)) return stored(tokens, given);
       throw unauthorized("Cannot let in: the token is wrong");

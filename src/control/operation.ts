@@ -8,6 +8,7 @@ import { SMALL_BODY } from "./body.ts";
 import type { BodyLimit } from "./body.ts";
 import type { Idempotency } from "./idempotency.ts";
 import type { TraceVariables } from "./request-observer.ts";
+import type { AcceptSocket } from "./socket-request.ts";
 import type { Tokens } from "./tokens.ts";
 
 /** What a request comes with: one API serves all the runtimes of a process. */
@@ -15,6 +16,8 @@ export interface ControlBindings {
   readonly home: Home;
   /** That has the agent which the request is about; absent at a gateway. */
   readonly runtime?: Runtime;
+  /** Turns the request into a WebSocket; absent where it came by a way that has none. */
+  readonly accept?: AcceptSocket | undefined;
   /** What is sent by time; absent where nothing is. */
   readonly schedules?: Schedules | undefined;
   /** The stored tokens; absent where there is the root token alone. */

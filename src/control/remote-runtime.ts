@@ -6,9 +6,13 @@ import { errorInfo } from "../core/errors.ts";
 import { createClient } from "./client.ts";
 import type { Connection } from "./client.ts";
 
+export { agentSocket } from "./agent-socket.ts";
+export type { AgentSocket, AgentSocketOptions, SocketMail } from "./agent-socket.ts";
 export type { Connection } from "./client.ts";
 export { moveAgent } from "./move-agent.ts";
 export type { MoveHomes, MoveOptions, MoveResult, MoveStep, MovingHome } from "./move-agent.ts";
+export type { EventFrame } from "./socket-frames.ts";
+export type { EventName } from "./tick-events.ts";
 export type { RemoteRuntime } from "../core/runtime.ts";
 
 /**

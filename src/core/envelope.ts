@@ -86,7 +86,7 @@ export interface Trigger {
 export type TriggerType = "message" | "alarm" | "event" | "mention" | "manual" | "initialize";
 
 /** Which trigger an envelope becomes. */
-export const TRIGGER_OF: Readonly<Record<EnvelopeType, TriggerType>> = {
+const TRIGGER_OF: Readonly<Record<EnvelopeType, TriggerType>> = {
   message: "message",
   request: "message",
   response: "message",
@@ -97,6 +97,11 @@ export const TRIGGER_OF: Readonly<Record<EnvelopeType, TriggerType>> = {
   initialize: "initialize",
   control: "manual",
 };
+
+/** Which trigger an envelope of a type becomes. */
+export function triggerTypeOf(type: EnvelopeType): TriggerType {
+  return TRIGGER_OF[type];
+}
 
 /** The trigger that a tick sees for `envelope`. */
 export function triggerOf(envelope: Envelope): Trigger {

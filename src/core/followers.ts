@@ -1,4 +1,4 @@
-import { TRIGGER_OF } from "./envelope.ts";
+import { triggerTypeOf } from "./envelope.ts";
 import type { Clock } from "./ports/index.ts";
 import type { Occasion } from "./perceive.ts";
 import type { StepNote, TickRecord } from "./trajectory.ts";
@@ -106,7 +106,7 @@ export class LiveTick {
       event: "tick_start",
       ...this.#found,
       at: first?.at ?? this.#clock.now(),
-      trigger: { type: TRIGGER_OF[type], id, from, source },
+      trigger: { type: triggerTypeOf(type), id, from, source },
       attempt,
     });
     for (const early of this.#early) this.#tell({ event: "phase", ...this.#found, ...early });

@@ -22,7 +22,8 @@ import type { Directory } from "./directory.ts";
 import type { WorkerTracer } from "./otlp.ts";
 import { posting, tellingRelays } from "./relays.ts";
 import type { Arrival, Relays } from "./relays.ts";
-import type { AlarmInfo, Env, ObjectContext } from "./platform.ts";
+import { closeGone, closeSocket, ObjectSockets } from "./object-sockets.ts";
+import type { AlarmInfo, Env, HibernatingSocket, ObjectContext } from "./platform.ts";
 import { statusReport } from "./status-report.ts";
 import type { StatusReport } from "./status-report.ts";
 import { answer, isCall, methodOf, NOT_HERE } from "./wire.ts";
@@ -47,6 +48,7 @@ interface Open {
   readonly signer: Factotum;
   readonly store: DurableObjectStore;
   readonly report: StatusReport;
+  readonly sockets: ObjectSockets;
 }
 
 /**
@@ -79,7 +81,10 @@ export class AgentHost {
     return response;
   }
 
-  async #handle(request: Request, { runtime, signer, store, report }: Open): Promise<Response> {
+  async #handle(
+    request: Request,
+    { runtime, signer, store, report, sockets }: Open,
+  ): Promise<Response> {
     const called = await answer(request, {
       admit: (record: AgentRecord) => admit(runtime, record),
       deliver: async ({ mail, again }: { mail: readonly Envelope[]; again: boolean }) => {
@@ -103,7 +108,8 @@ export class AgentHost {
       const { empty } = await report.presence();
       return notHere(request, empty ? "empty" : "1");
     }
-    return this.#home.api.fetch(request, { home: runtime, runtime });
+    const { accept } = sockets;
+    return this.#home.api.fetch(request, { home: runtime, runtime, accept });
   }
 
   async alarm(info?: AlarmInfo): Promise<void> {
@@ -115,6 +121,22 @@ export class AgentHost {
     await report.send();
     await store.rest(Date.now());
     this.#exportSpans();
+  }
+
+  async webSocketMessage(socket: HibernatingSocket, data: unknown): Promise<void> {
+    if (this.#open === undefined && this.#isEmpty()) return closeGone(socket);
+    const { sockets } = await this.#start();
+    sockets.receive(socket, data);
+  }
+
+  async webSocketClose(socket: HibernatingSocket): Promise<void> {
+    // Nobody is woken by a client that leaves.
+    (await this.#open)?.sockets.end(socket);
+    closeSocket(socket, 1000, "");
+  }
+
+  async webSocketError(socket: HibernatingSocket): Promise<void> {
+    await this.webSocketClose(socket);
   }
 
   #start(): Promise<Open> {
@@ -168,7 +190,8 @@ export class AgentHost {
       onProblem: (problem, error) => console.error(`${problem}:`, error),
     });
     await runtime.start();
-    return { runtime, signer, store, report };
+    const sockets = new ObjectSockets(this.#context, runtime);
+    return { runtime, signer, store, report, sockets };
   }
 
   #exportSpans(): void {

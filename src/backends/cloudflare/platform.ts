@@ -14,6 +14,18 @@ export interface ObjectContext {
     };
   };
   waitUntil(promise: Promise<unknown>): void;
+  acceptWebSocket(socket: HibernatingSocket): void;
+  getWebSockets(): readonly HibernatingSocket[];
+  setWebSocketAutoResponse(pair: unknown): void;
+}
+
+/** The server's end of a WebSocket that stays open while its object is not in memory. */
+export interface HibernatingSocket {
+  send(text: string): void;
+  close(code: number, reason: string): void;
+  /** Keeps a value with it, of at most 16 KiB. */
+  serializeAttachment(value: unknown): void;
+  deserializeAttachment(): unknown;
 }
 
 /** A binding to a class of Durable Objects. */

@@ -1,11 +1,14 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { createAdaptorServer } from "@hono/node-server";
 import { OpenAgentsError } from "../../core/errors.ts";
 
 /** A listening server. */
 export interface HttpServer {
   readonly url: string;
+  /** From now on connections that ask to be something else than HTTP go there. */
+  onUpgrade(take: (request: IncomingMessage, connection: Duplex, head: Buffer) => void): void;
   /** Takes no more connections, and lets go of those that do nothing. */
   drain(): void;
   /** Closes once the requests under way are answered, at the latest after `grace` ms. */
@@ -26,7 +29,14 @@ export async function listen(
   fetch: (request: Request) => Response | Promise<Response>,
   at: Listen,
 ): Promise<HttpServer> {
-  const server = createAdaptorServer({ fetch }) as Server;
+  const server = createAdaptorServer({
+    fetch,
+    serverOptions: {
+      // Others that ask for what is not here, such as HTTP/2, are answered as if they had not.
+      shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
+        headers.upgrade?.toLowerCase() === "websocket",
+    },
+  }) as Server;
   server.keepAliveTimeout = KEEP_ALIVE;
   // A bundle may take longer to come in than Node gives any request; its reader minds a sender that stops.
   server.requestTimeout = 0;
@@ -38,6 +48,9 @@ export async function listen(
   const host = family === "IPv6" ? `[${address}]` : address;
   return {
     url: `http://${host}:${port}`,
+    onUpgrade(take) {
+      server.on("upgrade", take);
+    },
     drain() {
       server.close();
       server.closeIdleConnections();

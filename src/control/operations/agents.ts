@@ -128,6 +128,45 @@ export const agentOperations: readonly Operation[] = [
       run: async ({ runtime, ref }, answer) => answer(200, await runtime[verb](ref)),
     }),
   ),
+  ...(
+    [
+      ["pause", "Has nothing of an agent run until it is resumed; its mail waits"],
+      ["resume", "Takes up what has waited"],
+    ] as const
+  ).map(([verb, summary]) =>
+    operation({
+      id: `${verb}Agent`,
+      method: "post",
+      path: `/agents/{ref}/${verb}`,
+      scope: "operate",
+      tag: "Agents",
+      summary,
+      answers: { 200: OK_AGENT },
+      run: async ({ runtime, ref }, answer) => answer(200, await runtime[verb](ref)),
+    }),
+  ),
+  operation({
+    id: "cancelAgent",
+    method: "post",
+    path: "/agents/{ref}/cancel",
+    scope: "operate",
+    tag: "Agents",
+    summary: "Ends the tick that runs, or what a trigger has waiting",
+    description: "It becomes a dead letter, and can be replayed.",
+    body: z.strictObject({
+      trigger: z
+        .string()
+        .optional()
+        .openapi({ description: "The id of its envelope. Default: that of the tick that runs." }),
+    }),
+    answers: {
+      200: {
+        description: "What was cancelled: nothing when no tick ran.",
+        body: z.strictObject({ cancelled: z.string().optional() }),
+      },
+    },
+    run: async ({ runtime, ref, body }, answer) => answer(200, await runtime.cancel(ref, body)),
+  }),
   operation({
     id: "getAgentStatus",
     method: "get",

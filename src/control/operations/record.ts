@@ -13,6 +13,9 @@ import { afterParameter, limitParameter, oneOf, textParameter, wholeNumber } fro
 import { logRow, tickView, verdict } from "../shapes/record.ts";
 import type { TickView } from "../shapes/record.ts";
 import { pageOf } from "../shapes/shape.ts";
+import { HttpError } from "../problem.ts";
+import { SUBPROTOCOL } from "../socket-frames.ts";
+import { protocolsOf } from "../socket-request.ts";
 import { streamPosition } from "../agent-feed.ts";
 import { tickStream } from "../stream.ts";
 import { EVENT_NAMES } from "../tick-events.ts";
@@ -101,6 +104,31 @@ export const recordOperations: readonly Operation[] = [
         "cache-control": "no-store",
         "x-accel-buffering": "no",
       });
+    },
+  }),
+  operation({
+    id: "connectAgent",
+    method: "get",
+    path: "/agents/{ref}/ws",
+    scope: "read",
+    tag: "Record",
+    summary: "Opens a WebSocket to an agent: mail in, answers and events out",
+    description:
+      "Browsers, which can set no headers, carry the token in a subprotocol: `openagents.v1, bearer.<token>`.",
+    answers: { 101: { description: "It is a WebSocket from now on." } },
+    async run({ runtime, ref, principal, c }) {
+      const { accept } = c.env;
+      if (c.req.header("upgrade")?.toLowerCase() !== "websocket" || accept === undefined) {
+        const problem = "Cannot GET a WebSocket: connect to it as one";
+        throw new HttpError(426, "INVALID", problem, {
+          upgrade: "websocket",
+          connection: "Upgrade",
+        });
+      }
+      const { id, ticks } = await runtime.status(ref);
+      const protocol = protocolsOf(c.req.raw).includes(SUBPROTOCOL) ? SUBPROTOCOL : undefined;
+      const scopes = principal.scope === "read" ? (["read"] as const) : undefined;
+      return accept({ agent: id, ticks, protocol, scopes });
     },
   }),
 ];

@@ -12,6 +12,7 @@ const phase: z.ZodType<AgentPhase> = z
     "creating",
     "active",
     "dormant",
+    "paused",
     "failed",
     "quarantined",
     "terminated",

@@ -44,7 +44,14 @@ export function objectStorage(): ObjectContext["storage"] {
 }
 
 export function objectContext(storage: ObjectContext["storage"]): ObjectContext {
-  return { id: { toString: () => "" }, storage, waitUntil: () => undefined };
+  return {
+    id: { toString: () => "" },
+    storage,
+    waitUntil: () => undefined,
+    acceptWebSocket: () => undefined,
+    getWebSockets: () => [],
+    setWebSocketAutoResponse: () => undefined,
+  };
 }
 
 /** A binding to objects that are found by their names. */
