@@ -6,6 +6,7 @@ import { keyOperations } from "./operations/keys.ts";
 import { mailOperations } from "./operations/mail.ts";
 import { moveOperations } from "./operations/moves.ts";
 import { recordOperations } from "./operations/record.ts";
+import { scheduleOperations } from "./operations/schedules.ts";
 import { tokenOperations } from "./operations/tokens.ts";
 
 /** The whole API: what the router, the document, the clients and the tests are made of. */
@@ -18,4 +19,5 @@ export const OPERATIONS: readonly Operation[] = [
   ...recordOperations,
   ...bundleOperations,
   ...moveOperations,
+  ...scheduleOperations,
 ];

@@ -10,7 +10,9 @@ import type { Runtime } from "../../src/core/runtime.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
 import { assertContract } from "./contract.ts";
-import { memoryStore } from "../../src/stores/memory.ts";
+import { systemClock } from "../../src/core/system.ts";
+import { scheduler } from "../../src/drivers/scheduler.ts";
+import { memoryHomeFiles, memoryStore } from "../../src/stores/memory.ts";
 
 export const TOKEN = "a-token-for-these-tests";
 
@@ -83,6 +85,11 @@ export async function fixture(
   const { signer = derivedSigner(newMnemonic()) } = options;
   const runtime = createRuntime({ definition, store: memoryStore(), signer });
   await runtime.start();
+  const schedules = scheduler({
+    files: memoryHomeFiles(),
+    clock: systemClock,
+    deliver: (mail) => runtime.accept(mail),
+  });
   const app = controlApi({
     access: bearerAccess({ token: TOKEN }),
     limits: definition.limits,
@@ -93,7 +100,7 @@ export async function fixture(
   const api = {
     routes: app.routes,
     request: (path: string, init?: RequestInit) =>
-      app.request(path, init, { home: runtime, runtime, ...options.bindings }),
+      app.request(path, init, { home: runtime, runtime, schedules, ...options.bindings }),
   };
   const call = async (method: string, path: string, input: CallInput = {}): Promise<Response> => {
     const headers: Record<string, string> = { authorization: `Bearer ${TOKEN}`, ...input.headers };

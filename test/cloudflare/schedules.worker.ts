@@ -1,0 +1,15 @@
+import { cloudflare } from "../../src/backends/cloudflare.ts";
+import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+
+const listener = defineAgent({
+  name: "listener",
+  state: { heard: [] as string[] },
+  onAlarm(ctx, alarm) {
+    ctx.state.heard.push(`${alarm.alarmId} ${alarm.headers["schedule-due"]} ${alarm.text}`);
+  },
+});
+
+export const { AgentObject, DirectoryObject, HomeObject, handler } = cloudflare(
+  defineRuntime({ agents: [listener], ensure: [{ name: "ada", type: "listener" }] }),
+);
+export default handler;
