@@ -66,18 +66,28 @@ async function stop(child: ChildProcess): Promise<void> {
 }
 
 /** RSS, in bytes, of a process that has a store open. See `held.ts` for what it does before. */
-export async function rssOf(
+export function rssOf(
   path: string,
   { ticks, agents }: { readonly ticks: number; readonly agents: number },
 ): Promise<number> {
-  const script = fileURLToPath(new URL("held.ts", import.meta.url));
-  const child = run(["--expose-gc", script, path, String(ticks), String(agents)]);
+  return weigh("held.ts", [path, String(ticks), String(agents)]);
+}
+
+/** RSS, in bytes, of a process that runs the schedules of a home. See `scheduled.ts`. */
+export function scheduledRss(path: string): Promise<number> {
+  return weigh("scheduled.ts", [path]);
+}
+
+/** What a script that weighs itself says. */
+async function weigh(name: string, args: readonly string[]): Promise<number> {
+  const script = fileURLToPath(new URL(name, import.meta.url));
+  const child = run(["--expose-gc", script, ...args]);
   let said = "";
   child.stdout?.on("data", (chunk) => {
     said += String(chunk);
   });
   const code = await exit(child);
-  if (code !== 0) throw new Error(`held.ts ended with ${code}`);
+  if (code !== 0) throw new Error(`${name} ended with ${code}`);
   return Number(said);
 }
 

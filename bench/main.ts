@@ -22,6 +22,7 @@ import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.t
 import { move, moveRss } from "./rows/move.ts";
 import { plumberRoute } from "./rows/plumber.ts";
 import { giftwrapIngest } from "./rows/relay.ts";
+import { schedulesLate, schedulesRss } from "./rows/schedules.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
 import { sizesOf } from "./sizes.ts";
 
@@ -49,6 +50,8 @@ const ROWS = {
   "giftwrap.open": giftwrapOpen,
   "giftwrap.ingest": giftwrapIngest,
   "plumber.route": plumberRoute,
+  "schedules.late": schedulesLate,
+  "schedules.rss": schedulesRss,
   move,
   "move.rss": moveRss,
   "cloudflare.many": cloudflareMany,

@@ -40,6 +40,11 @@ export interface Sizes {
   /** Clients that follow one agent, and how often it tells them something. */
   readonly clients: number;
   readonly fans: number;
+  /** Schedules of a home, the few that they are compared with, and how many of them are due at once. */
+  readonly schedules: number;
+  readonly schedulesFew: number;
+  readonly together: number;
+  readonly scheduleRounds: number;
 }
 
 const FULL: Sizes = {
@@ -68,6 +73,10 @@ const FULL: Sizes = {
   heavy: 256,
   clients: 1000,
   fans: 30,
+  schedules: 100_000,
+  schedulesFew: 1000,
+  together: 1000,
+  scheduleRounds: 5,
 };
 
 const QUICK: Sizes = {
@@ -96,6 +105,10 @@ const QUICK: Sizes = {
   heavy: 8,
   clients: 20,
   fans: 2,
+  schedules: 200,
+  schedulesFew: 20,
+  together: 20,
+  scheduleRounds: 1,
 };
 
 /** The sizes that the environment asks for: BENCH_QUICK, and DORMANT for how many lie dormant. */

@@ -28,6 +28,10 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/mail.ts")).mailCommands,
   },
   {
+    commands: ["schedule"],
+    load: async () => (await import("./commands/schedule.ts")).scheduleCommands,
+  },
+  {
     commands: ["ticks", "logs", "trajectory"],
     load: async () => (await import("./commands/record.ts")).recordCommands,
   },
