@@ -20,6 +20,7 @@ import { mailOpen, mailSealed } from "./rows/mail.ts";
 import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.ts";
 import { move, moveRss } from "./rows/move.ts";
 import { giftwrapIngest } from "./rows/relay.ts";
+import { telemetryOverhead } from "./rows/telemetry.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
 import { sizesOf } from "./sizes.ts";
 
@@ -28,6 +29,7 @@ const ROWS = {
   "tick.many": tickMany,
   "tick.many.http": tickManyHttp,
   "tick.one": tickOne,
+  "telemetry.overhead": telemetryOverhead,
   "mail.sealed": mailSealed,
   "mail.open": mailOpen,
   wake,
