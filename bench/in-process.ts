@@ -3,7 +3,7 @@ import { createRuntime } from "../src/core/create-runtime.ts";
 import { defineRuntime } from "../src/core/definition.ts";
 import type { AgentRecord } from "../src/core/agent.ts";
 import type { Envelope } from "../src/core/envelope.ts";
-import type { Signer, Store } from "../src/core/ports/index.ts";
+import type { Signer, Store, Tracer } from "../src/core/ports/index.ts";
 import type { Runtime } from "../src/core/runtime.ts";
 import { derivedSigner } from "../src/identity/derived-signer.ts";
 import { AGENTS } from "./agents.ts";
@@ -17,12 +17,17 @@ export function benchSigner(): Signer {
 }
 
 /** A started runtime on a store, in this process. */
-export async function startRuntime(store: Store, signer = benchSigner()): Promise<Runtime> {
+export async function startRuntime(
+  store: Store,
+  signer = benchSigner(),
+  tracer?: Tracer,
+): Promise<Runtime> {
   const runtime = createRuntime({
     memory: agentMemory,
     definition: defineRuntime({ agents: AGENTS }),
     store,
     signer,
+    tracer,
     onProblem(problem, error) {
       throw new Error(problem, { cause: error });
     },

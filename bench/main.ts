@@ -23,6 +23,7 @@ import { move, moveRss } from "./rows/move.ts";
 import { plumberRoute } from "./rows/plumber.ts";
 import { giftwrapIngest } from "./rows/relay.ts";
 import { schedulesLate, schedulesRss } from "./rows/schedules.ts";
+import { telemetryOverhead } from "./rows/telemetry.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
 import { sizesOf } from "./sizes.ts";
 
@@ -33,6 +34,7 @@ const ROWS = {
   "sse.fanout": sseFanout,
   "ws.fanout": wsFanout,
   "tick.one": tickOne,
+  "telemetry.overhead": telemetryOverhead,
   "mail.sealed": mailSealed,
   "mail.open": mailOpen,
   wake,
