@@ -25,10 +25,17 @@ export interface Follow {
   readonly after: string;
   /** Finds agentd anew each time: after a restart it may have another address. */
   readonly connect: () => Client;
+  /** Until it is tried again, ms. Default 1000. */
+  readonly pause?: number;
 }
 
 /** The events of a stream for ever, over restarts of agentd: each once, from the last one seen. */
-export async function* follow({ path, connect, ...from }: Follow): AsyncIterable<ServerEvent> {
+export async function* follow({
+  path,
+  connect,
+  pause = RECONNECT,
+  ...from
+}: Follow): AsyncIterable<ServerEvent> {
   let { after } = from;
   let told = false;
   for (;;) {
@@ -44,6 +51,6 @@ export async function* follow({ path, connect, ...from }: Follow): AsyncIterable
       if (!told) process.stderr.write(`${(error as Error).message}\nWaiting for it …\n`);
       told = true;
     }
-    await sleep(RECONNECT);
+    await sleep(pause);
   }
 }

@@ -1,13 +1,13 @@
 import { stripVTControlCharacters, styleText } from "node:util";
-import { colourCell } from "./status-colour.ts";
+import { colourCell, colourWord } from "./status-colour.ts";
 import { tableLines } from "./table.ts";
 
 /** Data goes to stdout, talk to stderr. */
 export interface Output {
   /** True when data is to be JSON. */
   readonly json: boolean;
-  /** One line, or more, of data for people. */
-  print(text: string): void;
+  /** One line, or more, of data for people; the first place of a status in it in its colour. */
+  print(text: string, status?: string): void;
   /** One JSON document; as NDJSON one line, and a line for each item of a list. */
   document(value: unknown): void;
   /** One line of NDJSON. */
@@ -37,7 +37,11 @@ export function createOutput({ json, ndjson, utc }: OutputOptions): Output {
   const terminal = process.stdout.isTTY;
   return {
     json: json === true || ndjson === true,
-    print: (text) => line(harmless(text)),
+    print(text, status) {
+      const plain = harmless(text);
+      // By a function, as a text may have what `replace` takes for a sign.
+      line(status === undefined ? plain : plain.replace(status, () => colourWord(status)));
+    },
     document(value) {
       if (ndjson !== true) line(JSON.stringify(value, undefined, 2));
       else if (Array.isArray(value)) value.forEach(row);

@@ -121,7 +121,10 @@ function fields(out: Output, object: object): void {
   }
   const entries = Object.entries(object).filter(([, value]) => value !== undefined);
   const width = Math.max(...entries.map(([key]) => key.length));
-  for (const [key, value] of entries) out.print(`${key.padEnd(width)}  ${show(out, key, value)}`);
+  for (const [key, value] of entries) {
+    const text = show(out, key, value);
+    out.print(`${key.padEnd(width)}  ${text}`, key === "status" ? text : undefined);
+  }
 }
 
 function show(out: Output, key: string, value: unknown): string {

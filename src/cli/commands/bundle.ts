@@ -3,11 +3,12 @@ import { stat } from "node:fs/promises";
 import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
-import { remoteRuntime } from "../../control/remote-runtime.ts";
 import { isKey } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { IMPORT_MODES } from "../../core/move.ts";
 import type { Imported } from "../../core/move.ts";
+import type { Connection } from "../../control/client.ts";
+import type { RemoteRuntime } from "../../core/runtime.ts";
 import { agentPath, homeOf, outputOf } from "../command.ts";
 import { otherHome, otherHomeOptions } from "../other-home.ts";
 import type { OtherHome } from "../other-home.ts";
@@ -46,6 +47,10 @@ export function bundleCommands(program: Command): void {
     });
 }
 
+// Loaded where it is needed: it has much that no other command does.
+const runtimeAt = async (home: Connection): Promise<RemoteRuntime> =>
+  (await import("../../control/remote-runtime.ts")).remoteRuntime(home);
+
 async function exportAgent(command: Command, name: string, options: ExportOptions): Promise<void> {
   const out = outputOf(command);
   const file = notEmpty("--output", options.output);
@@ -57,7 +62,7 @@ async function exportAgent(command: Command, name: string, options: ExportOption
       "Cannot print a bundle to a terminal: name a file with -o FILE, or send it on with >",
     );
   }
-  const home = remoteRuntime(homeOf(command));
+  const home = await runtimeAt(homeOf(command));
   agentPath(name);
   const to = await sealedFor(options);
   let bytes = 0;
@@ -115,7 +120,7 @@ async function sealedFor(options: OtherHome): Promise<string | undefined> {
     return to;
   }
   if (to === undefined && options.toData === undefined) return undefined;
-  return (await remoteRuntime(otherHome(options)).identity()).npub;
+  return (await (await runtimeAt(otherHome(options))).identity()).npub;
 }
 
 async function importAgent(
@@ -129,7 +134,7 @@ async function importAgent(
   if (mode === "clone" && name === undefined) {
     throw new UsageError("Cannot clone: give the new agent a name with --name NAME");
   }
-  const home = remoteRuntime(homeOf(command));
+  const home = await runtimeAt(homeOf(command));
   const { bundle, total } = await readBundle(file);
   const progress = showProgress({ what: "Importing", total });
   const imported = await home

@@ -38,7 +38,7 @@ export function doctorCommand(program: Command): void {
       if (out.json) out.document(checks);
       else {
         for (const { name, result, detail, remedy } of checks) {
-          out.print(`${result.padEnd(4)}  ${name}: ${detail}`);
+          out.print(`${result.padEnd(4)}  ${name}: ${detail}`, result);
           if (remedy !== undefined) out.print(`      ${remedy}`);
         }
       }

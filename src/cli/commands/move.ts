@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { moveAgent, remoteRuntime } from "../../control/remote-runtime.ts";
 import type { MoveStep } from "../../control/remote-runtime.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { FORWARD_POLICIES } from "../../core/move.ts";
@@ -42,6 +41,8 @@ export function moveCommand(program: Command): void {
 
 async function move(command: Command, name: string, options: MoveOptions): Promise<void> {
   const out = outputOf(command);
+  // Loaded where it is needed, as in bundle.ts.
+  const { moveAgent, remoteRuntime } = await import("../../control/remote-runtime.ts");
   const policy = oneOf("--policy", options.policy, FORWARD_POLICIES);
   const mode = oneOf("--mode", options.mode, ["restore", "migrate"] as const);
   const wait = durationMs("--wait", options.wait);

@@ -5,8 +5,6 @@ import { checkDraft } from "../../core/draft-envelope.ts";
 import type { DraftEnvelope } from "../../core/draft-envelope.ts";
 import { OpenAgentsError, errorInfo } from "../../core/errors.ts";
 import type { ErrorInfo } from "../../core/errors.ts";
-import { readRulesFile } from "../../backends/local/plumber-file.ts";
-import { compileRules, RulesError } from "../../drivers/plumber.ts";
 import type { Plumber, Routing } from "../../drivers/plumber.ts";
 import { outputOf } from "../command.ts";
 import type { Output } from "../output.ts";
@@ -32,7 +30,7 @@ export function plumbCommand(program: Command): void {
       }
       const source = notEmpty("--envelope", options.envelope);
       const out = outputOf(command);
-      const plumber = compile(file, out);
+      const plumber = await compile(file, out);
       if (source === undefined) {
         const { rules } = plumber;
         if (out.json) out.document({ file, rules });
@@ -49,7 +47,10 @@ export function plumbCommand(program: Command): void {
 }
 
 /** @throws RulesError, whose problems are also printed when JSON is asked for */
-function compile(file: string, out: Output): Plumber {
+async function compile(file: string, out: Output): Promise<Plumber> {
+  // Loaded where they are needed: YAML and JSON path take longer than all else of the help.
+  const { readRulesFile } = await import("../../backends/local/plumber-file.ts");
+  const { compileRules, RulesError } = await import("../../drivers/plumber.ts");
   try {
     return compileRules(readRulesFile(file), { file });
   } catch (error) {

@@ -213,7 +213,10 @@ function printLine(out: Output, line: LogLine): void {
     return;
   }
   const data = line.data === undefined || line.data === null ? "" : ` ${JSON.stringify(line.data)}`;
-  out.print(oneLine(`${time(line.at)} #${line.n} ${line.level.padEnd(5)} ${line.text}${data}`));
+  out.print(
+    oneLine(`${time(line.at)} #${line.n} ${line.level.padEnd(5)} ${line.text}${data}`),
+    line.level,
+  );
 }
 
 function streamLines({ event, data }: ServerEvent): LogLine[] {
