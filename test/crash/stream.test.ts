@@ -6,6 +6,8 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { start } from "../../scripts/agentd.ts";
 import { createClient } from "../../src/control/client.ts";
+import { agentSocket } from "../../src/control/agent-socket.ts";
+import type { EventFrame } from "../../src/control/socket-frames.ts";
 import type { ServerEvent } from "../../src/control/events.ts";
 
 const KILLS = Number(process.env["KILLS"] ?? 5);
@@ -38,6 +40,16 @@ void test(`a stream resumed over ${KILLS} SIGKILLs shows each tick exactly once`
     }
   };
   const following = follow();
+  const heard: EventFrame[] = [];
+  const socket = agentSocket({
+    url: daemon.url,
+    token: daemon.headers["authorization"]!.slice("Bearer ".length),
+    agent: "slow",
+    after: "0",
+    longestPause: 50,
+    onEvent: (event) => heard.push(event),
+  });
+  t.after(() => socket.close());
   let sent = 0;
   const say = async (): Promise<void> => {
     const body = JSON.stringify({ id: `m${sent}`, payload: `m${sent}` });
@@ -48,28 +60,34 @@ void test(`a stream resumed over ${KILLS} SIGKILLs shows each tick exactly once`
   };
   for (let i = 0; i < KILLS; i += 1) {
     const until = Date.now() + Math.random() * 200;
+    const enough = sent + 10;
     do await say();
-    while (Date.now() < until);
+    while (sent < enough || Date.now() < until);
     await daemon.kill();
-    daemon = await start(CONFIG, data);
+    daemon = await start(CONFIG, data, Number(new URL(daemon.url).port));
   }
   await say();
-  for (;;) {
+  for (let before: unknown; ;) {
     const { queued, ticks } = await daemon.get("/agents/slow/status");
-    run.last = ticks as number;
-    if (queued === 0) break;
+    if (queued === 0 && ticks === before) break;
+    before = ticks;
+    run.last = Number(ticks) + 1;
     await sleep(20);
   }
+  // One more, so that whoever has seen all of them hears that it is over.
   run.over = true;
   await say();
-  run.last += 1;
   await following;
+  while (socket.cursor !== String(run.last)) await sleep(5);
 
-  const ends = seen.filter(({ event }) => event === "tick_end").map(({ id }) => Number(id));
-  assert.deepEqual(
-    ends,
-    Array.from({ length: run.last }, (_, i) => i + 1),
-  );
+  const whole = Array.from({ length: run.last }, (_, i) => i + 1);
+  const endsOf = (events: readonly { readonly event: string; readonly id?: string }[]): number[] =>
+    events.filter(({ event }) => event === "tick_end").map(({ id }) => Number(id));
+  const ends = endsOf(seen);
+  assert.deepEqual(ends, whole);
+  assert.deepEqual(endsOf(heard), whole, "over the WebSocket");
+  const told = heard.flatMap(({ id }) => id ?? []);
+  assert.equal(new Set(told).size, told.length);
   t.diagnostic(`${ends.length} ticks, ${seen.length} events`);
   // Nor is any other durable part given twice, and between two ends all of a tick's are there.
   const ids = seen.filter(({ event }) => !LIVE.has(event)).map(({ id }) => id);
