@@ -1,6 +1,7 @@
 import { addressAt, addressOf } from "./address.ts";
 import type { AgentRecord } from "./agent.ts";
 import { agentPeers, infoOf, keyInfoOf, reportOf } from "./agent-info.ts";
+import { memoryBrake } from "./brake.ts";
 import { checkHere } from "./between-homes.ts";
 import { Counters } from "./counters.ts";
 import { Courier } from "./courier.ts";
@@ -100,6 +101,7 @@ class KernelRuntime implements Runtime {
       registry: ports.registry,
       forwarder: ports.forwarder,
       waker: ports.waker,
+      brake: ports.brake ?? memoryBrake(),
       tracer: ports.tracer,
       counters: new Counters(),
       clock,
@@ -172,6 +174,20 @@ class KernelRuntime implements Runtime {
     await this.#mover.takeUp();
     await this.#dispatcher.start();
     this.#courier.takeUp();
+  }
+
+  async pauseAll(): Promise<void> {
+    await this.#kernel.brake.set(true);
+    this.#mailroom.braked((id) => this.#dispatcher.runs(id));
+  }
+
+  async resumeAll(): Promise<void> {
+    await this.#kernel.brake.set(false);
+    if (this.#started && !this.#stopped) await this.takeUp();
+  }
+
+  async paused(): Promise<boolean> {
+    return this.#kernel.brake.on();
   }
 
   async settled(): Promise<void> {

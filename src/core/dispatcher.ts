@@ -60,6 +60,8 @@ export class Dispatcher {
   #reading = false;
   #alarm: { readonly at: number; readonly stop: () => void } | undefined;
   #renewal: (() => void) | undefined;
+  /** Takes back the next look at the brake. */
+  #look: (() => void) | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
 
   constructor(kernel: Kernel, events: DispatcherEvents) {
@@ -159,6 +161,7 @@ export class Dispatcher {
     this.#stopped = true;
     this.#alarm?.stop();
     this.#renewal?.();
+    this.#look?.();
     if (!this.busy) return;
     this.#kernel.clock.after(grace, () => {
       const error = new OpenAgentsError("CANCELLED", "The runtime is stopping");
@@ -182,6 +185,11 @@ export class Dispatcher {
     const { store, clock } = this.#kernel;
     this.#reading = true;
     try {
+      if (await this.#braked()) {
+        // All of it is read when the brake is let go.
+        [this.#cursor, this.#late] = [undefined, false];
+        return;
+      }
       // Those that are left alone are passed over, so as many more are asked for.
       const limit = BATCH + this.#resting.size;
       const due = await store.due({ now: clock.now(), limit, mail, cursor });
@@ -277,6 +285,7 @@ export class Dispatcher {
   /** Ticks one agent until nothing is due or its turn is over; true when there may be more. */
   async #ticks(id: string, running: Running): Promise<boolean> {
     const { store, clock } = this.#kernel;
+    if (await this.#braked()) return false;
     const now = clock.now();
     this.#resting.delete(id);
     const claim = await store.claim(id, now, now + CLAIM);
@@ -289,6 +298,7 @@ export class Dispatcher {
     let next: number | null = null;
     try {
       for (let i = 0; i < TURN && !this.#stopped; i += 1) {
+        if (i > 0 && (await this.#braked())) break;
         const result = await tick(this.#kernel, claim, (session) => {
           running.session = session;
           for (const cut of running.cuts) apply(cut, session);
@@ -315,6 +325,22 @@ export class Dispatcher {
       if (next !== null && next <= clock.now()) running.again = true;
       if (wakeAt !== undefined && wakeAt !== null) this.wakeAt(wakeAt);
     }
+  }
+
+  /** True while no tick is to begin: what is due is taken up when the brake is let go. */
+  async #braked(): Promise<boolean> {
+    const { brake, clock, waker } = this.#kernel;
+    const on = brake.on();
+    if (!(typeof on === "boolean" ? on : await on)) return false;
+    if (brake.again === undefined) return true;
+    if (waker !== undefined) waker.remind?.("brake", clock.now() + brake.again);
+    else {
+      this.#look ??= clock.after(brake.again, () => {
+        this.#look = undefined;
+        void this.start().catch((error: unknown) => this.#events.failed("", error));
+      });
+    }
+    return true;
   }
 
   #renew(): void {

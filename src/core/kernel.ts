@@ -5,6 +5,7 @@ import type { Counters } from "./counters.ts";
 import type { AgentDefinition, Limits } from "./definition.ts";
 import type { KeyWaits } from "./key-waits.ts";
 import type {
+  Brake,
   Carrier,
   Clock,
   Forwarder,
@@ -38,6 +39,8 @@ export interface Kernel {
   /** Notes spans; without one nothing is made for it. */
   readonly tracer: Tracer | undefined;
   readonly counters: Counters;
+  /** Stops all ticks. */
+  readonly brake: Brake;
   readonly clock: Clock;
   readonly random: Random;
   readonly agents: ReadonlyMap<string, AgentDefinition>;

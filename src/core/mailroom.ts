@@ -57,6 +57,8 @@ export function noDeadLetter(ref: string, envelopeId: string): OpenAgentsError {
 /** Somebody who waits for a command to be done. */
 interface Waiting {
   readonly agent: string;
+  /** The id of its envelope. */
+  readonly id: string;
   readonly end: (code: "LOCKED" | "BUSY", why: string) => void;
 }
 
@@ -92,6 +94,14 @@ export class Mailroom {
   held(source: string): void {
     const command = this.#commands.get(source);
     command?.end("LOCKED", 'it needs its key, and is done once "agentctl unlock" has opened that');
+  }
+
+  /** All ticks are stopped: whoever gave a command that waits is told so. `runs`: which trigger of an agent does. */
+  braked(runs: (agent: string) => string | undefined): void {
+    for (const command of this.#commands.values()) {
+      if (runs(command.agent) === command.id) continue;
+      command.end("BUSY", "all ticks are stopped, and it is done once they are resumed");
+    }
   }
 
   /** An agent is paused: whoever gave it a command that waits is told so. */
@@ -219,6 +229,12 @@ export class Mailroom {
    * @throws LOCKED when it has to wait for the keys; it is done when these are open
    */
   async command(record: AgentRecord, command: Command | "tick"): Promise<TickRecord> {
+    if (await this.#kernel.brake.on()) {
+      throw new OpenAgentsError(
+        "BUSY",
+        `Cannot ${command} "${record.name}": all ticks of this runtime are stopped, resume it first`,
+      );
+    }
     const envelope = controlEnvelope(this.#kernel, record.id, command);
     const ticked = Promise.withResolvers<TickRecord>();
     // It may be over before the command is in the inbox, where nobody awaits it yet.
@@ -236,6 +252,7 @@ export class Mailroom {
     const source = mailSource(envelope.id);
     this.#commands.set(source, {
       agent: record.id,
+      id: envelope.id,
       end: (code, why) =>
         ticked.reject(new OpenAgentsError(code, `Cannot ${command} "${record.name}" now: ${why}`)),
     });

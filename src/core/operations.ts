@@ -28,6 +28,19 @@ export interface Operations {
   cancel(ref: string, options?: CancelOptions): Promise<Cancelled>;
 }
 
+/** What operators do with a home as a whole. */
+export interface HomeOperations {
+  /**
+   * Has no tick begin until `resumeAll`, also after a restart; those that run come to their end. Mail is
+   * taken in and delivered, and commands that need a tick are refused with BUSY. Idempotent.
+   */
+  pauseAll(): Promise<void>;
+  /** Takes up what has waited. Idempotent. */
+  resumeAll(): Promise<void>;
+  /** True while no tick begins. */
+  paused(): Promise<boolean>;
+}
+
 export interface CancelOptions {
   readonly trigger?: string | undefined;
 }

@@ -1,6 +1,7 @@
 import type { AgentRecord } from "./agent.ts";
 import type { RuntimeDefinition } from "./definition.ts";
 import type {
+  Brake,
   Carrier,
   Clock,
   Forwarder,
@@ -32,6 +33,8 @@ export interface RuntimePorts {
   readonly forwarder?: Forwarder;
   /** Notes spans of mail, ticks and steps. Default: nobody does, and nothing is made for it. */
   readonly tracer?: Tracer | undefined;
+  /** Stops all ticks. Default: one that is let go when the process ends. */
+  readonly brake?: Brake;
   /** Keeps the time for what is due. Default: the runtime does, with timers. */
   readonly waker?: Waker;
   /** The release, as bundles name it. Default: that of this package. */

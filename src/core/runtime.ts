@@ -13,7 +13,7 @@ import type {
   SetAside,
   Stayed,
 } from "./move.ts";
-import type { Operations } from "./operations.ts";
+import type { HomeOperations, Operations } from "./operations.ts";
 import type { Peer } from "./ports/memory.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
@@ -66,7 +66,7 @@ export interface NewAgent {
  * A running set of agents. `ref` is an agent's id (npub), hex public key or name everywhere;
  * NOT_FOUND is thrown for one that names nobody. A promise resolves when what it says is durable.
  */
-export interface Runtime extends Home, Operations {
+export interface Runtime extends Home, Operations, HomeOperations {
   /** Takes up the agents that are due, and makes those that `ensure` names. */
   start(): Promise<void>;
   /** Takes up what is due now: for a host that keeps the time itself. */
@@ -208,6 +208,7 @@ export type RemoteRuntime = Omit<
   | "metrics"
   | "import"
   | keyof Operations
+  | keyof HomeOperations
 > &
   Pick<Home, "import">;
 

@@ -206,6 +206,8 @@ export async function durableObjectStore(
 
   /** When there is something to do next. */
   async function nextDue(now: number): Promise<number | null> {
+    // Whatever is due is not done before the brake is looked at again.
+    if (reminders.has("brake")) return null;
     if (wakeAt !== undefined && (agent === undefined || (await store.depth(agent)) === 0)) {
       // The alarm for this time has gone off, and the agent had to leave alone what is due.
       if (wakeAt !== null && wakeAt <= now && alarm === null) return again(now, wakeAt);

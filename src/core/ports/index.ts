@@ -2,6 +2,7 @@ import type { AgentRecord } from "../agent.ts";
 import type { Envelope } from "../envelope.ts";
 import type { Receipt } from "./store.ts";
 
+export type * from "./brake.ts";
 export type * from "./home-files.ts";
 export type * from "./memory.ts";
 export type * from "./store.ts";
@@ -208,9 +209,9 @@ export interface Waker {
 
 /**
  * An agent stays that has not left by then (`move`); outgoing mail is tried again (`mail`); a directory
- * elsewhere is told how an agent is (`directory`).
+ * elsewhere is told how an agent is (`directory`); the brake is on and is looked at again (`brake`).
  */
-export type Reminder = "move" | "mail" | "directory";
+export type Reminder = "move" | "mail" | "directory" | "brake";
 
 /** Files by path. A missing file is ENOENT (`NOT_FOUND`), a refused one EACCES (`DENIED`). */
 export interface FileService {

@@ -1,4 +1,4 @@
-import type { Operations } from "../../core/operations.ts";
+import type { HomeOperations, Operations } from "../../core/operations.ts";
 import type { RemoteRuntime } from "../../core/runtime.ts";
 import { equal, rejects } from "../assert.ts";
 import { ask, fresh, make, stateOf, until } from "./kit.ts";
@@ -91,6 +91,29 @@ export const OPERATOR_CASES: readonly BackendCase[] = [
       equal(((await stateOf(runtime, name, "got")) as string[]).toSorted(), ["runs", "stays"]);
       equal(await runtime.cancel(name), { cancelled: undefined });
       equal((await runtime.verify(name)).ok, true);
+    }),
+  },
+  {
+    guarantee: "lifecycle",
+    name: "while all ticks are stopped mail is taken in and commands are refused, then all goes on",
+    body: operated(async ({ runtime }) => {
+      if (!("pauseAll" in runtime)) return;
+      const home = runtime as unknown as HomeOperations;
+      const name = await make(runtime, "keeper");
+      await ask(runtime, name, "one");
+      await home.pauseAll();
+      try {
+        equal(await home.paused(), true);
+        equal((await runtime.send(name, { payload: "two" })).receipt, "accepted");
+        await rejects(runtime.tick(name), "BUSY");
+        equal(await stateOf(runtime, name, "got"), ["one"]);
+      } finally {
+        await home.resumeAll();
+      }
+      await until("the mail to be taken", async () => {
+        return ((await stateOf(runtime, name, "got")) as string[]).length === 2;
+      });
+      equal(await home.paused(), false);
     }),
   },
 ];
