@@ -14,7 +14,7 @@ import { compileGlob } from "../../../src/drivers/plumber/glob.ts";
 import { compilePath } from "../../../src/drivers/plumber/json-path.ts";
 import { draft } from "./setting.ts";
 
-const runs = { numRuns: Number(process.env["FC_RUNS"] ?? 200) };
+const runs = { numRuns: Number(process.env["FC_RUNS"] ?? 100) };
 
 /** A plumber, or undefined for rules that are refused as they should be. */
 function compiled(rules: string | object): Plumber | undefined {
