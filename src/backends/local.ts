@@ -1,5 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import type { RuntimeDefinition } from "../core/definition.ts";
+import type { DraftSink } from "../core/draft-envelope.ts";
 import type { Tracer } from "../core/ports/index.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { controlApi } from "../control/api.ts";
@@ -22,7 +23,6 @@ import type { NostrMetrics } from "../drivers/nostr.ts";
 import { scheduler } from "../drivers/scheduler.ts";
 import type { Schedules } from "../drivers/scheduler.ts";
 import { plumb, plumberOf } from "../drivers/plumber.ts";
-import type { DraftSink } from "../drivers/plumber.ts";
 import { domainNames } from "../identity/domain-names.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";

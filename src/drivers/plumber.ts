@@ -1,20 +1,20 @@
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { checkDraft } from "../core/draft-envelope.ts";
-import type { DraftEnvelope } from "../core/draft-envelope.ts";
+import type { DraftSink } from "../core/draft-envelope.ts";
 import type { PlumberRules } from "../core/plumber-rules.ts";
-import type { Receipt, Sink } from "../core/ports/index.ts";
+import type { Sink } from "../core/ports/index.ts";
 import { locateText, locateValue } from "./plumber/located.ts";
 import { Problems } from "./plumber/problems.ts";
 import { readRules } from "./plumber/read-rules.ts";
 import { router } from "./plumber/router.ts";
-import type { Plumber, Routing } from "./plumber/router.ts";
+import type { Plumber } from "./plumber/router.ts";
 
 export { PLUMBER_LIMITS } from "./plumber/limits.ts";
 export { RulesError } from "./plumber/problems.ts";
 export type { Place, RulesProblem } from "./plumber/problems.ts";
 export { DIRECT } from "./plumber/read-rules.ts";
 export { RULE_HEADER } from "./plumber/router.ts";
-export type { Plumber, Routed, Routing } from "./plumber/router.ts";
+export type { Plumber } from "./plumber/router.ts";
 
 export interface CompileOptions {
   /** What the rules are called in errors. Default `plumber`. */
@@ -67,15 +67,6 @@ export function reloadable(first: Plumber): ReloadablePlumber {
     },
   };
 }
-
-/** What became of a draft, and of each envelope that was made of it. */
-export interface Plumbed extends Routing {
-  /** At the index of the envelope in `routed`. */
-  readonly receipts: readonly Receipt[];
-}
-
-/** What a driver puts drafts into, in order; resolves when what was made of them is durable. */
-export type DraftSink = (drafts: readonly DraftEnvelope[]) => Promise<readonly Plumbed[]>;
 
 /**
  * A sink for drafts that puts what the plumber makes of them into `deliver`, such as `Runtime.accept`,

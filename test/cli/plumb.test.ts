@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Routing } from "../../src/drivers/plumber.ts";
+import type { Routing } from "../../src/core/draft-envelope.ts";
 import { compileRules } from "../../src/drivers/plumber.ts";
 import { project } from "./project.ts";
 

@@ -62,40 +62,55 @@ function pieces(tokens: readonly Token[]): Glob {
   };
 }
 
-/** With `?`, which is one character and not half of one. */
+/** With `?`, which is one character and not half of one: all is compared by code points. */
 function wild(tokens: readonly Token[]): Glob {
-  const units = joinPairs(tokens);
+  const units = codePoints(tokens);
   return (text) => {
-    const chars = Array.from(text);
     let [at, token, star, resume] = [0, 0, -1, 0];
-    while (at < chars.length) {
+    while (at < text.length) {
       const need = units[token];
-      if (need === ANY) {
+      const point = text.codePointAt(at)!;
+      if (need === ANY_POINT) {
         [star, resume] = [token, at];
         token += 1;
-      } else if (need !== undefined && (need === ONE || need === chars[at])) {
-        at += 1;
+      } else if (need === ONE_POINT || need === point) {
+        at += sizeOf(point);
         token += 1;
       } else if (star >= 0) {
         // What the last star stands for is one character longer; earlier stars need no second look.
-        resume += 1;
-        [at, token] = [resume, star + 1];
+        resume += sizeOf(text.codePointAt(resume)!);
+        at = resume;
+        token = star + 1;
       } else return false;
     }
-    while (units[token] === ANY) token += 1;
+    while (units[token] === ANY_POINT) token += 1;
     return token === units.length;
   };
 }
 
-/** Halves of a character that stand side by side, as one. */
-function joinPairs(tokens: readonly Token[]): readonly Token[] {
-  const joined: Token[] = [];
+const ANY_POINT = -1;
+const ONE_POINT = -2;
+
+/** What stands for characters as their code points; tokens are UTF-16 units. */
+function codePoints(tokens: readonly Token[]): readonly number[] {
+  const points: number[] = [];
+  let literal = "";
+  const flush = (): void => {
+    points.push(...Array.from(literal, (char) => char.codePointAt(0)!));
+    literal = "";
+  };
   for (const token of tokens) {
-    const before = joined.at(-1);
-    const pair = typeof token === "string" && typeof before === "string";
-    if (pair && !before.isWellFormed() && `${before}${token}`.isWellFormed()) {
-      joined[joined.length - 1] = `${before}${token}`;
-    } else joined.push(token);
+    if (typeof token === "string") literal += token;
+    else {
+      flush();
+      points.push(token === ANY ? ANY_POINT : ONE_POINT);
+    }
   }
-  return joined;
+  flush();
+  return points;
+}
+
+/** How many UTF-16 units a code point has. */
+function sizeOf(point: number): number {
+  return point > 0xffff ? 2 : 1;
 }

@@ -5,6 +5,7 @@ import type { Json } from "../../core/json.ts";
 import { descends, find, wayTo } from "./find.ts";
 import type { Found, Step } from "./find.ts";
 import { PLUMBER_LIMITS } from "./limits.ts";
+import type { Work } from "./work.ts";
 
 export type { Step } from "./find.ts";
 
@@ -14,9 +15,9 @@ export interface JsonPath {
   /** The way, when it is one that leads to one value at most: names and indexes alone. */
   readonly steps: readonly Step[] | undefined;
   /** What it finds, in order. @throws LIMIT for a payload that is more than it can look through */
-  values(payload: Json): readonly Json[];
+  values(payload: Json, work: Work): readonly Json[];
   /** The ways to what it finds. @throws LIMIT as `values` does */
-  places(payload: Json): readonly (readonly Step[])[];
+  places(payload: Json, work: Work): readonly (readonly Step[])[];
 }
 
 /** What is wrong with a path, and at which character. */
@@ -100,18 +101,23 @@ class QueryPath implements JsonPath {
     this.#query = query;
   }
 
-  values(payload: Json): readonly Json[] {
-    return this.#find(payload).map(({ value }) => value);
+  values(payload: Json, work: Work): readonly Json[] {
+    return this.#find(payload, work).map(({ value }) => value);
   }
 
-  places(payload: Json): readonly (readonly Step[])[] {
-    return this.#find(payload).map(wayTo);
+  places(payload: Json, work: Work): readonly (readonly Step[])[] {
+    return this.#find(payload, work).map((found) => {
+      const way = wayTo(found);
+      work.spend(way.length);
+      return way;
+    });
   }
 
-  #find(payload: Json): readonly Found[] {
+  #find(payload: Json, work: Work): readonly Found[] {
     try {
-      return find(this.#query, payload);
+      return find(this.#query, payload, work);
     } catch (error) {
+      if (error instanceof OpenAgentsError) throw error;
       // What the evaluator throws once a path is compiled is its stack, or the depth it may go to.
       throw new OpenAgentsError(
         "LIMIT",

@@ -19,6 +19,8 @@ export const PLUMBER_LIMITS = {
   members: 100,
   /** Errors of a file that are told at once. */
   problems: 20,
+  /** Values of payloads that all rules together look at, for one envelope. */
+  work: 2_000_000,
   /** How deep a payload may nest: what the kernel takes. */
   depth: 500,
 } as const;

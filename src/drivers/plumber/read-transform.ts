@@ -7,6 +7,7 @@ import { PLUMBER_LIMITS } from "./limits.ts";
 import type { Located, LocatedMember } from "./located.ts";
 import type { Reader, TextAt } from "./reader.ts";
 import type { Transform, ValueOf } from "./transform.ts";
+import type { Work } from "./work.ts";
 
 const KEYS = ["type", "priority", "headers", "pick", "set", "remove"];
 
@@ -131,8 +132,8 @@ function readValue(reader: Reader, value: Located): ValueOf | undefined {
 
 /** The value at a path; all of them as a list, for a path that may lead to several. */
 function valueAt(path: JsonPath): ValueOf {
-  return (payload) => {
-    const values = path.values(payload);
+  return (payload, work) => {
+    const values = path.values(payload, work);
     return path.steps === undefined ? [...values] : values[0];
   };
 }
@@ -166,13 +167,16 @@ function readTemplate(reader: Reader, { text, place, at }: TextAt): ValueOf | un
     done = end + 1;
   }
   parts.push(text.slice(done));
-  return (payload) => fill(parts, payload);
+  return (payload, work) => fill(parts, payload, work);
 }
 
-function fill(parts: readonly (string | JsonPath)[], payload: Json): string {
+function fill(parts: readonly (string | JsonPath)[], payload: Json, work: Work): string {
   let filled = "";
   for (const part of parts) {
-    filled += typeof part === "string" ? part : part.values(payload).map(textOfValue).join(", ");
+    const text =
+      typeof part === "string" ? part : part.values(payload, work).map(textOfValue).join(", ");
+    work.spend(text.length >> 4);
+    filled += text;
     if (filled.length <= MAX_FILLED) continue;
     throw new OpenAgentsError(
       "LIMIT",

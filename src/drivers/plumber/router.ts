@@ -1,4 +1,4 @@
-import type { DraftEnvelope } from "../../core/draft-envelope.ts";
+import type { DraftEnvelope, Routed, Routing } from "../../core/draft-envelope.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { sha256Hex } from "../../core/hash.ts";
@@ -8,27 +8,11 @@ import { RuleIndex } from "./rule-index.ts";
 import type { Branch, Rule } from "./rule.ts";
 import { Subject } from "./subject.ts";
 import { transform } from "./transform.ts";
+import type { Bounds } from "./transform.ts";
+import { Work } from "./work.ts";
 
 /** The header in which an envelope has the name of the rule by which it went where it is. */
 export const RULE_HEADER = "plumber-rule";
-
-/** An envelope that goes to somebody, and by which rule. */
-export interface Routed {
-  readonly rule: string;
-  readonly envelope: Envelope;
-}
-
-/** What becomes of a draft. */
-export interface Routing {
-  /** In the order of the rules. */
-  readonly routed: readonly Routed[];
-  /** The rule that ended it, if one did, and why nobody else gets it. */
-  readonly dropped: { readonly rule: string; readonly reason: string } | undefined;
-  /** The rules that changed it on its way, in their order. */
-  readonly changedBy: readonly string[];
-  /** No rule was for it, and it does not say itself whom it is for: nobody gets it. */
-  readonly unrouted: boolean;
-}
 
 /**
  * Turns drafts into envelopes that have a recipient, by rules.
@@ -55,7 +39,8 @@ export function router(rules: readonly Rule[], payloadLength: number): Plumber {
     route(draft) {
       const routed: Routed[] = [];
       const changedBy: string[] = [];
-      let subject = new Subject(draft);
+      const bounds = { payloadLength, work: new Work() };
+      let subject = new Subject(draft, bounds.work);
       let waiting = index.candidates(subject, 0).values();
       for (let step = waiting.next(); !step.done; step = waiting.next()) {
         const { name, when, action } = rules[step.value]!;
@@ -67,7 +52,7 @@ export function router(rules: readonly Rule[], payloadLength: number): Plumber {
         if (action.kind === "change") {
           changedBy.push(name);
           if (changedBy.length > PLUMBER_LIMITS.changes) throw tooMuch("changes", draft);
-          subject = new Subject(transform(subject.draft, action.transform, payloadLength));
+          subject = new Subject(transform(subject.draft, action.transform, bounds), bounds.work);
           // Other rules may be for what it is now.
           waiting = index.candidates(subject, step.value + 1).values();
           continue;
@@ -75,7 +60,7 @@ export function router(rules: readonly Rule[], payloadLength: number): Plumber {
         for (const [i, branch] of action.branches.entries()) {
           if (routed.length >= PLUMBER_LIMITS.envelopes) throw tooMuch("envelopes", draft);
           const id = routed.length === 0 ? draft.id : idOf(draft.id, name, i + 1);
-          const made = changed(subject.draft, branch, payloadLength);
+          const made = changed(subject.draft, branch, bounds);
           routed.push({ rule: name, envelope: addressed(made, { id, to: branch.to, rule: name }) });
         }
         if (!action.goesOn) return { routed, dropped: undefined, changedBy, unrouted: false };
@@ -90,8 +75,8 @@ export function router(rules: readonly Rule[], payloadLength: number): Plumber {
   };
 }
 
-function changed(draft: DraftEnvelope, { transforms }: Branch, payloadLength: number) {
-  return transforms.reduce((before, each) => transform(before, each, payloadLength), draft);
+function changed(draft: DraftEnvelope, { transforms }: Branch, bounds: Bounds): DraftEnvelope {
+  return transforms.reduce((before, each) => transform(before, each, bounds), draft);
 }
 
 function addressed(

@@ -4,6 +4,7 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import type { JsonPath, Step } from "./json-path.ts";
 import { PLUMBER_LIMITS } from "./limits.ts";
+import type { Work } from "./work.ts";
 
 /** What is changed about an envelope. */
 export interface Transform {
@@ -17,26 +18,34 @@ export interface Transform {
 }
 
 /** A value made of a payload; undefined when that has not what it is made of. */
-export type ValueOf = (payload: Json) => Json | undefined;
+export type ValueOf = (payload: Json, work: Work) => Json | undefined;
+
+/** How much may be made, and done for it. */
+export interface Bounds {
+  /** The longest payload, UTF-16 units of JSON. */
+  readonly payloadLength: number;
+  readonly work: Work;
+}
 
 /**
  * A changed copy; the draft stays as it is, and shares with the copy what was not changed.
- * @throws LIMIT when the payload would be longer than `payloadLength` UTF-16 units of JSON, or too deep
+ * @throws LIMIT when the payload would be longer than `payloadLength`, or too deep, or too much work
  */
 export function transform(
   draft: DraftEnvelope,
   { type, priority, headers, pick, set, remove }: Transform,
-  payloadLength: number,
+  bounds: Bounds,
 ): DraftEnvelope {
+  const { work } = bounds;
   const before = draft.payload;
   let payload = before;
-  if (pick !== undefined) payload = keep(payload, treeOf(placesOf(pick, payload)));
+  if (pick !== undefined) payload = keep(payload, treeOf(placesOf(pick, payload, work)));
   for (const [steps, value] of set) {
-    const made = value(before);
+    const made = value(before, work);
     if (made !== undefined) payload = put(payload, steps, made);
   }
-  if (remove.length > 0) payload = without(payload, treeOf(placesOf(remove, payload)));
-  if (set.length > 0) checkSize(payload, payloadLength);
+  if (remove.length > 0) payload = without(payload, treeOf(placesOf(remove, payload, work)));
+  if (set.length > 0) checkSize(payload, bounds);
   return {
     ...draft,
     payload,
@@ -56,8 +65,12 @@ function changedHeaders(
   return Object.fromEntries([...kept, ...added]);
 }
 
-function placesOf(paths: readonly JsonPath[], payload: Json): readonly (readonly Step[])[] {
-  return paths.flatMap((path) => path.places(payload));
+function placesOf(
+  paths: readonly JsonPath[],
+  payload: Json,
+  work: Work,
+): readonly (readonly Step[])[] {
+  return paths.flatMap((path) => path.places(payload, work));
 }
 
 /** Ways, put together by their beginnings; "whole" at the end of one. */
@@ -143,9 +156,10 @@ function put(payload: Json | undefined, steps: readonly Step[], value: Json): Js
 }
 
 /** What copies of a payload within it come to: doubled by each of a few rules it would fill memory. */
-function checkSize(payload: Json, most: number): void {
+function checkSize(payload: Json, { payloadLength: most, work }: Bounds): void {
   let left = most;
   const measure = (value: Json, depth: number): void => {
+    work.spend(1);
     left -= typeof value === "string" ? value.length + 2 : 1;
     if (typeof value !== "object" || value === null) return refuse(left < 0);
     refuse(left < 0 || depth >= PLUMBER_LIMITS.depth);

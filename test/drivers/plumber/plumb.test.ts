@@ -77,6 +77,8 @@ void test("plumb() delivers nothing when one of the drafts is none", async () =>
   await sink([]);
   await sink([draft()]);
   assert.deepEqual(delivered, []);
+  await sink([draft({ to: "a", headers: { a: "x\ty \u00e9" } })]);
+  assert.equal(delivered.length, 1);
 });
 
 void test("a reloadable plumber routes by the rules that it was given last", () => {

@@ -12,6 +12,7 @@ import { compileRules, RulesError } from "../../../src/drivers/plumber.ts";
 import type { Plumber } from "../../../src/drivers/plumber.ts";
 import { compileGlob } from "../../../src/drivers/plumber/glob.ts";
 import { compilePath } from "../../../src/drivers/plumber/json-path.ts";
+import { Work } from "../../../src/drivers/plumber/work.ts";
 import { draft } from "./setting.ts";
 
 const runs = { numRuns: Number(process.env["FC_RUNS"] ?? 100) };
@@ -263,8 +264,8 @@ void test("a JSON path finds what its package finds, in the same order", () => {
       const path = compilePath(text);
       assert.ok(!("problem" in path), text);
       const expected = jsonpath.query(text, payload);
-      assert.deepEqual(path.values(payload), expected.values(), text);
-      assert.deepEqual(path.places(payload), expected.locations(), text);
+      assert.deepEqual(path.values(payload, new Work()), expected.values(), text);
+      assert.deepEqual(path.places(payload, new Work()), expected.locations(), text);
     }),
     { numRuns: runs.numRuns * 3 },
   );
@@ -302,4 +303,28 @@ void test("payloads of strangers cost no more than their size, and no more than 
   } catch (error) {
     assert.ok(error instanceof OpenAgentsError && error.code === "LIMIT");
   }
+});
+
+void test("an envelope that is too much work for all rules together is refused", () => {
+  const condition = { json: { "$..none": { exists: true } } };
+  const rules = (of: (i: number) => object) =>
+    compileRules({
+      rules: Array.from({ length: 100 }, (_, i) => ({ name: `r${i}`, send: "a", ...of(i) })),
+    });
+  const many: Json = Array.from({ length: 100_000 }, () => 1);
+  const text = "a".repeat(1_000_000);
+  const message = /its payload is too large for so many rules/;
+  for (const [plumber, payload] of [
+    [rules((i) => ({ when: { json: { [`$..n${i}`]: { exists: true } } } })), many],
+    [rules((i) => ({ when: { json: { "$[*]": `*${i}` } } })), many],
+    [rules((i) => ({ when: { json: { "$.text": `?*${i}` } } })), { text }],
+    [rules((i) => ({ transform: { pick: [`$..n${i}`] }, continue: true })), many],
+    [rules((i) => ({ transform: { set: { $: { from: "$[*]" } } }, continue: i < 99 })), many],
+  ] as const) {
+    assert.throws(() => plumber.route(draft({ payload })), { code: "LIMIT", message });
+    assert.ok(plumber.route(draft({ payload: [1], to: "b" })).routed.length > 0);
+  }
+  // What is looked for is looked for once, however many rules ask.
+  const same = rules(() => ({ when: condition }));
+  assert.equal(same.route(draft({ payload: many })).unrouted, true);
 });
