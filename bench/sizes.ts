@@ -98,7 +98,7 @@ const QUICK: Sizes = {
   lookups: 10,
   payloads: 20,
   signatures: 2,
-  drafts: 400,
+  drafts: 20_000,
   wraps: 200,
   starts: 1,
   records: 20,
