@@ -182,6 +182,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       onError: (error) => warn(describe(error)),
       redact,
       observer: watching(tracing?.tracer, options.observer),
+      measures: () => ({ memory: memoryOf(process.memoryUsage()), spans: tracing?.counts() }),
     });
     // Before the agents run, so that a port in use changes nothing.
     const server = await listen((request) => api.fetch(request, bindings), {
@@ -250,6 +251,10 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     }
     throw error;
   }
+}
+
+function memoryOf({ rss, heapUsed }: NodeJS.MemoryUsage): { rss: number; heap: number } {
+  return { rss, heap: heapUsed };
 }
 
 function watching(

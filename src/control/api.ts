@@ -10,6 +10,7 @@ import { isAboutAgent, routePath, takesKey } from "./operation.ts";
 import type { Address, Answerer, Answers, ControlEnv, Operation } from "./operation.ts";
 import { OPERATIONS } from "./operations.ts";
 import { HttpError, problemResponse } from "./problem.ts";
+import type { HomeMeasures } from "./prometheus.ts";
 import { agentRef } from "./query.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { observing, requestInTrace } from "./request-observer.ts";
@@ -32,6 +33,8 @@ export interface ControlOptions {
   readonly ready?: () => boolean;
   /** Ends what waits: streams, and sends that wait for an answer. */
   readonly stopping?: AbortSignal;
+  /** What the home knows of itself beside what its runtime counts, for `GET /runtime/metrics`. */
+  readonly measures?: () => HomeMeasures;
   /** Told of each request. Default: nobody. */
   readonly observer?: RequestObserver | undefined;
   /** Takes secrets out of what is said of errors of the server's own. Default: it stays as it is. */

@@ -1,7 +1,7 @@
 import type { Draft } from "../core/draft.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { HookDefinition } from "../core/hooks.ts";
-import type { Clock, Random } from "../core/ports/index.ts";
+import type { Clock, Random, TraceContext } from "../core/ports/index.ts";
 import type { Answer, AskOptions, Runtime, Sent } from "../core/runtime.ts";
 import { uuidv7 } from "../core/uuid.ts";
 import { draftOf, hookAddress, replyResponse } from "../drivers/http.ts";
@@ -11,6 +11,7 @@ import type { Secrets } from "../drivers/webhook.ts";
 import { HttpError, problemResponse } from "./problem.ts";
 import { waitTime } from "./query.ts";
 import { readRaw } from "./raw-body.ts";
+import { mailInTrace, traceOfRequest } from "./request-observer.ts";
 
 /** Where what hooks take in goes to. */
 export interface HookSink {
@@ -33,6 +34,8 @@ export interface HookOptions {
   readonly random: Random;
   /** The most bytes of a body: `limits.envelopeBytes`. */
   readonly bodyBytes: number;
+  /** Where the request stands in its trace. Default: what its headers say. */
+  readonly trace?: TraceContext | undefined;
   /** Ends waits for replies. */
   readonly stopping?: AbortSignal | undefined;
   /** The longest that a body may take, ms. Default 10,000. */
@@ -78,7 +81,7 @@ async function answerHook(request: Request, options: HookOptions): Promise<Respo
     });
   }
   const { clock, random, sink, stopping } = options;
-  const draft = draftOf({
+  const drawn = draftOf({
     request,
     query,
     address,
@@ -90,6 +93,7 @@ async function answerHook(request: Request, options: HookOptions): Promise<Respo
     newId: uuidv7(clock.now(), random.bytes(10)),
     now: clock.now(),
   });
+  const draft = mailInTrace(drawn, options.trace ?? traceOfRequest(request));
   if (wait === undefined) return accepted(await sink.send(draft));
   const answer = await sink.ask(draft, { timeout: wait, signal: stopping });
   if (answer.outcome !== "pending") return answered(answer);

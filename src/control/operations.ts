@@ -4,6 +4,7 @@ import { bundleOperations } from "./operations/bundles.ts";
 import { homeOperations } from "./operations/home.ts";
 import { keyOperations } from "./operations/keys.ts";
 import { mailOperations } from "./operations/mail.ts";
+import { metricsOperations } from "./operations/metrics.ts";
 import { moveOperations } from "./operations/moves.ts";
 import { recordOperations } from "./operations/record.ts";
 import { scheduleOperations } from "./operations/schedules.ts";
@@ -20,4 +21,5 @@ export const OPERATIONS: readonly Operation[] = [
   ...bundleOperations,
   ...moveOperations,
   ...scheduleOperations,
+  ...metricsOperations,
 ];

@@ -10,31 +10,38 @@ export interface Redactor {
   readonly value: (value: unknown) => unknown;
 }
 
+/** What is called so is secret. */
+const NAMES =
+  "pass(?:phrase|word|wd)?|mnemonic|secret|token|api[_-]?key|private[_-]?key|nsec|authorization|cookie|credentials?";
+const VALUE = String.raw`(?:\\+"[^"]*"|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&"',;)}\]]+)`;
+
+/** A value with its name before it: what stands before the name, the name, and what is between. */
+function named(before: string, between: string): RegExp {
+  return new RegExp(String.raw`${before}([\w-]*(?:${NAMES}))(${between})${VALUE}`, "gi");
+}
+
 /** Secrets that are known by their shape; the group, where there is one, is what stays. */
 const SHAPES: readonly (readonly [shape: RegExp, instead: string])[] = [
   [/oat_[A-Za-z0-9]+_[A-Za-z0-9_-]{12,}|\boat_[A-Za-z0-9_.-]+/gi, REDACTED],
   [/\b(bearer|nostr|basic)\s+[A-Za-z0-9._~+/=-]+/gi, `$1 ${REDACTED}`],
   [/(?:nsec|ncryptsec)1[a-z0-9]+/gi, REDACTED],
   [/\bwhsec_[A-Za-z0-9+/=_-]+/gi, REDACTED],
-  // name=value and "name": "value", up to where it ends.
-  [
-    /(["']?)\b((?:[a-z0-9]+[_-])*(?:pass(?:phrase|word|wd)?|mnemonic|secret|token|api[_-]?key|private[_-]?key|authorization|credentials?)["']?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&"',;)}\]]+)/gi,
-    `$1$2${REDACTED}`,
-  ],
+  // "name": "value", also within a text of JSON, and name=value or name: value, up to where it ends.
+  [named(String.raw`(\\{0,8}["'])`, String.raw`\1\s*:\s*`), `$1$2$3${REDACTED}`],
+  [named(String.raw`((?<![\w-]))`, String.raw`\s*[=:]\s*`), `$1$2$3${REDACTED}`],
 ];
 
 /** Members of a value that are secret whatever they hold. */
-const SECRET_NAMES =
-  /^(?:.*[_-])?(?:pass(?:phrase|word|wd)?|mnemonic|secret|token|api[_-]?key|private[_-]?key|nsec|authorization|cookie|set-cookie|credentials?)$/i;
+const SECRET_NAMES = new RegExp(`^(?:.*[_-])?(?:${NAMES})$`, "i");
 
-/** Shorter ones would take out what is none. */
-const SHORTEST = 4;
+/** Shorter ones are often words, which would go wherever they stand. */
+const SHORTEST = 8;
 const MNEMONIC_WORDS = 12;
 const DEEPEST = 12;
 
 /**
  * A redactor that also knows these secrets, such as the values of `OPENAGENTS_PASSPHRASE` and the root
- * token, wherever they stand, also as JSON and URLs write them. Those of fewer than 4 characters are
+ * token, wherever they stand, also as JSON and URLs write them. Those of fewer than 8 characters are
  * not looked for.
  */
 export function redactor(secrets: readonly (string | undefined)[] = []): Redactor {
@@ -90,16 +97,12 @@ export function redactor(secrets: readonly (string | undefined)[] = []): Redacto
 /** Variables whose names say that they are secret. */
 const SECRET_VARIABLES =
   /(?:^|_)(?:TOKEN|SECRET|KEY|PASSWORD|PASSPHRASE|MNEMONIC|CREDENTIALS?)$|^OTEL_EXPORTER_OTLP_(?:TRACES_)?HEADERS$/;
-/** Shorter values of a variable that only its name makes secret are too common to be looked for. */
-const SHORTEST_VALUE = 8;
-
 /** The values of variables that are secret: by what they are called, or as `OPENAGENTS_REDACT` names them. */
 export function secretValues(env: Readonly<Record<string, string | undefined>>): string[] {
   const named = new Set((env["OPENAGENTS_REDACT"] ?? "").split(",").map((name) => name.trim()));
   return Object.entries(env).flatMap(([name, value]) => {
     if (value === undefined || value === "") return [];
-    if (named.has(name) || name.startsWith("OPENAGENTS_PASS")) return [value];
-    return SECRET_VARIABLES.test(name) && value.length >= SHORTEST_VALUE ? [value] : [];
+    return named.has(name) || SECRET_VARIABLES.test(name) ? [value] : [];
   });
 }
 

@@ -96,10 +96,18 @@ export function routeOf(c: Context): string | undefined {
 }
 
 /** Mail with the context of the request that it came by, unless it brought one along. */
-export function mailInTrace(mail: MailInput, trace: TraceContext | undefined): MailInput {
+export function mailInTrace<T extends Pick<MailInput, "headers">>(
+  mail: T,
+  trace: TraceContext | undefined,
+): T {
   const own = parseTrace(mail.headers?.[TRACEPARENT]);
   if (trace === undefined || own !== undefined) return mail;
   return { ...mail, headers: traceHeaders(trace, mail.headers) };
+}
+
+/** The context that a request says of itself; undefined for none. */
+export function traceOfRequest({ headers }: Pick<Request, "headers">): TraceContext | undefined {
+  return parseTrace(headers.get(TRACEPARENT), headers.get(TRACESTATE));
 }
 
 /** The same request, as whoever it is passed on to is to see it: in this trace. */

@@ -119,6 +119,15 @@ void test("runtimeMetricsText() and agentMetricsText() say what a runtime did", 
   const of = [...agent.keys()].find((series) => series.startsWith("openagents_agent_ticks_total"));
   assert.match(of!, /name="ada",type="echo"/);
   assert.equal(agent.get(of!), 2);
+  for (const [path, series] of [
+    ["/runtime/metrics", "openagents_ticks_total"],
+    ["/agents/ada/metrics", "openagents_agent_ticks_total"],
+  ] as const) {
+    const response = await it.call("GET", path);
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert.ok([...read(await response.text()).keys()].some((key) => key.startsWith(series)));
+  }
   // A home that knows little says little.
   assert.deepEqual(
     [...read(runtimeMetricsText({ startedAt: 2000 }))],

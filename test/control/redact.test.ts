@@ -28,6 +28,10 @@ const shaped = fc.oneof(
   ),
   alphabet(LETTERS, 8, 30).map((word) => [`passphrase=${word}`, word] as const),
   alphabet(LETTERS, 8, 30).map((word) => [`{"password":"${word}"}`, word] as const),
+  alphabet(LETTERS, 8, 30).map(
+    (word) => [JSON.stringify({ body: JSON.stringify({ api_key: word }) }), word] as const,
+  ),
+  alphabet(LETTERS, 8, 30).map((word) => [`?access_token=${word}&a=1`, word] as const),
 );
 
 /** Texts to stand around a secret, set apart from it as a word is. */
@@ -52,8 +56,8 @@ void test("a secret that is given never comes out, also as JSON and URLs write i
   fc.assert(
     fc.property(
       fc
-        .string({ unit: "grapheme", minLength: 4, maxLength: 40 })
-        .filter((s) => s.trim().length > 3),
+        .string({ unit: "grapheme", minLength: 8, maxLength: 40 })
+        .filter((s) => s.trim().length > 7),
       fc.string({ maxLength: 40 }),
       fc.string({ maxLength: 40 }),
       (secret, before, after) => {
@@ -136,9 +140,11 @@ void test("members whose name says that they are secret are taken out whatever t
 });
 
 void test("what is no secret stays as it is", () => {
-  const { text, value } = redactor(["", "abc", undefined]);
+  const { text, value } = redactor(["", "abc", "wrong", undefined]);
   for (const plain of [
     "Cannot reach the agent: it ended in the middle (abc)",
+    "The passphrase is wrong",
+    'Cannot use token file "/home/ada/token": EISDIR: it is a directory',
     "npub1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5",
     "the token travels in clear text, whoever has the token rules the agents",
     "able about above: eleven words of the list are no key, and none of theirs",
@@ -175,7 +181,6 @@ void test("secretValues() takes the values of variables whose names say so, and 
     OPENAGENTS_PASSPHRASE: "four",
     GITHUB_TOKEN: "ghp_abcdefgh",
     STRIPE_SECRET_KEY: "sk_live_12345",
-    PRIMARY_KEY: "id",
     HOME: "/home/ada-lovelace",
     MINE: "hush",
     EMPTY_SECRET: "",

@@ -46,10 +46,10 @@ async function ask(traceId: string): Promise<readonly string[]> {
 }
 
 // The gateway's own span, and in it that of the agent's object.
-const REQUEST = "POST /agents/{ref}/* > POST /agents/{ref}/send";
+const REQUEST = "POST /agents/{ref}/send > POST /agents/{ref}/send";
 const ASKER = `${REQUEST} > send message > invoke_agent asker`;
 const EXPECTED = [
-  "POST /agents/{ref}/*",
+  "POST /agents/{ref}/send",
   REQUEST,
   `${REQUEST} > send message`,
   ASKER,
