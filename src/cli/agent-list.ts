@@ -1,18 +1,9 @@
 import type { Client } from "../control/client.ts";
-import type { AgentStatus } from "../core/agent.ts";
+import { TRANSITIONS } from "../core/agent.ts";
 import type { AgentInfo } from "../core/runtime.ts";
 
 /** What agents can be listed by. */
-export const STATUSES: readonly AgentStatus[] = [
-  "creating",
-  "live",
-  "failed",
-  "quarantined",
-  "terminated",
-  "leaving",
-  "moved",
-  "arriving",
-];
+export const STATUSES: readonly string[] = Object.keys(TRANSITIONS);
 
 /** Which agents are wanted. */
 export interface AgentFilter {

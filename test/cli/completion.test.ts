@@ -74,6 +74,7 @@ async function cases(p: Project, offers: Offers): Promise<void> {
   await has(["create", ""], [], ["alice"]);
   await has(["create", "x", "--type", ""], ["greeter", "quiet"]);
   await has(["deadletter", "list", ""], ["bob"]);
+  await has(["schedule", "create", ""], ["bob"]);
   assert.equal((await p.agentctl("context", "set", "prod", "--data", p.data)).code, 0);
   await has(["context", "use", ""], ["prod"], ["alice"]);
   await has(["--context", ""], ["prod"]);

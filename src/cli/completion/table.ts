@@ -16,6 +16,7 @@ const OPTION_SOURCES: Readonly<Record<string, Source>> = {
 /** What the operands of these names are, unless the command says otherwise. */
 const OPERAND_SOURCES: Readonly<Record<string, Source>> = {
   name: "agents",
+  agent: "agents",
   file: "files",
   dir: "dirs",
 };
