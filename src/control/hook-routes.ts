@@ -9,7 +9,7 @@ import type { Principal } from "./access.ts";
 import type { ControlOptions, Forward } from "./api.ts";
 import { directSink } from "./hook-sinks.ts";
 import type { HookSink } from "./hook-sinks.ts";
-import { admitHook, answerHook, challengeResponse, signedSource } from "./hooks.ts";
+import { answerHook, signedSource } from "./hooks.ts";
 import type { ControlApp, ControlEnv } from "./operation.ts";
 
 /** What takes requests to `/hooks/…` in. */
@@ -31,8 +31,8 @@ export interface HookRoutes {
 }
 
 /**
- * The routes of hooks. With `passOn` they are let in here and dealt with where the agent is, which looks
- * at a signature once more.
+ * The routes of hooks. Where agents are elsewhere there is a `sink` that reaches them, and `passOn` asks
+ * there whether somebody may touch one.
  */
 export function hookRoutes(
   options: ControlOptions,
@@ -44,7 +44,6 @@ export function hookRoutes(
   const { hooks, secrets, clock, random } = ports;
   const take = async (c: Context<ControlEnv>, principal?: Principal): Promise<Response> => {
     checkReady();
-    const request = c.req.raw;
     const handling = {
       hooks,
       secrets,
@@ -52,27 +51,10 @@ export function hookRoutes(
       bodyBytes: limits.envelopeBytes,
       stopping,
       authorize: async (_request: Request, address: HookAddress) =>
-        authorize(principal, address, c),
+        authorize(principal, address, { c, passOn }),
     };
-    if (passOn === undefined) {
-      const sink = ports.sink ?? directSink(c.env.runtime!);
-      return answerHook(request, { ...handling, random, sink });
-    }
-    const { address, body, challenge } = await admitHook(request, handling);
-    if (challenge !== undefined) return challengeResponse(challenge);
-    if (address.agent === undefined) {
-      throw new OpenAgentsError(
-        "NOT_FOUND",
-        `No rule says who gets what "${address.source}" sends`,
-      );
-    }
-    const { method, headers, url } = request;
-    const whole = new Request(url, {
-      method,
-      headers,
-      ...(method !== "GET" && { body: body as Uint8Array<ArrayBuffer> }),
-    });
-    return passOn(address.agent, whole, { principal, requestId: c.get("requestId") });
+    const sink = ports.sink ?? directSink(c.env.runtime!);
+    return answerHook(c.req.raw, { ...handling, random, sink });
   };
   return {
     signed(app) {
@@ -90,17 +72,22 @@ export function hookRoutes(
 async function authorize(
   principal: Principal | undefined,
   { agent }: HookAddress,
-  { env: { runtime } }: Context<ControlEnv>,
+  { c, passOn }: { readonly c: Context<ControlEnv>; readonly passOn: Forward | undefined },
 ): Promise<void> {
   // Without a principal only a signature lets in, and this source has none.
   if (principal === undefined) throw new OpenAgentsError("DENIED", "Cannot let in: nobody asks");
   checkScope(principal, "operate");
   if (!isBound(principal)) return;
-  // Where the agent is elsewhere, that place looks.
-  if (agent !== undefined && runtime === undefined) return;
-  if (agent !== undefined && mayTouch(principal, await runtime!.get(agent))) return;
-  throw new OpenAgentsError(
+  const denied = new OpenAgentsError(
     "DENIED",
     `Cannot use "${agent ?? "-"}" as "${principal.id}": it is not bound to it`,
   );
+  if (agent === undefined) throw denied;
+  if (passOn === undefined) {
+    if (!mayTouch(principal, await c.env.runtime!.get(agent))) throw denied;
+    return;
+  }
+  const request = new Request(new URL(`/agents/${encodeURIComponent(agent)}`, c.req.url));
+  const { ok } = await passOn(agent, request, { principal, requestId: c.get("requestId") });
+  if (!ok) throw denied;
 }

@@ -49,9 +49,8 @@ export function plumbedSink(plumber: Plumber, runtime: Pick<Runtime, "accept" | 
       const envelopes = route(draft);
       if (envelopes.length === 0) return { id: draft.id, receipt: "dropped" };
       const [receipt = "unknown"] = await runtime.accept(envelopes);
-      const refused = REFUSED[receipt];
-      if (refused === undefined) return { id: draft.id, receipt };
-      throw new OpenAgentsError(refused[0], `Cannot take request: ${refused[1]}`);
+      checkTaken(receipt);
+      return { id: draft.id, receipt };
     },
     async ask(draft, options) {
       const [first, ...others] = route(draft);
@@ -69,6 +68,13 @@ const REFUSED: Readonly<Partial<Record<Receipt, readonly [ErrorCode, string]>>> 
   busy: ["BUSY", "the agent is moving: send again in a moment"],
   moved: ["MOVED", "the agent lives elsewhere"],
 };
+
+/** @throws what a receipt means where it is no success */
+export function checkTaken(receipt: Receipt): void {
+  const refused = REFUSED[receipt];
+  if (refused === undefined) return;
+  throw new OpenAgentsError(refused[0], `Cannot take request: ${refused[1]}`);
+}
 
 function mailOf({ to: _to, sentAt: _sentAt, toName: _name, ...mail }: DraftEnvelope): MailInput {
   return mail;

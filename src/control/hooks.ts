@@ -55,7 +55,7 @@ export async function handleHook(request: Request, options: HookHandling): Promi
 }
 
 /** A request that was let in. */
-export interface AdmittedHook extends LetIn {
+interface AdmittedHook extends LetIn {
   readonly address: HookAddress;
   /** Undefined for one that was let in by the API's own authorization. */
   readonly hook: HookDefinition | undefined;
@@ -71,7 +71,7 @@ export function signedSource(
 }
 
 /** Lets a request in, or throws what the answer is to one that may not come in; reads its body. */
-export async function admitHook(
+async function admitHook(
   request: Request,
   options: Omit<HookHandling, "sink" | "random">,
 ): Promise<AdmittedHook> {
@@ -86,7 +86,7 @@ export async function admitHook(
 }
 
 /** The answer to a sender that asks whether there is anybody. */
-export function challengeResponse(challenge: string): Response {
+function challengeResponse(challenge: string): Response {
   return replyResponse({ status: 200, headers: { "content-type": "text/plain" }, body: challenge });
 }
 
