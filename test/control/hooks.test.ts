@@ -505,7 +505,7 @@ void test("rules say who gets what comes in, by its headers and body", async () 
       { name: "pings", when: { headers: { "x-github-event": "ping" } }, drop: "noise" },
       { name: "all", when: { source: "webhook:github" }, send: ["ada", "eve"] },
     ],
-  } as unknown as PlumberRules);
+  } satisfies PlumberRules);
   await using home = await setting({}, (runtime) => plumbedSink(rules, runtime));
   await home.runtime.create({ name: "eve", type: "answers" });
   const body = '{"answer":{"status":201}}';
