@@ -1,5 +1,7 @@
 import { controlApi, gatewayApi } from "../control/api.ts";
 import { bearerAccess, gatewayAccess } from "../control/bearer-access.ts";
+import type { HookPorts } from "../control/hook-routes.ts";
+import { plumbedSink } from "../control/hook-sinks.ts";
 import { httpForwarder } from "../control/forwarder.ts";
 import { problemResponse } from "../control/problem.ts";
 import { idempotency } from "../control/idempotency.ts";
@@ -13,6 +15,7 @@ import { OpenAgentsError } from "../core/errors.ts";
 import { otlpSettings } from "../core/otlp-settings.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
+import { plumberOf } from "../drivers/plumber.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import type { Secp } from "../identity/secp.ts";
@@ -27,6 +30,8 @@ import { WorkerHome } from "./cloudflare/home.ts";
 import { otlpTracer } from "./cloudflare/otlp.ts";
 import { RelayHost } from "./cloudflare/relay-object.ts";
 import type { RelayPolicy } from "./cloudflare/relay-object.ts";
+import { remoteMail } from "./cloudflare/remote-mail.ts";
+import { driverSink } from "./cloudflare/sink.ts";
 import { relaysOf } from "./cloudflare/relays.ts";
 import type { Env, ObjectContext, WorkerContext } from "./cloudflare/platform.ts";
 
@@ -129,11 +134,26 @@ export function cloudflare(
         version,
         types: [...types],
         origins,
+        hooks: hooksOf(env),
         ...watch(env).api,
       },
       passTo({ agents: env.AGENTS, directory: home(env).directory }),
     ),
   );
+  const hooksOf = (env: Env): HookPorts => {
+    const to = { agents: env.AGENTS, directory: home(env).directory };
+    const [deliver, forward] = [driverSink(to), passTo(to)];
+    return {
+      hooks: definition.hooks,
+      secrets: (name) => {
+        const value: unknown = (env as unknown as Readonly<Record<string, unknown>>)[name];
+        return typeof value === "string" ? value : undefined;
+      },
+      clock: systemClock,
+      random: systemRandom,
+      sink: plumbedSink(plumberOf(definition), remoteMail({ deliver, forward })),
+    };
+  };
 
   return {
     AgentObject: class extends AgentHost {

@@ -4,6 +4,7 @@ import type { DraftSink } from "../core/draft-envelope.ts";
 import type { Tracer } from "../core/ports/index.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { controlApi } from "../control/api.ts";
+import { plumbedSink } from "../control/hook-sinks.ts";
 import { bearerAccess } from "../control/bearer-access.ts";
 import { httpForwarder } from "../control/forwarder.ts";
 import { idempotency } from "../control/idempotency.ts";
@@ -27,6 +28,7 @@ import { domainNames } from "../identity/domain-names.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
+import { secretProblems } from "../drivers/webhook.ts";
 import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
 import { agentSockets } from "./local/agent-sockets.ts";
 import type { DataDir } from "./local/data-dir.ts";
@@ -38,6 +40,7 @@ import { plumberFile } from "./local/plumber-file.ts";
 import type { PlumberFile } from "./local/plumber-file.ts";
 import { localRelays } from "./local/relays.ts";
 import { openSigner } from "./local/signer.ts";
+import { localWebhooks } from "./local/webhooks.ts";
 import { watchEventLoop } from "./local/watchdog.ts";
 
 export type { DataDir } from "./local/data-dir.ts";
@@ -71,13 +74,18 @@ export interface LocalOptions {
    * of the definition.
    */
   readonly plumb?: string | undefined;
+  /** Webhooks may go to addresses in private networks. Default false. */
+  readonly allowPrivateWebhooks?: boolean;
   /** Default: that of this package. */
   readonly version?: string;
   /** Told of what an operator should know. Default: nobody. */
   readonly warn?: (text: string) => void;
   /** Told of each request to the control API. Default: nobody. */
   readonly observer?: RequestObserver | undefined;
-  /** Variables of OpenTelemetry, which say where traces go. Default: only the definition does. */
+  /**
+   * Variables: those of OpenTelemetry, which say where traces go, and those that the hooks of the definition
+   * name as their secrets. Default: none.
+   */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -168,6 +176,12 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
 
     const once = idempotency({ files, clock });
     const bindings = { home: runtime, runtime, schedules, tokens, idempotency: once };
+    const { allowPrivateWebhooks: allowPrivate = false } = options;
+    const webhooks = localWebhooks({ files, clock, random, allowPrivate, warn });
+    undo.push(() => webhooks.stop(0));
+    const secrets = (name: string): string | undefined => options.env?.[name];
+    for (const problem of secretProblems(definition.hooks, secrets)) warn(problem);
+
     let ready = false;
     const stopping = new AbortController();
     const api = controlApi({
@@ -176,6 +190,14 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       limits: definition.limits,
       version,
       types: [...definition.agents.keys()],
+      hooks: {
+        hooks: definition.hooks,
+        secrets,
+        clock,
+        random,
+        sink: plumbedSink(rules.plumber, runtime),
+      },
+      webhooks: webhooks.webhooks,
       ready: () => ready,
       stopping: stopping.signal,
       origins: options.origins ?? [],
@@ -202,7 +224,9 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       );
     }
     undo.push(() => runtime.stop(0));
+    webhooks.watch(runtime);
     await runtime.start();
+    await webhooks.start(runtime);
     await relays?.start(runtime);
     undo.push(() => schedules.stop());
     schedules.start();
@@ -223,6 +247,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       stopping.abort();
       sockets.stop();
       await server.close(CLOSE_GRACE);
+      await webhooks.stop(CLOSE_GRACE);
       await tracing?.stop(SPAN_GRACE);
       unwatch();
       await files.close();

@@ -30,6 +30,8 @@ Options:
   --log-level LEVEL   debug, info, warn or error: what is logged, also of agents' log lines; default
                       warn, and info as JSON
   --log-format FORMAT pretty, or json for a line of JSON each; default OPENAGENTS_LOG or pretty
+  --allow-private-webhooks
+                  let webhooks go to this machine and to private networks: for development
   --version       print the version
   --help          print this
 
@@ -54,6 +56,7 @@ interface Arguments {
   readonly plumb: string | undefined;
   readonly format: Format;
   readonly level: Level;
+  readonly allowPrivateWebhooks: boolean;
 }
 
 function openDaemonLog(at: Pick<Arguments, "format" | "level">, token?: string): DaemonLog {
@@ -81,6 +84,7 @@ function readArguments(): Arguments | undefined {
       plumb: { type: "string" },
       "log-level": { type: "string" },
       "log-format": { type: "string" },
+      "allow-private-webhooks": { type: "boolean", default: false },
       version: { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
@@ -110,7 +114,8 @@ function readArguments(): Arguments | undefined {
   const level = oneOf("--log-level", values["log-level"] ?? usual, LEVELS);
   const data = values.data ?? (OPENAGENTS_HOME || DEFAULT_DATA);
   const { config, host, relay: relays, plumb } = values;
-  return { config, data, host, port, relays, plumb, format, level };
+  const allowPrivateWebhooks = values["allow-private-webhooks"];
+  return { config, data, host, port, relays, plumb, allowPrivateWebhooks, format, level };
 }
 
 function oneOf<T extends string>(flag: string, value: string, words: readonly T[]): T {
@@ -172,6 +177,7 @@ async function main(given: Arguments): Promise<void> {
     port,
     relays,
     plumb,
+    allowPrivateWebhooks: given.allowPrivateWebhooks,
     passphrase: OPENAGENTS_PASSPHRASE || undefined,
     blockLimit,
     warn: (text) => log.log("warn", text),

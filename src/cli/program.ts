@@ -44,6 +44,10 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/peers.ts")).peerCommands,
   },
   {
+    commands: ["webhooks"],
+    load: async () => (await import("./commands/webhooks.ts")).webhookCommands,
+  },
+  {
     commands: ["export", "import"],
     load: async () => (await import("./commands/bundle.ts")).bundleCommands,
   },

@@ -5,9 +5,11 @@ import { OpenAgentsError } from "../core/errors.ts";
 import { checkScope, isBound, mayTouch, unauthorized } from "./access.ts";
 import type { Access, Principal } from "./access.ts";
 import { checkBody, readObject, readText } from "./body.ts";
+import { hookRoutes } from "./hook-routes.ts";
+import type { HookPorts } from "./hook-routes.ts";
 import { documentOf } from "./openapi.ts";
 import { isAboutAgent, routePath, takesKey } from "./operation.ts";
-import type { Address, Answerer, Answers, ControlEnv, Operation } from "./operation.ts";
+import type { Address, Answerer, Answers, ControlApp, ControlEnv, Operation } from "./operation.ts";
 import { OPERATIONS } from "./operations.ts";
 import { HttpError, problemResponse } from "./problem.ts";
 import type { HomeMeasures } from "./prometheus.ts";
@@ -17,6 +19,9 @@ import { observing, requestInTrace } from "./request-observer.ts";
 import type { RequestObserver } from "./request-observer.ts";
 import { checkOrigin } from "./socket-request.ts";
 import { requestIdOf } from "./request-id.ts";
+import type { WebhookAdmin } from "./webhooks.ts";
+
+export type { ControlApp } from "./operation.ts";
 
 /** What the control API needs. */
 export interface ControlOptions {
@@ -27,6 +32,10 @@ export interface ControlOptions {
   readonly version: string;
   /** The agent types that can be created, for `GET /runtime/status`. */
   readonly types?: readonly string[];
+  /** Takes in what comes to `/hooks/…`. Default: there is no such address. */
+  readonly hooks?: HookPorts | undefined;
+  /** Webhooks that go out. Default: none can be made. */
+  readonly webhooks?: WebhookAdmin | undefined;
   /** Counts the requests of those who have a rate. */
   readonly rates?: RateLimit;
   /** False while starting and stopping: requests but the health checks are refused. Default: ready. */
@@ -44,8 +53,6 @@ export interface ControlOptions {
   /** Told of errors that are nobody's fault but the server's. */
   readonly onError?: (error: unknown) => void;
 }
-
-export type ControlApp = Hono<ControlEnv>;
 
 /**
  * The control API: one handler for Node, Workers and tests. Errors are RFC 9457 problem documents
@@ -71,7 +78,7 @@ export type Forward = (ref: string, request: Request, by: Handed) => Promise<Res
  * agent is passed on whole, once it has been let in, and `forward` gives the answer.
  */
 export function gatewayApi(options: ControlOptions, forward: Forward): ControlApp {
-  return api(options, (operation) => {
+  const handle = (operation: Operation): Handler => {
     if (!isAboutAgent(operation)) return (c) => perform(operation, c, options);
     return async (c) => {
       const principal = c.get("principal") as Principal | undefined;
@@ -89,13 +96,18 @@ export function gatewayApi(options: ControlOptions, forward: Forward): ControlAp
         forward(ref, new Request(url, { method, headers, body }), by),
       );
     };
-  });
+  };
+  return api(options, handle, forward);
 }
 
 type Handler = (c: Context<ControlEnv>) => Promise<Response> | Response;
 
 /** The router: what comes before all operations, the operations, and what is said of no operation. */
-function api(options: ControlOptions, handle: (operation: Operation) => Handler): ControlApp {
+function api(
+  options: ControlOptions,
+  handle: (operation: Operation) => Handler,
+  passOn?: Forward,
+): ControlApp {
   const app: ControlApp = new Hono();
   app.use(observing(options.observer, namesOf));
   app.onError((error, c) => {
@@ -135,7 +147,10 @@ function api(options: ControlOptions, handle: (operation: Operation) => Handler)
     });
     route(operation);
   }
+  const hooks = hookRoutes(options, () => checkReady(options), passOn);
+  hooks?.signed(app);
   app.use((c, next) => admit(c, options, next));
+  hooks?.others(app);
   for (const operation of OPERATIONS) {
     if (operation.scope !== "open" && operation.scope !== "ticket") route(operation);
   }

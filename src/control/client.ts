@@ -28,6 +28,7 @@ export interface Client {
   /** A list, or a page of one. */
   page<T>(path: string): Promise<Page<T>>;
   post<T>(path: string, input?: RequestInput): Promise<T>;
+  patch<T>(path: string, input?: RequestInput): Promise<T>;
   delete(path: string): Promise<void>;
   /** What comes, as it comes, of this media type. */
   bytes(path: string, type: string): Promise<ReadableStream<Uint8Array>>;
@@ -88,6 +89,7 @@ export function createClient({ url, token }: Connection): Client {
       return page;
     },
     post: (path, input) => json(call("POST", path, input)),
+    patch: (path, input) => json(call("PATCH", path, input)),
     delete: async (path) => {
       await call("DELETE", path);
     },

@@ -1,27 +1,19 @@
-import type { Draft } from "../core/draft.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { HookDefinition } from "../core/hooks.ts";
 import type { Clock, Random, TraceContext } from "../core/ports/index.ts";
-import type { Answer, AskOptions, Runtime, Sent } from "../core/runtime.ts";
+import type { Answer } from "../core/runtime.ts";
 import { uuidv7 } from "../core/uuid.ts";
 import { draftOf, hookAddress, replyResponse } from "../drivers/http.ts";
 import type { HookAddress } from "../drivers/http.ts";
 import { verifyWebhook } from "../drivers/webhook.ts";
 import type { Secrets } from "../drivers/webhook.ts";
+import type { HookSink, Taken } from "./hook-sinks.ts";
 import { HttpError, problemResponse } from "./problem.ts";
 import { waitTime } from "./query.ts";
 import { readRaw } from "./raw-body.ts";
 import { mailInTrace, traceOfRequest } from "./request-observer.ts";
 
-/** Where what hooks take in goes to. */
-export interface HookSink {
-  /** Takes a draft in; resolves when that is durable. @throws NOT_FOUND when it is for nobody */
-  send(draft: Draft): Promise<Sent>;
-  /** The same, and waits for what becomes of it. */
-  ask(draft: Draft, options: AskOptions): Promise<Answer>;
-}
-
-export interface HookOptions {
+export interface HookHandling {
   readonly hooks: ReadonlyMap<string, HookDefinition>;
   readonly secrets: Secrets;
   readonly sink: HookSink;
@@ -56,7 +48,7 @@ const METHODS: readonly string[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
  * response, 204 when it gave none, 502 when its tick failed; and when it took too long, 202 for `?wait`
  * and 504 for a hook's `reply`, whose sender then tries again and gets the answer to the same delivery.
  */
-export async function handleHook(request: Request, options: HookOptions): Promise<Response> {
+export async function handleHook(request: Request, options: HookHandling): Promise<Response> {
   try {
     return await answerHook(request, options);
   } catch (error) {
@@ -65,21 +57,48 @@ export async function handleHook(request: Request, options: HookOptions): Promis
   }
 }
 
-async function answerHook(request: Request, options: HookOptions): Promise<Response> {
-  const { pathname, searchParams: query } = new URL(request.url);
+/** A request that was let in. */
+interface AdmittedHook extends LetIn {
+  readonly address: HookAddress;
+  /** Undefined for one that was let in by the API's own authorization. */
+  readonly hook: HookDefinition | undefined;
+}
+
+/** Where a request goes, if that is to a source which is let in by its signature. */
+export function signedSource(
+  pathname: string,
+  hooks: ReadonlyMap<string, HookDefinition>,
+): HookAddress | undefined {
   const address = hookAddress(pathname);
+  return address !== undefined && hooks.has(address.source) ? address : undefined;
+}
+
+/** Lets a request in, or throws what the answer is to one that may not come in; reads its body. */
+async function admitHook(
+  request: Request,
+  options: Omit<HookHandling, "sink" | "random">,
+): Promise<AdmittedHook> {
+  const address = hookAddress(new URL(request.url).pathname);
   if (address === undefined) throw new OpenAgentsError("NOT_FOUND", "There is nothing here");
   const hook = options.hooks.get(address.source);
+  const letIn =
+    hook === undefined
+      ? await byToken(request, address, options)
+      : await bySignature(request, hook, options);
+  return { ...letIn, address, hook };
+}
+
+/** The answer to a sender that asks whether there is anybody. */
+function challengeResponse(challenge: string): Response {
+  return replyResponse({ status: 200, headers: { "content-type": "text/plain" }, body: challenge });
+}
+
+/** As `handleHook`, but that it throws what goes wrong. */
+export async function answerHook(request: Request, options: HookHandling): Promise<Response> {
+  const { searchParams: query } = new URL(request.url);
+  const { address, hook, body, delivery, challenge } = await admitHook(request, options);
+  if (challenge !== undefined) return challengeResponse(challenge);
   const wait = waitOf(hook, query);
-  const letIn = hook === undefined ? await byToken(request, address, options) : undefined;
-  const { body, delivery, challenge } = letIn ?? (await bySignature(request, hook!, options));
-  if (challenge !== undefined) {
-    return replyResponse({
-      status: 200,
-      headers: { "content-type": "text/plain" },
-      body: challenge,
-    });
-  }
   const { clock, random, sink, stopping } = options;
   const drawn = draftOf({
     request,
@@ -96,6 +115,7 @@ async function answerHook(request: Request, options: HookOptions): Promise<Respo
   const draft = mailInTrace(drawn, options.trace ?? traceOfRequest(request));
   if (wait === undefined) return accepted(await sink.send(draft));
   const answer = await sink.ask(draft, { timeout: wait, signal: stopping });
+  if (!("outcome" in answer)) return accepted(answer);
   if (answer.outcome !== "pending") return answered(answer);
   if (query.has("wait")) return accepted(answer);
   throw new HttpError(504, "TIMEOUT", "The agent has not answered in time; it goes on", {
@@ -118,7 +138,7 @@ interface LetIn {
 async function byToken(
   request: Request,
   address: HookAddress,
-  options: HookOptions,
+  options: Omit<HookHandling, "sink" | "random">,
 ): Promise<LetIn> {
   await options.authorize(request, address);
   checkMethod(request, METHODS);
@@ -132,7 +152,7 @@ async function byToken(
 async function bySignature(
   request: Request,
   hook: HookDefinition,
-  options: HookOptions,
+  options: Omit<HookHandling, "sink" | "random">,
 ): Promise<LetIn> {
   checkMethod(request, SIGNED_METHODS);
   const { secrets, clock } = options;
@@ -156,12 +176,15 @@ function checkMethod({ method }: Request, methods: readonly string[]): void {
   });
 }
 
-function bodyOf(request: Request, options: HookOptions): Promise<Uint8Array> {
+function bodyOf(
+  request: Request,
+  options: Pick<HookHandling, "clock" | "bodyBytes" | "bodyTime">,
+): Promise<Uint8Array> {
   const { clock, bodyBytes: bytes, bodyTime: time = 10_000 } = options;
   return readRaw(request, { clock, bytes, setBy: "limits.envelopeBytes", time });
 }
 
-function accepted({ id, receipt }: Sent): Response {
+function accepted({ id, receipt }: Taken): Response {
   return Response.json({ id, receipt }, { status: 202, headers: { [ENVELOPE_HEADER]: id } });
 }
 
@@ -172,18 +195,4 @@ function answered({ id, outcome, replies }: Answer): Response {
   if (outcome === "done") return new Response(null, { status: 204, headers });
   // Why is not for everybody who can sign: it is in the agent's record.
   throw new HttpError(502, "REMOTE", "The agent could not deal with this request", headers);
-}
-
-/** Straight to the agent that the address names, with no rules in between. */
-export function directSink(runtime: Pick<Runtime, "send" | "ask">): HookSink {
-  const addressed = ({ to, ...draft }: Draft): string => {
-    if (to !== undefined) return to;
-    throw new OpenAgentsError("NOT_FOUND", `No rule says who gets what "${draft.from}" sends`);
-  };
-  const mailOf = ({ to: _to, sentAt: _sentAt, ...mail }: Draft): Omit<Draft, "to" | "sentAt"> =>
-    mail;
-  return {
-    send: async (draft) => runtime.send(addressed(draft), mailOf(draft)),
-    ask: async (draft, options) => runtime.ask(addressed(draft), mailOf(draft), options),
-  };
 }

@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
+import type { Context, Hono } from "hono";
 import type { Home, Runtime } from "../core/runtime.ts";
 import type { Schedules } from "../drivers/scheduler.ts";
 import type { Principal, Scope } from "./access.ts";
@@ -30,6 +30,8 @@ export interface ControlEnv {
   readonly Bindings: ControlBindings;
   readonly Variables: TraceVariables & { principal: Principal; requestId: string };
 }
+
+export type ControlApp = Hono<ControlEnv>;
 
 /** The answers of an operation: what each status comes with. */
 export type Answers = Readonly<Record<number, AnswerShape>>;
@@ -118,6 +120,7 @@ export const TAGS = {
   Keys: "Agents' keys and the home's own.",
   Moves: "Agents that are copied, or move between homes.",
   Schedules: "What is sent to agents by time.",
+  Webhooks: "Events of agents that go out to whoever subscribes to them.",
   Runtime: "The home as a whole.",
 } as const;
 export type Tag = keyof typeof TAGS;

@@ -9,6 +9,7 @@ import { moveOperations } from "./operations/moves.ts";
 import { recordOperations } from "./operations/record.ts";
 import { scheduleOperations } from "./operations/schedules.ts";
 import { tokenOperations } from "./operations/tokens.ts";
+import { webhookOperations } from "./operations/webhooks.ts";
 
 /** The whole API: what the router, the document, the clients and the tests are made of. */
 export const OPERATIONS: readonly Operation[] = [
@@ -22,4 +23,5 @@ export const OPERATIONS: readonly Operation[] = [
   ...moveOperations,
   ...scheduleOperations,
   ...metricsOperations,
+  ...webhookOperations,
 ];

@@ -65,6 +65,12 @@ export interface DeliveryInfo {
 /** A webhook, and how its receiver is. */
 export type WebhookReport = Webhook & Partial<Health>;
 
+/** What the API does with webhooks, wherever they are. */
+export type WebhookAdmin = Pick<
+  Webhooks,
+  "create" | "get" | "list" | "update" | "remove" | "rotate" | "ping" | "deliveries" | "redeliver"
+>;
+
 /**
  * Webhooks out: events of agents, sent to whoever wants them. What an event is made of is a committed
  * tick, and it is noted in the home's files before it is sent; so it is sent at least once, and what was

@@ -1,5 +1,6 @@
 import { isKey } from "../core/agent.ts";
-import type { Draft } from "../core/draft.ts";
+import { isHeaderValue } from "../core/draft-envelope.ts";
+import type { DraftEnvelope } from "../core/draft-envelope.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { isKeptBack } from "../core/hooks.ts";
 import { checkJson } from "../core/json.ts";
@@ -61,9 +62,10 @@ export interface TakenIn {
  * What a request is as mail. Its payload: `{ method, path, query, headers, body, encoding }`, where `body`
  * is the JSON that the body is (`encoding: "json"`), else its text (`"text"`), else base64 (`"base64"`).
  */
-export function draftOf(taken: TakenIn): Draft {
+export function draftOf(taken: TakenIn): DraftEnvelope {
   const { request, query, address, body, driver, type, delivery, newId, now } = taken;
   const { agent, source, path } = address;
+  const headers = headersOf(request.headers, taken.headers);
   const traceparent = request.headers.get("traceparent");
   return {
     id:
@@ -77,11 +79,19 @@ export function draftOf(taken: TakenIn): Draft {
       method: request.method,
       path,
       query: queryOf(query),
-      headers: headersOf(request.headers, taken.headers),
+      headers,
       ...bodyOf(body),
     },
-    ...(traceparent !== null && TRACEPARENT.test(traceparent) && { headers: { traceparent } }),
+    headers: {
+      ...Object.fromEntries(Object.entries(headers).filter(isForRules)),
+      ...(traceparent !== null && TRACEPARENT.test(traceparent) && { traceparent }),
+    },
   };
+}
+
+/** What headers say is said by the envelope's own too, so that rules can go by it; two are the kernel's. */
+function isForRules([name, value]: [string, string]): boolean {
+  return name !== "hops" && name !== "error" && isHeaderValue(value);
 }
 
 /** W3C Trace Context, version 00, whose ids are not all zeros. */

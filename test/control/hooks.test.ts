@@ -4,8 +4,10 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { listen } from "../../src/backends/local/http-server.ts";
-import { directSink, ENVELOPE_HEADER, handleHook } from "../../src/control/hooks.ts";
-import type { HookOptions as Handling } from "../../src/control/hooks.ts";
+import { directSink, plumbedSink } from "../../src/control/hook-sinks.ts";
+import { ENVELOPE_HEADER, handleHook } from "../../src/control/hooks.ts";
+import type { HookSink } from "../../src/control/hook-sinks.ts";
+import type { HookHandling as Handling } from "../../src/control/hooks.ts";
 import { HttpError } from "../../src/control/problem.ts";
 import type { Problem } from "../../src/control/problem.ts";
 import {
@@ -16,6 +18,8 @@ import {
   systemRandom,
 } from "../../src/index.ts";
 import type { HookOptions, Json, Runtime } from "../../src/index.ts";
+import type { PlumberRules } from "../../src/core/plumber-rules.ts";
+import { compileRules } from "../../src/drivers/plumber.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
@@ -69,7 +73,10 @@ interface Seen {
   };
 }
 
-async function setting(options: Partial<Handling> = {}): Promise<Setting> {
+async function setting(
+  options: Partial<Handling> = {},
+  sinkOf: (runtime: Runtime) => HookSink = directSink,
+): Promise<Setting> {
   const definition = defineRuntime({
     agents: [answers],
     ensure: [{ name: "ada", type: "answers" }],
@@ -84,7 +91,7 @@ async function setting(options: Partial<Handling> = {}): Promise<Setting> {
   const handling: Handling = {
     hooks: definition.hooks,
     secrets: (name) => ({ GITHUB: SECRET, SLACK: "s" })[name],
-    sink: directSink(runtime),
+    sink: sinkOf(runtime),
     authorize: async ({ headers }) => {
       if (headers.get("authorization") === "Bearer good") return;
       throw new HttpError(401, "DENIED", "Cannot authorize: give a token");
@@ -151,7 +158,13 @@ void test("a signed request becomes an event, with what it says and nothing that
     source: "webhook:github",
     from: "github",
     type: "event",
-    headers: { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" },
+    headers: {
+      "content-type": "application/json",
+      "user-agent": "GitHub-Hookshot/044aadd",
+      "x-github-delivery": "d-1",
+      "x-github-event": "ping",
+      traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    },
     payload: {
       method: "POST",
       path: "/deep/er%20path",
@@ -484,4 +497,52 @@ void test("over a socket: a body that does not come, is too large or is cut off 
   } finally {
     await server.close(0);
   }
+});
+
+void test("rules say who gets what comes in, by its headers and body", async () => {
+  const rules = compileRules({
+    rules: [
+      { name: "pings", when: { headers: { "x-github-event": "ping" } }, drop: "noise" },
+      { name: "all", when: { source: "webhook:github" }, send: ["ada", "eve"] },
+    ],
+  } satisfies PlumberRules);
+  await using home = await setting({}, (runtime) => plumbedSink(rules, runtime));
+  await home.runtime.create({ name: "eve", type: "answers" });
+  const body = '{"answer":{"status":201}}';
+  const asked = await home.handle(signed({ path: "-/github?wait=10s", body }));
+  assert.equal(asked.status, 201);
+  const again = await home.handle(signed({ path: "-/github", body }));
+  assert.deepEqual(await again.json(), { id: "github:d-1", receipt: "duplicate" });
+  await home.runtime.settled();
+  const eve = (await home.runtime.state("eve"))["seen"] as unknown as Seen[];
+  assert.deepEqual(
+    [...(await home.seen()), ...eve].map(({ headers }) => headers["plumber-rule"]),
+    ["all", "all"],
+  );
+  const dropped = await home.handle(
+    signed({ path: "ada/github", delivery: "d-2", headers: { "x-github-event": "ping" } }),
+  );
+  assert.deepEqual(await dropped.json(), { id: "github:d-2", receipt: "dropped" });
+  const unrouted = await home.handle(
+    new Request("http://home/hooks/-/lamp", {
+      method: "POST",
+      headers: { authorization: "Bearer good" },
+    }),
+  );
+  assert.equal(unrouted.status, 404);
+  const direct = await home.handle(
+    new Request("http://home/hooks/ada/lamp", {
+      method: "POST",
+      headers: { authorization: "Bearer good" },
+    }),
+  );
+  assert.equal(direct.status, 202);
+  assert.equal((await home.seen()).at(-1)!.headers["plumber-rule"], "direct");
+  const nobody = await home.handle(
+    new Request("http://home/hooks/nobody/lamp", {
+      method: "POST",
+      headers: { authorization: "Bearer good" },
+    }),
+  );
+  assert.equal(nobody.status, 404);
 });

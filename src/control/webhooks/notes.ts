@@ -130,13 +130,13 @@ export class Notes {
     try {
       await files.write({ put: [...put, ...this.#cursorFiles()] });
     } catch (error) {
-      // Nothing of it is there: whoever asks again, or the next start, finds these ticks not noted.
+      // Nothing of it is there: these ticks go first when the next one comes, or are found at the next start.
       for (const [id, known] of before) {
         if (known === undefined) this.#cursors.delete(id);
         else this.#cursors.set(id, known);
       }
       for (const { agent } of taken) this.#moved.delete(agent.id);
-      this.#queue = [];
+      this.#queue = [...taken, ...this.#queue];
       throw error;
     }
     if (counts.size > 0) await noted(counts);
