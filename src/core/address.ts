@@ -1,5 +1,8 @@
 import { isKey, isNpub } from "./agent.ts";
+import { OpenAgentsError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
+import { checkPoint } from "./point.ts";
+import type { Identity } from "./ports/index.ts";
 
 /** Whom mail is for, wherever that agent lives. */
 export interface Address {
@@ -14,6 +17,16 @@ export async function addressAt(kernel: Kernel, ref: string): Promise<Address | 
   if (!ref.includes("@")) return undefined;
   const id = await kernel.names?.(ref);
   return id === undefined ? undefined : addressOf(kernel, id);
+}
+
+/** As `Home.resolve`. */
+export async function identityOf(kernel: Kernel, ref: string): Promise<Identity> {
+  const found = (await addressOf(kernel, ref)) ?? (await addressAt(kernel, ref));
+  if (found === undefined) {
+    throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
+  }
+  checkPoint(kernel.signer, found.publicKey, ref);
+  return { npub: found.id, publicKey: found.publicKey };
 }
 
 /**

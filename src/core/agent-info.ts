@@ -1,6 +1,8 @@
 import type { AgentRecord } from "./agent.ts";
 import { sha256Hex } from "./hash.ts";
 import { canonicalJson } from "./json.ts";
+import type { Json } from "./json.ts";
+import { readState } from "./load.ts";
 import { moveOf } from "./move.ts";
 import type { Peer } from "./ports/memory.ts";
 import type { Store } from "./ports/index.ts";
@@ -24,6 +26,13 @@ export function infoOf(record: AgentRecord, active: boolean): AgentInfo {
     status: status !== "live" ? status : active ? "active" : "dormant",
     ...(id !== undefined && { move: { id, ...(moved && { url: moved.url }) } }),
   };
+}
+
+/** An agent's state by top-level key, as of its last commit. */
+export async function agentState(store: Store, id: string): Promise<Record<string, Json>> {
+  const state = await readState(store, id);
+  await store.sync();
+  return Object.fromEntries([...state].map(([key, json]) => [key, JSON.parse(json) as Json]));
 }
 
 /** The peers in an agent's book, as of its last commit. */

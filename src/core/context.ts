@@ -2,7 +2,7 @@ import type { State } from "./state.ts";
 import type { Duration } from "./duration.ts";
 import type { Trigger } from "./envelope.ts";
 import type { Json } from "./json.ts";
-import type { Memory } from "./ports/memory.ts";
+import type { Goals, Memory } from "./ports/memory.ts";
 
 /**
  * What agent code has in its hands during a tick. Nothing it does through this takes effect before
@@ -17,6 +17,8 @@ export interface Context<S extends State = State> {
   readonly identity: ContextIdentity;
   /** What the agent remembers beside its state. */
   readonly memory: Memory;
+  /** What the agent is to bring about. */
+  readonly goals: Goals;
   /** Aborts when the tick is cut off: timeout, cancel, shutdown. */
   readonly signal: AbortSignal;
   readonly log: Log;

@@ -1,6 +1,6 @@
-import { addressAt, addressOf } from "./address.ts";
+import { identityOf } from "./address.ts";
 import type { AgentRecord } from "./agent.ts";
-import { agentPeers, infoOf, keyInfoOf, reportOf } from "./agent-info.ts";
+import { agentPeers, agentState, infoOf, keyInfoOf, reportOf } from "./agent-info.ts";
 import { memoryBrake } from "./brake.ts";
 import { checkHere } from "./between-homes.ts";
 import { Counters } from "./counters.ts";
@@ -20,13 +20,11 @@ import { KeyWaits } from "./key-waits.ts";
 import { Cache, Serial } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { Lifecycle } from "./lifecycle.ts";
-import { readState } from "./load.ts";
 import { lockedError } from "./locked.ts";
 import { controlEnvelope, Mailroom, noDeadLetter } from "./mailroom.ts";
 import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside, Stayed } from "./move.ts";
 import { Mover } from "./mover.ts";
 import { newAgent } from "./new-agent.ts";
-import { checkPoint } from "./point.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { Peer } from "./ports/memory.ts";
 import type {
@@ -85,6 +83,12 @@ class KernelRuntime implements Runtime {
   readonly pause: Runtime["pause"] = (...args) => this.#operators.pause(...args);
   readonly resume: Runtime["resume"] = (...args) => this.#operators.resume(...args);
   readonly cancel: Runtime["cancel"] = (...args) => this.#operators.cancel(...args);
+  readonly goals: Runtime["goals"] = (...args) => this.#operators.goals(...args);
+  readonly addGoal: Runtime["addGoal"] = (...args) => this.#operators.addGoal(...args);
+  readonly updateGoal: Runtime["updateGoal"] = (...args) => this.#operators.updateGoal(...args);
+  readonly removeGoal: Runtime["removeGoal"] = (...args) => this.#operators.removeGoal(...args);
+  readonly files: Runtime["files"] = (...args) => this.#operators.files(...args);
+  readonly alarms: Runtime["alarms"] = (...args) => this.#operators.alarms(...args);
 
   constructor(ports: RuntimePorts) {
     const { definition, store, signer, clock = systemClock, random = systemRandom } = ports;
@@ -262,10 +266,7 @@ class KernelRuntime implements Runtime {
   }
 
   async state(ref: string): Promise<Record<string, Json>> {
-    const record = await this.#atHome(ref);
-    const state = await readState(this.#kernel.store, record.id);
-    await this.#kernel.store.sync();
-    return Object.fromEntries([...state].map(([key, json]) => [key, JSON.parse(json) as Json]));
+    return agentState(this.#kernel.store, (await this.#atHome(ref)).id);
   }
 
   async send(ref: string, mail: MailInput): Promise<Sent> {
@@ -325,13 +326,7 @@ class KernelRuntime implements Runtime {
   }
 
   async resolve(ref: string): Promise<Identity> {
-    const kernel = this.#kernel;
-    const found = (await addressOf(kernel, ref)) ?? (await addressAt(kernel, ref));
-    if (found !== undefined) {
-      checkPoint(kernel.signer, found.publicKey, ref);
-      return { npub: found.id, publicKey: found.publicKey };
-    }
-    throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
+    return identityOf(this.#kernel, ref);
   }
 
   async replay(ref: string, envelopeId: string): Promise<void> {

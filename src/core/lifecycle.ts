@@ -6,6 +6,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mailroom } from "./mailroom.ts";
+import type { GoalsCommand } from "./think.ts";
 import type { TickRecord } from "./trajectory.ts";
 import { paths, timerOf } from "./tree.ts";
 
@@ -74,6 +75,12 @@ export class Lifecycle {
       if (timer !== undefined) this.#dispatcher.wakeAt(timerOf(timer.path).at);
       return { ...now, status };
     });
+  }
+
+  /** The record of the tick in which the goals were changed, or were not. */
+  async changeGoals(record: AgentRecord, command: GoalsCommand): Promise<TickRecord> {
+    this.#checkTicks(record);
+    return this.#mailroom.command(record, command);
   }
 
   /** Has its record say what its key was used for, durably, where it can have one more. */

@@ -16,7 +16,7 @@ import type { Kernel } from "./kernel.ts";
 import { movedError } from "./between-homes.ts";
 import type { InboxPolicy, Receipt } from "./ports/index.ts";
 import type { Answer, AskOptions, MailInput, Sent, TickEvent } from "./runtime.ts";
-import type { Command } from "./think.ts";
+import type { Command, GoalsCommand } from "./think.ts";
 import { readRow } from "./trajectory.ts";
 import type { TickRecord } from "./trajectory.ts";
 import { sealOwn } from "./seal.ts";
@@ -34,8 +34,9 @@ const RECENT = 1000;
 export function controlEnvelope(
   kernel: Kernel,
   to: string,
-  command: Command | "initialize" | "tick",
+  given: Command | "initialize" | "tick" | GoalsCommand,
 ): Envelope {
+  const command = nameOf(given);
   const types = { initialize: "initialize", tick: "manual" } as const;
   return {
     id: command === "initialize" ? command : newId(kernel),
@@ -44,9 +45,18 @@ export function controlEnvelope(
     from: "operator",
     to,
     type: command in types ? types[command as keyof typeof types] : "control",
-    payload: command,
+    payload: typeof given === "string" ? given : (given as unknown as Json),
     priority: 100,
   };
+}
+
+/** The command in an error message. */
+function verbOf(command: Command | "tick" | GoalsCommand): string {
+  return typeof command === "string" ? command : "change the goals of";
+}
+
+function nameOf<T extends string>(command: T | GoalsCommand): T | "goals" {
+  return typeof command === "string" ? command : command.command;
 }
 
 /** The error for a dead letter that is not there. */
@@ -228,14 +238,15 @@ export class Mailroom {
    * Has an agent do a command; the record of the first tick that it causes.
    * @throws LOCKED when it has to wait for the keys; it is done when these are open
    */
-  async command(record: AgentRecord, command: Command | "tick"): Promise<TickRecord> {
+  async command(record: AgentRecord, given: Command | "tick" | GoalsCommand): Promise<TickRecord> {
+    const command = verbOf(given);
     if (await this.#kernel.brake.on()) {
       throw new OpenAgentsError(
         "BUSY",
         `Cannot ${command} "${record.name}": all ticks of this runtime are stopped, resume it first`,
       );
     }
-    const envelope = controlEnvelope(this.#kernel, record.id, command);
+    const envelope = controlEnvelope(this.#kernel, record.id, given);
     const ticked = Promise.withResolvers<TickRecord>();
     // It may be over before the command is in the inbox, where nobody awaits it yet.
     ticked.promise.catch(() => undefined);

@@ -1,5 +1,6 @@
 import { isKey } from "./agent.ts";
 import { OpenAgentsError } from "./errors.ts";
+import { newId } from "./kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import type { AgentFiles, TickMemory } from "./ports/memory.ts";
 
@@ -7,11 +8,15 @@ import type { AgentFiles, TickMemory } from "./ports/memory.ts";
 export function memoryOver(kernel: Kernel, files: AgentFiles): TickMemory {
   const { memory, clock, signer } = kernel;
   if (memory === undefined) {
-    throw new OpenAgentsError("CONFIG", "Cannot use ctx.memory: this runtime has no memory");
+    throw new OpenAgentsError(
+      "CONFIG",
+      "Cannot use ctx.memory and ctx.goals: this runtime has no memory",
+    );
   }
   return memory({
     files,
     now: () => clock.now(),
+    newId: () => newId(kernel),
     npub(key) {
       if (!isKey(key)) return undefined;
       const publicKey = key.startsWith("npub1") ? signer.publicKey(key) : key.toLowerCase();

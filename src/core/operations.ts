@@ -1,3 +1,6 @@
+import type { Json } from "./json.ts";
+import type { Page } from "./ports/index.ts";
+import type { FileText, Goal, GoalChange, NewGoal } from "./ports/memory.ts";
 import type { AgentInfo } from "./runtime.ts";
 
 /** What operators do with single agents beside mail, ticks and moves. `ref` is as in `Runtime`. */
@@ -26,6 +29,45 @@ export interface Operations {
    * neither ticks nor is paused; BUSY, MOVED
    */
   cancel(ref: string, options?: CancelOptions): Promise<Cancelled>;
+
+  /** What the agent is to bring about, by id, after the id `after`; `limit` 1 to 1000. */
+  goals(ref: string, after: string, limit: number): Promise<readonly Goal[]>;
+  /**
+   * Each change of the goals is a tick of the agent in which no hook runs, and so on its record. It
+   * waits for the tick that runs.
+   * @throws as `Goals.add`; BUSY, INVALID when the agent's ticks do not run
+   */
+  addGoal(ref: string, goal: NewGoal): Promise<Goal>;
+  /** @throws as `Goals.update`, and as `addGoal` */
+  updateGoal(ref: string, goal: string, change: GoalChange): Promise<Goal>;
+  /** @throws as `Goals.remove`, and as `addGoal` */
+  removeGoal(ref: string, goal: string): Promise<void>;
+
+  /** What the agent remembers beside its state, as files: `memory/…`. @throws INVALID for another prefix */
+  files(ref: string, query?: ListFiles): Promise<Page<FileText>>;
+  /** Its alarms by id, after the id `after`; `limit` 1 to 1000. */
+  alarms(ref: string, after: string, limit: number): Promise<readonly AlarmInfo[]>;
+}
+
+/** Which files are shown. */
+export interface ListFiles {
+  /** Default: `memory/`, below which all of them are. */
+  readonly prefix?: string | undefined;
+  /** A path: those above it only. */
+  readonly after?: string | undefined;
+  /** 1 to 1000, default 100; a page has 1 MiB at most, unless one file alone has more. */
+  readonly limit?: number | undefined;
+}
+
+/** An alarm as it is set: once, at an interval in ms, or by a cron expression. */
+export interface AlarmInfo {
+  readonly id: string;
+  /** When it fires next, ms since 1970. */
+  readonly at: number;
+  readonly every?: number;
+  readonly cron?: string;
+  readonly timeZone?: string;
+  readonly payload: Json;
 }
 
 /** What operators do with a home as a whole. */

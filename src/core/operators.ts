@@ -1,15 +1,22 @@
 import type { AgentRecord } from "./agent.ts";
 import { infoOf } from "./agent-info.ts";
+import { checkHere } from "./between-homes.ts";
 import { Canceller } from "./canceller.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { Entries } from "./entries.ts";
 import { OpenAgentsError } from "./errors.ts";
+import { GoalDesk } from "./goal-desk.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { alarmsOf, memoryFiles } from "./listings.ts";
+import type { Page } from "./ports/index.ts";
+import type { FileText, Goal, GoalChange, NewGoal } from "./ports/memory.ts";
 import type {
   AgentUpdate,
+  AlarmInfo,
   Cancelled,
   CancelOptions,
+  ListFiles,
   Operations,
   UpdateOptions,
 } from "./operations.ts";
@@ -22,6 +29,7 @@ export class Operators implements Operations {
   readonly #lifecycle: Lifecycle;
   readonly #entries: Entries;
   readonly #canceller: Canceller;
+  readonly #goals: GoalDesk;
 
   constructor(
     kernel: Kernel,
@@ -36,6 +44,7 @@ export class Operators implements Operations {
     this.#kernel = kernel;
     this.#lifecycle = lifecycle;
     this.#entries = new Entries(kernel, dispatcher);
+    this.#goals = new GoalDesk(kernel, lifecycle);
     this.#canceller = new Canceller(kernel, dispatcher, ticked);
   }
 
@@ -54,6 +63,37 @@ export class Operators implements Operations {
 
   async cancel(ref: string, options: CancelOptions = {}): Promise<Cancelled> {
     return this.#canceller.cancel(await this.#find(ref), options);
+  }
+
+  async goals(ref: string, after: string, limit: number): Promise<readonly Goal[]> {
+    return this.#goals.list(await this.#atHome(ref), { after, limit });
+  }
+
+  async addGoal(ref: string, goal: NewGoal): Promise<Goal> {
+    return this.#goals.add(await this.#atHome(ref), goal);
+  }
+
+  async updateGoal(ref: string, goal: string, change: GoalChange): Promise<Goal> {
+    return this.#goals.update(await this.#atHome(ref), goal, change);
+  }
+
+  async removeGoal(ref: string, goal: string): Promise<void> {
+    return this.#goals.remove(await this.#atHome(ref), goal);
+  }
+
+  async files(ref: string, query: ListFiles = {}): Promise<Page<FileText>> {
+    return memoryFiles(this.#kernel.store, (await this.#atHome(ref)).id, query);
+  }
+
+  async alarms(ref: string, after: string, limit: number): Promise<readonly AlarmInfo[]> {
+    return alarmsOf(this.#kernel.store, (await this.#atHome(ref)).id, { after, limit });
+  }
+
+  /** @throws MOVED, BUSY when what is stored here of an agent is not what it has */
+  async #atHome(ref: string): Promise<AgentRecord> {
+    const record = await this.#find(ref);
+    if (record.status !== "leaving") checkHere(record);
+    return record;
   }
 
   async #find(ref: string): Promise<AgentRecord> {

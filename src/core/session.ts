@@ -29,7 +29,7 @@ import { memoryOver } from "./memory.ts";
 import type { Wait } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Claim, Span } from "./ports/index.ts";
-import type { Memory } from "./ports/memory.ts";
+import type { TickMemory } from "./ports/memory.ts";
 import { publicEvent } from "./public-event.ts";
 import { StateDraft } from "./state.ts";
 import { failureOf, stepSpan } from "./telemetry.ts";
@@ -184,7 +184,7 @@ export class Session {
   }
 
   /** @throws CONFIG where the runtime was made without a memory */
-  get memory(): Memory {
+  get memory(): TickMemory {
     this.#check();
     const open = (): TreeDraft => {
       this.#check();

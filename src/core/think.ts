@@ -1,19 +1,29 @@
 import type { AgentDefinition, Alarm, Hooks, Message } from "./definition.ts";
 import type { State } from "./state.ts";
 import type { Trigger, TriggerType } from "./envelope.ts";
-import { TerminalError } from "./errors.ts";
+import { errorInfo, OpenAgentsError, TerminalError } from "./errors.ts";
 import type { LoadedAgent } from "./kernel.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Context } from "./context.ts";
+import type { GoalChange, Goals, NewGoal } from "./ports/memory.ts";
 import type { Session } from "./session.ts";
 import { TickContext } from "./tick-context.ts";
 import { validate } from "./standard-schema.ts";
 
 /**
  * A command, as the payload of an envelope of type `control`. `note` runs no hook: its tick puts on the
- * record what the agent's key was used for.
+ * record what the agent's key was used for. `goals` runs none either, and changes the goals.
  */
-export type Command = "wake" | "hibernate" | "terminate" | "note";
+export type Command = "wake" | "hibernate" | "terminate" | "note" | "goals";
+
+/** The payload of the command `goals`. */
+export type GoalsCommand = {
+  readonly command: "goals";
+} & (
+  | { readonly add: NewGoal }
+  | { readonly update: string; readonly change: GoalChange }
+  | { readonly remove: string }
+);
 
 /** What a tick is going to do: calls into agent code, in order. */
 export type Plan = (session: Session) => Promise<void>;
@@ -33,7 +43,24 @@ const OPTIONAL: ReadonlySet<TriggerType> = new Set<TriggerType>(["manual", "init
 
 /** The lifecycle command that an occasion stands for, if it does. */
 export function commandOf({ envelope }: Occasion): Command | undefined {
-  return envelope.type === "control" ? (envelope.payload as Command) : undefined;
+  if (envelope.type !== "control") return undefined;
+  const { payload } = envelope;
+  return typeof payload === "string" ? (payload as Command) : "goals";
+}
+
+/** The commands for which no hook runs: the agent does not know of them. */
+const QUIET: ReadonlySet<unknown> = new Set<Command>(["note", "goals"]);
+
+/** True for an occasion for which no hook runs. */
+export function isQuiet(occasion: Occasion): boolean {
+  return QUIET.has(commandOf(occasion));
+}
+
+/** Does what a command says of the goals. */
+export async function changeGoals(goals: Goals, command: GoalsCommand): Promise<unknown> {
+  if ("add" in command) return goals.add(command.add);
+  if ("update" in command) return goals.update(command.update, command.change);
+  return goals.remove(command.remove);
 }
 
 /** Decides which of the agent's hooks run for an occasion. */
@@ -43,6 +70,16 @@ export function think(agent: LoadedAgent, occasion: Occasion): Plan {
   const command = commandOf(occasion);
   return async (session) => {
     if (command === "note") return;
+    if (command === "goals") {
+      const { payload } = occasion.envelope;
+      await changeGoals(session.memory.goals, payload as unknown as GoalsCommand).catch(
+        (error: unknown) => {
+          // It was possible when the operator asked. To try again cannot help, and nobody is to blame.
+          throw new OpenAgentsError("INVALID", errorInfo(error).message);
+        },
+      );
+      return;
+    }
     const ctx = new TickContext(session);
     const { trigger } = session;
     if (cold && hooks.onWake !== undefined && trigger.type !== "initialize") {

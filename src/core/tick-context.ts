@@ -11,7 +11,7 @@ import type {
 import type { Duration } from "./duration.ts";
 import type { Trigger } from "./envelope.ts";
 import type { Json } from "./json.ts";
-import type { Memory } from "./ports/memory.ts";
+import type { Goals, Memory } from "./ports/memory.ts";
 import type { Session } from "./session.ts";
 import type { State } from "./state.ts";
 
@@ -45,6 +45,10 @@ export class TickContext implements Context {
 
   get memory(): Memory {
     return this.#session.memory;
+  }
+
+  get goals(): Goals {
+    return this.#session.memory.goals;
   }
 
   get signal(): AbortSignal {

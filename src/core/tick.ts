@@ -14,7 +14,7 @@ import type { Memory } from "./remember.ts";
 import type { Session } from "./session.ts";
 import { watchSuspect } from "./suspects.ts";
 import { endTick, failureOf, tickSpan } from "./telemetry.ts";
-import { think } from "./think.ts";
+import { isQuiet, think } from "./think.ts";
 import { paths, timerOf } from "./tree.ts";
 import type { TickOutput, TickRecord } from "./trajectory.ts";
 
@@ -93,7 +93,8 @@ export async function takeOn(
     live?.phase("schedule");
     const wakeAt = await schedule(kernel, agent, memory);
     live?.phase("sleep");
-    return sleep(kernel, claim, { agent, acted, memory, wakeAt, lag: lagOf(occasion, at) });
+    const lag = lagOf(occasion, at);
+    return sleep(kernel, claim, { agent, acted, memory, wakeAt, lag, quiet: isQuiet(occasion) });
   };
   try {
     live?.phase("act");
@@ -159,6 +160,8 @@ async function sleep(
     readonly acted: Acted;
     readonly memory: Memory;
     readonly wakeAt: number | null;
+    /** No hook ran, nor `onWake`. */
+    readonly quiet: boolean;
     readonly lag: number;
   },
 ): Promise<Ticked> {
@@ -178,7 +181,7 @@ async function sleep(
   agent.failures = failures;
   if (agent.parked !== undefined) agent.parked += memory.parked;
   // What `onWake` did in a tick that was not done is not kept: the next one does it again.
-  if (record.outcome === "done") agent.cold = false;
+  if (record.outcome === "done" && !tick.quiet) agent.cold = false;
   if (changes.status !== undefined) agent.record = { ...agent.record, status: changes.status };
   const sent = (changes.send?.length ?? 0) > 0;
   return { agent: agent.record, record, output, sent, wakeAt, lag, trace: memory.trace };

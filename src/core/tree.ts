@@ -13,6 +13,8 @@
  * crashes/<trigger>               how many processes died while they worked on it
  * memory/peers/<npub>             a peer that the agent knows, JSON
  * memory/strangers                how many of them it knows only because mail of theirs came
+ * goals/<id>                      a goal, JSON
+ * meta/goals                      how many there are
  * ```
  */
 export const paths = {
@@ -34,6 +36,10 @@ export const paths = {
   crashMarks: "crashes/",
   peers: "memory/peers/",
   strangers: "memory/strangers",
+  memory: "memory/",
+  goals: "goals/",
+  goal: (id: string): string => `goals/${encode(id)}`,
+  goalCount: "meta/goals",
   crashes: (trigger: string): string => `crashes/${encode(trigger)}`,
 } as const;
 

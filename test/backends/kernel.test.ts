@@ -3,6 +3,7 @@ import { createRuntime, defineRuntime } from "../../src/index.ts";
 import type { Runtime } from "../../src/index.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
+import { agentMemory } from "../../src/memory/index.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { backendConformance, conformanceAgents, localOutside } from "../../src/testing/index.ts";
 import type { BackendFixture } from "../../src/testing/index.ts";
@@ -18,7 +19,8 @@ async function kernel(): Promise<BackendFixture> {
   let life = mortal(disk);
   const boot = async (): Promise<Runtime> => {
     const definition = defineRuntime({ agents: conformanceAgents(outside) });
-    const runtime = createRuntime({ definition, store: life.store, signer });
+    const ports = { definition, store: life.store, signer, memory: agentMemory };
+    const runtime = createRuntime(ports);
     await runtime.start();
     return runtime;
   };

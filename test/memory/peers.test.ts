@@ -149,6 +149,7 @@ void test("who makes keys cannot fill the book: only so many strangers are added
       remove: (path) => void files.delete(path),
     },
     now: () => START,
+    newId: () => "id",
     npub: (key) => key,
   });
   await book.met("npub-last");

@@ -69,16 +69,71 @@ export interface Peer {
   readonly seenAt?: number;
 }
 
+/** What an agent is to bring about: a tree of goals, at most 1000. All of it changes with the tick's commit. */
+export interface Goals {
+  /** In order of id, after `after`; `limit` 1 to 1000, default 100. */
+  list(query?: { readonly after?: string; readonly limit?: number }): Promise<readonly Goal[]>;
+  get(id: string): Promise<Goal | undefined>;
+  /**
+   * @throws EXISTS for an id that is there; INVALID for a field that cannot be kept, or a parent that is
+   * not there; LIMIT when there are too many
+   */
+  add(goal: NewGoal): Promise<Goal>;
+  /** What is absent stays. @throws NOT_FOUND; INVALID, also for a goal that would be below itself */
+  update(id: string, change: GoalChange): Promise<Goal>;
+  /** Goals below it go to where it was. @throws NOT_FOUND */
+  remove(id: string): Promise<void>;
+}
+
+export const GOAL_STATUS = ["open", "done", "dropped"] as const;
+
+export interface Goal {
+  /** 1 to 100 letters, digits and `. _ : -`. */
+  readonly id: string;
+  /** 1 to 500 characters. */
+  readonly title: string;
+  readonly status: (typeof GOAL_STATUS)[number];
+  /** A whole number from -100 to 100, the higher the more urgent. */
+  readonly priority: number;
+  /** 0 to 1. */
+  readonly progress: number;
+  /** The goal that it is a part of. */
+  readonly parent?: string;
+  /** 1 to 10,000 characters. */
+  readonly note?: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** What of a goal is to be otherwise: null takes away a parent or a note. */
+export interface GoalChange {
+  readonly title?: string | undefined;
+  readonly status?: Goal["status"] | undefined;
+  readonly priority?: number | undefined;
+  readonly progress?: number | undefined;
+  readonly parent?: string | null | undefined;
+  readonly note?: string | null | undefined;
+}
+
+/** A goal that is to be: open, of priority 0 and with no progress unless it says otherwise. */
+export interface NewGoal extends GoalChange {
+  /** Default: a new UUID. */
+  readonly id?: string | undefined;
+  readonly title: string;
+}
+
 /** What a memory is made over. */
 export interface MemoryTools {
   readonly files: AgentFiles;
   readonly now: () => number;
+  readonly newId: () => string;
   /** The npub of a key given as npub or hex; undefined for what is none. */
   readonly npub: (key: string) => string | undefined;
 }
 
 /** The memory of one agent during one tick, as the kernel keeps it up. */
 export interface TickMemory extends Memory {
+  readonly goals: Goals;
   /** Mail came from this key's owner. Strangers are added up to a number. */
   met(npub: string): Promise<void>;
 }

@@ -196,6 +196,14 @@ export function conformanceAgents(outside: Outside): readonly AgentDefinition[] 
       onSleep: (ctx) => void ctx.state.life.push("sleep"),
       onTerminate: (ctx) => void ctx.state.life.push("terminate"),
     }),
+    // Sets itself the goals that it is told.
+    defineAgent({
+      name: "striver",
+      retry: { retries: 0 },
+      async onMessage(ctx, message) {
+        await ctx.goals.add(message.payload as { id: string; title: string });
+      },
+    }),
     defineAgent({
       name: "checked",
       state: { count: 0 },

@@ -116,6 +116,52 @@ export const OPERATOR_CASES: readonly BackendCase[] = [
       equal(await home.paused(), false);
     }),
   },
+  {
+    guarantee: "on the record",
+    name: "goals are changed by the agent and by operators, each change on the record",
+    body: operated(async ({ runtime, crash }) => {
+      const name = await make(runtime, "striver");
+      await ask(runtime, name, { id: "own", title: "Grow" });
+      equal((await ask(runtime, name, { id: "lost", title: "" })).outcome, "failed");
+      const { ticks } = await runtime.status(name);
+      await runtime.addGoal(name, { id: "given", title: "Read", parent: "own" });
+      await runtime.updateGoal(name, "given", { progress: 0.5, status: "done" });
+      equal((await runtime.status(name)).ticks, ticks + 2);
+      await rejects(runtime.addGoal(name, { title: "x", parent: "none" }), "INVALID");
+      const again = await crash();
+      const goals = await again.goals(name, "", 9);
+      equal(
+        goals.map(({ id, parent, progress, status }) => [id, parent, progress, status]),
+        [
+          ["given", "own", 0.5, "done"],
+          ["own", undefined, 0, "open"],
+        ],
+      );
+      await again.removeGoal(name, "own");
+      equal((await again.goals(name, "", 9))[0]?.parent, undefined);
+      equal((await again.verify(name)).ok, true);
+    }),
+  },
+  {
+    guarantee: "alarms",
+    name: "alarms are listed as they are set",
+    body: operated(async ({ runtime }) => {
+      const name = await make(runtime, "alarmed");
+      await ask(runtime, name, { id: "a", cron: "0 9 * * 1" });
+      await ask(runtime, name, { id: "b", every: 3_600_000 });
+      const alarms = await runtime.alarms(name, "", 9);
+      equal(
+        alarms.map(({ id, cron, every, payload }) => [id, cron, every, payload]),
+        [
+          ["a", "0 9 * * 1", undefined, { for: "a" }],
+          ["b", undefined, 3_600_000, { for: "b" }],
+        ],
+      );
+      equal((await runtime.alarms(name, "a", 9)).length, 1);
+      equal(await runtime.files(name), { items: [] });
+      await rejects(runtime.files(name, { prefix: "state/" }), "INVALID");
+    }),
+  },
 ];
 
 type Operated = Omit<BackendFixture, "runtime" | "crash"> & {
