@@ -9,6 +9,7 @@ import { moveOperations } from "./operations/moves.ts";
 import { recordOperations } from "./operations/record.ts";
 import { scheduleOperations } from "./operations/schedules.ts";
 import { tokenOperations } from "./operations/tokens.ts";
+import { workOperations } from "./operations/work.ts";
 import { webhookOperations } from "./operations/webhooks.ts";
 
 /** The whole API: what the router, the document, the clients and the tests are made of. */
@@ -17,6 +18,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...tokenOperations,
   ...keyOperations,
   ...agentOperations,
+  ...workOperations,
   ...mailOperations,
   ...recordOperations,
   ...bundleOperations,

@@ -61,9 +61,37 @@ export const homeOperations: readonly Operation[] = [
     tag: "Runtime",
     summary: "Says what the home is, and what it does now",
     answers: { 200: { description: "Its status.", body: runtimeStatus } },
-    run({ home, options: { version, types = [] } }, answer) {
+    async run({ home, options: { version, types = [] } }, answer) {
       const { counts: _counts, ...metrics } = home.metrics();
-      return answer(200, { version, types, ...metrics });
+      return answer(200, { version, types, paused: await home.paused(), ...metrics });
+    },
+  }),
+  operation({
+    id: "pauseRuntime",
+    method: "post",
+    path: "/runtime/pause",
+    scope: "admin",
+    tag: "Runtime",
+    summary: "Stops all ticks of the home, until they are resumed",
+    description:
+      "Those that run come to their end. Mail is taken in and waits, also over a restart. In a Worker every object hears of it within seconds.",
+    answers: { 204: { description: "No tick begins." } },
+    async run({ home }, answer) {
+      await home.pauseAll();
+      return answer(204);
+    },
+  }),
+  operation({
+    id: "resumeRuntime",
+    method: "post",
+    path: "/runtime/resume",
+    scope: "admin",
+    tag: "Runtime",
+    summary: "Takes up all that has waited",
+    answers: { 204: { description: "Ticks begin again." } },
+    async run({ home }, answer) {
+      await home.resumeAll();
+      return answer(204);
     },
   }),
   operation({

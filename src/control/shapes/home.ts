@@ -6,6 +6,8 @@ import { count, shape, time } from "./shape.ts";
 export interface RuntimeStatus extends Partial<RuntimeMetrics> {
   readonly version: string;
   readonly types: readonly string[];
+  /** All ticks are stopped. */
+  readonly paused: boolean;
 }
 
 export const runtimeStatus: z.ZodType<RuntimeStatus> = shape<RuntimeStatus>()(
@@ -13,6 +15,7 @@ export const runtimeStatus: z.ZodType<RuntimeStatus> = shape<RuntimeStatus>()(
     .strictObject({
       version: z.string(),
       types: z.array(z.string()).openapi({ description: "The types that agents can be of." }),
+      paused: z.boolean().openapi({ description: "All ticks are stopped." }),
       startedAt: time.optional(),
       ticks: count.optional(),
       failures: count.optional(),

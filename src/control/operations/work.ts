@@ -1,0 +1,145 @@
+import { logSize } from "../../core/pages.ts";
+import { readRow } from "../../core/trajectory.ts";
+import { operation } from "../operation.ts";
+import type { Operation } from "../operation.ts";
+import { numberedPage } from "../page.ts";
+import { afterParameter, limitParameter, textParameter, wordParameter } from "../query.ts";
+import { pageOf } from "../shapes/shape.ts";
+import {
+  alarmInfo,
+  fileText,
+  goal,
+  goalChange,
+  LOG_LEVELS,
+  loggedLine,
+  newGoal,
+} from "../shapes/work.ts";
+
+/** The page after which there may be another one: it is full. */
+function fullPage<T extends { readonly id: string }>(
+  items: readonly T[],
+  limit: number,
+): { readonly items: readonly T[]; readonly cursor?: string } {
+  const last = items.length === limit ? items.at(-1) : undefined;
+  return last === undefined ? { items } : { items, cursor: last.id };
+}
+
+const AFTER_ID = textParameter("Those above this id only: the cursor of the page before.");
+
+/** Operations over what an agent is to do, remembers, waits for and says. */
+export const workOperations: readonly Operation[] = [
+  operation({
+    id: "listGoals",
+    method: "get",
+    path: "/agents/{ref}/goals",
+    scope: "read",
+    tag: "Agents",
+    summary: "Lists what an agent is to bring about",
+    query: { after: AFTER_ID, limit: limitParameter },
+    answers: { 200: { description: "A page of goals.", body: pageOf(goal) } },
+    run: async ({ runtime, ref, query: { after = "", limit } }, answer) =>
+      answer(200, fullPage(await runtime.goals(ref, after, limit), limit)),
+  }),
+  operation({
+    id: "addGoal",
+    method: "post",
+    path: "/agents/{ref}/goals",
+    scope: "operate",
+    tag: "Agents",
+    summary: "Gives an agent a goal",
+    description: "It is a tick of the agent, in which no hook runs, and so on its record.",
+    body: newGoal,
+    answers: { 201: { description: "The goal.", body: goal } },
+    async run({ runtime, ref, body }, answer) {
+      const added = await runtime.addGoal(ref, body);
+      return answer(201, added, { location: `/agents/${ref}/goals/${added.id}` });
+    },
+  }),
+  operation({
+    id: "updateGoal",
+    method: "patch",
+    path: "/agents/{ref}/goals/{goal}",
+    scope: "operate",
+    tag: "Agents",
+    summary: "Changes a goal",
+    params: { goal: "The id of the goal." },
+    body: goalChange,
+    answers: { 200: { description: "The goal.", body: goal } },
+    run: async ({ runtime, ref, params, body }, answer) =>
+      answer(200, await runtime.updateGoal(ref, params["goal"] ?? "", body)),
+  }),
+  operation({
+    id: "removeGoal",
+    method: "delete",
+    path: "/agents/{ref}/goals/{goal}",
+    scope: "operate",
+    tag: "Agents",
+    summary: "Takes a goal away; those below it go to where it was",
+    params: { goal: "The id of the goal." },
+    answers: { 204: { description: "It is gone." } },
+    async run({ runtime, ref, params }, answer) {
+      await runtime.removeGoal(ref, params["goal"] ?? "");
+      return answer(204);
+    },
+  }),
+  operation({
+    id: "listMemory",
+    method: "get",
+    path: "/agents/{ref}/memory",
+    scope: "read",
+    tag: "Agents",
+    summary: "Gives what an agent remembers beside its state, as files",
+    query: {
+      prefix: textParameter("Only files whose path begins so. Default memory/, for all."),
+      after: textParameter("Paths above this one only: the cursor of the page before."),
+      limit: limitParameter,
+    },
+    answers: { 200: { description: "A page of files.", body: pageOf(fileText) } },
+    run: async ({ runtime, ref, query }, answer) => answer(200, await runtime.files(ref, query)),
+  }),
+  operation({
+    id: "listAlarms",
+    method: "get",
+    path: "/agents/{ref}/alarms",
+    scope: "read",
+    tag: "Agents",
+    summary: "Lists an agent's alarms",
+    query: { after: AFTER_ID, limit: limitParameter },
+    answers: { 200: { description: "A page of alarms.", body: pageOf(alarmInfo) } },
+    run: async ({ runtime, ref, query: { after = "", limit } }, answer) =>
+      answer(200, fullPage(await runtime.alarms(ref, after, limit), limit)),
+  }),
+  operation({
+    id: "listLogs",
+    method: "get",
+    path: "/agents/{ref}/logs",
+    scope: "read",
+    tag: "Record",
+    summary: "Gives the lines that an agent logged, tick by tick",
+    query: {
+      after: afterParameter,
+      limit: limitParameter,
+      level: wordParameter("level", "Only lines of this level and above.", LOG_LEVELS),
+    },
+    answers: {
+      200: {
+        description: "The lines of a page of ticks; `after` and `limit` count ticks.",
+        body: pageOf(loggedLine),
+      },
+    },
+    async run({ runtime, ref, query: { level = "debug", ...query } }, answer) {
+      const page = await numberedPage(query, {
+        read: (after, limit) => runtime.log(ref, after, limit),
+        number: ({ n }) => n,
+        size: logSize,
+      });
+      const least = LOG_LEVELS.indexOf(level);
+      const items = page.items.flatMap((row) =>
+        (readRow(row).output.logs ?? [])
+          .filter((line) => LOG_LEVELS.indexOf(line.level) >= least)
+          .map((line) => ({ n: row.n, ...line })),
+      );
+      return answer(200, { ...page, items });
+    },
+  }),
+];

@@ -1,0 +1,83 @@
+import { z } from "@hono/zod-openapi";
+import { GOAL_STATUS } from "../../core/ports/memory.ts";
+import type { FileText, Goal, GoalChange, NewGoal } from "../../core/ports/memory.ts";
+import type { AlarmInfo } from "../../core/operations.ts";
+import type { LogLine } from "../../core/trajectory.ts";
+import { anyJson, count, shape, time } from "./shape.ts";
+
+const goalId = z.string().regex(/^[\w.:-]{1,100}$/);
+const title = z.string().min(1).max(500);
+const note = z.string().min(1).max(10_000);
+const priority = z.number().int().min(-100).max(100);
+const progress = z.number().min(0).max(1);
+const status = z.enum(GOAL_STATUS);
+
+export const goal: z.ZodType<Goal> = shape<Goal>()(
+  z
+    .strictObject({
+      id: goalId,
+      title,
+      status,
+      priority,
+      progress,
+      parent: goalId.optional(),
+      note: note.optional(),
+      createdAt: time,
+      updatedAt: time,
+    })
+    .openapi("Goal", { description: "What an agent is to bring about." }),
+);
+
+const change = {
+  status: status.optional(),
+  priority: priority.optional().openapi({ description: "The higher the more urgent." }),
+  progress: progress.optional(),
+  parent: goalId.nullable().optional().openapi({ description: "The goal that it is a part of." }),
+  note: note.nullable().optional(),
+};
+
+export const goalChange: z.ZodType<GoalChange> = z
+  .strictObject({ title: title.optional(), ...change })
+  .openapi("GoalChange", { description: "What is absent stays; null takes away." });
+
+export const newGoal: z.ZodType<NewGoal> = z
+  .strictObject({ id: goalId.optional(), title, ...change })
+  .openapi("NewGoal", { example: { title: "Answer every mail", priority: 10 } });
+
+export const fileText: z.ZodType<FileText> = shape<FileText>()(
+  z
+    .strictObject({ path: z.string(), value: z.string() })
+    .openapi("MemoryFile", { description: "A file of an agent's memory." }),
+);
+
+export const alarmInfo: z.ZodType<AlarmInfo> = shape<AlarmInfo>()(
+  z
+    .strictObject({
+      id: z.string(),
+      at: time.openapi({ description: "When it fires next, milliseconds since 1970." }),
+      every: count.optional(),
+      cron: z.string().optional(),
+      timeZone: z.string().optional(),
+      payload: anyJson,
+    })
+    .openapi("Alarm"),
+);
+
+/** A line that an agent logged, and in which tick. */
+export interface LoggedLine extends LogLine {
+  readonly n: number;
+}
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+
+export const loggedLine: z.ZodType<LoggedLine> = shape<LoggedLine>()(
+  z
+    .strictObject({
+      n: count.openapi({ description: "The tick." }),
+      at: time,
+      level: z.enum(LOG_LEVELS),
+      text: z.string(),
+      data: anyJson.optional(),
+    })
+    .openapi("LogLine", { description: "A line that an agent logged." }),
+);
