@@ -11,6 +11,7 @@ import { rememberedTokens, storedTokens } from "../control/tokens.ts";
 import { redactor } from "../control/redact.ts";
 import { tracingRequests } from "../control/request-observer.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
+import { fileBrake } from "../core/brake.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { otlpSettings } from "../core/otlp-settings.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
@@ -112,9 +113,14 @@ export function cloudflare(
     // Without the binding, or relays to connect to, nobody needs to know of them.
     const has = env.RELAYS !== undefined && definition.relays.length > 0;
     const relays = has ? relaysOf(env.RELAYS) : undefined;
-    const whole = new WorkerHome({ agents: env.AGENTS, directory, signer });
+    const brake =
+      env.HOME === undefined
+        ? undefined
+        : fileBrake({ ...BRAKE, files: homeCalls(env.HOME).files, clock: systemClock });
+    const whole = new WorkerHome({ agents: env.AGENTS, directory, signer, brake });
     const { tracing } = watch(env);
-    return { definition, directory, relays, signer, api, forwarder, tracing, version, whole };
+    const known = { definition, directory, relays, signer, brake, version };
+    return { ...known, api, forwarder, tracing, whole };
   });
   const kept = once((env: Env): Omit<ControlBindings, "home"> => {
     if (env.HOME === undefined) return {};
@@ -196,6 +202,9 @@ export function cloudflare(
     },
   };
 }
+
+/** How long it is remembered whether all ticks are stopped, and after how long agents look again, ms. */
+const BRAKE = { fresh: 3_000, again: 30_000 } as const;
 
 function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

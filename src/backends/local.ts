@@ -13,6 +13,7 @@ import { storedTokens } from "../control/tokens.ts";
 import { redactor, secretValues } from "../control/redact.ts";
 import { observers, tracingRequests } from "../control/request-observer.ts";
 import type { RequestObserver } from "../control/request-observer.ts";
+import { fileBrake } from "../core/brake.ts";
 import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { factotum } from "../core/factotum.ts";
@@ -145,6 +146,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
         ? undefined
         : localRelays({ relays: urls, definition, store, signer, secp, clock, random, file, warn });
     undo.push(() => relays?.stop());
+    const files = sqliteHomeFiles(privateFile(data.file("home")));
+    undo.push(() => files.close());
     const runtime = createRuntime({
       definition,
       store,
@@ -154,6 +157,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       clock,
       random,
       forwarder: httpForwarder({ clock }),
+      brake: fileBrake({ files, clock }),
       tracer: tracing?.tracer,
       version,
       ...(relays !== undefined && {
@@ -162,8 +166,6 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       }),
       onProblem: (problem, error) => warn(`${problem}: ${describe(error)}`),
     });
-    const files = sqliteHomeFiles(privateFile(data.file("home")));
-    undo.push(() => files.close());
     const tokens = storedTokens({ files, clock, random });
     const schedules = scheduler({
       files,

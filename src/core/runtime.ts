@@ -19,7 +19,7 @@ import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts"
 import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
 
 /** A home of agents as a whole: its directory. */
-export interface Home {
+export interface Home extends HomeOperations {
   /**
    * @throws INVALID for a bad name or key, or an unknown type; EXISTS when name or key is taken; DENIED
    * for a wrong or missing password; LOCKED while the keys are
@@ -66,7 +66,7 @@ export interface NewAgent {
  * A running set of agents. `ref` is an agent's id (npub), hex public key or name everywhere;
  * NOT_FOUND is thrown for one that names nobody. A promise resolves when what it says is durable.
  */
-export interface Runtime extends Home, Operations, HomeOperations {
+export interface Runtime extends Home, Operations {
   /** Takes up the agents that are due, and makes those that `ensure` names. */
   start(): Promise<void>;
   /** Takes up what is due now: for a host that keeps the time itself. */

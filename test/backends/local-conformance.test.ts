@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
+import { agentMemory } from "../../src/memory/index.ts";
 import { createRuntime, defineRuntime } from "../../src/index.ts";
 import type { Runtime } from "../../src/index.ts";
 import { sqlite } from "../../src/stores/sqlite.ts";
@@ -24,7 +25,8 @@ async function local(): Promise<BackendFixture> {
   const open = (): ReturnType<typeof mortal> => mortal(sqlite(join(directory, "agents.db")));
   const boot = async (): Promise<Runtime> => {
     const definition = defineRuntime({ agents: conformanceAgents(outside) });
-    const runtime = createRuntime({ definition, store: life.store, signer });
+    const ports = { definition, store: life.store, signer, memory: agentMemory };
+    const runtime = createRuntime(ports);
     await runtime.start();
     return runtime;
   };

@@ -152,3 +152,18 @@ void test("the master key is nowhere in the store, the place or the answers", as
   await local.stop();
   assert.equal(readFileSync(join(p.dir, "agents.db")).includes(words), false);
 });
+
+void test("ticks that were stopped stay so over a restart, until they are resumed", async () => {
+  await using here = place();
+  const first = await here.start();
+  await first.runtime.pauseAll();
+  assert.equal((await first.runtime.send("c", { payload: "waits" })).receipt, "accepted");
+  await first.stop(0);
+  const second = await here.start();
+  assert.equal(await second.runtime.paused(), true);
+  const [waits, creates] = (await second.runtime.inbox("c", 0, 9)).toReversed();
+  assert.equal(waits?.envelope.payload, "waits", creates?.envelope.type);
+  await second.runtime.resumeAll();
+  const answer = await second.runtime.ask("c", { payload: "next" }, { timeout: 10_000 });
+  assert.deepEqual(answer.replies, [2]);
+});

@@ -9,7 +9,7 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import { factotum } from "../../core/factotum.ts";
 import type { Factotum } from "../../core/factotum.ts";
 import type { SetAside } from "../../core/move.ts";
-import type { Forwarder, Signer } from "../../core/ports/index.ts";
+import type { Brake, Forwarder, Signer } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
 import { agentMemory } from "../../memory/index.ts";
@@ -38,6 +38,8 @@ export interface AgentHome {
   /** The object of the relays; undefined where the Worker has none. */
   readonly relays: Relays | undefined;
   readonly forwarder: Forwarder;
+  /** Stops all ticks; undefined where the Worker has no object for the home. */
+  readonly brake: Brake | undefined;
   /** Undefined where traces go nowhere. */
   readonly tracing: WorkerTracer | undefined;
   readonly version: string;
@@ -175,6 +177,7 @@ export class AgentHost {
           this.#context.waitUntil(relays.settle(agent).catch(() => undefined)),
       }),
       registry: report.registry,
+      ...(this.#home.brake !== undefined && { brake: this.#home.brake }),
       forwarder: this.#home.forwarder,
       tracer: this.#home.tracing?.tracer,
       waker: {

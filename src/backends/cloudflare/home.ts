@@ -3,7 +3,7 @@ import { peekManifest } from "../../core/bundle/read.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { checkPoint } from "../../core/point.ts";
 import type { Imported, ImportOptions, SetAside } from "../../core/move.ts";
-import type { Identity, Page, Signer } from "../../core/ports/index.ts";
+import type { Brake, Identity, Page, Signer } from "../../core/ports/index.ts";
 import type { AgentInfo, Home, ListAgents, NewAgent } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
 import { decodeNpub, encodeNpub } from "../../identity/nip19.ts";
@@ -17,15 +17,19 @@ export class WorkerHome implements Home {
   readonly #agents: ObjectNamespace;
   readonly #directory: Directory;
   readonly #signer: Signer;
+  readonly #brake: Brake | undefined;
 
   constructor(parts: {
     readonly agents: ObjectNamespace;
     readonly directory: Directory;
     readonly signer: Signer;
+    /** Undefined where the Worker has no object for the home. */
+    readonly brake: Brake | undefined;
   }) {
     this.#agents = parts.agents;
     this.#directory = parts.directory;
     this.#signer = parts.signer;
+    this.#brake = parts.brake;
   }
 
   create(agent: NewAgent): Promise<AgentInfo> {
@@ -42,6 +46,28 @@ export class WorkerHome implements Home {
 
   identity(): Promise<Identity> {
     return this.#signer.home();
+  }
+
+  /** Agents know of it within seconds. */
+  pauseAll(): Promise<void> {
+    return this.#setBrake(true);
+  }
+
+  /** Agents take up what has waited within half a minute, or once they are asked for something. */
+  resumeAll(): Promise<void> {
+    return this.#setBrake(false);
+  }
+
+  async paused(): Promise<boolean> {
+    return (await this.#brake?.on()) ?? false;
+  }
+
+  async #setBrake(on: boolean): Promise<void> {
+    if (this.#brake !== undefined) return this.#brake.set(on);
+    throw new OpenAgentsError(
+      "CONFIG",
+      'Cannot stop all ticks: the Worker has no object for its home, bind "HOME" to HomeObject',
+    );
   }
 
   async unlock(): Promise<void> {
