@@ -23,6 +23,7 @@ import { AgentHost } from "./cloudflare/agent-object.ts";
 import type { AgentHome } from "./cloudflare/agent-object.ts";
 import { DirectoryShard } from "./cloudflare/directory-object.ts";
 import { Directory } from "./cloudflare/directory.ts";
+import { eventNotes } from "./cloudflare/event-notes.ts";
 import { passTo } from "./cloudflare/gateway.ts";
 import { homeCalls } from "./cloudflare/home-calls.ts";
 import { HomeHost } from "./cloudflare/home-object.ts";
@@ -114,7 +115,9 @@ export function cloudflare(
     const relays = has ? relaysOf(env.RELAYS) : undefined;
     const whole = new WorkerHome({ agents: env.AGENTS, directory, signer });
     const { tracing } = watch(env);
-    return { definition, directory, relays, signer, api, forwarder, tracing, version, whole };
+    const notes = env.HOME && eventNotes((ticks) => homeCalls(env.HOME!).notice(ticks));
+    const ports = { definition, directory, relays, signer, api, forwarder, tracing, notes };
+    return { ...ports, version, whole };
   });
   const kept = once((env: Env): Omit<ControlBindings, "home"> => {
     if (env.HOME === undefined) return {};
@@ -135,6 +138,7 @@ export function cloudflare(
         types: [...types],
         origins,
         hooks: hooksOf(env),
+        webhooks: env.HOME && homeCalls(env.HOME).webhooks,
         ...watch(env).api,
       },
       passTo({ agents: env.AGENTS, directory: home(env).directory }),
