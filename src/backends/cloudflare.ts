@@ -24,6 +24,7 @@ import { AgentHost } from "./cloudflare/agent-object.ts";
 import type { AgentHome } from "./cloudflare/agent-object.ts";
 import { DirectoryShard } from "./cloudflare/directory-object.ts";
 import { Directory } from "./cloudflare/directory.ts";
+import { eventNotes } from "./cloudflare/event-notes.ts";
 import { passTo } from "./cloudflare/gateway.ts";
 import { homeCalls } from "./cloudflare/home-calls.ts";
 import { HomeHost } from "./cloudflare/home-object.ts";
@@ -119,7 +120,8 @@ export function cloudflare(
         : fileBrake({ ...BRAKE, files: homeCalls(env.HOME).files, clock: systemClock });
     const whole = new WorkerHome({ agents: env.AGENTS, directory, signer, brake });
     const { tracing } = watch(env);
-    const known = { definition, directory, relays, signer, brake, version };
+    const notes = env.HOME && eventNotes((ticks) => homeCalls(env.HOME!).notice(ticks));
+    const known = { definition, directory, relays, signer, brake, notes, version };
     return { ...known, api, forwarder, tracing, whole };
   });
   const kept = once((env: Env): Omit<ControlBindings, "home"> => {
@@ -141,6 +143,7 @@ export function cloudflare(
         types: [...types],
         origins,
         hooks: hooksOf(env),
+        webhooks: env.HOME && homeCalls(env.HOME).webhooks,
         ...watch(env).api,
       },
       passTo({ agents: env.AGENTS, directory: home(env).directory }),

@@ -19,6 +19,7 @@ import type {
 } from "./webhooks/subscription.ts";
 
 export type { Attempt, Post, Posted, Posting } from "./webhooks/attempt.ts";
+export { fetchPost } from "./webhooks/fetch-post.ts";
 export { EVENT_TYPES } from "./webhooks/events.ts";
 export type { CloudEvent, NotedTick } from "./webhooks/events.ts";
 export type { PastTicks } from "./webhooks/notes.ts";
@@ -266,6 +267,11 @@ export class Webhooks {
   async takeUp(): Promise<void> {
     await this.#load();
     await this.#sender.takeUp(this.#active());
+  }
+
+  /** True while requests are under way. */
+  get sending(): boolean {
+    return this.#sender.busy;
   }
 
   /** When `takeUp` has something to do next, ms since 1970; undefined for never. */

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
+import { Webhook } from "standardwebhooks";
 import { startWorkerd } from "../../scripts/workerd.ts";
 import type { Workerd } from "../../scripts/workerd.ts";
 import { VECTORS } from "../drivers/webhook/vectors.ts";
@@ -10,7 +14,8 @@ let worker: Workerd;
 before(async () => {
   worker = await startWorkerd({
     entry: "test/cloudflare/hooks.worker.ts",
-    env: { GITHUB_WEBHOOK_SECRET: secret },
+    objects: { AGENTS: "AgentObject", DIRECTORY: "DirectoryObject", HOME: "HomeObject" },
+    env: { GITHUB_WEBHOOK_SECRET: secret, OPENAGENTS_ALLOW_PRIVATE_WEBHOOKS: "1" },
   });
 });
 after(() => worker[Symbol.asyncDispose]());
@@ -51,4 +56,62 @@ void test("in a Worker what is not signed is refused, and a source without a hoo
   assert.equal((await post("nobody/lamp", { authorization })).status, 404);
   const asked = await post("ada/lamp/on?wait=10s", { authorization }, "[1]");
   assert.deepEqual([asked.status, await asked.json()], [201, [1]]);
+});
+
+void test("in a Worker events go out, wait for a receiver that failed, and survive a kill", async (t) => {
+  const got: { headers: Record<string, string>; body: string }[] = [];
+  let status = 200;
+  const receiver = createServer((request, response) => {
+    let text = "";
+    request.on("data", (part: Buffer) => (text += part.toString()));
+    request.on("end", () => {
+      got.push({ headers: request.headers as Record<string, string>, body: text });
+      response.writeHead(status).end();
+    });
+  });
+  receiver.listen(0, "127.0.0.1");
+  await once(receiver, "listening");
+  t.after(() => {
+    receiver.closeAllConnections();
+    receiver.close();
+  });
+  const ask = async (method: string, path: string, input?: unknown): Promise<unknown> => {
+    const init = input === undefined ? {} : { body: JSON.stringify(input) };
+    const response = await worker.fetch(path, { method, ...init });
+    const text = await response.text();
+    assert.ok(response.ok, text);
+    return text === "" ? undefined : JSON.parse(text);
+  };
+  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/x`;
+  const made = (await ask("POST", "/webhooks", { url, events: ["agent.tick.done"] })) as {
+    id: string;
+    secret: string;
+  };
+  const pinged = (await ask("POST", `/webhooks/${made.id}/ping`)) as { status?: number };
+  assert.equal(pinged.status, 200, JSON.stringify(pinged));
+  const until = async (count: number): Promise<void> => {
+    while (got.length < count) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  // Until the agents' isolate has heard that somebody wants events.
+  for (let i = 0; got.length < 2; i += 1) {
+    await ask("POST", "/agents/ada/send?wait=10s", { payload: { body: i } });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  const event = new Webhook(made.secret).verify(got[1]!.body, got[1]!.headers);
+  assert.equal((event as { type: string }).type, "dev.openagents.agent.tick.done");
+  const before = got.length;
+  status = 500;
+  await ask("POST", "/agents/eve/send?wait=10s", { payload: { body: 1 } });
+  await until(before + 1);
+  await worker.kill();
+  status = 200;
+  await worker.start();
+  // Its alarm alone sends it again.
+  await until(before + 2);
+  assert.equal(got.at(-1)!.headers["webhook-id"], got.at(-2)!.headers["webhook-id"]);
+  const { items } = (await ask("GET", `/webhooks/${made.id}/deliveries?limit=1`)) as {
+    items: { state: string }[];
+  };
+  assert.ok(["delivered", "waiting"].includes(items[0]!.state));
+  await ask("DELETE", `/webhooks/${made.id}`);
 });

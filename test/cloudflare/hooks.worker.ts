@@ -24,5 +24,5 @@ const definition = defineRuntime({
   },
 });
 
-export const { AgentObject, DirectoryObject, handler } = cloudflare(definition);
+export const { AgentObject, DirectoryObject, HomeObject, handler } = cloudflare(definition);
 export default handler;

@@ -19,6 +19,7 @@ import { objectClock } from "./clock.ts";
 import { objectCarrier } from "./carrier.ts";
 import type { Presence } from "./directory-object.ts";
 import type { Directory } from "./directory.ts";
+import type { EventNotes } from "./event-notes.ts";
 import type { WorkerTracer } from "./otlp.ts";
 import { posting, tellingRelays } from "./relays.ts";
 import type { Arrival, Relays } from "./relays.ts";
@@ -40,6 +41,8 @@ export interface AgentHome {
   readonly forwarder: Forwarder;
   /** Stops all ticks; undefined where the Worker has no object for the home. */
   readonly brake: Brake | undefined;
+  /** Whom ticks are told of for webhooks; undefined where the Worker has none. */
+  readonly notes: EventNotes | undefined;
   /** Undefined where traces go nowhere. */
   readonly tracing: WorkerTracer | undefined;
   readonly version: string;
@@ -192,6 +195,16 @@ export class AgentHost {
       version: this.#home.version,
       onProblem: (problem, error) => console.error(`${problem}:`, error),
     });
+    const notes = this.#home.notes?.agent();
+    if (notes !== undefined) {
+      runtime.watch(undefined, ({ agent, record, output }) => {
+        const { id, name, type, labels } = agent;
+        const noted = notes.add({ agent: { id, name, type, labels }, record, output });
+        this.#context.waitUntil(
+          noted.catch((error: unknown) => console.error("Cannot tell of a tick:", error)),
+        );
+      });
+    }
     await runtime.start();
     const sockets = new ObjectSockets(this.#context, runtime);
     return { runtime, signer, store, report, sockets };

@@ -1,5 +1,7 @@
+import type { NotedTick, WebhookAdmin } from "../../control/webhooks.ts";
 import type { HomeFile, HomeFiles, Page } from "../../core/ports/index.ts";
 import type { Schedule, Schedules } from "../../drivers/scheduler.ts";
+import type { NotesAnswer } from "./event-notes.ts";
 import type { UpdateCall } from "./home-object.ts";
 import type { ObjectNamespace } from "./platform.ts";
 import { call } from "./wire.ts";
@@ -12,6 +14,9 @@ export interface HomeCalls {
   /** Their `close` does nothing. */
   readonly files: HomeFiles;
   readonly schedules: Schedules;
+  readonly webhooks: WebhookAdmin;
+  /** Tells it of ticks. */
+  notice(ticks: readonly NotedTick[]): Promise<NotesAnswer>;
 }
 
 export function homeCalls(namespace: ObjectNamespace): HomeCalls {
@@ -34,5 +39,19 @@ export function homeCalls(namespace: ObjectNamespace): HomeCalls {
         await ask("schedules.remove", { id });
       },
     },
+    webhooks: {
+      create: (input) => ask("webhooks.create", input),
+      get: (id) => ask("webhooks.get", { id }),
+      list: () => ask("webhooks.list", null),
+      update: (id, change) => ask("webhooks.update", { id, change }),
+      async remove(id) {
+        await ask("webhooks.remove", { id });
+      },
+      rotate: (id) => ask("webhooks.rotate", { id }),
+      ping: (id) => ask("webhooks.ping", { id }),
+      deliveries: (id, limit) => ask("webhooks.deliveries", { id, limit }),
+      redeliver: (id, delivery) => ask("webhooks.redeliver", { id, delivery }),
+    },
+    notice: (ticks) => ask("webhooks.notice", ticks),
   };
 }

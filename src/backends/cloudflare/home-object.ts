@@ -1,10 +1,12 @@
+import { fetchPost, webhooks } from "../../control/webhooks.ts";
+import type { NotedTick, WebhookChange, WebhookInput, Webhooks } from "../../control/webhooks.ts";
 import type {
   HomeFile,
   HomeFiles,
   HomeFilesChange,
   HomeFilesQuery,
 } from "../../core/ports/index.ts";
-import { systemClock } from "../../core/system.ts";
+import { systemClock, systemRandom } from "../../core/system.ts";
 import { scheduler } from "../../drivers/scheduler.ts";
 import type {
   ListSchedules,
@@ -15,6 +17,7 @@ import type {
 } from "../../drivers/scheduler.ts";
 import { objectHomeFiles } from "../../stores/durable-object.ts";
 import type { Directory } from "./directory.ts";
+import type { NotesAnswer } from "./event-notes.ts";
 import type { Env, ObjectContext } from "./platform.ts";
 import { driverSink } from "./sink.ts";
 import { answer } from "./wire.ts";
@@ -27,6 +30,8 @@ interface Timed {
 
 /** How long after a failure the alarm goes off again, ms. */
 const AGAIN = 10_000;
+/** How long after an alarm that left webhooks under way the next one goes off, ms. */
+const WHILE_SENDING = 30_000;
 
 /**
  * What a Worker keeps beside its agents, in a Durable Object of its own, the one named `home`: the
@@ -37,6 +42,7 @@ export class HomeHost {
   readonly #context: ObjectContext;
   readonly #files: HomeFiles;
   readonly #schedules: Scheduler;
+  readonly #webhooks: Webhooks;
   readonly #timed: readonly Timed[];
   /** When the alarm goes off; Infinity for never, undefined before it was looked at. */
   #alarm: number | undefined;
@@ -53,12 +59,27 @@ export class HomeHost {
       onProblem: (problem, error) => console.error(`${problem}:`, error),
       wake: (at) => this.#wake(at),
     });
-    this.#timed = [this.#schedules];
+    this.#webhooks = webhooks({
+      files: this.#files,
+      clock: systemClock,
+      random: systemRandom,
+      post: fetchPost(),
+      allowPrivate: env.OPENAGENTS_ALLOW_PRIVATE_WEBHOOKS === "1",
+      due: () => void this.#webhookDue().then((at) => at !== undefined && this.#wake(at)),
+    });
+    this.#timed = [
+      this.#schedules,
+      {
+        // A receiver that hangs is not to hold up what else is due.
+        takeUp: async () => context.waitUntil(this.#send()),
+        nextDue: () => this.#webhookDue(),
+      },
+    ];
   }
 
   async fetch(request: Request): Promise<Response> {
     await this.#look();
-    const [files, schedules] = [this.#files, this.#schedules];
+    const [files, schedules, hooks] = [this.#files, this.#schedules, this.#webhooks];
     const response = await answer(request, {
       "files.read": async ({ path }: { path: string }) => (await files.read(path)) ?? null,
       "files.list": (query: HomeFilesQuery): Promise<readonly HomeFile[]> => files.list(query),
@@ -69,8 +90,44 @@ export class HomeHost {
       "schedules.update": ({ id, change, options }: UpdateCall) =>
         schedules.update(id, change, options),
       "schedules.remove": ({ id }: { id: string }) => schedules.remove(id),
+      "webhooks.create": (input: WebhookInput) => hooks.create(input),
+      "webhooks.get": ({ id }: { id: string }) => hooks.get(id),
+      "webhooks.list": () => hooks.list(),
+      "webhooks.update": ({ id, change }: { id: string; change: WebhookChange }) =>
+        hooks.update(id, change),
+      "webhooks.remove": async ({ id }: { id: string }) => (await hooks.remove(id)) ?? null,
+      "webhooks.rotate": ({ id }: { id: string }) => hooks.rotate(id),
+      "webhooks.ping": ({ id }: { id: string }) => hooks.ping(id),
+      "webhooks.deliveries": ({ id, limit }: { id: string; limit?: number }) =>
+        hooks.deliveries(id, limit),
+      "webhooks.redeliver": ({ id, delivery }: { id: string; delivery: string }) =>
+        hooks.redeliver(id, delivery),
+      "webhooks.notice": (ticks: readonly NotedTick[]) => this.#notice(ticks),
     });
     return response ?? new Response(null, { status: 404 });
+  }
+
+  async #notice(ticks: readonly NotedTick[]): Promise<NotesAnswer> {
+    const wanted = (await this.#webhooks.list()).some(({ active }) => active);
+    if (!wanted) return { wanted };
+    // Before they are noted: what is noted must not be left without an alarm.
+    this.#wake(systemClock.now());
+    await this.#webhooks.notice(ticks);
+    return { wanted };
+  }
+
+  async #send(): Promise<void> {
+    await this.#webhooks.takeUp().catch((error: unknown) => {
+      console.error("Cannot go on with webhooks now:", error);
+    });
+  }
+
+  /** While something is under way the alarm is there in case this object ends in the middle. */
+  async #webhookDue(): Promise<number | undefined> {
+    const at = (await this.#webhooks.nextDue()) ?? Infinity;
+    const again = this.#webhooks.sending ? systemClock.now() + WHILE_SENDING : Infinity;
+    const next = Math.min(at, again);
+    return next === Infinity ? undefined : next;
   }
 
   async alarm(): Promise<void> {

@@ -52,6 +52,8 @@ export interface Env {
   readonly RELAYS?: ObjectNamespace;
   /** The object that keeps what is no agent's. Without it there are no schedules. */
   readonly HOME?: ObjectNamespace;
+  /** `1`: webhooks may go to private addresses, for development. */
+  readonly OPENAGENTS_ALLOW_PRIVATE_WEBHOOKS?: string;
   /** The bearer token of the control API. */
   readonly OPENAGENTS_TOKEN?: string;
   /** Where traces go, before what the definition says: the standard variables of OpenTelemetry. */

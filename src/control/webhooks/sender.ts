@@ -76,6 +76,11 @@ export class Sender {
     );
   }
 
+  /** True while something is under way. */
+  get busy(): boolean {
+    return this.#work.size > 0;
+  }
+
   /** More may be due for a webhook: it is looked at now where it is being sent to. */
   stir(id: string): void {
     this.#work.get(id)?.stir();
