@@ -51,18 +51,18 @@ void test(`a stream resumed over ${KILLS} SIGKILLs shows each tick exactly once`
   });
   t.after(() => socket.close());
   let sent = 0;
-  const say = async (): Promise<void> => {
+  const say = async (): Promise<number> => {
     const body = JSON.stringify({ id: `m${sent}`, payload: `m${sent}` });
     const init = { method: "POST", headers: daemon.headers, body };
     const response = await fetch(`${daemon.url}/agents/slow/send`, init).catch(() => undefined);
     if (response?.status === 202) sent += 1;
     else await sleep(5);
+    return sent;
   };
   for (let i = 0; i < KILLS; i += 1) {
     const until = Date.now() + Math.random() * 200;
     const enough = sent + 10;
-    do await say();
-    while (sent < enough || Date.now() < until);
+    while ((await say()) < enough || Date.now() < until);
     await daemon.kill();
     daemon = await start(CONFIG, data, Number(new URL(daemon.url).port));
   }
