@@ -1,12 +1,14 @@
 import { controlApi, gatewayApi } from "../control/api.ts";
 import { bearerAccess, gatewayAccess } from "../control/bearer-access.ts";
 import type { HookPorts } from "../control/hook-routes.ts";
-import { plumbedSink } from "../control/hook-sinks.ts";
+import { plumbedSink } from "../control/plumbed.ts";
 import { httpForwarder } from "../control/forwarder.ts";
 import { problemResponse } from "../control/problem.ts";
 import { idempotency } from "../control/idempotency.ts";
 import type { ControlBindings } from "../control/operation.ts";
+import { mailLimit } from "../control/mail.ts";
 import { rateLimit } from "../control/rate-limit.ts";
+import { sendersOf } from "../control/signed-mail.ts";
 import { rememberedTokens, storedTokens } from "../control/tokens.ts";
 import { redactor } from "../control/redact.ts";
 import { tracingRequests } from "../control/request-observer.ts";
@@ -18,6 +20,7 @@ import { systemClock, systemRandom } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import { plumberOf } from "../drivers/plumber.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
+import { HttpTokens } from "../identity/nip98.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import type { Secp } from "../identity/secp.ts";
 import { AgentHost } from "./cloudflare/agent-object.ts";
@@ -104,6 +107,7 @@ export function cloudflare(
     const directory = new Directory(env.DIRECTORY, { shards, ensure: definition.ensure });
     const api = controlApi({
       access: gatewayAccess,
+      senders: sendersOf(definition),
       limits: definition.limits,
       version,
       types: [...types],
@@ -138,6 +142,10 @@ export function cloudflare(
       {
         access: bearerAccess({ token: secret(env, "OPENAGENTS_TOKEN"), tokens: kept(env).tokens }),
         rates: rateLimit(systemClock),
+        signed: {
+          tokens: new HttpTokens({ clock: systemClock, secp }),
+          bodyLimit: mailLimit(definition.limits.envelopeBytes),
+        },
         limits: definition.limits,
         version,
         types: [...types],

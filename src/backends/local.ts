@@ -4,11 +4,13 @@ import type { DraftSink } from "../core/draft-envelope.ts";
 import type { Tracer } from "../core/ports/index.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { controlApi } from "../control/api.ts";
-import { plumbedSink } from "../control/hook-sinks.ts";
+import { plumbedReceipts, plumbedSink } from "../control/plumbed.ts";
 import { bearerAccess } from "../control/bearer-access.ts";
 import { httpForwarder } from "../control/forwarder.ts";
 import { idempotency } from "../control/idempotency.ts";
+import { mailLimit } from "../control/mail.ts";
 import { rateLimit } from "../control/rate-limit.ts";
+import { sendersOf } from "../control/signed-mail.ts";
 import { storedTokens } from "../control/tokens.ts";
 import { redactor, secretValues } from "../control/redact.ts";
 import { observers, tracingRequests } from "../control/request-observer.ts";
@@ -26,6 +28,7 @@ import { scheduler } from "../drivers/scheduler.ts";
 import type { Schedules } from "../drivers/scheduler.ts";
 import { plumb, plumberOf } from "../drivers/plumber.ts";
 import { domainNames } from "../identity/domain-names.ts";
+import { HttpTokens } from "../identity/nip98.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
@@ -68,6 +71,8 @@ export interface LocalOptions {
   readonly blockLimit?: number;
   /** Origins of browsers' pages that may connect to agents' WebSockets. Default: none but the API's own. */
   readonly origins?: readonly string[];
+  /** The address that clients know the API by, where a proxy stands before it: signed requests name it. */
+  readonly publicUrl?: string | undefined;
   /** Nostr relays beside those of the definition. */
   readonly relays?: readonly string[];
   /**
@@ -171,7 +176,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       files,
       clock,
       random,
-      deliver: (mail) => runtime.accept(mail),
+      deliver: plumbedReceipts(rules.plumber, (mail) => runtime.accept(mail)),
       onProblem: (problem, error) =>
         warn(error === undefined ? problem : `${problem}: ${describe(error)}`),
     });
@@ -189,6 +194,12 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const api = controlApi({
       access: bearerAccess({ token, tokens }),
       rates: rateLimit(clock),
+      signed: {
+        tokens: new HttpTokens({ clock, secp }),
+        publicUrl: options.publicUrl,
+        bodyLimit: mailLimit(definition.limits.envelopeBytes),
+      },
+      senders: sendersOf(definition),
       limits: definition.limits,
       version,
       types: [...definition.agents.keys()],

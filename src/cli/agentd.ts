@@ -24,6 +24,7 @@ Options:
   --data DIR      data directory; default OPENAGENTS_HOME or ./.openagents
   --host HOST     address to listen on; default 127.0.0.1
   --port PORT     port to listen on, 0 for any free one; default 4600
+  --public-url URL  the address that clients know this by, where a proxy stands before it
   --relay URL     a Nostr relay, as wss://HOST, beside those of the configuration; repeatable
   --plumb FILE    rules for what comes in by hooks, webhooks and schedules, in place of those of the
                   configuration; read again when the file changes
@@ -54,6 +55,7 @@ interface Arguments {
   readonly port: number;
   readonly relays: readonly string[];
   readonly plumb: string | undefined;
+  readonly publicUrl: string | undefined;
   readonly format: Format;
   readonly level: Level;
   readonly allowPrivateWebhooks: boolean;
@@ -82,6 +84,7 @@ function readArguments(): Arguments | undefined {
       port: { type: "string", default: "4600" },
       relay: { type: "string", multiple: true, default: [] },
       plumb: { type: "string" },
+      "public-url": { type: "string" },
       "log-level": { type: "string" },
       "log-format": { type: "string" },
       "allow-private-webhooks": { type: "boolean", default: false },
@@ -113,9 +116,24 @@ function readArguments(): Arguments | undefined {
   const usual = format === "json" ? "info" : "warn";
   const level = oneOf("--log-level", values["log-level"] ?? usual, LEVELS);
   const data = values.data ?? (OPENAGENTS_HOME || DEFAULT_DATA);
+  const publicUrl = values["public-url"];
+  if (publicUrl !== undefined && !/^https?:$/.test(URL.parse(publicUrl)?.protocol ?? "")) {
+    throw new TypeError(`"--public-url ${publicUrl}" is no address: use https://HOST`);
+  }
   const { config, host, relay: relays, plumb } = values;
   const allowPrivateWebhooks = values["allow-private-webhooks"];
-  return { config, data, host, port, relays, plumb, allowPrivateWebhooks, format, level };
+  return {
+    config,
+    data,
+    host,
+    port,
+    relays,
+    plumb,
+    publicUrl,
+    allowPrivateWebhooks,
+    format,
+    level,
+  };
 }
 
 function oneOf<T extends string>(flag: string, value: string, words: readonly T[]): T {
@@ -152,7 +170,7 @@ const UNSETTLED = 13;
 
 /** Runs the daemon until it is told to stop. */
 async function main(given: Arguments): Promise<void> {
-  const { config, data, host, port, relays, plumb } = given;
+  const { config, data, host, port, relays, plumb, publicUrl } = given;
   log = openDaemonLog(given);
   const { OPENAGENTS_PASSPHRASE, OPENAGENTS_BLOCK_LIMIT } = process.env;
   // What agent code starts is not to inherit it. What the system says of this process still has it: SECURITY.md.
@@ -177,6 +195,7 @@ async function main(given: Arguments): Promise<void> {
     port,
     relays,
     plumb,
+    publicUrl,
     allowPrivateWebhooks: given.allowPrivateWebhooks,
     passphrase: OPENAGENTS_PASSPHRASE || undefined,
     blockLimit,

@@ -18,6 +18,8 @@ export interface Principal {
   readonly labels?: readonly string[];
   /** Requests in a minute; absent for no limit. */
   readonly rate?: number;
+  /** The id of the event by which a Nostr key has signed this request. */
+  readonly signed?: string;
 }
 
 /** Says who makes a request. */

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { isNpub } from "../core/agent.ts";
+import type { Senders } from "../core/definition.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { checkScope, isBound, mayTouch, unauthorized } from "./access.ts";
 import type { Access, Principal } from "./access.ts";
@@ -17,6 +18,8 @@ import { agentRef } from "./query.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { observing, requestInTrace } from "./request-observer.ts";
 import type { RequestObserver } from "./request-observer.ts";
+import { isSigned, signerOf } from "./signed-mail.ts";
+import type { SignedRequests } from "./signed-mail.ts";
 import { checkOrigin } from "./socket-request.ts";
 import { requestIdOf } from "./request-id.ts";
 import type { WebhookAdmin } from "./webhooks.ts";
@@ -38,6 +41,10 @@ export interface ControlOptions {
   readonly webhooks?: WebhookAdmin | undefined;
   /** Counts the requests of those who have a rate. */
   readonly rates?: RateLimit;
+  /** Lets in requests that a Nostr key signed. Default: none. */
+  readonly signed?: SignedRequests | undefined;
+  /** From whose keys agents of a type take mail. Default: from nobody's. */
+  readonly senders?: (type: string) => Senders;
   /** False while starting and stopping: requests but the health checks are refused. Default: ready. */
   readonly ready?: () => boolean;
   /** Ends what waits: streams, and sends that wait for an answer. */
@@ -87,6 +94,8 @@ export function gatewayApi(options: ControlOptions, forward: Forward): ControlAp
       const by = { principal, requestId: c.get("requestId") };
       const request = requestInTrace(c.req.raw, c.get("trace"));
       const keyed = c.req.header("idempotency-key") !== undefined && takesKey(operation);
+      const text = c.get("text");
+      if (text !== undefined) return forward(ref, new Request(request, { body: text }), by);
       if (!keyed) return forward(ref, request, by);
       const body = await readText(c.req, operation.bodyLimit(options));
       const headers = new Headers(request.headers);
@@ -174,7 +183,9 @@ async function admit(
   next: () => Promise<void>,
 ): Promise<void> {
   if (c.req.header("upgrade") !== undefined) checkOrigin(c.req.raw, options.origins ?? []);
-  const principal = await options.access.who(c.req.raw);
+  const { signed, access } = options;
+  const principal =
+    signed !== undefined && isSigned(c) ? await signerOf(c, signed) : await access.who(c.req.raw);
   c.set("principal", principal);
   const { rate } = principal;
   if (rate === undefined || options.rates === undefined) {
@@ -218,8 +229,9 @@ function checkReady({ ready }: ControlOptions): void {
 }
 
 /** @throws DENIED (403) */
-function checkScopeOf({ scope, path }: Operation, principal: Principal): void {
+function checkScopeOf({ scope, path, signed }: Operation, principal: Principal): void {
   if (scope === "open" || scope === "ticket") return;
+  if (signed === true && principal.scope === "send") return;
   checkScope(principal, scope);
   if (scope === "read" || path.startsWith("/agents/{ref}") || !isBound(principal)) return;
   throw new OpenAgentsError(
@@ -254,7 +266,7 @@ async function perform(
   const body =
     schema === undefined
       ? undefined
-      : checkBody(schema, await readObject(c.req, operation.bodyLimit(options)));
+      : checkBody(schema, await readObject(c.req, operation.bodyLimit(options), c.get("text")));
   const answer = ((status: 200, value?: object, headers?: Record<string, string>) =>
     value === undefined
       ? c.body(null, status)

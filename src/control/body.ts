@@ -20,19 +20,20 @@ export interface BodyLimit {
 export const SMALL_BODY: BodyLimit = { bytes: 65_536, setBy: "fixed for this route" };
 
 /**
- * The JSON object in a request's body, `{}` for no body.
+ * The JSON object in a request's body, `{}` for no body; of the text `read`, where it was read before.
  * @throws LIMIT beyond `limit`; INVALID for another content type, what is no UTF-8 or no
  * JSON object
  */
 export async function readObject(
   request: BodySource,
   limit: BodyLimit,
+  read?: string,
 ): Promise<Record<string, Json>> {
   const type = request.header("content-type");
   if (type !== undefined && !/^application\/(?:[\w.+-]+\+)?json\b/i.test(type)) {
     throw invalid(`content type is "${type}", not "application/json"`);
   }
-  const text = await readText(request, limit);
+  const text = read ?? (await readText(request, limit));
   if (text === "") return {};
   const value = parse(text);
   if (value === null || typeof value !== "object" || Array.isArray(value)) {

@@ -7,8 +7,8 @@ import type { Secrets } from "../drivers/webhook.ts";
 import { checkScope, isBound, mayTouch } from "./access.ts";
 import type { Principal } from "./access.ts";
 import type { ControlOptions, Forward } from "./api.ts";
-import { directSink } from "./hook-sinks.ts";
-import type { HookSink } from "./hook-sinks.ts";
+import { directSink } from "./plumbed.ts";
+import type { HookSink } from "./plumbed.ts";
 import { answerHook, signedSource } from "./hooks.ts";
 import type { ControlApp, ControlEnv } from "./operation.ts";
 

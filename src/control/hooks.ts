@@ -7,7 +7,7 @@ import { draftOf, hookAddress, replyResponse } from "../drivers/http.ts";
 import type { HookAddress } from "../drivers/http.ts";
 import { verifyWebhook } from "../drivers/webhook.ts";
 import type { Secrets } from "../drivers/webhook.ts";
-import type { HookSink, Taken } from "./hook-sinks.ts";
+import type { HookSink, Taken } from "./plumbed.ts";
 import { HttpError, problemResponse } from "./problem.ts";
 import { waitTime } from "./query.ts";
 import { readRaw } from "./raw-body.ts";

@@ -28,7 +28,12 @@ export interface ControlBindings {
 
 export interface ControlEnv {
   readonly Bindings: ControlBindings;
-  readonly Variables: TraceVariables & { principal: Principal; requestId: string };
+  readonly Variables: TraceVariables & {
+    principal: Principal;
+    requestId: string;
+    /** The body, where it was read before it was known who asks. */
+    text?: string;
+  };
 }
 
 export type ControlApp = Hono<ControlEnv>;
@@ -103,6 +108,8 @@ export interface OperationSpec<Q extends Query, B, A extends Answers> {
   readonly stream?: string;
   /** It has effect once by itself, under its `Idempotency-Key`. */
   readonly idempotent?: true;
+  /** A Nostr key may sign for it, which has no other right. */
+  readonly signed?: true;
   /** Its answer has a secret, which is shown once and kept nowhere. */
   readonly secret?: true;
   readonly answers: A;

@@ -1,4 +1,4 @@
-import { checkName } from "./agent.ts";
+import { checkName, isNpub } from "./agent.ts";
 import type { Context } from "./context.ts";
 import type { Duration } from "./duration.ts";
 import type { ErrorInfo } from "./errors.ts";
@@ -73,6 +73,11 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
   readonly inbox?: Partial<InboxPolicy>;
   readonly retry?: Partial<RetryPolicy>;
   /**
+   * Whose mail its agents take over HTTP from whoever signs the request with a Nostr key (NIP-98): npubs,
+   * or "anyone". Default: nobody's; operators' tokens are something else.
+   */
+  readonly senders?: "anyone" | readonly string[];
+  /**
    * What its agents say of themselves in public, on Nostr relays (kind 0: `about`, `picture` …), beside
    * their name. Default: nothing, not even the name.
    */
@@ -91,6 +96,9 @@ export interface RetryPolicy {
   readonly quarantineAfter: number;
 }
 
+/** By npub, from whom mail is taken. */
+export type Senders = "anyone" | ReadonlySet<string>;
+
 /** An agent type, checked and with its defaults filled in. */
 export interface AgentDefinition {
   readonly name: string;
@@ -104,6 +112,7 @@ export interface AgentDefinition {
   readonly inbox: InboxPolicy;
   readonly retry: RetryPolicy;
   readonly profile: Readonly<Record<string, Json>> | undefined;
+  readonly senders: Senders;
   readonly hooks: Hooks<State>;
 }
 
@@ -151,6 +160,7 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
     inbox,
     retry,
     profile,
+    senders: sendersOf(check, rest.senders ?? []),
     // The one place where the type of the state is let go: the kernel stores it as JSON by key.
     hooks: options as unknown as Hooks<State>,
   };
@@ -162,6 +172,14 @@ function checkObject(check: OptionsCheck, where: string, value: unknown): void {
     check.refuse(`"${where}" must be an object`);
   }
   check.within(where, () => toJson(value, where));
+}
+
+function sendersOf(check: OptionsCheck, senders: unknown): Senders {
+  if (senders === "anyone") return senders;
+  if (Array.isArray(senders) && senders.every((one) => typeof one === "string" && isNpub(one))) {
+    return new Set(senders as readonly string[]);
+  }
+  return check.refuse('"senders" must be "anyone" or a list of npubs');
 }
 
 /** The names of the hooks. */
@@ -199,6 +217,7 @@ const AGENT_KEYS = [
   "inbox",
   "retry",
   "profile",
+  "senders",
 ] as const satisfies readonly (keyof AgentOptions)[];
 
 /** What `defineRuntime` takes: the default export of `openagents.config.ts`. */

@@ -93,6 +93,11 @@ export class HttpTokens {
    * body, of another time, or used before; LIMIT when too many were accepted to remember another one
    */
   check(header: string | null | undefined, request: TokenRequest): string {
+    return this.accept(header, request).pubkey;
+  }
+
+  /** The same, but that it gives the whole event. */
+  accept(header: string | null | undefined, request: TokenRequest): NostrEvent {
     const event = readToken(header);
     if (event?.kind !== HTTP_AUTH) throw denied("there is no token");
     // What costs nothing comes first: anybody can send tokens.
@@ -111,7 +116,7 @@ export class HttpTokens {
     }
     if (!verifyEvent(event, this.#secp)) throw denied("the token or its signature is wrong");
     this.#remember(event.id, now);
-    return event.pubkey;
+    return event;
   }
 
   #remember(id: string, now: number): void {

@@ -4,6 +4,7 @@ import { bearerAccess } from "../../src/control/bearer-access.ts";
 import type { ControlBindings } from "../../src/control/operation.ts";
 import { createRuntime } from "../../src/core/create-runtime.ts";
 import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import type { AgentDefinition, RuntimeDefinition } from "../../src/core/definition.ts";
 import { TerminalError } from "../../src/core/errors.ts";
 import type { Signer } from "../../src/core/ports/index.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
@@ -58,6 +59,7 @@ export interface Fixture {
     readonly routes: readonly { readonly method: string; readonly path: string }[];
   };
   readonly runtime: Runtime;
+  readonly definition: RuntimeDefinition;
   /** A request with the token; an object becomes a JSON body. */
   call(method: string, path: string, input?: CallInput): Promise<Response>;
   /** Its status and what it holds. */
@@ -74,11 +76,13 @@ export interface CallInput {
 export async function fixture(
   options: Partial<ControlOptions> & {
     readonly signer?: Signer;
+    /** Types beside the usual ones. */
+    readonly agents?: readonly AgentDefinition[];
     readonly bindings?: Partial<ControlBindings>;
   } = {},
 ): Promise<Fixture> {
   const definition = defineRuntime({
-    agents: [echo, picky, mute],
+    agents: [echo, picky, mute, ...(options.agents ?? [])],
     ensure: [{ name: "ada", type: "echo" }],
     limits: { envelopeBytes: 1000 },
   });
@@ -117,6 +121,7 @@ export async function fixture(
   return {
     api,
     runtime,
+    definition,
     call,
     async json(method, path, input) {
       const response = await call(method, path, input);

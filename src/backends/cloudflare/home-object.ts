@@ -7,6 +7,9 @@ import type {
   HomeFilesQuery,
 } from "../../core/ports/index.ts";
 import { systemClock, systemRandom } from "../../core/system.ts";
+import type { RuntimeDefinition } from "../../core/definition.ts";
+import { plumbedReceipts } from "../../control/plumbed.ts";
+import { plumberOf } from "../../drivers/plumber.ts";
 import { scheduler } from "../../drivers/scheduler.ts";
 import type {
   ListSchedules,
@@ -21,6 +24,12 @@ import type { NotesAnswer } from "./event-notes.ts";
 import type { Env, ObjectContext } from "./platform.ts";
 import { driverSink } from "./sink.ts";
 import { answer } from "./wire.ts";
+
+/** What the home's object works with. */
+export interface HomeObjectParts {
+  readonly directory: Directory;
+  readonly definition: RuntimeDefinition;
+}
 
 /** What is to be done by time in the home's object. */
 interface Timed {
@@ -49,13 +58,16 @@ export class HomeHost {
   /** Counts what came to be due, so that whoever sets the alarm later sees when that is overtaken. */
   #calls = 0;
 
-  constructor(context: ObjectContext, env: Env, { directory }: { readonly directory: Directory }) {
+  constructor(context: ObjectContext, env: Env, { directory, definition }: HomeObjectParts) {
     this.#context = context;
     this.#files = objectHomeFiles(context.storage);
     this.#schedules = scheduler({
       files: this.#files,
       clock: systemClock,
-      deliver: driverSink({ agents: env.AGENTS, directory }),
+      deliver: plumbedReceipts(
+        plumberOf(definition),
+        driverSink({ agents: env.AGENTS, directory }),
+      ),
       onProblem: (problem, error) => console.error(`${problem}:`, error),
       wake: (at) => this.#wake(at),
     });

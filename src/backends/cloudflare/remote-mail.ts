@@ -1,6 +1,6 @@
 import { ROOT } from "../../control/access.ts";
 import type { Forward } from "../../control/api.ts";
-import { checkTaken } from "../../control/hook-sinks.ts";
+import { checkTaken } from "../../control/plumbed.ts";
 import { errorOf } from "../../control/problem.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import { OpenAgentsError } from "../../core/errors.ts";

@@ -1,10 +1,12 @@
 import type { MailRow } from "../../core/ports/index.ts";
+import { OpenAgentsError } from "../../core/errors.ts";
 import { numberedPage } from "../page.ts";
 import { mailLimit, mailOf } from "../mail.ts";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
 import { afterParameter, limitParameter, waitParameter } from "../query.ts";
 import { mailInTrace } from "../request-observer.ts";
+import { sendSigned } from "../signed-mail.ts";
 import { answer as answerShape, mailBody, mailRow, sent } from "../shapes/mail.ts";
 import { pageOf } from "../shapes/shape.ts";
 
@@ -12,6 +14,8 @@ const MAIL = {
   number: ({ position }: MailRow) => position,
   size: ({ envelope }: MailRow) => JSON.stringify(envelope).length,
 };
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 const BOXES = [
   { id: "listInbox", box: "inbox", read: "inbox", summary: "Lists the mail that waits" },
@@ -42,6 +46,7 @@ export const mailOperations: readonly Operation[] = [
     query: { wait: waitParameter },
     headers: { "Idempotency-Key": "The id of the envelope: sent twice it has effect once." },
     idempotent: true,
+    signed: true,
     body: mailBody,
     bodyLimit: ({ limits }) => mailLimit(limits.envelopeBytes),
     answers: {
@@ -51,7 +56,17 @@ export const mailOperations: readonly Operation[] = [
         body: sent.or(answerShape),
       },
     },
-    async run({ runtime, ref, query, body, options, c }, answer) {
+    async run({ runtime, ref, query, body, principal, options, c }, answer) {
+      if (principal.scope === "send") {
+        if (query.wait !== undefined) {
+          const problem = "a signed request cannot wait: the answer goes to its key";
+          throw new OpenAgentsError("INVALID", `Cannot read query: ${problem}`);
+        }
+        const { limits, senders = () => NOBODY } = options;
+        const key = c.req.header("idempotency-key");
+        const mail = { ref, principal, body: mailInTrace(body, c.get("trace")), key };
+        return answer(202, await sendSigned(runtime, { ...mail, limits, senders }));
+      }
       const mail = mailInTrace(mailOf(body, c.req.header("idempotency-key")), c.get("trace"));
       if (query.wait === undefined) return answer(202, await runtime.send(ref, mail));
       const asked = { timeout: query.wait, signal: options.stopping };

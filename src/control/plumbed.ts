@@ -1,10 +1,11 @@
 import { checkDraft } from "../core/draft-envelope.ts";
-import type { DraftEnvelope } from "../core/draft-envelope.ts";
+import type { DraftEnvelope, Plumbed } from "../core/draft-envelope.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
-import type { Receipt } from "../core/ports/index.ts";
+import type { Receipt, Sink } from "../core/ports/index.ts";
 import type { Answer, AskOptions, MailInput, Runtime } from "../core/runtime.ts";
+import { plumb } from "../drivers/plumber.ts";
 import type { Plumber } from "../drivers/plumber.ts";
 
 /** What became of what a hook took in; `dropped`: a rule says that nobody gets it. */
@@ -82,4 +83,21 @@ function mailOf({ to: _to, sentAt: _sentAt, toName: _name, ...mail }: DraftEnvel
 
 function unrouted(from: string): OpenAgentsError {
   return new OpenAgentsError("NOT_FOUND", `No rule says who gets what "${from}" sends`);
+}
+
+/**
+ * The same for a driver that wants one receipt for each of its envelopes, however many the rules make of
+ * it: `busy` while one of those is, as it is to be put in again then, which makes the same ones; else the
+ * first that is no success. What a rule drops is `accepted`, and what is for nobody `unknown`.
+ */
+export function plumbedReceipts(plumber: Plumber, deliver: Sink): Sink {
+  const sink = plumb(plumber, deliver);
+  return async (mail) => (await sink(mail)).map(receiptOf);
+}
+
+function receiptOf({ unrouted: isUnrouted, receipts }: Plumbed): Receipt {
+  if (isUnrouted) return "unknown";
+  if (receipts.includes("busy")) return "busy";
+  const failed = receipts.find((receipt) => receipt !== "accepted" && receipt !== "duplicate");
+  return failed ?? receipts[0] ?? "accepted";
 }
