@@ -31,7 +31,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   wallets: { layers: "core identity", packages: "", apart: "" },
   control: {
     layers: "core identity memory vfs models drivers",
-    packages: "hono @hono/zod-openapi @scure/base",
+    packages: "hono zod @scure/base",
   },
   mounts: { layers: "core vfs", packages: "node:*" },
   backends: {

@@ -1,4 +1,4 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
 import type { Json } from "../core/json.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 

@@ -1,19 +1,18 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "./described.ts";
+import type { Description } from "./described.ts";
 import type { AgentStatus } from "../core/agent.ts";
 import { TRANSITIONS, isKey } from "../core/agent.ts";
 import { isMoveId } from "../core/bundle/manifest.ts";
 import { toMs } from "../core/duration.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 
-/** How the document describes a parameter: a part of a JSON schema. */
-type Described = NonNullable<Parameters<z.ZodString["openapi"]>[1]>;
-
 /** A parameter that `parse` reads, which says what is wrong with it. */
 function parameter<T>(
-  described: Described,
+  given: Description,
   parse: (text: string | undefined) => T,
 ): z.ZodType<T, string | undefined> {
-  return z.string().optional().transform(parse).openapi(described);
+  return z.string().optional().transform(parse).register(described, given);
 }
 
 /** `limit`: how many a page has at most. */

@@ -1,4 +1,5 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
 import { flagParameter, limitParameter, statusParameter, textParameter } from "../query.ts";
@@ -11,7 +12,9 @@ import { isBound, mayTouch } from "../access.ts";
 const labels = z
   .array(z.string())
   .optional()
-  .openapi({ description: "At most 32, each of 1 to 63 letters, digits and . _ : / = -" });
+  .register(described, {
+    description: "At most 32, each of 1 to 63 letters, digits and . _ : / = -",
+  });
 
 const OK_AGENT = { description: "The agent.", body: agentInfo };
 
@@ -26,16 +29,16 @@ export const agentOperations: readonly Operation[] = [
     summary: "Makes an agent",
     body: z
       .strictObject({
-        name: z.string().openapi({ example: "alice" }),
-        type: z.string().openapi({ example: "greeter" }),
+        name: z.string().register(described, { example: "alice" }),
+        type: z.string().register(described, { example: "greeter" }),
         key: z
           .string()
           .optional()
-          .openapi({ description: "An nsec or ncryptsec. Default: a new key." }),
-        password: z.string().optional().openapi({ description: "Of an ncryptsec." }),
+          .register(described, { description: "An nsec or ncryptsec. Default: a new key." }),
+        password: z.string().optional().register(described, { description: "Of an ncryptsec." }),
         labels,
       })
-      .openapi("NewAgent"),
+      .register(described, { id: "NewAgent" }),
     answers: { 201: { description: "It was made.", body: agentInfo } },
     async run({ home, body }, answer) {
       const agent = await home.create(body);
@@ -86,7 +89,7 @@ export const agentOperations: readonly Operation[] = [
     headers: { "If-Match": "The ETag of the agent as it was: refused (412) when it has changed." },
     body: z
       .strictObject({ name: z.string().optional(), labels })
-      .openapi("AgentUpdate", { description: "What is absent stays." }),
+      .register(described, { id: "AgentUpdate", description: "What is absent stays." }),
     answers: { 200: OK_AGENT },
     async run({ runtime, ref, body, c }, answer) {
       const ifMatch = revisionOf(c.req.header("if-match"));
@@ -157,7 +160,9 @@ export const agentOperations: readonly Operation[] = [
       trigger: z
         .string()
         .optional()
-        .openapi({ description: "The id of its envelope. Default: that of the tick that runs." }),
+        .register(described, {
+          description: "The id of its envelope. Default: that of the tick that runs.",
+        }),
     }),
     answers: {
       200: {

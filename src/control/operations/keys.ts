@@ -1,4 +1,4 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
 import { identity, keyInfo } from "../shapes/agent.ts";

@@ -1,4 +1,5 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import { isCarried } from "../../core/bundle/rows.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
@@ -38,7 +39,7 @@ export const moveOperations: readonly Operation[] = [
     summary: "Begins a move: the agent does not tick any more",
     body: z.strictObject({
       move: moveName,
-      wait: z.number().int().min(1).max(LONGEST_WAIT).optional().openapi({
+      wait: z.number().int().min(1).max(LONGEST_WAIT).optional().register(described, {
         description: "Milliseconds until it stays after all, unless it departs.",
       }),
     }),
@@ -73,8 +74,11 @@ export const moveOperations: readonly Operation[] = [
     summary: "Has an agent live elsewhere from now on",
     body: z.strictObject({
       move: moveName,
-      url: z.string().min(1).openapi({ description: "The new home." }),
-      ticket: z.string().optional().openapi({ description: "What the import there gave." }),
+      url: z.string().min(1).register(described, { description: "The new home." }),
+      ticket: z
+        .string()
+        .optional()
+        .register(described, { description: "What the import there gave." }),
       policy: forwardPolicy.optional(),
     }),
     answers: { 200: { description: "The receipt.", body: departure } },

@@ -1,4 +1,5 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { SCOPES } from "../access.ts";
 import { operation } from "../operation.ts";
@@ -13,17 +14,21 @@ const DEFAULT_RATE = 6_000;
 const names = z.array(z.string().min(1).max(100)).max(100).optional();
 
 const wanted = {
-  name: z.string().min(1).max(100).openapi({ description: "What it is for." }),
+  name: z.string().min(1).max(100).register(described, { description: "What it is for." }),
   scope: z.enum(SCOPES),
-  agents: names.openapi({ description: "The agents that it is bound to, by id or name." }),
-  labels: names.openapi({ description: "It is bound to agents with one of these labels." }),
+  agents: names.register(described, {
+    description: "The agents that it is bound to, by id or name.",
+  }),
+  labels: names.register(described, {
+    description: "It is bound to agents with one of these labels.",
+  }),
   rate: z
     .number()
     .int()
     .min(1)
     .max(1_000_000)
     .optional()
-    .openapi({
+    .register(described, {
       description: `Requests in a minute. Default ${DEFAULT_RATE}.`,
     }),
   expiresAt: time.optional(),
@@ -32,13 +37,15 @@ const wanted = {
 const tokenMembers = { id: z.string(), ...wanted, createdAt: time };
 
 const tokenInfo: z.ZodType<TokenInfo> = shape<TokenInfo>()(
-  z.strictObject(tokenMembers).openapi("Token", { description: "A token, without its secret." }),
+  z
+    .strictObject(tokenMembers)
+    .register(described, { id: "Token", description: "A token, without its secret." }),
 );
 
 const madeToken: z.ZodType<MadeToken> = shape<MadeToken>()(
   z
     .strictObject({ ...tokenMembers, token: z.string() })
-    .openapi("MadeToken", { description: "A token, shown this once." }),
+    .register(described, { id: "MadeToken", description: "A token, shown this once." }),
 );
 
 /** Operations over who may use the API. */
@@ -50,9 +57,9 @@ export const tokenOperations: readonly Operation[] = [
     scope: "admin",
     tag: "Tokens",
     summary: "Makes a token, and shows it this once",
-    body: z.strictObject(wanted).openapi("NewToken", {
-      example: { name: "dashboard", scope: "read" },
-    }),
+    body: z
+      .strictObject(wanted)
+      .register(described, { id: "NewToken", example: { name: "dashboard", scope: "read" } }),
     secret: true,
     answers: { 201: { description: "It was made.", body: madeToken } },
     async run({ c, body }, answer) {

@@ -1,4 +1,4 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { ControlOptions } from "../api.ts";
 import { operation } from "../operation.ts";

@@ -1,4 +1,5 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import type { AgentPhase } from "../../core/agent.ts";
 import type { Identity } from "../../core/ports/index.ts";
 import type { Peer } from "../../core/ports/memory.ts";
@@ -20,7 +21,7 @@ const phase: z.ZodType<AgentPhase> = z
     "moved",
     "arriving",
   ])
-  .openapi({
+  .register(described, {
     description:
       "A living agent is active while it is held in memory, and dormant while it is not.",
   });
@@ -28,11 +29,11 @@ const phase: z.ZodType<AgentPhase> = z
 const info = {
   id: npub,
   publicKey: hex32,
-  name: z.string().openapi({ example: "alice" }),
-  type: z.string().openapi({ example: "greeter" }),
+  name: z.string().register(described, { example: "alice" }),
+  type: z.string().register(described, { example: "greeter" }),
   status: phase,
   labels: z.array(z.string()),
-  revision: z.string().openapi({
+  revision: z.string().register(described, {
     description: "Another one whenever name or labels changed: what If-Match is for.",
   }),
   createdAt: time,
@@ -40,7 +41,7 @@ const info = {
 };
 
 export const agentInfo: z.ZodType<AgentInfo> = shape<AgentInfo>()(
-  z.strictObject(info).openapi("Agent", { description: "Who an agent is." }),
+  z.strictObject(info).register(described, { id: "Agent", description: "Who an agent is." }),
 );
 
 export const agentReport: z.ZodType<AgentReport> = shape<AgentReport>()(
@@ -50,15 +51,17 @@ export const agentReport: z.ZodType<AgentReport> = shape<AgentReport>()(
       ticks: count,
       head: hex32.optional(),
       lastTick: tickRecord.optional(),
-      queued: count.openapi({ description: "Envelopes that wait in its inbox." }),
+      queued: count.register(described, { description: "Envelopes that wait in its inbox." }),
       alarms: z.array(z.strictObject({ id: z.string(), at: time })),
-      parked: z.array(z.string()).openapi({ description: "Triggers whose ticks are parked." }),
+      parked: z
+        .array(z.string())
+        .register(described, { description: "Triggers whose ticks are parked." }),
     })
-    .openapi("AgentStatus", { description: "What an agent is at." }),
+    .register(described, { id: "AgentStatus", description: "What an agent is at." }),
 );
 
 export const identity: z.ZodType<Identity> = shape<Identity>()(
-  z.strictObject({ npub, publicKey: hex32 }).openapi("Identity"),
+  z.strictObject({ npub, publicKey: hex32 }).register(described, { id: "Identity" }),
 );
 
 export const keyInfo: z.ZodType<KeyInfo> = shape<KeyInfo>()(
@@ -69,7 +72,7 @@ export const keyInfo: z.ZodType<KeyInfo> = shape<KeyInfo>()(
       source: z.enum(["derived", "imported"]),
       account: count.optional(),
     })
-    .openapi("KeyInfo", { description: "What may be known of an agent's key." }),
+    .register(described, { id: "KeyInfo", description: "What may be known of an agent's key." }),
 );
 
 export const peer: z.ZodType<Peer> = shape<Peer>()(
@@ -84,5 +87,5 @@ export const peer: z.ZodType<Peer> = shape<Peer>()(
       metAt: time,
       seenAt: time.optional(),
     })
-    .openapi("Peer", { description: "Whom an agent knows." }),
+    .register(described, { id: "Peer", description: "Whom an agent knows." }),
 );

@@ -1,4 +1,5 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import type { RuntimeMetrics } from "../../core/runtime.ts";
 import { count, shape, time } from "./shape.ts";
 
@@ -14,8 +15,10 @@ export const runtimeStatus: z.ZodType<RuntimeStatus> = shape<RuntimeStatus>()(
   z
     .strictObject({
       version: z.string(),
-      types: z.array(z.string()).openapi({ description: "The types that agents can be of." }),
-      paused: z.boolean().openapi({ description: "All ticks are stopped." }),
+      types: z
+        .array(z.string())
+        .register(described, { description: "The types that agents can be of." }),
+      paused: z.boolean().register(described, { description: "All ticks are stopped." }),
       startedAt: time.optional(),
       ticks: count.optional(),
       failures: count.optional(),
@@ -24,5 +27,5 @@ export const runtimeStatus: z.ZodType<RuntimeStatus> = shape<RuntimeStatus>()(
       cached: count.optional(),
       locked: z.boolean().optional(),
     })
-    .openapi("RuntimeStatus", { description: "What is known where it is asked." }),
+    .register(described, { id: "RuntimeStatus", description: "What is known where it is asked." }),
 );

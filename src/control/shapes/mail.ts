@@ -1,4 +1,5 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import { ENVELOPE_TYPES } from "../../core/envelope.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import type { Json } from "../../core/json.ts";
@@ -27,7 +28,7 @@ export const receipt: z.ZodType<Receipt> = z
     "repetitive",
     "unpublished",
   ])
-  .openapi("Receipt", { description: "What became of an envelope at the inbox." });
+  .register(described, { id: "Receipt", description: "What became of an envelope at the inbox." });
 
 export const envelope: z.ZodType<Envelope> = shape<Envelope>()(
   z
@@ -48,7 +49,10 @@ export const envelope: z.ZodType<Envelope> = shape<Envelope>()(
       priority: z.number().int().min(-100).max(100).optional(),
       headers: headers.optional(),
     })
-    .openapi("Envelope", { description: "What reaches an agent from outside of a tick." }),
+    .register(described, {
+      id: "Envelope",
+      description: "What reaches an agent from outside of a tick.",
+    }),
 );
 
 export const mailRow: z.ZodType<MailRow> = shape<MailRow>()(
@@ -61,7 +65,10 @@ export const mailRow: z.ZodType<MailRow> = shape<MailRow>()(
       notBefore: time,
       reason: z.string().optional(),
     })
-    .openapi("MailRow", { description: "An envelope in an inbox, or among the dead letters." }),
+    .register(described, {
+      id: "MailRow",
+      description: "An envelope in an inbox, or among the dead letters.",
+    }),
 );
 
 /** The body of a send. */
@@ -80,23 +87,32 @@ export interface MailBody {
 export const mailBody: z.ZodType<MailBody> = z
   .strictObject({
     payload: anyJson.optional(),
-    text: z.string().optional().openapi({ description: "In place of a payload that is text." }),
-    id: z.string().optional().openapi({ description: "Sent twice it has effect once." }),
+    text: z
+      .string()
+      .optional()
+      .register(described, { description: "In place of a payload that is text." }),
+    id: z
+      .string()
+      .optional()
+      .register(described, { description: "Sent twice it has effect once." }),
     type: z.enum(MAIL_TYPES).optional(),
-    from: z.string().optional().openapi({ description: 'Default "operator".' }),
+    from: z.string().optional().register(described, { description: 'Default "operator".' }),
     priority: z.number().int().min(-100).max(99).optional(),
     expiresAt: time.optional(),
     traceId: z.string().optional(),
     headers: headers.optional(),
   })
-  .openapi("Mail", {
+  .register(described, {
+    id: "Mail",
     description: "A message to an agent: a payload, or a text.",
     example: { text: "Ada" },
   });
 
 const sentMembers = { id: z.string(), receipt };
 
-export const sent: z.ZodType<Sent> = shape<Sent>()(z.strictObject(sentMembers).openapi("Sent"));
+export const sent: z.ZodType<Sent> = shape<Sent>()(
+  z.strictObject(sentMembers).register(described, { id: "Sent" }),
+);
 
 export const answer: z.ZodType<Answer> = shape<Answer>()(
   z
@@ -106,5 +122,5 @@ export const answer: z.ZodType<Answer> = shape<Answer>()(
       replies: z.array(anyJson),
       error: errorInfo.optional(),
     })
-    .openapi("Answer", { description: "What became of an envelope." }),
+    .register(described, { id: "Answer", description: "What became of an envelope." }),
 );

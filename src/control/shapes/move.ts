@@ -1,4 +1,5 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import { FORWARD_POLICIES } from "../../core/move.ts";
 import type { Departure, Imported, Stayed } from "../../core/move.ts";
 import { agentInfo } from "./agent.ts";
@@ -10,7 +11,7 @@ const hex64 = z.string().regex(/^[0-9a-f]{128}$/);
 export const moveName: z.ZodType<string> = z
   .string()
   .regex(/^[\w-]{1,64}$/)
-  .openapi({ description: "The name of the move." });
+  .register(described, { description: "The name of the move." });
 
 export const departure: z.ZodType<Departure> = shape<Departure>()(
   z
@@ -21,13 +22,19 @@ export const departure: z.ZodType<Departure> = shape<Departure>()(
       head: z.strictObject({ n: count, hash: hex32 }).nullable(),
       signature: hex64,
     })
-    .openapi("Departure", { description: "An old home's receipt: the agent left it." }),
+    .register(described, {
+      id: "Departure",
+      description: "An old home's receipt: the agent left it.",
+    }),
 );
 
 export const stayed: z.ZodType<Stayed> = shape<Stayed>()(
   z
     .strictObject({ agent: npub, move: z.string(), signature: hex64 })
-    .openapi("Stayed", { description: "An old home's word: the agent did not leave it." }),
+    .register(described, {
+      id: "Stayed",
+      description: "An old home's word: the agent did not leave it.",
+    }),
 );
 
 export const imported: z.ZodType<Imported> = shape<Imported>()(
@@ -37,7 +44,7 @@ export const imported: z.ZodType<Imported> = shape<Imported>()(
       warnings: z.array(z.string()),
       ticket: z.string().optional(),
     })
-    .openapi("Imported", { description: "An agent that was taken in." }),
+    .register(described, { id: "Imported", description: "An agent that was taken in." }),
 );
 
 export const forwardPolicy: z.ZodType<(typeof FORWARD_POLICIES)[number]> = z.enum(FORWARD_POLICIES);

@@ -1,4 +1,5 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import type { ErrorCode } from "../../core/errors.ts";
 import { HTTP_STATUS } from "../http-status.ts";
 import type { Problem } from "../problem.ts";
@@ -6,7 +7,7 @@ import { shape } from "./shape.ts";
 
 export const errorCode: z.ZodType<ErrorCode> = z
   .enum(Object.keys(HTTP_STATUS) as [ErrorCode, ...ErrorCode[]])
-  .openapi("ErrorCode", { description: "What went wrong, as a closed set." });
+  .register(described, { id: "ErrorCode", description: "What went wrong, as a closed set." });
 
 export const problem: z.ZodType<Problem> = shape<Problem>()(
   z
@@ -16,8 +17,11 @@ export const problem: z.ZodType<Problem> = shape<Problem>()(
       status: z.number().int().min(400).max(599),
       detail: z.string(),
       code: errorCode,
-      url: z.string().optional().openapi({ description: "With MOVED: the agent's new home." }),
+      url: z
+        .string()
+        .optional()
+        .register(described, { description: "With MOVED: the agent's new home." }),
       requestId: z.string().optional(),
     })
-    .openapi("Problem", { description: "An error (RFC 9457)." }),
+    .register(described, { id: "Problem", description: "An error (RFC 9457)." }),
 );

@@ -1,4 +1,5 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import type { ErrorInfo } from "../../core/errors.ts";
 import type { LogRow } from "../../core/ports/index.ts";
 import type { TickOutput, TickRecord, Verdict } from "../../core/trajectory.ts";
@@ -13,7 +14,7 @@ export interface TickView {
 }
 
 export const errorInfo: z.ZodType<ErrorInfo> = shape<ErrorInfo>()(
-  z.strictObject({ code: errorCode, message: z.string() }).openapi("ErrorInfo"),
+  z.strictObject({ code: errorCode, message: z.string() }).register(described, { id: "ErrorInfo" }),
 );
 
 /** What a tick can be about. */
@@ -26,7 +27,9 @@ export const tickRecord: z.ZodType<TickRecord> = shape<TickRecord>()(
     .strictObject({
       v: z.literal(1),
       agent: z.string(),
-      code: z.string().openapi({ description: "The definition that ran: its name and version." }),
+      code: z
+        .string()
+        .register(described, { description: "The definition that ran: its name and version." }),
       n: count,
       prev: hex32,
       at: time,
@@ -71,7 +74,7 @@ export const tickRecord: z.ZodType<TickRecord> = shape<TickRecord>()(
       output: hex32.optional(),
       status: z.string().optional(),
     })
-    .openapi("TickRecord", { description: "One tick as it stands in the record." }),
+    .register(described, { id: "TickRecord", description: "One tick as it stands in the record." }),
 );
 
 const output: z.ZodType<TickOutput> = shape<TickOutput>()(
@@ -92,11 +95,16 @@ const output: z.ZodType<TickOutput> = shape<TickOutput>()(
         )
         .optional(),
     })
-    .openapi("TickOutput", { description: "What a tick gave to the outside, and its log lines." }),
+    .register(described, {
+      id: "TickOutput",
+      description: "What a tick gave to the outside, and its log lines.",
+    }),
 );
 
 export const tickView: z.ZodType<TickView> = shape<TickView>()(
-  z.strictObject({ hash: hex32, record: tickRecord, output: output.optional() }).openapi("Tick"),
+  z
+    .strictObject({ hash: hex32, record: tickRecord, output: output.optional() })
+    .register(described, { id: "Tick" }),
 );
 
 export const logRow: z.ZodType<LogRow> = shape<LogRow>()(
@@ -104,10 +112,15 @@ export const logRow: z.ZodType<LogRow> = shape<LogRow>()(
     .strictObject({
       n: count,
       hash: hex32,
-      record: z.string().openapi({ description: "The record, RFC 8785 canonical JSON." }),
+      record: z
+        .string()
+        .register(described, { description: "The record, RFC 8785 canonical JSON." }),
       output: z.string().optional(),
     })
-    .openapi("TrajectoryRow", { description: "A row of the trajectory, as its hash is made of." }),
+    .register(described, {
+      id: "TrajectoryRow",
+      description: "A row of the trajectory, as its hash is made of.",
+    }),
 );
 
 export const verdict: z.ZodType<Verdict> = shape<Verdict>()(
@@ -126,5 +139,5 @@ export const verdict: z.ZodType<Verdict> = shape<Verdict>()(
         reason: z.string(),
       }),
     ])
-    .openapi("Verdict", { description: "The result of checking a trajectory." }),
+    .register(described, { id: "Verdict", description: "The result of checking a trajectory." }),
 );

@@ -1,39 +1,42 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import { MISSED_POLICIES, SCHEDULE_TYPES } from "../../drivers/scheduler.ts";
 import type { NewSchedule, Schedule, ScheduleChange } from "../../drivers/scheduler.ts";
 import { errorCode } from "./problem.ts";
 import { anyJson, count, shape, time } from "./shape.ts";
 
-const moment = z.union([z.number(), z.string()]).openapi({
+const moment = z.union([z.number(), z.string()]).register(described, {
   description: "Milliseconds since 1970, or ISO 8601 with its zone.",
   example: "2026-03-01T09:00:00Z",
 });
-const duration = z.union([z.number(), z.string()]).openapi({
+const duration = z.union([z.number(), z.string()]).register(described, {
   description: "A number of milliseconds or a duration such as 10s or 1h30m; at least 1s.",
   example: "1h",
 });
 
 const timing = {
-  cron: z.string().openapi({
+  cron: z.string().register(described, {
     description: "A cron expression of 5 fields, or of 6 with seconds first, or like @daily.",
     example: "0 9 * * 1-5",
   }),
-  timeZone: z.string().openapi({
+  timeZone: z.string().register(described, {
     description: "The IANA zone that cron is meant in. Default: UTC.",
     example: "Europe/Berlin",
   }),
   every: duration,
-  start: moment.openapi({
+  start: moment.register(described, {
     description: "The first time of every. Default: one interval from now.",
   }),
-  at: moment.openapi({ description: "Once, at this time." }),
+  at: moment.register(described, { description: "Once, at this time." }),
 };
 
 const rest = {
-  agent: z.string().openapi({ description: "Its name, npub or hex key.", example: "alice" }),
-  type: z.enum(SCHEDULE_TYPES).openapi({ description: "Default: alarm." }),
+  agent: z
+    .string()
+    .register(described, { description: "Its name, npub or hex key.", example: "alice" }),
+  type: z.enum(SCHEDULE_TYPES).register(described, { description: "Default: alarm." }),
   payload: anyJson,
-  missed: z.enum(MISSED_POLICIES).openapi({
+  missed: z.enum(MISSED_POLICIES).register(described, {
     description:
       "What becomes of times that passed while nothing ran: none fires, one for all, or each. Default: once.",
   }),
@@ -43,7 +46,10 @@ const rest = {
 export const newSchedule: z.ZodType<NewSchedule> = shape<NewSchedule>()(
   z
     .strictObject({
-      id: z.string().optional().openapi({ description: "Default: a new one.", example: "daily" }),
+      id: z
+        .string()
+        .optional()
+        .register(described, { description: "Default: a new one.", example: "daily" }),
       agent: rest.agent,
       cron: timing.cron.optional(),
       timeZone: timing.timeZone.optional(),
@@ -55,7 +61,10 @@ export const newSchedule: z.ZodType<NewSchedule> = shape<NewSchedule>()(
       missed: rest.missed.optional(),
       paused: rest.paused.optional(),
     })
-    .openapi("NewSchedule", { description: "With exactly one of cron, every and at." }),
+    .register(described, {
+      id: "NewSchedule",
+      description: "With exactly one of cron, every and at.",
+    }),
 );
 
 export const scheduleChange: z.ZodType<ScheduleChange> = shape<ScheduleChange>()(
@@ -72,7 +81,8 @@ export const scheduleChange: z.ZodType<ScheduleChange> = shape<ScheduleChange>()
       missed: rest.missed.optional(),
       paused: rest.paused.optional(),
     })
-    .openapi("ScheduleUpdate", {
+    .register(described, {
+      id: "ScheduleUpdate",
       description:
         "What is absent stays; another of cron, every and at takes the place of the one before.",
     }),
@@ -101,5 +111,5 @@ export const schedule: z.ZodType<Schedule> = shape<Schedule>()(
       lastDue: time.optional(),
       lastError: z.strictObject({ at: time, code: errorCode, message: z.string() }).optional(),
     })
-    .openapi("Schedule", { description: "What is sent to an agent by time." }),
+    .register(described, { id: "Schedule", description: "What is sent to an agent by time." }),
 );

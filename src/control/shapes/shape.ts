@@ -1,4 +1,5 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import type { Json } from "../../core/json.ts";
 
 /**
@@ -21,14 +22,16 @@ export function shape<T>(): <S extends Loose<T>>(schema: z.ZodType<S>) => z.ZodT
 }
 
 /** Any JSON value, null included. */
-export const anyJson: z.ZodType<Json> = z.any().openapi({ description: "Any JSON value." });
+export const anyJson: z.ZodType<Json> = z
+  .any()
+  .register(described, { description: "Any JSON value." });
 
 /** A time as a whole number of milliseconds since 1970. */
 export const time: z.ZodType<number> = z
   .number()
   .int()
   .min(0)
-  .openapi({ description: "Milliseconds since 1970.", example: 1_795_824_000_000 });
+  .register(described, { description: "Milliseconds since 1970.", example: 1_795_824_000_000 });
 
 /** A count, from 0. */
 export const count: z.ZodType<number> = z.number().int().min(0);
@@ -37,13 +40,13 @@ export const count: z.ZodType<number> = z.number().int().min(0);
 export const hex32: z.ZodType<string> = z
   .string()
   .regex(/^[0-9a-f]{64}$/)
-  .openapi({ description: "32 bytes in lower-case hex." });
+  .register(described, { description: "32 bytes in lower-case hex." });
 
 /** An agent's id. */
 export const npub: z.ZodType<string> = z
   .string()
   .regex(/^npub1[02-9ac-hj-np-z]{58}$/)
-  .openapi({ description: "A public key as NIP-19 writes it." });
+  .register(described, { description: "A public key as NIP-19 writes it." });
 
 /** A page of a listing. */
 export function pageOf<T>(item: z.ZodType<T>): z.ZodType<{
@@ -55,6 +58,8 @@ export function pageOf<T>(item: z.ZodType<T>): z.ZodType<{
     cursor: z
       .string()
       .optional()
-      .openapi({ description: "What to ask the next page with; absent on the last one." }),
+      .register(described, {
+        description: "What to ask the next page with; absent on the last one.",
+      }),
   });
 }

@@ -1,4 +1,5 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import type {
   Attempt,
   CloudEvent,
@@ -15,23 +16,26 @@ const text = z.string().min(1).max(200);
 const url = z
   .string()
   .max(2000)
-  .openapi({ description: "Where events go to.", example: "https://example.com/events" });
+  .register(described, {
+    description: "Where events go to.",
+    example: "https://example.com/events",
+  });
 const events = z
   .array(z.string().max(250))
   .min(1)
   .max(50)
-  .openapi({
+  .register(described, {
     description: "Types of events: one, all below one, or all.",
     example: ["agent.tick.failed", "agent.event.*"],
   });
 const agents = z
   .array(text)
   .max(1000)
-  .openapi({ description: "Names or npubs: the events of these agents only." });
+  .register(described, { description: "Names or npubs: the events of these agents only." });
 const labels = z
   .array(text)
   .max(1000)
-  .openapi({ description: "The events of agents with one of these labels only." });
+  .register(described, { description: "The events of agents with one of these labels only." });
 
 const input = {
   agents: agents.optional(),
@@ -40,7 +44,7 @@ const input = {
 };
 
 export const webhookInput: z.ZodType<WebhookInput> = shape<WebhookInput>()(
-  z.strictObject({ url, events, ...input }).openapi("WebhookInput"),
+  z.strictObject({ url, events, ...input }).register(described, { id: "WebhookInput" }),
 );
 
 export const webhookChange: z.ZodType<WebhookChange> = shape<WebhookChange>()(
@@ -51,7 +55,7 @@ export const webhookChange: z.ZodType<WebhookChange> = shape<WebhookChange>()(
       ...input,
       active: z.boolean().optional(),
     })
-    .openapi("WebhookChange", { description: "What is absent stays as it is." }),
+    .register(described, { id: "WebhookChange", description: "What is absent stays as it is." }),
 );
 
 const shown = {
@@ -63,12 +67,12 @@ const shown = {
   disabled: z
     .string()
     .optional()
-    .openapi({ description: "Why it is not active, when nobody asked for that." }),
+    .register(described, { description: "Why it is not active, when nobody asked for that." }),
   createdAt: time,
 };
 
 export const webhook: z.ZodType<Webhook> = shape<Webhook>()(
-  z.strictObject(shown).openapi("Webhook"),
+  z.strictObject(shown).register(described, { id: "Webhook" }),
 );
 
 export const webhookReport: z.ZodType<WebhookReport> = shape<WebhookReport>()(
@@ -79,7 +83,8 @@ export const webhookReport: z.ZodType<WebhookReport> = shape<WebhookReport>()(
       failures: count.optional(),
       until: time.optional(),
     })
-    .openapi("WebhookReport", {
+    .register(described, {
+      id: "WebhookReport",
       description: "A webhook; where something is wrong with its receiver, since when.",
     }),
 );
@@ -87,7 +92,10 @@ export const webhookReport: z.ZodType<WebhookReport> = shape<WebhookReport>()(
 export const webhookWithSecret: z.ZodType<WebhookWithSecret> = shape<WebhookWithSecret>()(
   z
     .strictObject({ ...shown, secret: z.string() })
-    .openapi("WebhookWithSecret", { description: "The secret is shown this once." }),
+    .register(described, {
+      id: "WebhookWithSecret",
+      description: "The secret is shown this once.",
+    }),
 );
 
 const tried = z
@@ -98,7 +106,7 @@ const tried = z
     error: z.string().optional(),
     body: z.string().optional(),
   })
-  .openapi("WebhookAttempt", { description: "One try to reach a receiver." });
+  .register(described, { id: "WebhookAttempt", description: "One try to reach a receiver." });
 export const attempt: z.ZodType<Attempt> = shape<Attempt>()(tried);
 
 const event = z
@@ -113,7 +121,10 @@ const event = z
     data: anyJson.optional(),
     dataref: z.string().optional(),
   })
-  .openapi("CloudEvent", { description: "An event as it is sent: CloudEvents 1.0." });
+  .register(described, {
+    id: "CloudEvent",
+    description: "An event as it is sent: CloudEvents 1.0.",
+  });
 
 export const delivery: z.ZodType<DeliveryInfo> = z
   .strictObject({
@@ -124,4 +135,4 @@ export const delivery: z.ZodType<DeliveryInfo> = z
     dueAt: time.optional(),
     tries: z.array(tried),
   })
-  .openapi("WebhookDelivery") as unknown as z.ZodType<DeliveryInfo>;
+  .register(described, { id: "WebhookDelivery" }) as unknown as z.ZodType<DeliveryInfo>;

@@ -1,4 +1,5 @@
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
+import { described } from "../described.ts";
 import { GOAL_STATUS } from "../../core/ports/memory.ts";
 import type { FileText, Goal, GoalChange, NewGoal } from "../../core/ports/memory.ts";
 import type { AlarmInfo } from "../../core/operations.ts";
@@ -25,42 +26,45 @@ export const goal: z.ZodType<Goal> = shape<Goal>()(
       createdAt: time,
       updatedAt: time,
     })
-    .openapi("Goal", { description: "What an agent is to bring about." }),
+    .register(described, { id: "Goal", description: "What an agent is to bring about." }),
 );
 
 const change = {
   status: status.optional(),
-  priority: priority.optional().openapi({ description: "The higher the more urgent." }),
+  priority: priority.optional().register(described, { description: "The higher the more urgent." }),
   progress: progress.optional(),
-  parent: goalId.nullable().optional().openapi({ description: "The goal that it is a part of." }),
+  parent: goalId
+    .nullable()
+    .optional()
+    .register(described, { description: "The goal that it is a part of." }),
   note: note.nullable().optional(),
 };
 
 export const goalChange: z.ZodType<GoalChange> = z
   .strictObject({ title: title.optional(), ...change })
-  .openapi("GoalChange", { description: "What is absent stays; null takes away." });
+  .register(described, { id: "GoalChange", description: "What is absent stays; null takes away." });
 
 export const newGoal: z.ZodType<NewGoal> = z
   .strictObject({ id: goalId.optional(), title, ...change })
-  .openapi("NewGoal", { example: { title: "Answer every mail", priority: 10 } });
+  .register(described, { id: "NewGoal", example: { title: "Answer every mail", priority: 10 } });
 
 export const fileText: z.ZodType<FileText> = shape<FileText>()(
   z
     .strictObject({ path: z.string(), value: z.string() })
-    .openapi("MemoryFile", { description: "A file of an agent's memory." }),
+    .register(described, { id: "MemoryFile", description: "A file of an agent's memory." }),
 );
 
 export const alarmInfo: z.ZodType<AlarmInfo> = shape<AlarmInfo>()(
   z
     .strictObject({
       id: z.string(),
-      at: time.openapi({ description: "When it fires next, milliseconds since 1970." }),
+      at: time.register(described, { description: "When it fires next, milliseconds since 1970." }),
       every: count.optional(),
       cron: z.string().optional(),
       timeZone: z.string().optional(),
       payload: anyJson,
     })
-    .openapi("Alarm"),
+    .register(described, { id: "Alarm" }),
 );
 
 /** A line that an agent logged, and in which tick. */
@@ -73,11 +77,11 @@ export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export const loggedLine: z.ZodType<LoggedLine> = shape<LoggedLine>()(
   z
     .strictObject({
-      n: count.openapi({ description: "The tick." }),
+      n: count.register(described, { description: "The tick." }),
       at: time,
       level: z.enum(LOG_LEVELS),
       text: z.string(),
       data: anyJson.optional(),
     })
-    .openapi("LogLine", { description: "A line that an agent logged." }),
+    .register(described, { id: "LogLine", description: "A line that an agent logged." }),
 );
