@@ -9,12 +9,9 @@ import { anyJson, pageOf } from "../shapes/shape.ts";
 import { etagOf, revisionOf } from "../etag.ts";
 import { isBound, mayTouch } from "../access.ts";
 
-const labels = z
-  .array(z.string())
-  .optional()
-  .register(described, {
-    description: "At most 32, each of 1 to 63 letters, digits and . _ : / = -",
-  });
+const labels = z.array(z.string()).optional().register(described, {
+  description: "At most 32, each of 1 to 63 letters, digits and . _ : / = -",
+});
 
 const OK_AGENT = { description: "The agent.", body: agentInfo };
 
@@ -157,12 +154,9 @@ export const agentOperations: readonly Operation[] = [
     summary: "Ends the tick that runs, or what a trigger has waiting",
     description: "It becomes a dead letter, and can be replayed.",
     body: z.strictObject({
-      trigger: z
-        .string()
-        .optional()
-        .register(described, {
-          description: "The id of its envelope. Default: that of the tick that runs.",
-        }),
+      trigger: z.string().optional().register(described, {
+        description: "The id of its envelope. Default: that of the tick that runs.",
+      }),
     }),
     answers: {
       200: {

@@ -29,12 +29,10 @@ export const departure: z.ZodType<Departure> = shape<Departure>()(
 );
 
 export const stayed: z.ZodType<Stayed> = shape<Stayed>()(
-  z
-    .strictObject({ agent: npub, move: z.string(), signature: hex64 })
-    .register(described, {
-      id: "Stayed",
-      description: "An old home's word: the agent did not leave it.",
-    }),
+  z.strictObject({ agent: npub, move: z.string(), signature: hex64 }).register(described, {
+    id: "Stayed",
+    description: "An old home's word: the agent did not leave it.",
+  }),
 );
 
 export const imported: z.ZodType<Imported> = shape<Imported>()(

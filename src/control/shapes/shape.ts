@@ -55,11 +55,8 @@ export function pageOf<T>(item: z.ZodType<T>): z.ZodType<{
 }> {
   return z.strictObject({
     items: z.array(item),
-    cursor: z
-      .string()
-      .optional()
-      .register(described, {
-        description: "What to ask the next page with; absent on the last one.",
-      }),
+    cursor: z.string().optional().register(described, {
+      description: "What to ask the next page with; absent on the last one.",
+    }),
   });
 }

@@ -13,13 +13,10 @@ import type {
 import { anyJson, count, shape, time } from "./shape.ts";
 
 const text = z.string().min(1).max(200);
-const url = z
-  .string()
-  .max(2000)
-  .register(described, {
-    description: "Where events go to.",
-    example: "https://example.com/events",
-  });
+const url = z.string().max(2000).register(described, {
+  description: "Where events go to.",
+  example: "https://example.com/events",
+});
 const events = z
   .array(z.string().max(250))
   .min(1)
@@ -90,12 +87,10 @@ export const webhookReport: z.ZodType<WebhookReport> = shape<WebhookReport>()(
 );
 
 export const webhookWithSecret: z.ZodType<WebhookWithSecret> = shape<WebhookWithSecret>()(
-  z
-    .strictObject({ ...shown, secret: z.string() })
-    .register(described, {
-      id: "WebhookWithSecret",
-      description: "The secret is shown this once.",
-    }),
+  z.strictObject({ ...shown, secret: z.string() }).register(described, {
+    id: "WebhookWithSecret",
+    description: "The secret is shown this once.",
+  }),
 );
 
 const tried = z
