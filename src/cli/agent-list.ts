@@ -1,5 +1,6 @@
 import type { Client } from "../control/client.ts";
 import { TRANSITIONS } from "../core/agent.ts";
+import { allItems } from "./all-items.ts";
 import type { AgentInfo } from "../core/runtime.ts";
 
 /** What agents can be listed by. */
@@ -16,16 +17,8 @@ export async function allAgents(
   client: Client,
   { type, status }: AgentFilter,
 ): Promise<readonly AgentInfo[]> {
-  const agents: AgentInfo[] = [];
-  let cursor: string | undefined;
-  do {
-    const query = new URLSearchParams({ limit: "1000" });
-    if (type !== undefined) query.set("type", type);
-    if (status !== undefined) query.set("status", status);
-    if (cursor !== undefined) query.set("cursor", cursor);
-    const page = await client.page<AgentInfo>(`/agents?${query.toString()}`);
-    agents.push(...page.items);
-    cursor = page.cursor;
-  } while (cursor !== undefined);
-  return agents;
+  const query = new URLSearchParams();
+  if (type !== undefined) query.set("type", type);
+  if (status !== undefined) query.set("status", status);
+  return allItems<AgentInfo>(client, `/agents?${query.toString()}`);
 }

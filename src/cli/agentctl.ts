@@ -10,8 +10,12 @@ const HINTS: Readonly<Record<string, string>> = {
   EXISTS: 'See what there is with "agentctl list", or choose another name',
 };
 
-/** Hints about schedules, where it is no agent that is there or not. */
-const SCHEDULE_HINT = 'See what there is with "agentctl schedule list"';
+/** Commands that list what is there or not, where it is no agent. */
+const LISTS: Readonly<Record<string, string>> = {
+  schedule: "agentctl schedule list",
+  token: "agentctl tokens list",
+  webhook: "agentctl webhooks list",
+};
 
 /** Commands that make or find files and contexts, and no agents. */
 const NO_AGENTS: ReadonlySet<string> = new Set([
@@ -36,7 +40,8 @@ async function report(error: unknown, command: Command | undefined): Promise<num
   const ofContext = message.startsWith("Cannot use context");
   if (!ofContext && !names.some((name) => NO_AGENTS.has(name))) {
     const meant = code === "NOT_FOUND" ? await meantFor(message, command) : [];
-    const hint = /\bschedule "/.test(message) ? SCHEDULE_HINT : HINTS[code];
+    const list = LISTS[/\b(schedule|token|webhook) "/.exec(message)?.[1] ?? ""];
+    const hint = list === undefined ? HINTS[code] : `See what there is with "${list}"`;
     if (meant.length > 0)
       process.stderr.write(`Did you mean ${meant.join(" or ")}? All there are: agentctl list\n`);
     else if (hint !== undefined) process.stderr.write(`${hint}\n`);

@@ -44,6 +44,10 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/peers.ts")).peerCommands,
   },
   {
+    commands: ["tokens"],
+    load: async () => (await import("./commands/tokens.ts")).tokenCommands,
+  },
+  {
     commands: ["webhooks"],
     load: async () => (await import("./commands/webhooks.ts")).webhookCommands,
   },
