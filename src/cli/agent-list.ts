@@ -10,15 +10,17 @@ export const STATUSES: readonly string[] = Object.keys(TRANSITIONS);
 export interface AgentFilter {
   readonly type?: string | undefined;
   readonly status?: string | undefined;
+  readonly label?: string | undefined;
 }
 
 /** All agents of a home that are wanted, page by page. */
 export async function allAgents(
   client: Client,
-  { type, status }: AgentFilter,
+  { type, status, label }: AgentFilter,
 ): Promise<readonly AgentInfo[]> {
   const query = new URLSearchParams();
   if (type !== undefined) query.set("type", type);
   if (status !== undefined) query.set("status", status);
+  if (label !== undefined) query.set("label", label);
   return allItems<AgentInfo>(client, `/agents?${query.toString()}`);
 }
