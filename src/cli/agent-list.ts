@@ -1,5 +1,6 @@
 import type { Client } from "../control/client.ts";
 import { TRANSITIONS } from "../core/agent.ts";
+import { allItems } from "./all-items.ts";
 import type { AgentInfo } from "../core/runtime.ts";
 
 /** What agents can be listed by. */
@@ -9,23 +10,17 @@ export const STATUSES: readonly string[] = Object.keys(TRANSITIONS);
 export interface AgentFilter {
   readonly type?: string | undefined;
   readonly status?: string | undefined;
+  readonly label?: string | undefined;
 }
 
 /** All agents of a home that are wanted, page by page. */
 export async function allAgents(
   client: Client,
-  { type, status }: AgentFilter,
+  { type, status, label }: AgentFilter,
 ): Promise<readonly AgentInfo[]> {
-  const agents: AgentInfo[] = [];
-  let cursor: string | undefined;
-  do {
-    const query = new URLSearchParams({ limit: "1000" });
-    if (type !== undefined) query.set("type", type);
-    if (status !== undefined) query.set("status", status);
-    if (cursor !== undefined) query.set("cursor", cursor);
-    const page = await client.page<AgentInfo>(`/agents?${query.toString()}`);
-    agents.push(...page.items);
-    cursor = page.cursor;
-  } while (cursor !== undefined);
-  return agents;
+  const query = new URLSearchParams();
+  if (type !== undefined) query.set("type", type);
+  if (status !== undefined) query.set("status", status);
+  if (label !== undefined) query.set("label", label);
+  return allItems<AgentInfo>(client, `/agents?${query.toString()}`);
 }

@@ -1,17 +1,8 @@
 import type { Command } from "commander";
 import { errorInfo } from "../core/errors.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
+import { hintFor } from "./hints.ts";
 import { UsageError } from "./usage-error.ts";
-
-const HINTS: Readonly<Record<string, string>> = {
-  NOT_FOUND: 'See what there is with "agentctl list"',
-  MOVED: "Name that home with --url URL and --token TOKEN, with --data DIR or with --context NAME",
-  TERMINATED: 'Make a new one with "agentctl create NAME --type TYPE"',
-  EXISTS: 'See what there is with "agentctl list", or choose another name',
-};
-
-/** Hints about schedules, where it is no agent that is there or not. */
-const SCHEDULE_HINT = 'See what there is with "agentctl schedule list"';
 
 /** Commands that make or find files and contexts, and no agents. */
 const NO_AGENTS: ReadonlySet<string> = new Set([
@@ -36,7 +27,7 @@ async function report(error: unknown, command: Command | undefined): Promise<num
   const ofContext = message.startsWith("Cannot use context");
   if (!ofContext && !names.some((name) => NO_AGENTS.has(name))) {
     const meant = code === "NOT_FOUND" ? await meantFor(message, command) : [];
-    const hint = /\bschedule "/.test(message) ? SCHEDULE_HINT : HINTS[code];
+    const hint = hintFor(code, message);
     if (meant.length > 0)
       process.stderr.write(`Did you mean ${meant.join(" or ")}? All there are: agentctl list\n`);
     else if (hint !== undefined) process.stderr.write(`${hint}\n`);

@@ -1,4 +1,8 @@
 import { homedir } from "node:os";
+import type { Connection } from "../control/client.ts";
+import type { RuntimeStatus } from "../control/shapes/home.ts";
+import type { TokenInfo } from "../control/tokens.ts";
+import type { Page } from "../core/ports/index.ts";
 import { agentNames } from "./agent-names.ts";
 import { connectionOf, findTarget } from "./connection.ts";
 import type { Where } from "./connection.ts";
@@ -11,7 +15,7 @@ const DEADLINE = 1500;
 
 /**
  * `agentctl __complete KIND WORDS…`, for the scripts of `agentctl completion`: what there is of a kind
- * (`agents`, `contexts`, `types`), one a line, by the words before the cursor. It never fails, says nothing
+ * (`agents`, `contexts`, `types`, `tokens`), one a line, by the words before the cursor. It never fails, says nothing
  * else, and ends within two seconds: where the home does not answer, there is nothing.
  */
 export async function complete([kind = "", ...words]: readonly string[]): Promise<void> {
@@ -29,15 +33,22 @@ async function candidates(kind: string, where: Where): Promise<readonly string[]
   if (kind === "contexts") return Object.keys(readContexts().contexts);
   const connection = connectionOf(findTarget(where), where);
   if (kind === "agents") return agentNames(connection, ASK_FOR);
+  if (kind === "tokens") {
+    const { items } = (await ask(connection, "/tokens?limit=1000")) as Partial<Page<TokenInfo>>;
+    return (items ?? []).map(({ id }) => id);
+  }
   if (kind !== "types") return [];
-  const { url, token } = connection;
-  const response = await fetch(`${url}/runtime/status`, {
+  const { types } = (await ask(connection, "/runtime/status")) as Partial<RuntimeStatus>;
+  return types ?? [];
+}
+
+async function ask({ url, token }: Connection, path: string): Promise<unknown> {
+  const response = await fetch(`${url}${path}`, {
     headers: { authorization: `Bearer ${token}` },
     redirect: "manual",
     signal: AbortSignal.timeout(ASK_FOR),
   });
-  const { types } = (await response.json()) as { readonly types?: readonly string[] };
-  return types ?? [];
+  return response.json();
 }
 
 const PLACES = ["url", "token", "data", "context"] as const;

@@ -1,3 +1,4 @@
+import type { RuntimeStatus } from "../control/shapes/home.ts";
 import { errorInfo } from "../core/errors.ts";
 import type { Page } from "../core/ports/index.ts";
 import type { AgentInfo } from "../core/runtime.ts";
@@ -41,7 +42,9 @@ async function look(): Promise<Look> {
     const { url, token } = connectionOf(target);
     const headers = { authorization: `Bearer ${token}` };
     const signal = AbortSignal.timeout(ASK_FOR);
-    const answer = await fetch(`${url}/agents?limit=1000`, { headers, redirect: "manual", signal });
+    const ask = (path: string): Promise<Response> =>
+      fetch(`${url}${path}`, { headers, redirect: "manual", signal });
+    const [answer, status] = await Promise.all([ask("/agents?limit=1000"), ask("/runtime/status")]);
     const at = target.url === undefined ? ` at ${url}` : "";
     if (!answer.ok) {
       return { home, state: `it answers ${answer.status}${at}`, next: ["agentctl doctor"] };
@@ -51,7 +54,10 @@ async function look(): Promise<Look> {
     const stopped = items.filter(({ status }) => status === "failed" || status === "quarantined");
     const wrong = stopped.length === 0 ? "" : `, ${stopped.length} stopped`;
     const count = `${items.length}${more} agent${items.length === 1 ? "" : "s"}`;
-    return { home, state: `it runs${at}: ${count}${wrong}`, next: nextFor(items) };
+    const { paused } = status.ok ? ((await status.json()) as RuntimeStatus) : { paused: false };
+    return paused
+      ? { home, state: `all ticks are stopped${at}: ${count}${wrong}`, next: RESUME }
+      : { home, state: `it runs${at}: ${count}${wrong}`, next: nextFor(items) };
   } catch (error) {
     const { code, message } = errorInfo(error);
     const start = code === "UNREACHABLE" && home.includes('"');
@@ -72,6 +78,8 @@ function named({ source, context, url, dir }: Target): string {
     source === "default" ? "" : ` (${source}${context === undefined ? "" : ` ${context}`})`;
   return `${url ?? `"${dir}"`}${by}`;
 }
+
+const RESUME = ["agentctl runtime resume", "agentctl list", "agentctl top"];
 
 function nextFor(agents: readonly AgentInfo[]): readonly string[] {
   const name = agents.find(({ status }) => status !== "terminated")?.name;

@@ -16,6 +16,14 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/agents.ts")).agentCommands,
   },
   {
+    commands: ["pause", "resume", "cancel"],
+    load: async () => (await import("./commands/interrupt.ts")).interruptCommands,
+  },
+  {
+    commands: ["edit"],
+    load: async () => (await import("./commands/edit.ts")).editCommand,
+  },
+  {
     commands: ["top"],
     load: async () => (await import("./commands/top.ts")).topCommand,
   },
@@ -40,8 +48,20 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/stream.ts")).streamCommand,
   },
   {
+    commands: ["metrics"],
+    load: async () => (await import("./commands/metrics.ts")).metricsCommand,
+  },
+  {
     commands: ["peers", "resolve"],
     load: async () => (await import("./commands/peers.ts")).peerCommands,
+  },
+  {
+    commands: ["runtime"],
+    load: async () => (await import("./commands/runtime.ts")).runtimeCommands,
+  },
+  {
+    commands: ["tokens"],
+    load: async () => (await import("./commands/tokens.ts")).tokenCommands,
   },
   {
     commands: ["webhooks"],

@@ -75,6 +75,13 @@ async function cases(p: Project, offers: Offers): Promise<void> {
   await has(["create", "x", "--type", ""], ["greeter", "quiet"]);
   await has(["deadletter", "list", ""], ["bob"]);
   await has(["schedule", "create", ""], ["bob"]);
+  // Tokens are not agents, and are known by their ids.
+  const { stdout } = await p.agentctl("tokens", "create", "ci", "--scope", "read", "--json");
+  const { id } = JSON.parse(stdout) as { readonly id: string };
+  await has(["tokens", "create", ""], [], ["alice"]);
+  await has(["tokens", "create", "x", "--agent", ""], ["alice"]);
+  await has(["tokens", "create", "x", "--scope", ""], ["read", "admin"]);
+  await has(["tokens", "revoke", ""], [id], ["alice"]);
   assert.equal((await p.agentctl("context", "set", "prod", "--data", p.data)).code, 0);
   await has(["context", "use", ""], ["prod"], ["alice"]);
   await has(["--context", ""], ["prod"]);

@@ -6,7 +6,14 @@ import { allAgents, STATUSES } from "../agent-list.ts";
 import type { AgentFilter } from "../agent-list.ts";
 import { agentPath, toolsOf, wordOption } from "../command.ts";
 import { broughtKey } from "../brought-key.ts";
-import type { Output } from "../output.ts";
+import { printFields } from "../fields.ts";
+import { isPaused, PAUSED, tellPaused } from "../paused.ts";
+
+interface CreateOptions {
+  readonly type: string;
+  readonly key?: string;
+  readonly label?: readonly string[];
+}
 
 /** Commands over agents and their lifecycle. */
 export function agentCommands(program: Command): void {
@@ -15,10 +22,11 @@ export function agentCommands(program: Command): void {
     .description("make an agent")
     .requiredOption("--type <type>", "what it is: a name that defineAgent() was given")
     .option("--key <file>", 'give it the nsec or ncryptsec in a file; "-" reads it from stdin')
-    .action(async (name: string, options: { type: string; key?: string }, command: Command) => {
+    .option("--label <labels...>", "labels, to find it and others by")
+    .action(async (name: string, options: CreateOptions, command: Command) => {
       const { client, out } = toolsOf(command);
-      const { type, key } = options;
-      const body = { name, type, ...(key !== undefined && (await broughtKey(key))) };
+      const { type, key, label: labels } = options;
+      const body = { name, type, labels, ...(key !== undefined && (await broughtKey(key))) };
       const agent = await client.post<AgentInfo>("/agents", { body });
       if (out.json) out.document(agent);
       else out.print(agent.id);
@@ -30,14 +38,24 @@ export function agentCommands(program: Command): void {
     .description("list the agents")
     .option("--type <type>", "only those of a type")
     .addOption(wordOption("--status <status>", "only those of a status", STATUSES))
+    .option("--label <label>", "only those with a label")
     .action(async (filter: AgentFilter, command: Command) => {
       const { client, out } = toolsOf(command);
-      const agents = await allAgents(client, filter);
+      const [agents, paused] = await Promise.all([allAgents(client, filter), isPaused(client)]);
       if (out.json) out.document(agents);
       else if (agents.length > 0) {
-        const rows = agents.map(({ name, type, status, id }) => [name, type, status, id]);
-        out.table(["NAME", "TYPE", "STATUS", "ID"], rows);
+        const rows = agents.map(({ name, type, status, id, labels }) => [
+          name,
+          type,
+          status,
+          id,
+          labels.join(", "),
+        ]);
+        out.table(["NAME", "TYPE", "STATUS", "ID", "LABELS"], rows);
+      } else if (Object.values(filter).some((value) => value !== undefined)) {
+        out.talk("No such agents. See all there are with: agentctl list");
       } else out.talk("No agents. Make one with: agentctl create NAME --type TYPE");
+      if (paused && !out.json) out.talk(PAUSED);
     });
 
   program
@@ -50,7 +68,8 @@ export function agentCommands(program: Command): void {
           ? { url: client.url, ...(await client.get<RuntimeStatus>("/runtime/status")) }
           : await client.get<AgentInfo>(agentPath(name));
       const named = "publicKey" in info && { npub: info.id, pubkey: info.publicKey };
-      fields(out, out.json ? { ...info, ...named } : info);
+      printFields(out, out.json ? { ...info, ...named } : info);
+      if ("paused" in info && info.paused && !out.json) out.talk(PAUSED);
     });
 
   program
@@ -62,13 +81,14 @@ export function agentCommands(program: Command): void {
         agentPath(name, "/status"),
       );
       if (out.json) return out.document({ ...report, lastTick, alarms, parked });
-      return fields(out, {
+      printFields(out, {
         ...report,
         lastTick:
           lastTick && `${out.time(lastTick.at)} ${lastTick.trigger.type} ${lastTick.outcome}`,
         alarms: alarms.map(({ id, at }) => `${id} ${out.time(at)}`).join(", ") || "none",
         parked: parked.join(", ") || "none",
       });
+      await tellPaused(client, out);
     });
 
   program
@@ -111,25 +131,4 @@ export function agentCommands(program: Command): void {
       if (out.json) out.document({ id, name, purged: purge === true });
       else out.talk(purge === true ? `Erased ${name}.` : `Ended ${name}. Its id is ${id}`);
     });
-}
-
-/** Prints the members of an object, one a line. */
-function fields(out: Output, object: object): void {
-  if (out.json) {
-    out.document(object);
-    return;
-  }
-  const entries = Object.entries(object).filter(([, value]) => value !== undefined);
-  const width = Math.max(...entries.map(([key]) => key.length));
-  for (const [key, value] of entries) {
-    const text = show(out, key, value);
-    out.print(`${key.padEnd(width)}  ${text}`, key === "status" ? text : undefined);
-  }
-}
-
-function show(out: Output, key: string, value: unknown): string {
-  if (typeof value === "number" && key.endsWith("At")) return out.time(value);
-  if (typeof value === "string") return value;
-  if (Array.isArray(value)) return value.map(String).join(", ");
-  return JSON.stringify(value);
 }

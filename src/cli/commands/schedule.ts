@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { MISSED_POLICIES, SCHEDULE_TYPES } from "../../drivers/scheduler.ts";
 import type { NewSchedule, Schedule } from "../../drivers/scheduler.ts";
-import type { Client } from "../../control/client.ts";
 import type { Json } from "../../core/json.ts";
+import { allItems } from "../all-items.ts";
 import { toolsOf, wordOption } from "../command.ts";
 import type { Output } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
@@ -50,7 +50,7 @@ export function scheduleCommands(program: Command): void {
     .description("list schedules")
     .action(async (_options: unknown, command: Command) => {
       const { client, out } = toolsOf(command);
-      listTable(out, await all(client));
+      listTable(out, await allItems<Schedule>(client, "/schedules"));
     });
   schedule
     .command("info <id>")
@@ -123,16 +123,6 @@ function jsonOf(text: string): Json {
     return JSON.parse(text) as Json;
   } catch (error) {
     throw new UsageError(`Cannot read the text as JSON: ${(error as Error).message}`);
-  }
-}
-
-async function all(client: Client): Promise<readonly Schedule[]> {
-  const found: Schedule[] = [];
-  for (let cursor = ""; ;) {
-    const page = await client.page<Schedule>(`/schedules?limit=1000${cursor}`);
-    found.push(...page.items);
-    if (page.cursor === undefined) return found;
-    cursor = `&cursor=${encodeURIComponent(page.cursor)}`;
   }
 }
 

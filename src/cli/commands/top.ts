@@ -10,6 +10,7 @@ import { toolsOf, wordOption } from "../command.ts";
 import { passes } from "../follow.ts";
 import { cellText, relativeTime, spanText } from "../output.ts";
 import type { Output } from "../output.ts";
+import { isPaused, PAUSED } from "../paused.ts";
 import { openScreen } from "../screen.ts";
 import { colourCell } from "../status-colour.ts";
 import { tableLines } from "../table.ts";
@@ -55,6 +56,7 @@ export function topCommand(program: Command): void {
     .option("--limit <number>", "how many agents (default: as many as fit, or 100)")
     .option("--type <type>", "only those of a type")
     .addOption(wordOption("--status <status>", "only those of a status", STATUSES))
+    .option("--label <label>", "only those with a label")
     .action(async (options: TopOptions, command: Command) => {
       const interval = durationMs("--interval", options.interval);
       if (interval < SHORTEST) {
@@ -86,6 +88,8 @@ interface Look {
   readonly at: number;
   /** How many there are. */
   readonly total: number;
+  /** All ticks are stopped. */
+  readonly paused: boolean;
   readonly agents: readonly AgentSample[];
 }
 
@@ -97,12 +101,12 @@ function watcher(
   let before: Ticked | undefined;
   return async (rows) => {
     const client = connect();
-    const all = await allAgents(client, filter);
+    const [all, paused] = await Promise.all([allAgents(client, filter), isPaused(client)]);
     const there = filter.status === undefined ? all.filter(isThere) : all;
     const at = Date.now();
     const agents = await sampleAgents(client, there, { sort, rows, most: MOST_ASKED, before });
     before = { at, ticks: new Map(agents.map(({ id, ticks }) => [id, ticks])) };
-    return { at, total: there.length, agents };
+    return { at, total: there.length, paused, agents };
   };
 }
 
@@ -111,7 +115,8 @@ function isThere({ status }: { readonly status: string }): boolean {
   return status !== "terminated";
 }
 
-function printOnce(out: Output, { agents, total }: Look): void {
+function printOnce(out: Output, { agents, total, paused }: Look): void {
+  if (paused) out.talk(PAUSED);
   if (total === 0) {
     out.talk("No agents. Make one with: agentctl create NAME --type TYPE");
     return;
@@ -150,7 +155,9 @@ async function live(look: (rows: number) => Promise<Look>, options: Live): Promi
     const end = problem === "" ? (more > 0 ? `… and ${more} more` : "") : problem;
     screen.draw([
       styleText("dim", fitText(head, columns), { stream: process.stdout }),
-      "",
+      last?.paused === true
+        ? styleText("yellow", fitText(PAUSED, columns), { stream: process.stdout })
+        : "",
       styleText("bold", headings, { stream: process.stdout }),
       ...lines,
       styleText(problem === "" ? "dim" : "red", fitText(cellText(end), columns), {

@@ -110,7 +110,7 @@ _agentctl() {
 
   case $found in
     words:*) COMPREPLY=($(compgen -P "$prefix" -W "\${found#words:}" -- "$value")) ;;
-    agents | contexts | types)
+    agents | contexts | types | tokens)
       local names
       names=$("\${words[0]}" __complete "$found" "\${words[@]:1:last-1}" 2>/dev/null </dev/null)
       COMPREPLY=($(compgen -P "$prefix" -W "$names" -- "$value"))

@@ -114,7 +114,7 @@ function __agentctl_complete
             for word in (string split ' ' -- (string replace 'words:' '' -- $found))
                 echo $prefix$word
             end
-        case agents contexts types
+        case agents contexts types tokens
             for name in ($words[1] __complete $found $words[2..-1] 2>/dev/null </dev/null)
                 echo $prefix$name
             end

@@ -3,6 +3,7 @@ import type { Argument, Command, Option } from "commander";
 /** What the values of these options are; of others nothing is known. */
 const OPTION_SOURCES: Readonly<Record<string, Source>> = {
   "--context": "contexts",
+  "--agent": "agents",
   "--type": "types",
   "--data": "dirs",
   "--to-data": "dirs",
@@ -19,6 +20,7 @@ const OPERAND_SOURCES: Readonly<Record<string, Source>> = {
   agent: "agents",
   file: "files",
   dir: "dirs",
+  token: "tokens",
 };
 
 /** Commands whose `name` is another one's, or a new one. */
@@ -26,10 +28,19 @@ const NAME_SOURCES: Readonly<Record<string, Source>> = {
   create: "",
   resolve: "agents",
   context: "contexts",
+  tokens: "",
 };
 
 /** What a value is: words, what `agentctl __complete` knows, paths, or anything. */
-export type Source = "" | "agents" | "contexts" | "types" | "files" | "dirs" | `words:${string}`;
+export type Source =
+  | ""
+  | "agents"
+  | "contexts"
+  | "types"
+  | "tokens"
+  | "files"
+  | "dirs"
+  | `words:${string}`;
 
 /**
  * What can follow in a command line, for the scripts of all shells: for each path of commands (`""` is the

@@ -93,7 +93,7 @@ _agentctl() {
       names=(\${=found#words:})
       compadd -a names
       ;;
-    (agents|contexts|types)
+    (agents|contexts|types|tokens)
       names=(\${(f)"$("\${words[1]}" __complete $found "\${(@)words[2,CURRENT-1]}" 2>/dev/null </dev/null)"})
       compadd -a names
       ;;
