@@ -3,11 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { controlApi } from "../../src/control/api.ts";
 import { bearerAccess } from "../../src/control/bearer-access.ts";
-import { plumbedSink } from "../../src/control/hook-sinks.ts";
 import { idempotency } from "../../src/control/idempotency.ts";
+import { mailLimit } from "../../src/control/mail.ts";
+import { plumbedReceipts, plumbedSink } from "../../src/control/plumbed.ts";
 import { rateLimit } from "../../src/control/rate-limit.ts";
+import { sendersOf } from "../../src/control/signed-mail.ts";
 import { storedTokens } from "../../src/control/tokens.ts";
 import { webhooks, webhookTimer } from "../../src/control/webhooks.ts";
+import { fileBrake } from "../../src/core/brake.ts";
 import { createRuntime } from "../../src/core/create-runtime.ts";
 import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
 import { OpenAgentsError, TerminalError } from "../../src/core/errors.ts";
@@ -18,6 +21,8 @@ import { plumberOf } from "../../src/drivers/plumber.ts";
 import { scheduler } from "../../src/drivers/scheduler.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
+import { HttpTokens } from "../../src/identity/nip98.ts";
+import { nobleSecp } from "../../src/identity/secp.ts";
 import { agentMemory } from "../../src/memory/index.ts";
 import { sqlite, sqliteHomeFiles } from "../../src/stores/sqlite.ts";
 
@@ -102,10 +107,17 @@ export async function fuzzHome(): Promise<FuzzHome> {
     clock,
     random,
     forwarder: { forward: async (_to, mail) => mail.map(() => "accepted") },
+    brake: fileBrake({ files, clock }),
     onProblem: note,
   });
   const tokens = storedTokens({ files, clock, random });
-  const schedules = scheduler({ files, clock, random, deliver: (mail) => runtime.accept(mail) });
+  const plumber = plumberOf(definition);
+  const schedules = scheduler({
+    files,
+    clock,
+    random,
+    deliver: plumbedReceipts(plumber, (mail) => runtime.accept(mail)),
+  });
   const timer = webhookTimer(clock);
   let posts = 0;
   const out = webhooks({
@@ -122,6 +134,11 @@ export async function fuzzHome(): Promise<FuzzHome> {
   const api = controlApi({
     access: bearerAccess({ token: TOKEN, tokens }),
     rates: rateLimit(clock),
+    signed: {
+      tokens: new HttpTokens({ clock, secp: nobleSecp }),
+      bodyLimit: mailLimit(definition.limits.envelopeBytes),
+    },
+    senders: sendersOf(definition),
     limits: definition.limits,
     version: "1.2.3",
     types: [...definition.agents.keys()],
@@ -130,7 +147,7 @@ export async function fuzzHome(): Promise<FuzzHome> {
       secrets: () => "a secret of the hook",
       clock,
       random,
-      sink: plumbedSink(plumberOf(definition), runtime),
+      sink: plumbedSink(plumber, runtime),
     },
     webhooks: out,
     onError: (error) => note("500", error),

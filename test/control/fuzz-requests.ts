@@ -30,6 +30,9 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   deleteAgent: 5,
   deleteSchedule: 5,
   deleteWebhook: 5,
+  // Whatever it finds is stopped until it is resumed.
+  pauseRuntime: 3,
+  resumeRuntime: 60,
   leaveHome: 8,
   departFromHome: 8,
   // A slow derivation of a key is what a password is for.
@@ -405,9 +408,8 @@ function partsOf({ path }: Described, kind: Kind): fc.Arbitrary<Draft["parts"]> 
     .map((part) => {
       const name = /^\{(\w+)\}$/.exec(part)?.[1];
       if (name === undefined) return fc.constant<Draft["parts"][number]>({ text: part });
-      const meant = (name === "id" ? idOf(path) : (HINTS[name] as fc.Arbitrary<string>)).map(
-        (text) => ({ text }),
-      );
+      const hint = HINTS[name] as fc.Arbitrary<string> | undefined;
+      const meant = (name === "id" ? idOf(path) : (hint ?? pool(name))).map((text) => ({ text }));
       if (kind === "valid") return meant;
       const raw = fc.constantFrom(
         "%00",

@@ -68,8 +68,11 @@ function remember(pools: Pools, operation: string, body: unknown, response: Resp
   const one = body as Record<string, unknown>;
   const items = (Array.isArray(one["items"]) ? one["items"] : [one]) as Record<string, unknown>[];
   pools.add("cursor", one["cursor"]);
+  const noun = /^(?:create|add|list|update|get)([A-Z][A-Za-z]*?)s?$/.exec(operation)?.[1] ?? "";
   for (const item of items) {
     if (typeof item !== "object" || item === null) continue;
+    // What `{goal}` in an address is, and the like.
+    pools.add(noun.charAt(0).toLowerCase() + noun.slice(1), item["id"]);
     if (/^(?:create|list|update|get)Agents?$/.test(operation)) {
       for (const name of ["id", "name", "publicKey"]) pools.add("agent", item[name]);
     }
