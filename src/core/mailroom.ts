@@ -6,6 +6,7 @@ import { inboxOf } from "./delivery.ts";
 import { checkEnvelope, checkForeignId, checkSentId, isHops } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
+import type { ErrorCode } from "./errors.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { forwardMoved } from "./forwarding.ts";
@@ -250,13 +251,15 @@ export class Mailroom {
     const ticked = Promise.withResolvers<TickRecord>();
     // It may be over before the command is in the inbox, where nobody awaits it yet.
     ticked.promise.catch(() => undefined);
-    const cancel = (why: string): void =>
-      ticked.reject(new OpenAgentsError("CANCELLED", `Cannot ${command} "${record.name}": ${why}`));
-    const onStop = (): void => cancel("the runtime is stopping, or the agent leaves");
+    const cancel = (code: ErrorCode, why: string): void =>
+      ticked.reject(new OpenAgentsError(code, `Cannot ${command} "${record.name}": ${why}`));
+    const onStop = (): void => cancel("CANCELLED", "the runtime is stopping, or the agent leaves");
     const stopWatching = this.#watchers.watch(record.id, ({ record: tick }) => {
       if (tick.trigger.id === envelope.id) ticked.resolve(tick);
       else if (tick.status !== undefined && !TICKING.has(tick.status as AgentStatus)) {
-        cancel(`it is ${tick.status} now`);
+        // As whoever asks only now is told.
+        const code = tick.status === "terminated" ? "TERMINATED" : "INVALID";
+        cancel(code, `it is ${tick.status} now`);
       }
     });
     this.#waits.set(onStop, record.id);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defineAgent, TerminalError } from "../../src/index.ts";
-import type { OpenAgentsError } from "../../src/index.ts";
+import type { OpenAgentsError, TickRecord } from "../../src/index.ts";
 import { HOUR, setting } from "./setting.ts";
 
 void test("replay() of mail that could not be delivered sends it, with no other mail to wait for", async () => {
@@ -38,6 +38,22 @@ void test("terminate() and wake() at once leave the agent terminated", async () 
   await clock.advance(HOUR);
   await both;
   assert.equal((await runtime.get(id)).status, "terminated");
+});
+
+void test("tick() of an agent that the tick before quarantines says what it says from then on", async () => {
+  const agent = defineAgent({
+    name: "a",
+    retry: { quarantineAfter: 1 },
+    onManual: () => Promise.reject(new TerminalError("on purpose")),
+  });
+  const { runtime, clock } = await setting([agent]);
+  const both = Promise.allSettled([runtime.tick("a"), runtime.tick("a")]);
+  await clock.advance(0);
+  const [first, second] = await both;
+  assert.equal((first as PromiseFulfilledResult<TickRecord>).value.status, "quarantined");
+  const { code } = (second as PromiseRejectedResult).reason as OpenAgentsError;
+  assert.equal(code, "INVALID");
+  await assert.rejects(runtime.tick("a"), { code });
 });
 
 void test("terminate() and purge() do the same when they are called twice at once", async () => {
