@@ -190,7 +190,7 @@ export interface Runtime extends Home, Operations {
 
 /**
  * What of a runtime goes over HTTP: all but its start and end, what only its host calls, and, so far,
- * `Operations`.
+ * goals, files and alarms.
  */
 export type RemoteRuntime = Omit<
   Runtime,
@@ -207,7 +207,7 @@ export type RemoteRuntime = Omit<
   | "follow"
   | "metrics"
   | "import"
-  | keyof Operations
+  | Exclude<keyof Operations, "update" | "pause" | "resume" | "cancel">
   | keyof HomeOperations
 > &
   Pick<Home, "import">;

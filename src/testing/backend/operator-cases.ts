@@ -172,6 +172,6 @@ type Operated = Omit<BackendFixture, "runtime" | "crash"> & {
 /** A case for runtimes that have `Operations`; nothing for others. */
 function operated(body: (fixture: Operated) => Promise<void>): BackendCase["body"] {
   return async (fixture) => {
-    if ("update" in fixture.runtime) await body(fixture as unknown as Operated);
+    if ("addGoal" in fixture.runtime) await body(fixture as unknown as Operated);
   };
 }
