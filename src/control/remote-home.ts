@@ -6,6 +6,7 @@ import type { CallOptions } from "./client.ts";
 import type { ServerEvent } from "./events.ts";
 import type { RuntimeStatus } from "./shapes/home.ts";
 import type { TickView } from "./shapes/record.ts";
+import type { LoggedLine } from "./shapes/work.ts";
 import type { EventName } from "./tick-events.ts";
 import type { MadeToken, NewToken, TokenInfo } from "./tokens.ts";
 import type { WebhookAdmin } from "./webhooks.ts";
@@ -25,6 +26,8 @@ export interface RemoteHome extends RemoteRuntime {
   ticks(ref: string, after: number, limit: number): Promise<readonly TickView[]>;
   /** @throws NOT_FOUND when there is no such tick */
   tickAt(ref: string, n: number): Promise<TickView>;
+  /** What an agent logged, by ticks: `after` and `limit` count these. */
+  logs(ref: string, query?: LogQuery): Promise<Page<LoggedLine>>;
   /**
    * What an agent does, as it does it, over server-sent events; it ends with the connection. Events that
    * are durable have an id, from which one resumes. `agentSocket` is for who wants to stay connected.
@@ -41,6 +44,15 @@ export interface RemoteHome extends RemoteRuntime {
   ready(): Promise<boolean>;
   /** The API's own OpenAPI document. */
   document(): Promise<Record<string, Json>>;
+}
+
+/** Which lines of an agent's log. */
+export interface LogQuery {
+  /** Those of ticks with a number above this. */
+  readonly after?: number | undefined;
+  readonly limit?: number | undefined;
+  /** This level and above. Default: all. */
+  readonly level?: LoggedLine["level"] | undefined;
 }
 
 /** Which events of an agent's stream, from where on. */

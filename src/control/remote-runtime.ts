@@ -1,13 +1,15 @@
 import type { Page } from "../core/ports/index.ts";
-import type { Peer } from "../core/ports/memory.ts";
-import type { AgentInfo } from "../core/runtime.ts";
+import type { FileText, Goal, Peer } from "../core/ports/memory.ts";
+import type { AgentInfo, AlarmInfo } from "../core/runtime.ts";
 import { BUNDLE_TYPE } from "../core/bundle/manifest.ts";
 import { errorInfo } from "../core/errors.ts";
 import { createClient } from "./client.ts";
 import type { CallOptions, Client, Connection } from "./client.ts";
 import { etagOf } from "./etag.ts";
 import type { RemoteHome, RemoteSchedules, RemoteTokens } from "./remote-home.ts";
+import type { RuntimeStatus } from "./shapes/home.ts";
 import type { TickView } from "./shapes/record.ts";
+import type { LoggedLine } from "./shapes/work.ts";
 import type { DeliveryInfo, Webhook, WebhookAdmin } from "./webhooks.ts";
 
 export { agentSocket } from "./agent-socket.ts";
@@ -65,6 +67,19 @@ export function remoteRuntime(connection: Connection, options: CallOptions = {})
       const { cancelled } = await client.post<{ cancelled?: string }>(of(ref, "/cancel"), { body });
       return { cancelled };
     },
+    goals: async (ref, after, limit) =>
+      (await client.page<Goal>(of(ref, `/goals${search({ after, limit })}`))).items,
+    addGoal: (ref, goal) => client.post(of(ref, "/goals"), { body: goal }),
+    updateGoal: (ref, goal, change) =>
+      client.patch(of(ref, `/goals/${encodeURIComponent(goal)}`), { body: change }),
+    removeGoal: (ref, goal) => client.delete(of(ref, `/goals/${encodeURIComponent(goal)}`)),
+    files: (ref, query = {}) => client.page<FileText>(of(ref, `/memory${search(query)}`)),
+    alarms: async (ref, after, limit) =>
+      (await client.page<AlarmInfo>(of(ref, `/alarms${search({ after, limit })}`))).items,
+    pauseAll: () => client.post("/runtime/pause"),
+    resumeAll: () => client.post("/runtime/resume"),
+    paused: async () => (await client.get<RuntimeStatus>("/runtime/status")).paused === true,
+    logs: (ref, query = {}) => client.page<LoggedLine>(of(ref, `/logs${search(query)}`)),
     ticks: (ref, ...range) => rows<TickView>(ref, "ticks", range),
     tickAt: (ref, n) => client.get(of(ref, `/ticks/${n}`)),
     stream: (ref, { after, events } = {}) =>
