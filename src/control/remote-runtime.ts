@@ -78,7 +78,7 @@ export function remoteRuntime(connection: Connection, options: CallOptions = {})
       (await client.page<AlarmInfo>(of(ref, `/alarms${search({ after, limit })}`))).items,
     pauseAll: () => client.post("/runtime/pause"),
     resumeAll: () => client.post("/runtime/resume"),
-    paused: async () => (await client.get<RuntimeStatus>("/runtime/status")).paused === true,
+    paused: async () => (await client.get<RuntimeStatus>("/runtime/status")).paused,
     logs: (ref, query = {}) => client.page<LoggedLine>(of(ref, `/logs${search(query)}`)),
     ticks: (ref, ...range) => rows<TickView>(ref, "ticks", range),
     tickAt: (ref, n) => client.get(of(ref, `/ticks/${n}`)),
