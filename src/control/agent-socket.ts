@@ -2,7 +2,7 @@ import { OpenAgentsError } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { Answer, Sent } from "../core/runtime.ts";
-import { CLOSE, PING, PONG, SUBPROTOCOL } from "./socket-frames.ts";
+import { CLOSE, PING, PONG, SUBPROTOCOL } from "./socket-protocol.ts";
 import type { EventFrame, ServerFrame } from "./socket-frames.ts";
 import type { EventName } from "./tick-events.ts";
 

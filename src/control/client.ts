@@ -10,6 +10,16 @@ export interface Connection {
   /** With no slash at its end. */
   readonly url: string;
   readonly token: string;
+  /** What carries requests: a Worker's service binding, for example. Default: the global `fetch`. */
+  readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
+}
+
+/** What calls have beside what they are about. */
+export interface CallOptions {
+  /** Ends the call: with TIMEOUT when it is one of `AbortSignal.timeout`, else with CANCELLED. */
+  readonly signal?: AbortSignal | undefined;
+  /** For what is to have effect once, however often it is sent. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** What a request carries. */
@@ -32,13 +42,21 @@ export interface Client {
   delete(path: string): Promise<void>;
   /** What comes, as it comes, of this media type. */
   bytes(path: string, type: string): Promise<ReadableStream<Uint8Array>>;
+  /** The same as a text. */
+  text(path: string, type: string): Promise<string>;
+  /** The status of what answers there, whatever it is. */
+  probe(path: string): Promise<number>;
   /** Server-sent events until the connection ends. */
   stream(path: string, after: string | undefined): AsyncIterable<ServerEvent>;
 }
 
 /** @throws UNREACHABLE when agentd does not answer */
-export function createClient({ url, token }: Connection): Client {
-  const call = async (
+export function createClient(connection: Connection, options: CallOptions = {}): Client {
+  const { url, token, fetch: carry = (to, init) => fetch(to, init) } = connection;
+  const { signal, idempotencyKey } = options;
+  const failed = (error: unknown): OpenAgentsError =>
+    signal?.aborted === true ? givenUp(url, signal.reason) : unreachable(url, error);
+  const answerTo = async (
     method: string,
     path: string,
     input: RequestInput = {},
@@ -46,21 +64,27 @@ export function createClient({ url, token }: Connection): Client {
     const headers: Record<string, string> = { authorization: `Bearer ${token}`, ...input.headers };
     // A redirection would have the token go where nobody sent it.
     const init: RequestInit = { method, headers, redirect: "manual" };
+    if (signal !== undefined) init.signal = signal;
+    if (idempotencyKey !== undefined && method === "POST") {
+      headers["idempotency-key"] = idempotencyKey;
+    }
     if (input.body !== undefined) {
       headers["content-type"] = "application/json";
       init.body = JSON.stringify(input.body);
     }
     const sent = input.stream?.getReader();
     if (sent !== undefined) Object.assign(init, { body: unread(sent), duplex: "half" });
-    let response: Response;
     try {
-      response = await fetch(`${url}${path}`, init);
+      return await carry(`${url}${path}`, init);
     } catch (error) {
-      throw unreachable(url, error);
+      throw failed(error);
     } finally {
       // Whoever has answered, or is gone, wants no more of it, and who made it has to know.
       void sent?.cancel().catch(() => undefined);
     }
+  };
+  const call = async (...request: Parameters<typeof answerTo>): Promise<Response> => {
+    const response = await answerTo(...request);
     if (!response.ok) throw await problemOf(url, response);
     return response;
   };
@@ -70,7 +94,7 @@ export function createClient({ url, token }: Connection): Client {
     try {
       text = await answer.text();
     } catch (error) {
-      throw unreachable(url, error);
+      throw failed(error);
     }
     if (answer.status === 204) return undefined as T;
     if (!hasType(answer, "application/json")) throw stranger(url, "something that is no JSON");
@@ -79,6 +103,11 @@ export function createClient({ url, token }: Connection): Client {
     } catch {
       throw stranger(url, "broken JSON");
     }
+  };
+  const body = async (path: string, type: string): Promise<Response> => {
+    const response = await call("GET", path);
+    if (hasType(response, type) && response.body !== null) return response;
+    throw stranger(url, `nothing of type ${type}`);
   };
   return {
     url,
@@ -93,12 +122,19 @@ export function createClient({ url, token }: Connection): Client {
     delete: async (path) => {
       await call("DELETE", path);
     },
-    async bytes(path, type) {
-      const response = await call("GET", path);
-      if (!hasType(response, type) || response.body === null) {
-        throw stranger(url, `nothing of type ${type}`);
+    bytes: async (path, type) => (await body(path, type)).body!,
+    async text(path, type) {
+      const response = await body(path, type);
+      try {
+        return await response.text();
+      } catch (error) {
+        throw failed(error);
       }
-      return response.body;
+    },
+    async probe(path) {
+      const { status, body: rest } = await answerTo("GET", path);
+      void rest?.cancel().catch(() => undefined);
+      return status;
     },
     async *stream(path, after) {
       const headers: Record<string, string> = { accept: "text/event-stream" };
@@ -110,7 +146,7 @@ export function createClient({ url, token }: Connection): Client {
       try {
         yield* parseEvents(body);
       } catch (error) {
-        throw unreachable(url, error);
+        throw failed(error);
       }
     },
   };
@@ -134,6 +170,15 @@ function unreachable(url: string, error: unknown): OpenAgentsError {
     "UNREACHABLE",
     `Cannot reach agentd at ${url}: ${why}: is it running? Start it with "agentd", or look with "agentctl doctor"`,
     { cause: error },
+  );
+}
+
+function givenUp(url: string, reason: unknown): OpenAgentsError {
+  const inTime = (reason as Error | undefined)?.name === "TimeoutError";
+  return new OpenAgentsError(
+    inTime ? "TIMEOUT" : "CANCELLED",
+    `Cannot wait any longer for ${url}: ${inTime ? "its time is up" : "the call was given up"}`,
+    { cause: reason },
   );
 }
 

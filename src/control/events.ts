@@ -34,5 +34,15 @@ export async function* parseEvents(body: ReadableStream<Uint8Array>): AsyncItera
 
 async function* textOf(body: ReadableStream<Uint8Array>): AsyncIterable<string> {
   const decoder = new TextDecoder();
-  for await (const chunk of body) yield decoder.decode(chunk, { stream: true });
+  // Not every browser lets a stream be gone through by `for await`.
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield decoder.decode(value, { stream: true });
+    }
+  } finally {
+    void reader.cancel().catch(() => undefined);
+  }
 }

@@ -1,27 +1,35 @@
 import type { Page } from "../core/ports/index.ts";
-import type { Peer } from "../core/ports/memory.ts";
-import type { AgentInfo, RemoteRuntime } from "../core/runtime.ts";
+import type { FileText, Goal, Peer } from "../core/ports/memory.ts";
+import type { AgentInfo, AlarmInfo } from "../core/runtime.ts";
 import { BUNDLE_TYPE } from "../core/bundle/manifest.ts";
 import { errorInfo } from "../core/errors.ts";
 import { createClient } from "./client.ts";
-import type { Connection } from "./client.ts";
+import type { CallOptions, Client, Connection } from "./client.ts";
+import { etagOf } from "./etag.ts";
+import type { RemoteHome, RemoteSchedules, RemoteTokens } from "./remote-home.ts";
+import type { RuntimeStatus } from "./shapes/home.ts";
+import type { TickView } from "./shapes/record.ts";
+import type { LoggedLine } from "./shapes/work.ts";
+import type { DeliveryInfo, Webhook, WebhookAdmin } from "./webhooks.ts";
 
 export { agentSocket } from "./agent-socket.ts";
 export type { AgentSocket, AgentSocketOptions, SocketMail } from "./agent-socket.ts";
-export type { Connection } from "./client.ts";
+export type { CallOptions, Connection } from "./client.ts";
+export type { ServerEvent } from "./events.ts";
 export { moveAgent } from "./move-agent.ts";
 export type { MoveHomes, MoveOptions, MoveResult, MoveStep, MovingHome } from "./move-agent.ts";
 export type { EventFrame } from "./socket-frames.ts";
 export type { EventName } from "./tick-events.ts";
 export type { RemoteRuntime } from "../core/runtime.ts";
+export type { RemoteHome, RemoteSchedules, RemoteTokens, StreamOptions } from "./remote-home.ts";
 
 /**
- * A runtime behind its control API, on any backend. What the runtime refuses comes as the same error,
- * and UNREACHABLE when nothing answers; a send that ended so may have arrived, and is safe to send
- * again under the same id.
+ * A home behind its control API, on any backend, and the runtime of its agents. What is refused there
+ * comes as the same error, and UNREACHABLE when nothing answers; a send that ended so may have arrived,
+ * and is safe to send again under the same id, as other calls are under the same `idempotencyKey`.
  */
-export function remoteRuntime(connection: Connection): RemoteRuntime {
-  const client = createClient(connection);
+export function remoteRuntime(connection: Connection, options: CallOptions = {}): RemoteHome {
+  const client = createClient(connection, options);
   const of = (ref: string, rest = ""): string => `/agents/${encodeURIComponent(ref)}${rest}`;
   const rows = async <T>(ref: string, what: string, range: readonly [number, number]) => {
     const [first, limit] = range;
@@ -35,15 +43,11 @@ export function remoteRuntime(connection: Connection): RemoteRuntime {
     }
     return items;
   };
-  const search = (query: object): string => {
-    const params = new URLSearchParams();
-    for (const [key, value] of Object.entries(query)) {
-      if (value !== undefined) params.set(key, String(value));
-    }
-    const text = params.toString();
-    return text === "" ? "" : `?${text}`;
-  };
   return {
+    with: (others) => remoteRuntime(connection, others),
+    tokens: remoteTokens(client),
+    schedules: remoteSchedules(client),
+    webhooks: remoteWebhooks(client),
     create: (agent) => client.post("/agents", { body: agent }),
     get: (ref) => client.get(of(ref)),
     list: (query = {}) => client.page<AgentInfo>(`/agents${search(query)}`),
@@ -54,6 +58,38 @@ export function remoteRuntime(connection: Connection): RemoteRuntime {
     tick: (ref) => client.post(of(ref, "/tick")),
     wake: (ref) => client.post(of(ref, "/wake")),
     hibernate: (ref) => client.post(of(ref, "/hibernate")),
+    update: (ref, change, { ifMatch } = {}) =>
+      client.patch(of(ref), { body: change, headers: matching(ifMatch) }),
+    pause: (ref) => client.post(of(ref, "/pause")),
+    resume: (ref) => client.post(of(ref, "/resume")),
+    async cancel(ref, { trigger } = {}) {
+      const body = { ...(trigger !== undefined && { trigger }) };
+      const { cancelled } = await client.post<{ cancelled?: string }>(of(ref, "/cancel"), { body });
+      return { cancelled };
+    },
+    goals: async (ref, after, limit) =>
+      (await client.page<Goal>(of(ref, `/goals${search({ after, limit })}`))).items,
+    addGoal: (ref, goal) => client.post(of(ref, "/goals"), { body: goal }),
+    updateGoal: (ref, goal, change) =>
+      client.patch(of(ref, `/goals/${encodeURIComponent(goal)}`), { body: change }),
+    removeGoal: (ref, goal) => client.delete(of(ref, `/goals/${encodeURIComponent(goal)}`)),
+    files: (ref, query = {}) => client.page<FileText>(of(ref, `/memory${search(query)}`)),
+    alarms: async (ref, after, limit) =>
+      (await client.page<AlarmInfo>(of(ref, `/alarms${search({ after, limit })}`))).items,
+    pauseAll: () => client.post("/runtime/pause"),
+    resumeAll: () => client.post("/runtime/resume"),
+    paused: async () => (await client.get<RuntimeStatus>("/runtime/status")).paused,
+    logs: (ref, query = {}) => client.page<LoggedLine>(of(ref, `/logs${search(query)}`)),
+    ticks: (ref, ...range) => rows<TickView>(ref, "ticks", range),
+    tickAt: (ref, n) => client.get(of(ref, `/ticks/${n}`)),
+    stream: (ref, { after, events } = {}) =>
+      client.stream(of(ref, `/stream${search({ events: events?.join(",") })}`), after),
+    runtimeStatus: () => client.get("/runtime/status"),
+    metricsText: (ref) =>
+      client.text(ref === undefined ? "/runtime/metrics" : of(ref, "/metrics"), "text/plain"),
+    health: async () => (await client.probe("/healthz")) === 200,
+    ready: async () => (await client.probe("/readyz")) === 200,
+    document: () => client.get("/openapi.json"),
     terminate: (ref) => client.delete(of(ref)),
     purge: (ref) => client.delete(of(ref, "?purge")),
     log: (ref, ...range) => rows(ref, "trajectory", range),
@@ -96,4 +132,58 @@ export function remoteRuntime(connection: Connection): RemoteRuntime {
     depart: (ref, body) => client.post(of(ref, "/depart"), { body }),
     arrive: (ref, body) => client.post(of(ref, "/arrive"), { body }),
   };
+}
+
+function remoteTokens(client: Client): RemoteTokens {
+  return {
+    create: (wanted) => client.post("/tokens", { body: wanted }),
+    list: (query = {}) => client.page(`/tokens${search(query)}`),
+    revoke: (id) => client.delete(`/tokens/${encodeURIComponent(id)}`),
+  };
+}
+
+function remoteSchedules(client: Client): RemoteSchedules {
+  const of = (id: string, rest = ""): string => `/schedules/${encodeURIComponent(id)}${rest}`;
+  return {
+    create: (schedule) => client.post("/schedules", { body: schedule }),
+    get: (id) => client.get(of(id)),
+    list: (query = {}) => client.page(`/schedules${search(query)}`),
+    update: (id, change, { ifMatch } = {}) =>
+      client.patch(of(id), { body: change, headers: matching(ifMatch) }),
+    remove: (id) => client.delete(of(id)),
+    pause: (id) => client.post(of(id, "/pause")),
+    resume: (id) => client.post(of(id, "/resume")),
+  };
+}
+
+function remoteWebhooks(client: Client): WebhookAdmin {
+  const of = (id: string, rest = ""): string => `/webhooks/${encodeURIComponent(id)}${rest}`;
+  return {
+    create: (webhook) => client.post("/webhooks", { body: webhook }),
+    get: (id) => client.get(of(id)),
+    list: async () => (await client.page<Webhook>("/webhooks")).items,
+    update: (id, change) => client.patch(of(id), { body: change }),
+    remove: (id) => client.delete(of(id)),
+    rotate: (id) => client.post(of(id, "/rotate")),
+    ping: (id) => client.post(of(id, "/ping")),
+    deliveries: async (id, limit) =>
+      (await client.page<DeliveryInfo>(of(id, `/deliveries${search({ limit })}`))).items,
+    redeliver: (id, delivery) =>
+      client.post(of(id, `/deliveries/${encodeURIComponent(delivery)}/redeliver`)),
+  };
+}
+
+/** What makes a query of an address; empty for nothing. */
+function search(query: object): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== undefined) params.set(key, String(value));
+  }
+  const text = params.toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+/** The header that asks for a revision. */
+function matching(revision: string | undefined): Record<string, string> {
+  return revision === undefined ? {} : { "if-match": etagOf({ revision }) };
 }

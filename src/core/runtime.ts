@@ -188,10 +188,7 @@ export interface Runtime extends Home, Operations {
   metrics(): RuntimeMetrics;
 }
 
-/**
- * What of a runtime goes over HTTP: all but its start and end, what only its host calls, and, so far,
- * `Operations`.
- */
+/** What of a runtime goes over HTTP: all but its start and end, and what only its host calls. */
 export type RemoteRuntime = Omit<
   Runtime,
   | "start"
@@ -207,8 +204,6 @@ export type RemoteRuntime = Omit<
   | "follow"
   | "metrics"
   | "import"
-  | keyof Operations
-  | keyof HomeOperations
 > &
   Pick<Home, "import">;
 

@@ -1,15 +1,13 @@
-import type { HomeOperations, Operations } from "../../core/operations.ts";
-import type { RemoteRuntime } from "../../core/runtime.ts";
 import { equal, rejects } from "../assert.ts";
 import { ask, fresh, make, stateOf, until } from "./kit.ts";
-import type { BackendCase, BackendFixture } from "./kit.ts";
+import type { BackendCase } from "./kit.ts";
 
 /** What an operator does with single agents, where the backend's runtime offers it. */
 export const OPERATOR_CASES: readonly BackendCase[] = [
   {
     guarantee: "lifecycle",
     name: "a name and labels are changed, once for each revision, and kept",
-    body: operated(async ({ runtime, crash }) => {
+    body: async ({ runtime, crash }) => {
       const name = await make(runtime, "keeper");
       const label = fresh("label");
       await ask(runtime, name, "one");
@@ -33,12 +31,12 @@ export const OPERATOR_CASES: readonly BackendCase[] = [
         [next],
       );
       equal((await ask(again, next, "two")).replies, [2]);
-    }),
+    },
   },
   {
     guarantee: "lifecycle",
     name: "a paused agent takes mail in and does nothing, after a crash too, until it is resumed",
-    body: operated(async ({ runtime, crash }) => {
+    body: async ({ runtime, crash }) => {
       const name = await make(runtime, "keeper");
       await ask(runtime, name, "one");
       equal((await runtime.pause(name)).status, "paused");
@@ -59,12 +57,12 @@ export const OPERATOR_CASES: readonly BackendCase[] = [
       const { id } = await again.get(name);
       await again.terminate(name);
       equal((await again.get(id)).status, "terminated");
-    }),
+    },
   },
   {
     guarantee: "lifecycle",
     name: "a trigger is cancelled while it runs and while it waits, and replayed",
-    body: operated(async ({ runtime, outside }) => {
+    body: async ({ runtime, outside }) => {
       const name = await make(runtime, "gated");
       const send = (id: string) => runtime.send(name, { payload: id, id: `${name}-${id}` });
       for (const id of ["runs", "waits", "stays"]) await send(id);
@@ -91,35 +89,33 @@ export const OPERATOR_CASES: readonly BackendCase[] = [
       equal(((await stateOf(runtime, name, "got")) as string[]).toSorted(), ["runs", "stays"]);
       equal(await runtime.cancel(name), { cancelled: undefined });
       equal((await runtime.verify(name)).ok, true);
-    }),
+    },
   },
   {
     guarantee: "lifecycle",
     name: "while all ticks are stopped mail is taken in and commands are refused, then all goes on",
-    body: operated(async ({ runtime }) => {
-      if (!("pauseAll" in runtime)) return;
-      const home = runtime as unknown as HomeOperations;
+    body: async ({ runtime }) => {
       const name = await make(runtime, "keeper");
       await ask(runtime, name, "one");
-      await home.pauseAll();
+      await runtime.pauseAll();
       try {
-        equal(await home.paused(), true);
+        equal(await runtime.paused(), true);
         equal((await runtime.send(name, { payload: "two" })).receipt, "accepted");
         await rejects(runtime.tick(name), "BUSY");
         equal(await stateOf(runtime, name, "got"), ["one"]);
       } finally {
-        await home.resumeAll();
+        await runtime.resumeAll();
       }
       await until("the mail to be taken", async () => {
         return ((await stateOf(runtime, name, "got")) as string[]).length === 2;
       });
-      equal(await home.paused(), false);
-    }),
+      equal(await runtime.paused(), false);
+    },
   },
   {
     guarantee: "on the record",
     name: "goals are changed by the agent and by operators, each change on the record",
-    body: operated(async ({ runtime, crash }) => {
+    body: async ({ runtime, crash }) => {
       const name = await make(runtime, "striver");
       await ask(runtime, name, { id: "own", title: "Grow" });
       equal((await ask(runtime, name, { id: "lost", title: "" })).outcome, "failed");
@@ -140,12 +136,12 @@ export const OPERATOR_CASES: readonly BackendCase[] = [
       await again.removeGoal(name, "own");
       equal((await again.goals(name, "", 9))[0]?.parent, undefined);
       equal((await again.verify(name)).ok, true);
-    }),
+    },
   },
   {
     guarantee: "alarms",
     name: "alarms are listed as they are set",
-    body: operated(async ({ runtime }) => {
+    body: async ({ runtime }) => {
       const name = await make(runtime, "alarmed");
       await ask(runtime, name, { id: "a", cron: "0 9 * * 1" });
       await ask(runtime, name, { id: "b", every: 3_600_000 });
@@ -160,18 +156,6 @@ export const OPERATOR_CASES: readonly BackendCase[] = [
       equal((await runtime.alarms(name, "a", 9)).length, 1);
       equal(await runtime.files(name), { items: [] });
       await rejects(runtime.files(name, { prefix: "state/" }), "INVALID");
-    }),
+    },
   },
 ];
-
-type Operated = Omit<BackendFixture, "runtime" | "crash"> & {
-  readonly runtime: RemoteRuntime & Operations;
-  readonly crash: () => Promise<RemoteRuntime & Operations>;
-};
-
-/** A case for runtimes that have `Operations`; nothing for others. */
-function operated(body: (fixture: Operated) => Promise<void>): BackendCase["body"] {
-  return async (fixture) => {
-    if ("update" in fixture.runtime) await body(fixture as unknown as Operated);
-  };
-}
