@@ -5,7 +5,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { z } from "@hono/zod-openapi";
+import type * as z from "zod";
 import { OPERATIONS } from "../../src/control/operations.ts";
 import { agentSocket, moveAgent, remoteRuntime } from "../../src/control/remote-runtime.ts";
 import type { Connection, RemoteHome } from "../../src/control/remote-runtime.ts";
