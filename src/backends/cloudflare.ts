@@ -215,7 +215,7 @@ export function cloudflare(
 }
 
 /** How long it is remembered whether all ticks are stopped, and after how long agents look again, ms. */
-const BRAKE = { fresh: 3_000, again: 30_000 } as const;
+const BRAKE = { fresh: 3_000, again: 10_000 } as const;
 
 function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

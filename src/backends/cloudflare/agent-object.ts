@@ -81,7 +81,8 @@ export class AgentHost {
     }
     const open = await this.#start();
     const response = await this.#handle(request, open);
-    await open.report.send();
+    // The directory asks how the agent is while it is told of it, and must not wait for its own answer.
+    if (!isCall(request) || !ASKED.has(methodOf(request))) await open.report.send();
     this.#exportSpans();
     return response;
   }
@@ -224,6 +225,9 @@ export class AgentHost {
 
 /** By which an agent comes to an object that never had one. */
 const BIRTHS: ReadonlySet<string> = new Set(["admit", "import"]);
+
+/** By which nothing of an agent changes. */
+const ASKED: ReadonlySet<string> = new Set(["careful", "record", "presence"]);
 
 /** How an object answers that never had an agent. */
 const NOBODY: Methods = {

@@ -53,7 +53,7 @@ export class WorkerHome implements Home {
     return this.#setBrake(true);
   }
 
-  /** Agents take up what has waited within half a minute, or once they are asked for something. */
+  /** Agents take up what has waited within ten seconds, or once they are asked for something. */
   resumeAll(): Promise<void> {
     return this.#setBrake(false);
   }
