@@ -13,6 +13,7 @@ const OF_MESSAGES: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [/\bschedule "/, 'See what there is with "agentctl schedule list"'],
   [/\btoken "/, 'See what there is with "agentctl tokens list"'],
   [/\bwebhook "/, 'See what there is with "agentctl webhooks list"'],
+  [/\bgoal "/, 'See what there is with "agentctl goals NAME"'],
   [/^Cannot cancel .* of "([^"]+)": no such/, 'See what waits with "agentctl inbox $1"'],
   [/\ball ticks .*are stopped\b/, 'Have all go on with "agentctl runtime resume"'],
   [/^Cannot \w+ "([^"]+)": it is paused\b/, 'Have it go on with "agentctl resume $1"'],

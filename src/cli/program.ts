@@ -40,6 +40,14 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/schedule.ts")).scheduleCommands,
   },
   {
+    commands: ["goals"],
+    load: async () => (await import("./commands/goals.ts")).goalCommands,
+  },
+  {
+    commands: ["memory", "alarms"],
+    load: async () => (await import("./commands/memory.ts")).memoryCommands,
+  },
+  {
     commands: ["ticks", "logs", "trajectory"],
     load: async () => (await import("./commands/record.ts")).recordCommands,
   },

@@ -9,6 +9,7 @@ const COLOURS: Readonly<Record<string, Colour>> = {
   done: "green",
   ok: "green",
   dormant: "dim",
+  dropped: "dim",
   terminated: "dim",
   moved: "dim",
   debug: "dim",

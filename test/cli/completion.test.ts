@@ -82,6 +82,15 @@ async function cases(p: Project, offers: Offers): Promise<void> {
   await has(["tokens", "create", "x", "--agent", ""], ["alice"]);
   await has(["tokens", "create", "x", "--scope", ""], ["read", "admin"]);
   await has(["tokens", "revoke", ""], [id], ["alice"]);
+  // Goals are an agent's, and so is what can be cancelled; a group may take an agent as well.
+  assert.equal((await p.agentctl("goals", "add", "bob", "Sleep", "--id", "sleep")).code, 0);
+  await has(["goals", ""], ["add", "bob"]);
+  await has(["goals", "done", ""], ["bob"], ["add"]);
+  await has(["goals", "done", "bob", ""], ["sleep"], ["bob"]);
+  await has(["goals", "done", "alice", ""], [], ["sleep"]);
+  assert.equal((await p.agentctl("pause", "bob")).code, 0);
+  assert.equal((await p.agentctl("send", "bob", "hi", "--id", "first")).code, 0);
+  await has(["cancel", "bob", ""], ["first"], ["sleep"]);
   assert.equal((await p.agentctl("context", "set", "prod", "--data", p.data)).code, 0);
   await has(["context", "use", ""], ["prod"], ["alice"]);
   await has(["--context", ""], ["prod"]);

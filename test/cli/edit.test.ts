@@ -20,17 +20,19 @@ function fails({ code, stderr }: Ended, expected: number, message: RegExp): void
   assert.match(stderr, message);
 }
 
-const json = <T>(ended: Ended): T => JSON.parse(ok(ended)) as T;
+const json = (ended: Ended): unknown => JSON.parse(ok(ended));
 
 void test("agentctl edit gives an agent another name and other labels", async () => {
   await using p = project();
   await p.start();
   ok(await p.agentctl("create", "alice", "--type", "quiet", "--label", "shop", "env=prod"));
   ok(await p.agentctl("create", "bob", "--type", "quiet"));
-  const { id } = json<AgentInfo>(await p.agentctl("info", "alice", "--json"));
+  const { id } = json(await p.agentctl("info", "alice", "--json")) as AgentInfo;
   const edit = (...args: string[]): Promise<Ended> => p.agentctl("edit", ...args);
   const listed = async (label: string): Promise<readonly string[]> =>
-    json<AgentInfo[]>(await p.agentctl("list", "--label", label, "--json")).map(({ name }) => name);
+    (json(await p.agentctl("list", "--label", label, "--json")) as AgentInfo[]).map(
+      ({ name }) => name,
+    );
   assert.deepEqual(await listed("shop"), ["alice"]);
   assert.match(ok(await p.agentctl("list")), new RegExp(`${id}  env=prod, shop\n`));
   assert.match(ok(await p.agentctl("info", "alice")), /^labels +env=prod, shop$/m);
@@ -45,7 +47,7 @@ void test("agentctl edit gives an agent another name and other labels", async ()
   assert.equal(ok(more), "");
   assert.equal(more.stderr, "alice: labels night, shop\n");
   const renamed = await edit("alice", "--name", "carol", "--label", "new", "--json");
-  const after = json<AgentInfo>(renamed);
+  const after = json(renamed) as AgentInfo;
   assert.deepEqual([after.id, after.name, after.labels], [id, "carol", ["new"]]);
   assert.match((await edit("carol", "--name", "alice")).stderr, /^carol is alice: labels new\n$/);
   assert.match((await edit("alice", "--no-label")).stderr, /^alice: no labels\n$/);
@@ -63,7 +65,7 @@ void test("agentctl edit says what is wrong, and then does nothing", async () =>
   fails(await edit("alice", "--label", "a b"), 1, /"a b" is no label/);
   fails(await edit("alice", "--name", "greeter"), 1, /greeter[^]*another name/);
   fails(await edit("alcie", "--name", "x"), 3, /Did you mean alice/);
-  const { name, labels } = json<AgentInfo>(await p.agentctl("info", "alice", "--json"));
+  const { name, labels } = json(await p.agentctl("info", "alice", "--json")) as AgentInfo;
   assert.deepEqual([name, labels], ["alice", []]);
 });
 
@@ -105,6 +107,6 @@ void test("agentctl edit refuses to change what somebody else has changed meanwh
   } finally {
     between.close();
   }
-  const { labels } = json<AgentInfo>(await p.agentctl("info", "greeter", "--json"));
+  const { labels } = json(await p.agentctl("info", "greeter", "--json")) as AgentInfo;
   assert.deepEqual(labels, ["theirs"]);
 });

@@ -4,6 +4,7 @@ import type { NewSchedule, Schedule } from "../../drivers/scheduler.ts";
 import type { Json } from "../../core/json.ts";
 import { allItems } from "../all-items.ts";
 import { toolsOf, wordOption } from "../command.ts";
+import { intervalText } from "../interval-text.ts";
 import type { Output } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -177,17 +178,5 @@ function show(out: Output, one: Schedule): void {
 
 function whenText(out: Output, { cron, timeZone, every, at }: Schedule): string {
   if (cron !== undefined) return `${cron} (${timeZone ?? "UTC"})`;
-  return every === undefined ? `at ${out.time(at)}` : `every ${everyText(every)}`;
-}
-
-/** An interval in the largest unit of which it has a whole number. */
-function everyText(ms: number): string {
-  const units = [
-    ["d", 86_400_000],
-    ["h", 3_600_000],
-    ["m", 60_000],
-    ["s", 1000],
-  ] as const;
-  const [unit, size] = units.find(([, size]) => ms % size === 0) ?? ["ms", 1];
-  return `${ms / size}${unit}`;
+  return every === undefined ? `at ${out.time(at)}` : `every ${intervalText(every)}`;
 }

@@ -79,7 +79,7 @@ _agentctl() {
     fi
   done
 
-  local found="" prefix="" n=0
+  local found="" prefix="" subs="" n=0
   value=$cur
   if [[ -z $wants && -z $plain && $cur == --*=* ]]; then
     wants=one
@@ -97,7 +97,6 @@ _agentctl() {
     done <<<"$data"
     found="words:$found"
   else
-    local subs=""
     while IFS='|' read -r kind name takes source about; do
       if [[ $kind == sub ]]; then subs+=" $name"; fi
       if [[ $kind == arg ]]; then
@@ -105,22 +104,23 @@ _agentctl() {
         n=$((n + 1))
       fi
     done <<<"$data"
-    if [[ -n $subs ]]; then found="words:$subs"; fi
+    # A command that has others below it may also take an agent.
+    if [[ -n $subs && $found != agents ]]; then found="words:$subs"; fi
   fi
 
   case $found in
     words:*) COMPREPLY=($(compgen -P "$prefix" -W "\${found#words:}" -- "$value")) ;;
-    agents | contexts | types | tokens)
-      local names
-      names=$("\${words[0]}" __complete "$found" "\${words[@]:1:last-1}" 2>/dev/null </dev/null)
-      COMPREPLY=($(compgen -P "$prefix" -W "$names" -- "$value"))
-      ;;
     files | dirs)
       local how=-f
       if [[ $found == dirs ]]; then how=-d; fi
       IFS=$'\\n'
       COMPREPLY=($(compgen -P "$prefix" "$how" -- "$value"))
       compopt -o filenames 2>/dev/null
+      ;;
+    ?*)
+      local names
+      names=$("\${words[0]}" __complete "$found" "\${words[@]:1:last-1}" 2>/dev/null </dev/null)
+      COMPREPLY=($(compgen -P "$prefix" -W "$subs $names" -- "$value"))
       ;;
   esac
   return 0

@@ -105,7 +105,7 @@ function __agentctl_complete
         end
         if set -q subs[1]
             printf '%s\\n' $subs
-            return
+            test "$found" = agents; or return
         end
     end
 
@@ -114,14 +114,16 @@ function __agentctl_complete
             for word in (string split ' ' -- (string replace 'words:' '' -- $found))
                 echo $prefix$word
             end
-        case agents contexts types tokens
-            for name in ($words[1] __complete $found $words[2..-1] 2>/dev/null </dev/null)
-                echo $prefix$name
-            end
         case files
             __fish_complete_path (string replace -- $prefix '' $cur) | string replace -r '^' -- $prefix
         case dirs
             __fish_complete_directories (string replace -- $prefix '' $cur) '' | string replace -r '^' -- $prefix
+        case ''
+            return
+        case '*'
+            for name in ($words[1] __complete $found $words[2..-1] 2>/dev/null </dev/null)
+                echo $prefix$name
+            end
     end
 end
 

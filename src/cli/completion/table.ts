@@ -21,6 +21,8 @@ const OPERAND_SOURCES: Readonly<Record<string, Source>> = {
   file: "files",
   dir: "dirs",
   token: "tokens",
+  goal: "goals",
+  trigger: "triggers",
 };
 
 /** Commands whose `name` is another one's, or a new one. */
@@ -38,6 +40,8 @@ export type Source =
   | "contexts"
   | "types"
   | "tokens"
+  | "goals"
+  | "triggers"
   | "files"
   | "dirs"
   | `words:${string}`;

@@ -86,19 +86,19 @@ _agentctl() {
   fi
   if [[ -z $wants ]] && (($#subs > 0)); then
     _describe command subs
-    return
+    if [[ $found != agents ]]; then return; fi
   fi
   case $found in
     (words:*)
       names=(\${=found#words:})
       compadd -a names
       ;;
-    (agents|contexts|types|tokens)
+    (files) _files ;;
+    (dirs) _files -/ ;;
+    (?*)
       names=(\${(f)"$("\${words[1]}" __complete $found "\${(@)words[2,CURRENT-1]}" 2>/dev/null </dev/null)"})
       compadd -a names
       ;;
-    (files) _files ;;
-    (dirs) _files -/ ;;
   esac
 }
 
