@@ -24,7 +24,7 @@ export interface Terminal {
 
 export function openTerminal(cwd: string): Terminal {
   const env = { PATH: process.env["PATH"], HOME: cwd, NODE: process.execPath, PACKAGE };
-  const shell = spawn("bash", [], { cwd, env: env as NodeJS.ProcessEnv, detached: true });
+  const shell = spawn("bash", [], { cwd, env, detached: true });
   shell.stdin.write(`${STAND_INS}exec 2>&1\n`);
   let printed = "";
   let heard = (): void => undefined;
@@ -52,7 +52,7 @@ export function openTerminal(cwd: string): Terminal {
       const args = [join(PACKAGE, "bin/agentctl.js"), ...command.split(" ").slice(2)];
       const child = spawn(process.execPath, args, {
         cwd: await directory(),
-        env: env as NodeJS.ProcessEnv,
+        env,
       });
       let seen = "";
       child.stdout.setEncoding("utf8");

@@ -66,7 +66,7 @@ async function startAgentd(
   daemon.stdout.setEncoding("utf8");
   for await (const text of daemon.stdout.iterator({ destroyOnReturn: false })) {
     printed += String(text);
-    if (/verify\n$/.test(printed)) break;
+    if (printed.endsWith("verify\n")) break;
   }
   return [daemon, printed];
 }
