@@ -35,8 +35,10 @@ export async function startAgentd(data: string): Promise<Agentd> {
 }
 
 /** The raw floor behind HTTP, see `http-floor.ts`, in a process of its own. */
-export async function startHttpFloor(): Promise<Pick<Agentd, "url" | "token" | "stop">> {
-  const child = run([fileURLToPath(new URL("http-floor.ts", import.meta.url))]);
+export async function startHttpFloor(
+  ...args: readonly "accept"[]
+): Promise<Pick<Agentd, "url" | "token" | "stop">> {
+  const child = run([fileURLToPath(new URL("http-floor.ts", import.meta.url)), ...args]);
   return { url: await addressOf(child), token: "none", stop: () => stop(child) };
 }
 

@@ -28,7 +28,11 @@ export interface Floor {
  * a group are all delivered before the first of them is acknowledged, for that is what being in
  * flight at once is. It reads nothing, makes no JSON and no hash, asks no clock, has no promise.
  */
-export async function openFloor(bench: Bench, agents: number): Promise<Floor> {
+export async function openFloor(
+  bench: Bench,
+  agents: number,
+  { accept = false }: FloorOptions = {},
+): Promise<Floor> {
   const written = await bench.once("floor", () => watchOneMessage(bench));
   const path = join(bench.directory(), "floor.db");
   const db = new DatabaseSync(path);
@@ -63,7 +67,8 @@ export async function openFloor(bench: Bench, agents: number): Promise<Floor> {
         begin.run();
         const together = messages.slice(i, i + group);
         for (const rows of together) runAll(statements, rows, [0, delivery]);
-        for (const rows of together) runAll(statements, rows, [delivery, statements.length]);
+        const rest = accept ? delivery : statements.length;
+        for (const rows of together) runAll(statements, rows, [delivery, rest]);
         commit.run();
       }
       return performance.now() - start;
@@ -89,6 +94,11 @@ class WatchedFile extends SqliteFile {
     this.written.push({ query, params });
     return super.run(query, ...params);
   }
+}
+
+export interface FloorOptions {
+  /** A message is delivered and no more. Default: it is acknowledged too. */
+  readonly accept?: boolean;
 }
 
 /** The statements that the store runs for one message to an agent that has had a few. */

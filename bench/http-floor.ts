@@ -6,10 +6,12 @@ import { openFloor } from "./floor.ts";
 import { sizesOf } from "./sizes.ts";
 
 // The raw floor behind HTTP, as a process of its own: what came in one turn of the event loop is written in
-// one transaction and answered. Says where it listens.
+// one transaction and answered; with `accept`, what is delivered and no more. Says where it listens.
 
 const bench = openBench(sizesOf(process.env));
-const floor = await openFloor({ ...bench, say: () => undefined }, bench.sizes.agents);
+const floor = await openFloor({ ...bench, say: () => undefined }, bench.sizes.agents, {
+  accept: process.argv[2] === "accept",
+});
 let waiting: ServerResponse[] = [];
 
 function commit(): void {

@@ -7,7 +7,7 @@ import {
   cloudflareWake,
 } from "./rows/cloudflare.ts";
 import { sseFanout, wsFanout } from "./rows/fanout.ts";
-import { tickManyHttp } from "./rows/http.ts";
+import { apiAsk, apiSend, tickManyHttp } from "./rows/http.ts";
 import {
   giftwrapMake,
   giftwrapOpen,
@@ -31,6 +31,8 @@ import { sizesOf } from "./sizes.ts";
 const ROWS = {
   "tick.many": tickMany,
   "tick.many.http": tickManyHttp,
+  "api.send": apiSend,
+  "api.ask": apiAsk,
   "sse.fanout": sseFanout,
   "ws.fanout": wsFanout,
   "tick.one": tickOne,

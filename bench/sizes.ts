@@ -9,6 +9,8 @@ export interface Sizes {
   readonly many: number;
   readonly one: number;
   readonly http: number;
+  /** Connections that the API's clients keep. */
+  readonly connections: number;
   /** Messages from one agent to another in a round. */
   readonly mail: number;
   /** Messages in a round under workerd, and agents that it holds live. */
@@ -54,6 +56,7 @@ const FULL: Sizes = {
   many: 12_800,
   one: 1000,
   http: 12_800,
+  connections: 64,
   mail: 4000,
   cloudflare: 3200,
   live: 500,
@@ -86,6 +89,7 @@ const QUICK: Sizes = {
   many: 80,
   one: 10,
   http: 80,
+  connections: 8,
   mail: 50,
   cloudflare: 40,
   live: 20,

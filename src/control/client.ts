@@ -11,7 +11,7 @@ export interface Connection {
   readonly url: string;
   readonly token: string;
   /** What carries requests: a Worker's service binding, for example. Default: the global `fetch`. */
-  readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
+  readonly fetcher?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
 }
 
 /** What calls have beside what they are about. */
@@ -52,7 +52,7 @@ export interface Client {
 
 /** @throws UNREACHABLE when agentd does not answer */
 export function createClient(connection: Connection, options: CallOptions = {}): Client {
-  const { url, token, fetch: carry = (to, init) => fetch(to, init) } = connection;
+  const { url, token, fetcher = (to, init) => fetch(to, init) } = connection;
   const { signal, idempotencyKey } = options;
   const failed = (error: unknown): OpenAgentsError =>
     signal?.aborted === true ? givenUp(url, signal.reason) : unreachable(url, error);
@@ -75,7 +75,7 @@ export function createClient(connection: Connection, options: CallOptions = {}):
     const sent = input.stream?.getReader();
     if (sent !== undefined) Object.assign(init, { body: unread(sent), duplex: "half" });
     try {
-      return await carry(`${url}${path}`, init);
+      return await fetcher(`${url}${path}`, init);
     } catch (error) {
       throw failed(error);
     } finally {

@@ -33,7 +33,7 @@ async function open(p: Project): Promise<{ home: RemoteHome; url: string; token:
   const home = remoteRuntime({
     url: daemon.url,
     token,
-    async fetch(address, init) {
+    async fetcher(address, init) {
       const { method = "GET", body } = init;
       const operation = operationOf(method, new URL(address).pathname);
       assert.ok(operation, `${method} ${address} is no operation`);
@@ -233,7 +233,7 @@ void test("with() ends calls by a signal, and says whether it was their time tha
   // Nobody answers here, so that nothing but the signal can end the call.
   const silent = remoteRuntime({
     ...connection,
-    fetch: (_url, { signal }) =>
+    fetcher: (_url, { signal }) =>
       new Promise((_resolve, reject) => {
         if (signal?.aborted === true) reject(signal.reason as Error);
         signal?.addEventListener("abort", () => reject(signal.reason as Error));
@@ -253,7 +253,7 @@ void test("with() ends calls by a signal, and says whether it was their time tha
 void test("ready() is false, and other calls are BUSY, while nobody is served", async () => {
   const starting = remoteRuntime({
     ...connection,
-    fetch: async () => Response.json({ status: "not ready" }, { status: 503 }),
+    fetcher: async () => Response.json({ status: "not ready" }, { status: 503 }),
   });
   assert.equal(await starting.ready(), false);
 });
