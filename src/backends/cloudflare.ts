@@ -53,7 +53,7 @@ export interface CloudflareOptions {
   readonly version?: string;
   /** The curve of the agents' keys. Default `nobleSecp`; `wasmSecp` says how to have the fast one. */
   readonly secp?: Secp;
-  /** Origins of browsers' pages, beside the Worker's own, that may connect to agents' WebSockets. */
+  /** Origins of browsers' pages, beside the Worker's own, that may use the API (CORS, and WebSockets). */
   readonly origins?: readonly string[];
   /** When the relays of the definition are connected. */
   readonly relays?: RelayPolicy;

@@ -69,7 +69,7 @@ export interface LocalOptions {
    * limit. Default 0: it is for processes that do nothing else.
    */
   readonly blockLimit?: number;
-  /** Origins of browsers' pages that may connect to agents' WebSockets. Default: none but the API's own. */
+  /** Origins of browsers' pages that may use the API (CORS, and WebSockets). Default: none but the API's own. */
   readonly origins?: readonly string[];
   /** The address that clients know the API by, where a proxy stands before it: signed requests name it. */
   readonly publicUrl?: string | undefined;

@@ -3,8 +3,10 @@ import type { Context } from "hono";
 import { isNpub } from "../core/agent.ts";
 import type { Senders } from "../core/definition.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import { addHeaders } from "./add-headers.ts";
 import { checkScope, isBound, mayTouch, unauthorized } from "./access.ts";
 import type { Access, Principal } from "./access.ts";
+import { cors } from "./cors.ts";
 import { checkBody, readObject, readText } from "./body.ts";
 import { hookRoutes } from "./hook-routes.ts";
 import type { HookPorts } from "./hook-routes.ts";
@@ -55,7 +57,7 @@ export interface ControlOptions {
   readonly observer?: RequestObserver | undefined;
   /** Takes secrets out of what is said of errors of the server's own. Default: it stays as it is. */
   readonly redact?: ((text: string) => string) | undefined;
-  /** Origins of browsers' pages, beside the API's own, that may use the API. Default: none. */
+  /** Origins of browsers' pages, beside the API's own, that may use the API (CORS). Default: none. */
   readonly origins?: readonly string[];
   /** Told of errors that are nobody's fault but the server's. */
   readonly onError?: (error: unknown) => void;
@@ -138,6 +140,8 @@ function api(
     await addHeaders(c, { "x-request-id": id }, next);
   });
 
+  if (options.origins !== undefined && options.origins.length > 0) app.use(cors(options.origins));
+
   const route = (operation: Operation): void => {
     app.on(operation.method.toUpperCase(), routePath(operation), handle(operation));
   };
@@ -207,19 +211,6 @@ async function admit(
   }
   checkReady(options);
   await addHeaders(c, headers, next);
-}
-
-/** Adds headers to whatever the answer is. Beforehand costs least; one that was passed on has none of them. */
-async function addHeaders(
-  c: Context<ControlEnv>,
-  headers: Readonly<Record<string, string>>,
-  next: () => Promise<void>,
-): Promise<void> {
-  for (const [name, value] of Object.entries(headers)) c.header(name, value);
-  await next();
-  for (const [name, value] of Object.entries(headers)) {
-    if (c.res.headers.get(name) !== value) c.header(name, value);
-  }
 }
 
 function checkReady({ ready }: ControlOptions): void {
