@@ -5,6 +5,7 @@ import type { Tracer } from "../core/ports/index.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { controlApi } from "../control/api.ts";
 import { plumbedReceipts, plumbedSink } from "../control/plumbed.ts";
+import type { BodyPace } from "../control/body.ts";
 import { bearerAccess } from "../control/bearer-access.ts";
 import { httpForwarder } from "../control/forwarder.ts";
 import { idempotency } from "../control/idempotency.ts";
@@ -38,12 +39,14 @@ import { agentSockets } from "./local/agent-sockets.ts";
 import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
 import { listen } from "./local/http-server.ts";
+import type { HttpLimits } from "./local/http-server.ts";
 import { otelTracer } from "./local/otel.ts";
 import { isLoopback } from "./local/loopback.ts";
 import { plumberFile } from "./local/plumber-file.ts";
 import type { PlumberFile } from "./local/plumber-file.ts";
 import { localRelays } from "./local/relays.ts";
 import { openSigner } from "./local/signer.ts";
+import type { TlsFiles } from "./local/tls.ts";
 import { localWebhooks } from "./local/webhooks.ts";
 import { watchEventLoop } from "./local/watchdog.ts";
 
@@ -73,6 +76,12 @@ export interface LocalOptions {
   readonly origins?: readonly string[];
   /** The address that clients know the API by, where a proxy stands before it: signed requests name it. */
   readonly publicUrl?: string | undefined;
+  /** The certificate by which the API speaks TLS. Default: it does not. */
+  readonly tls?: TlsFiles | undefined;
+  /** What the server takes from its clients. Default `HTTP_LIMITS`. */
+  readonly http?: Partial<HttpLimits> | undefined;
+  /** How long the body of a request may take to come; bundles mind their own. Default 30 s. */
+  readonly bodyPace?: BodyPace | undefined;
   /** Nostr relays beside those of the definition. */
   readonly relays?: readonly string[];
   /**
@@ -109,6 +118,8 @@ export interface LocalRuntime {
   readonly relays: (() => NostrMetrics) | undefined;
   /** What became of spans; undefined when none are made. */
   readonly spans: (() => SpanCounts) | undefined;
+  /** Reads the files of the certificate again, for connections to come. @throws CONFIG, and keeps the old one */
+  renewTls(): void;
   /** Lets running ticks end for `grace` ms (default 10,000) and lets go of all. Idempotent. */
   stop(grace?: number): Promise<void>;
 }
@@ -214,15 +225,24 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       ready: () => ready,
       stopping: stopping.signal,
       origins: options.origins ?? [],
+      bodyPace: options.bodyPace,
       onError: (error) => warn(describe(error)),
       redact,
       observer: watching(tracing?.tracer, options.observer),
-      measures: () => ({ memory: memoryOf(process.memoryUsage()), spans: tracing?.counts() }),
+      measures: () => ({
+        memory: memoryOf(process.memoryUsage()),
+        connections: server.connections(),
+        spans: tracing?.counts(),
+      }),
     });
     // Before the agents run, so that a port in use changes nothing.
     const server = await listen((request) => api.fetch(request, bindings), {
       host,
       port,
+      tls: options.tls,
+      limits: options.http,
+      onFull: (most) =>
+        warn(`Cannot take more connections: there are ${most}, the limit "http.connections"`),
     });
     undo.push(() => server.close(0));
     const sockets = agentSockets({
@@ -231,9 +251,9 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     });
     undo.push(() => sockets.stop());
     server.onUpgrade((...connection) => sockets.upgrade(...connection));
-    if (!isLoopback(host)) {
+    if (!isLoopback(host) && options.tls === undefined) {
       warn(
-        `Listening on ${host}, which other machines may reach: whoever has the token rules the agents, and the token travels in clear text`,
+        `Listening on ${host}, which other machines may reach: whoever has the token rules the agents, and the token travels in clear text: give a certificate with --tls-cert and --tls-key`,
       );
     }
     undo.push(() => runtime.stop(0));
@@ -277,6 +297,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       plumb: plumb(rules.plumber, (mail) => runtime.accept(mail)),
       relays: relays && (() => relays.metrics()),
       spans: tracing && (() => tracing.counts()),
+      renewTls: () => server.renewTls(),
       stop: (grace = 10_000) => (ended ??= end(grace)),
     };
   } catch (error) {

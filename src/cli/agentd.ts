@@ -5,6 +5,9 @@ import { PACKAGE_VERSION } from "../core/version.ts";
 import type { DataDir } from "../backends/local.ts";
 import { openDataDir, startLocal } from "../backends/local.ts";
 import { loadToken } from "../backends/local/data-dir.ts";
+import { HTTP_LIMITS } from "../backends/local/http-server.ts";
+import type { TlsFiles } from "../backends/local/tls.ts";
+import { isOrigin } from "../control/cors.ts";
 import { secretValues } from "../control/redact.ts";
 import { relayUrl } from "../drivers/nostr.ts";
 import { loadConfig } from "./config.ts";
@@ -25,6 +28,10 @@ Options:
   --host HOST     address to listen on; default 127.0.0.1
   --port PORT     port to listen on, 0 for any free one; default 4600
   --public-url URL  the address that clients know this by, where a proxy stands before it
+  --origin URL    pages of this origin, as https://HOST, may use the API from a browser; repeatable
+  --tls-cert FILE, --tls-key FILE
+                  a certificate and its key, in PEM: listen by HTTPS; read again on SIGHUP
+  --max-connections N   connections at once, above which more are closed; default ${HTTP_LIMITS.connections}
   --relay URL     a Nostr relay, as wss://HOST, beside those of the configuration; repeatable
   --plumb FILE    rules for what comes in by hooks, webhooks and schedules, in place of those of the
                   configuration; read again when the file changes
@@ -56,6 +63,9 @@ interface Arguments {
   readonly relays: readonly string[];
   readonly plumb: string | undefined;
   readonly publicUrl: string | undefined;
+  readonly origins: readonly string[];
+  readonly tls: TlsFiles | undefined;
+  readonly connections: number;
   readonly format: Format;
   readonly level: Level;
   readonly allowPrivateWebhooks: boolean;
@@ -85,6 +95,10 @@ function readArguments(): Arguments | undefined {
       relay: { type: "string", multiple: true, default: [] },
       plumb: { type: "string" },
       "public-url": { type: "string" },
+      origin: { type: "string", multiple: true, default: [] },
+      "tls-cert": { type: "string" },
+      "tls-key": { type: "string" },
+      "max-connections": { type: "string", default: String(HTTP_LIMITS.connections) },
       "log-level": { type: "string" },
       "log-format": { type: "string" },
       "allow-private-webhooks": { type: "boolean", default: false },
@@ -96,7 +110,7 @@ function readArguments(): Arguments | undefined {
     process.stdout.write(values.help === true ? USAGE : `${PACKAGE_VERSION}\n`);
     return undefined;
   }
-  for (const name of ["config", "data", "host", "plumb"] as const)
+  for (const name of ["config", "data", "host", "plumb", "tls-cert", "tls-key"] as const)
     notEmpty(`--${name}`, values[name]);
   const port = /^\d{1,5}$/.test(values.port) ? Number(values.port) : -1;
   if (port < 0 || port > 65_535) {
@@ -120,7 +134,20 @@ function readArguments(): Arguments | undefined {
   if (publicUrl !== undefined && !/^https?:$/.test(URL.parse(publicUrl)?.protocol ?? "")) {
     throw new TypeError(`"--public-url ${publicUrl}" is no address: use https://HOST`);
   }
-  const { config, host, relay: relays, plumb } = values;
+  for (const origin of values.origin) {
+    if (!isOrigin(origin)) {
+      throw new TypeError(`"--origin ${origin}" is no origin: use https://HOST, with no path`);
+    }
+  }
+  const { "tls-cert": cert, "tls-key": key, "max-connections": most } = values;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new TypeError("TLS needs both a certificate and its key: give --tls-cert and --tls-key");
+  }
+  const tls = cert !== undefined && key !== undefined ? { cert, key } : undefined;
+  if (!/^[1-9]\d{0,6}$/.test(most)) {
+    throw new TypeError(`"--max-connections ${most}" is not possible: use 1 to 9999999`);
+  }
+  const { config, host, relay: relays, plumb, origin: origins } = values;
   const allowPrivateWebhooks = values["allow-private-webhooks"];
   return {
     config,
@@ -130,6 +157,9 @@ function readArguments(): Arguments | undefined {
     relays,
     plumb,
     publicUrl,
+    origins,
+    tls,
+    connections: Number(most),
     allowPrivateWebhooks,
     format,
     level,
@@ -196,6 +226,9 @@ async function main(given: Arguments): Promise<void> {
     relays,
     plumb,
     publicUrl,
+    origins: given.origins,
+    tls: given.tls,
+    http: { connections: given.connections },
     allowPrivateWebhooks: given.allowPrivateWebhooks,
     passphrase: OPENAGENTS_PASSPHRASE || undefined,
     blockLimit,
@@ -218,6 +251,17 @@ async function main(given: Arguments): Promise<void> {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  // Without a certificate a hang-up ends it, as ever.
+  if (given.tls !== undefined) {
+    process.on("SIGHUP", () => {
+      try {
+        local.renewTls();
+        log.say("the certificate was read again");
+      } catch (error) {
+        log.log("error", `${errorInfo(error).message}: the old certificate stays`);
+      }
+    });
+  }
   // A promise that agent code forgot about must not take the other agents down.
   process.on("unhandledRejection", (reason) => {
     log.log("error", `unhandled rejection in agent code: ${describe(reason)}`);

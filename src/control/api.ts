@@ -8,6 +8,7 @@ import { checkScope, isBound, mayTouch, unauthorized } from "./access.ts";
 import type { Access, Principal } from "./access.ts";
 import { cors } from "./cors.ts";
 import { checkBody, readObject, readText } from "./body.ts";
+import type { BodyPace } from "./body.ts";
 import { hookRoutes } from "./hook-routes.ts";
 import type { HookPorts } from "./hook-routes.ts";
 import { documentOf } from "./openapi.ts";
@@ -35,6 +36,8 @@ export interface ControlOptions {
   /** The runtime's limits; a body may be a little larger than an envelope's payload. */
   readonly limits: { readonly envelopeBytes: number };
   readonly version: string;
+  /** How long the body of a request may take to come; bundles mind their own. Default 30 s. */
+  readonly bodyPace?: BodyPace | undefined;
   /** The agent types that can be created, for `GET /runtime/status`. */
   readonly types?: readonly string[];
   /** Takes in what comes to `/hooks/…`. Default: there is no such address. */
@@ -99,7 +102,7 @@ export function gatewayApi(options: ControlOptions, forward: Forward): ControlAp
       const text = c.get("text");
       if (text !== undefined) return forward(ref, new Request(request, { body: text }), by);
       if (!keyed) return forward(ref, request, by);
-      const body = await readText(c.req, operation.bodyLimit(options));
+      const body = await readText(c.req, operation.bodyLimit(options), options.bodyPace);
       const headers = new Headers(request.headers);
       headers.delete("idempotency-key");
       const { url, method } = request;
@@ -189,7 +192,9 @@ async function admit(
   if (c.req.header("upgrade") !== undefined) checkOrigin(c.req.raw, options.origins ?? []);
   const { signed, access } = options;
   const principal =
-    signed !== undefined && isSigned(c) ? await signerOf(c, signed) : await access.who(c.req.raw);
+    signed !== undefined && isSigned(c)
+      ? await signerOf(c, signed, options.bodyPace)
+      : await access.who(c.req.raw);
   c.set("principal", principal);
   const { rate } = principal;
   if (rate === undefined || options.rates === undefined) {
@@ -257,7 +262,13 @@ async function perform(
   const body =
     schema === undefined
       ? undefined
-      : checkBody(schema, await readObject(c.req, operation.bodyLimit(options), c.get("text")));
+      : checkBody(
+          schema,
+          await readObject(c.req, operation.bodyLimit(options), {
+            read: c.get("text"),
+            pace: options.bodyPace,
+          }),
+        );
   const answer = ((status: 200, value?: object, headers?: Record<string, string>) =>
     value === undefined
       ? c.body(null, status)

@@ -1,6 +1,9 @@
 import * as z from "zod";
 import type { Json } from "../core/json.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import type { Clock } from "../core/ports/index.ts";
+import { systemClock } from "../core/system.ts";
+import { HttpError } from "./problem.ts";
 
 /** The part of a request that a body is read from. */
 interface BodySource {
@@ -21,19 +24,18 @@ export const SMALL_BODY: BodyLimit = { bytes: 65_536, setBy: "fixed for this rou
 
 /**
  * The JSON object in a request's body, `{}` for no body; of the text `read`, where it was read before.
- * @throws LIMIT beyond `limit`; INVALID for another content type, what is no UTF-8 or no
- * JSON object
+ * @throws INVALID for another content type and for no JSON object, and what `readText` does
  */
 export async function readObject(
   request: BodySource,
   limit: BodyLimit,
-  read?: string,
+  { read, pace }: { readonly read?: string | undefined; readonly pace?: BodyPace | undefined } = {},
 ): Promise<Record<string, Json>> {
   const type = request.header("content-type");
   if (type !== undefined && !/^application\/(?:[\w.+-]+\+)?json\b/i.test(type)) {
     throw invalid(`content type is "${type}", not "application/json"`);
   }
-  const text = read ?? (await readText(request, limit));
+  const text = read ?? (await readText(request, limit, pace));
   if (text === "") return {};
   const value = parse(text);
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
@@ -52,31 +54,61 @@ function parse(text: string): Json {
   }
 }
 
-/** The text of a body. @throws LIMIT beyond `limit`, INVALID for what is no UTF-8 */
-export async function readText(request: BodySource, limit: BodyLimit): Promise<string> {
-  // What is no UTF-8 would be taken for other text, of which the sender knows nothing.
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  const decode = (bytes?: ArrayBuffer | Uint8Array, stream = false): string => {
-    try {
-      return decoder.decode(bytes, { stream });
-    } catch {
-      throw invalid("it is not UTF-8");
-    }
-  };
+/** How long a body may take to come. */
+export interface BodyPace {
+  readonly clock: Pick<Clock, "after">;
+  /** The longest for all of it, ms. */
+  readonly time: number;
+}
+
+/** Half a minute: a body of JSON that takes longer is held back on purpose, or will never be whole. */
+export const BODY_PACE: BodyPace = { clock: systemClock, time: 30_000 };
+
+/**
+ * The text of a body. @throws LIMIT beyond `limit`; TIMEOUT (408) when it takes too long; INVALID for what is
+ * no UTF-8, and when it is cut off
+ */
+export async function readText(
+  request: BodySource,
+  limit: BodyLimit,
+  { clock, time }: BodyPace = BODY_PACE,
+): Promise<string> {
   const length = request.header("content-length");
-  if (length !== undefined) {
-    if (Number(length) > limit.bytes) throw tooLarge(limit);
-    return decode(await request.arrayBuffer());
+  if (length !== undefined && Number(length) > limit.bytes) throw tooLarge(limit);
+  const late = Promise.withResolvers<never>();
+  late.promise.catch(() => undefined);
+  const stop = clock.after(time, () => {
+    const problem = `Cannot read body: it was not here after ${time / 1000}s`;
+    late.reject(new HttpError(408, "TIMEOUT", problem, { connection: "close" }));
+  });
+  try {
+    return await (length === undefined
+      ? readChunks(request.raw, limit, late.promise)
+      : readWhole(request, late.promise));
+  } finally {
+    stop();
   }
-  const stream = request.raw.body;
-  if (stream === null) return "";
-  // Sent in chunks of unknown number: count them.
-  const reader = stream.getReader();
+}
+
+async function readWhole(request: BodySource, late: Promise<never>): Promise<string> {
+  const bytes = request.arrayBuffer().catch(cutOff);
+  return decoderOf()(await Promise.race([bytes, late]));
+}
+
+/** Sent in chunks of unknown number: they are counted. */
+async function readChunks(
+  { body }: Request,
+  limit: BodyLimit,
+  late: Promise<never>,
+): Promise<string> {
+  if (body === null) return "";
+  const decode = decoderOf();
+  const reader = body.getReader();
   let text = "";
   let size = 0;
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await Promise.race([reader.read().catch(cutOff), late]);
       if (done) return text + decode();
       size += value.byteLength;
       if (size > limit.bytes) throw tooLarge(limit);
@@ -86,6 +118,23 @@ export async function readText(request: BodySource, limit: BodyLimit): Promise<s
     void reader.cancel().catch(() => {});
     throw error;
   }
+}
+
+/** What is no UTF-8 would be taken for other text, of which the sender knows nothing. */
+function decoderOf(): (bytes?: ArrayBuffer | Uint8Array, stream?: boolean) => string {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  return (bytes, stream = false) => {
+    try {
+      return decoder.decode(bytes, { stream });
+    } catch {
+      throw invalid("it is not UTF-8");
+    }
+  };
+}
+
+/** Its sender is gone: no fault of the server. */
+function cutOff(): never {
+  throw invalid("it ends in the middle");
 }
 
 function tooLarge({ bytes, setBy }: BodyLimit): OpenAgentsError {

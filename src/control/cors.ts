@@ -36,7 +36,8 @@ const REMEMBERED = "600";
  * @throws CONFIG for what is no origin
  */
 export function cors(origins: readonly string[]): MiddlewareHandler<ControlEnv> {
-  const allowed = new Set(origins.map(originOf));
+  origins.forEach(checkOrigin);
+  const allowed = new Set(origins);
   return async (c, next) => {
     const origin = c.req.header("origin");
     const ours = origin !== undefined && allowed.has(origin);
@@ -64,12 +65,16 @@ export function cors(origins: readonly string[]): MiddlewareHandler<ControlEnv> 
   };
 }
 
-/** The same text, where it is an origin as browsers send it. @throws CONFIG */
-export function originOf(text: string): string {
-  if (URL.canParse(text)) {
-    const { origin, protocol } = new URL(text);
-    if (origin === text && /^https?:$/.test(protocol)) return origin;
-  }
+/** True for an origin, as browsers send it. */
+export function isOrigin(text: string): boolean {
+  if (!URL.canParse(text) || text.includes("*")) return false;
+  const { origin, protocol } = new URL(text);
+  return origin === text && /^https?:$/.test(protocol);
+}
+
+/** @throws CONFIG for what is no origin */
+function checkOrigin(text: string): void {
+  if (isOrigin(text)) return;
   throw new OpenAgentsError(
     "CONFIG",
     `Cannot let in pages of ${JSON.stringify(text)}: an origin is a scheme and a host, such as "https://app.example.com", with no path and no "*"`,

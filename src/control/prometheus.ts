@@ -88,6 +88,8 @@ export interface HomeMeasures {
   readonly version?: string;
   /** Of the process, in bytes; absent where nobody can say. */
   readonly memory?: { readonly rss: number; readonly heap: number } | undefined;
+  /** Clients that are connected; absent where nobody can say. */
+  readonly connections?: number | undefined;
   /** Of traces, where there are any. */
   readonly spans?: SpanCounts | undefined;
 }
@@ -100,7 +102,7 @@ export function runtimeMetricsText(
   measures: HomeMeasures = {},
 ): string {
   const { startedAt, running, ready, cached, locked, counts } = metrics;
-  const { version, memory, spans } = measures;
+  const { version, memory, connections, spans } = measures;
   const all: (Metric | undefined)[] = [
     version === undefined ? undefined : info("openagents_build_info", "The release.", { version }),
     gauge(
@@ -119,6 +121,7 @@ export function runtimeMetricsText(
     ...(counts === undefined ? [] : countsOf(counts)),
     gauge("process_resident_memory_bytes", "Memory of the process.", memory?.rss),
     gauge("openagents_heap_bytes", "Memory that its objects take.", memory?.heap),
+    gauge("openagents_http_connections", "Clients that are connected.", connections),
     counter("openagents_spans_exported_total", "Spans that a collector took.", spans?.exported),
     counter("openagents_spans_dropped_total", "Spans that were lost.", spans?.dropped),
     gauge("openagents_spans_queued", "Spans that wait to be exported.", spans?.queued),

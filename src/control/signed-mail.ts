@@ -9,7 +9,7 @@ import { encodeNpub } from "../identity/nip19.ts";
 import type { HttpTokens } from "../identity/nip98.ts";
 import type { Principal } from "./access.ts";
 import { readText } from "./body.ts";
-import type { BodyLimit } from "./body.ts";
+import type { BodyLimit, BodyPace } from "./body.ts";
 import { checkTaken } from "./plumbed.ts";
 import type { ControlEnv } from "./operation.ts";
 import { HttpError } from "./problem.ts";
@@ -44,12 +44,13 @@ export function isSigned(c: Context<ControlEnv>): boolean {
 export async function signerOf(
   c: Context<ControlEnv>,
   { tokens, publicUrl, bodyLimit }: SignedRequests,
+  pace?: BodyPace,
 ): Promise<Principal> {
   const { method, url, path } = c.req;
   if (method !== "POST" || !/^\/agents\/[^/]+\/send$/.test(path)) {
     throw refused("a signed request can send mail to an agent, and do nothing else");
   }
-  const text = await readText(c.req, bodyLimit);
+  const text = await readText(c.req, bodyLimit, pace);
   c.set("text", text);
   const { pathname, search } = new URL(url);
   const address = publicUrl === undefined ? url : new URL(pathname + search, publicUrl).href;

@@ -69,7 +69,9 @@ export const mailOperations: readonly Operation[] = [
       }
       const mail = mailInTrace(mailOf(body, c.req.header("idempotency-key")), c.get("trace"));
       if (query.wait === undefined) return answer(202, await runtime.send(ref, mail));
-      const asked = { timeout: query.wait, signal: options.stopping };
+      // Whoever has hung up waits for nothing any more.
+      const ends = [options.stopping, c.req.raw.signal].filter((one) => one !== undefined);
+      const asked = { timeout: query.wait, signal: AbortSignal.any(ends) };
       const became = await runtime.ask(ref, mail, asked);
       return became.outcome === "pending" ? answer(202, became) : answer(200, became);
     },
