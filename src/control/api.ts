@@ -100,12 +100,15 @@ export function gatewayApi(options: ControlOptions, forward: Forward): ControlAp
       const request = requestInTrace(c.req.raw, c.get("trace"));
       const keyed = c.req.header("idempotency-key") !== undefined && takesKey(operation);
       const text = c.get("text");
-      if (text !== undefined) return forward(ref, new Request(request, { body: text }), by);
-      if (!keyed) return forward(ref, request, by);
-      const body = await readText(c.req, operation.bodyLimit(options), options.bodyPace);
-      const headers = new Headers(request.headers);
-      headers.delete("idempotency-key");
+      if (text === undefined && !keyed) return forward(ref, request, by);
       const { url, method } = request;
+      const headers = new Headers(request.headers);
+      // Signed, it was read to know who asks.
+      if (text !== undefined) {
+        return forward(ref, new Request(url, { method, headers, body: text }), by);
+      }
+      const body = await readText(c.req, operation.bodyLimit(options), options.bodyPace);
+      headers.delete("idempotency-key");
       return once(operation, c, body, () =>
         forward(ref, new Request(url, { method, headers, body }), by),
       );

@@ -51,7 +51,8 @@ export function agentCommands(program: Command): void {
           id,
           labels.join(", "),
         ]);
-        out.table(["NAME", "TYPE", "STATUS", "ID", "LABELS"], rows);
+        const labelled = agents.some(({ labels }) => labels.length > 0);
+        out.table(["NAME", "TYPE", "STATUS", "ID", ...(labelled ? ["LABELS"] : [])], rows);
       } else if (Object.values(filter).some((value) => value !== undefined)) {
         out.talk("No such agents. See all there are with: agentctl list");
       } else out.talk("No agents. Make one with: agentctl create NAME --type TYPE");
