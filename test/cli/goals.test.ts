@@ -63,10 +63,13 @@ void test("agentctl goals walks goals through their life", async () => {
   ok(await goals("update", "alice", "sleep", "--status", "open", "--parent", "part"));
   assert.equal((await goals("remove", "alice", "part")).stderr, "Removed part.\n");
   const left = json(await goals("alice", "--json")) as Goal[];
-  assert.deepEqual(left.map((goal) => [goal.id, goal.parent]).sort(), [
-    [id, undefined],
-    ["sleep", undefined],
-  ]);
+  assert.deepEqual(
+    left.map((goal) => [goal.id, goal.parent]),
+    [
+      [id, undefined],
+      ["sleep", undefined],
+    ],
+  );
 });
 
 void test("agentctl goals says what is wrong", async () => {
@@ -111,7 +114,13 @@ void test("agentctl memory and agentctl alarms show what an agent keeps", async 
 
 void test("goalTree() puts goals below what they are part of, and loses none", () => {
   const goal = (id: string, priority: number, parent?: string): Goal => ({
-    ...{ id, title: id, status: "open", priority, progress: 0, createdAt: 0, updatedAt: 0 },
+    id,
+    title: id,
+    status: "open",
+    priority,
+    progress: 0,
+    createdAt: 0,
+    updatedAt: 0,
     ...(parent !== undefined && { parent }),
   });
   const placed = goalTree([
