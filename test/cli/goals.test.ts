@@ -63,9 +63,8 @@ void test("agentctl goals walks goals through their life", async () => {
   ok(await goals("update", "alice", "sleep", "--status", "open", "--parent", "part"));
   assert.equal((await goals("remove", "alice", "part")).stderr, "Removed part.\n");
   const left = json(await goals("alice", "--json")) as Goal[];
-  const byId = left.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   assert.deepEqual(
-    byId.map((goal) => [goal.id, goal.parent]),
+    left.map((goal) => [goal.id, goal.parent]),
     [
       [id, undefined],
       ["sleep", undefined],
