@@ -14,6 +14,7 @@ export async function cloudflareBackend(): Promise<SharedBackend> {
   const { outside, url, close } = await outsideServer();
   const worker = await startWorkerd({
     entry: "test/cloudflare/conformance.worker.ts",
+    objects: { AGENTS: "AgentObject", DIRECTORY: "DirectoryObject", HOME: "HomeObject" },
     define: { OUTSIDE: url },
   });
   const runtime = remoteRuntime(worker);

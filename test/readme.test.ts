@@ -32,8 +32,8 @@ function same(text: string): string {
       .replaceAll(/\b[0-9a-f]{64}\b/g, "HASH")
       .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z +(\d+ )?/g, "TIME ")
       .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT")
-      // Whether its first tick is over yet.
-      .replaceAll(/ (creating|active) +NPUB/g, " STATUS NPUB")
+      // Whether its first tick is over yet, and whether it is still in memory.
+      .replaceAll(/ (creating|active|dormant) +NPUB/g, " STATUS NPUB")
       .replaceAll(/ +/g, " ")
       .trim()
   );

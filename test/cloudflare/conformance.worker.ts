@@ -4,7 +4,7 @@ import { conformanceAgents, remoteOutside } from "../../src/testing/backend-conf
 
 declare const OUTSIDE: string;
 
-export const { AgentObject, DirectoryObject, handler } = cloudflare(
+export const { AgentObject, DirectoryObject, HomeObject, handler } = cloudflare(
   defineRuntime({ agents: conformanceAgents(remoteOutside(OUTSIDE)) }),
 );
 export default handler;
