@@ -211,3 +211,19 @@ void test("a client that says nothing is sent no more than a window of events", 
   await l.get(({ id }) => id === "7");
   l.socket.close();
 });
+
+void test("pages of an origin that is named use the API, of the Worker and of its agents; no others", async () => {
+  for (const origin of ["https://app.example", "https://evil.example"]) {
+    const expected = origin.includes("app") ? origin : null;
+    const asks = { origin, "access-control-request-method": "PATCH" };
+    const asked = await fetch(`${worker.url}/agents/ada`, { method: "OPTIONS", headers: asks });
+    assert.equal(asked.status, expected === null ? 401 : 204);
+    assert.equal(asked.headers.get("access-control-allow-origin"), expected);
+    for (const path of ["/healthz", "/agents", "/agents/nobody", "/agents/nobody/stream"]) {
+      const got = await worker.fetch(path, { headers: { origin } });
+      await got.body?.cancel();
+      assert.equal(got.headers.get("access-control-allow-origin"), expected, path);
+      assert.equal(got.headers.get("vary"), "Origin", path);
+    }
+  }
+});
