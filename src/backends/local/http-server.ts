@@ -88,11 +88,12 @@ export async function listen(
       headers.upgrade?.toLowerCase() === "websocket",
     ...(at.tls && readTls(at.tls)),
   };
-  const answer = getRequestListener(fetch, {
+  const listener = getRequestListener(fetch, {
     // For HTTP/1.0, which may name no host.
     hostname: "localhost",
     errorHandler: refuseAddress,
   });
+  const answer: Answer = (request, response) => void listener(request, response);
   const server = at.tls === undefined ? createServer(options, answer) : tlsServer(options, answer);
   // Node would take the end of what a client sends for the end of the client.
   (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
