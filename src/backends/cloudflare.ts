@@ -144,6 +144,8 @@ export function cloudflare(
         rates: rateLimit(systemClock),
         signed: {
           tokens: new HttpTokens({ clock: systemClock, secp }),
+          // The platform gives a Worker no request for another host than its own.
+          address: (url) => url,
           bodyLimit: mailLimit(definition.limits.envelopeBytes),
         },
         limits: definition.limits,

@@ -36,6 +36,7 @@ import { agentMemory } from "../memory/index.ts";
 import { secretProblems } from "../drivers/webhook.ts";
 import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
 import { agentSockets } from "./local/agent-sockets.ts";
+import { clientAddress } from "./local/client-address.ts";
 import type { DataDir } from "./local/data-dir.ts";
 import { loadToken, openDataDir } from "./local/data-dir.ts";
 import { listen } from "./local/http-server.ts";
@@ -201,13 +202,14 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     for (const problem of secretProblems(definition.hooks, secrets)) warn(problem);
 
     let ready = false;
+    let listening = "";
     const stopping = new AbortController();
     const api = controlApi({
       access: bearerAccess({ token, tokens }),
       rates: rateLimit(clock),
       signed: {
         tokens: new HttpTokens({ clock, secp }),
-        publicUrl: options.publicUrl,
+        address: (request) => clientAddress(request, { listening, publicUrl: options.publicUrl }),
         bodyLimit: mailLimit(definition.limits.envelopeBytes),
       },
       senders: sendersOf(definition),
@@ -245,6 +247,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
         warn(`Cannot take more connections: there are ${most}, the limit "http.connections"`),
     });
     undo.push(() => server.close(0));
+    listening = server.url;
     const sockets = agentSockets({
       runtime,
       fetch: (request, accept) => api.fetch(request, { ...bindings, accept }),

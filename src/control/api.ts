@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import { isNpub } from "../core/agent.ts";
 import type { Senders } from "../core/definition.ts";
-import { OpenAgentsError } from "../core/errors.ts";
+import { errorInfo, OpenAgentsError } from "../core/errors.ts";
 import { addHeaders } from "./add-headers.ts";
 import { checkScope, isBound, mayTouch, unauthorized } from "./access.ts";
 import type { Access, Principal } from "./access.ts";
@@ -21,7 +21,7 @@ import { agentRef } from "./query.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { observing, requestInTrace } from "./request-observer.ts";
 import type { RequestObserver } from "./request-observer.ts";
-import { isSigned, signerOf } from "./signed-mail.ts";
+import { isSigned, signerOf, unwanted } from "./signed-mail.ts";
 import type { SignedRequests } from "./signed-mail.ts";
 import { checkOrigin } from "./socket-request.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -100,21 +100,50 @@ export function gatewayApi(options: ControlOptions, forward: Forward): ControlAp
       const request = requestInTrace(c.req.raw, c.get("trace"));
       const keyed = c.req.header("idempotency-key") !== undefined && takesKey(operation);
       const text = c.get("text");
-      if (text === undefined && !keyed) return forward(ref, request, by);
+      const pass = (given: Request): Promise<Response> =>
+        principal !== undefined && (isBound(principal) || principal.scope === "send")
+          ? hiding(ref, principal, () => forward(ref, given, by))
+          : forward(ref, given, by);
+      if (text === undefined && !keyed) return pass(request);
       const { url, method } = request;
       const headers = new Headers(request.headers);
       // Signed, it was read to know who asks.
       if (text !== undefined) {
-        return forward(ref, new Request(url, { method, headers, body: text }), by);
+        return pass(new Request(url, { method, headers, body: text }));
       }
       const body = await readText(c.req, operation.bodyLimit(options), options.bodyPace);
       headers.delete("idempotency-key");
-      return once(operation, c, body, () =>
-        forward(ref, new Request(url, { method, headers, body }), by),
-      );
+      // What was answered before is only for those who may still ask.
+      if (principal !== undefined && isBound(principal)) {
+        const seen = await pass(new Request(new URL(`/agents/${ref}`, url), { headers }));
+        if (!seen.ok) return seen;
+      }
+      return once(operation, c, body, () => pass(new Request(url, { method, headers, body })));
     };
   };
   return api(options, handle, forward);
+}
+
+/**
+ * The header of an answer by an object that does not have the agent it was asked for: `empty` when it
+ * never had one.
+ */
+export const NOT_HERE = "x-openagents-not-here";
+
+/** Passes on for somebody who is to learn of no agent but those that they may touch. */
+async function hiding(
+  ref: string,
+  principal: Principal,
+  pass: () => Promise<Response>,
+): Promise<Response> {
+  const hidden = (): OpenAgentsError =>
+    principal.scope === "send" ? unwanted(ref, principal) : outOfBounds(ref, principal);
+  const response = await pass().catch((error: unknown) => {
+    throw errorInfo(error).code === "NOT_FOUND" ? hidden() : error;
+  });
+  // An object without its agent knows nothing of bounds.
+  if (response.headers.get(NOT_HERE) !== null) throw hidden();
+  return response;
 }
 
 type Handler = (c: Context<ControlEnv>) => Promise<Response> | Response;
@@ -228,11 +257,11 @@ function checkReady({ ready }: ControlOptions): void {
 }
 
 /** @throws DENIED (403) */
-function checkScopeOf({ scope, path, signed }: Operation, principal: Principal): void {
+function checkScopeOf({ scope, path, signed, bound }: Operation, principal: Principal): void {
   if (scope === "open" || scope === "ticket") return;
   if (signed === true && principal.scope === "send") return;
   checkScope(principal, scope);
-  if (scope === "read" || path.startsWith("/agents/{ref}") || !isBound(principal)) return;
+  if (bound === true || path.startsWith("/agents/{ref}") || !isBound(principal)) return;
   throw new OpenAgentsError(
     "DENIED",
     `Cannot do this as "${principal.id}": it is bound to some agents, and this is about the home`,
@@ -292,11 +321,13 @@ function once(
     const problem = 'Cannot keep an "Idempotency-Key": there is no place for it';
     throw new HttpError(501, "CONFIG", problem);
   }
+  // However the client spells the host.
+  const { pathname, search } = new URL(c.req.url);
   return c.env.idempotency.once(
     {
       principal: c.get("principal").id,
       key: c.req.header("idempotency-key") ?? "",
-      request: `${c.req.method} ${c.req.url} ${body}`,
+      request: `${c.req.method} ${pathname}${search} ${body}`,
       secret: operation.secret === true,
     },
     run,
@@ -314,11 +345,17 @@ function documentOnce(version: string): object {
 
 /** @throws DENIED (403) for an agent that whoever asks may not touch */
 async function checkBounds({ ref, runtime, principal }: Address): Promise<void> {
-  if (mayTouch(principal, await runtime.get(ref))) return;
-  throw new OpenAgentsError(
-    "DENIED",
-    `Cannot use "${ref}" as "${principal.id}": it is not bound to it`,
-  );
+  const agent = await runtime.get(ref).catch((error: unknown) => {
+    if (errorInfo(error).code === "NOT_FOUND") throw outOfBounds(ref, principal);
+    throw error;
+  });
+  if (!mayTouch(principal, agent)) throw outOfBounds(ref, principal);
+}
+
+/** For an agent out of bounds, and for one that is not there: whoever is bound learns of no others. */
+function outOfBounds(ref: string, { id }: Principal): OpenAgentsError {
+  const problem = "it is not bound to it, or there is no such agent";
+  return new OpenAgentsError("DENIED", `Cannot use "${ref}" as "${id}": ${problem}`);
 }
 
 /** Answered as GET without its body, a HEAD would leave something open that nobody reads. */

@@ -1,6 +1,9 @@
 import { isKey } from "../core/agent.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { MailInput } from "../core/runtime.ts";
+import { sha256Hex } from "../core/hash.ts";
+import { ROOT } from "./access.ts";
+import type { Principal } from "./access.ts";
 import type { BodyLimit } from "./body.ts";
 import type { MailBody } from "./shapes/mail.ts";
 
@@ -14,7 +17,7 @@ export function mailLimit(payload: number): BodyLimit {
 
 /**
  * The mail that a body of `POST /agents/{ref}/send` asks for. `text` stands for a payload that is
- * text; an `Idempotency-Key` is the envelope's id. @throws INVALID saying what is wrong
+ * text; an `Idempotency-Key` stands for the envelope's id. @throws INVALID saying what is wrong
  */
 export function mailOf(body: MailBody, key: string | undefined): MailInput {
   const { text, payload = text, ...rest } = body;
@@ -26,10 +29,34 @@ export function mailOf(body: MailBody, key: string | undefined): MailInput {
     throw refuse('"from" must not be a key: an agent alone sends in its name');
   }
   const mail: MailInput = { ...rest, payload, source: "http" };
-  if (key === undefined) return mail;
-  if (rest.id !== undefined && rest.id !== key) throw refuse('"id" is not the "Idempotency-Key"');
-  return { ...mail, id: key };
+  const id = rest.id ?? key;
+  if (id === undefined) return mail;
+  if (key !== undefined && id !== key) throw refuse('"id" is not the "Idempotency-Key"');
+  return { ...mail, id: rest.id ?? idOf(id) };
 }
+
+/** The same mail, with its id in the space of whoever sends it. */
+export function ownMail(principal: Principal, mail: MailInput): MailInput {
+  return mail.id === undefined ? mail : { ...mail, id: ownId(principal, mail.id) };
+}
+
+/** A key as an id: those that no envelope can have by their digest. */
+function idOf(key: string): string {
+  return /^[^\u0000-\u001f/]{1,200}$/.test(key) ? key : sha256Hex(key);
+}
+
+/**
+ * The id of an envelope that somebody gave: for all but the root token it is in a space of their own, so that
+ * nobody takes the id of another's mail, which would then be a duplicate.
+ */
+export function ownId({ id: owner }: Principal, id: string): string {
+  if (owner === ROOT.id) return id;
+  const own = `${owner}:${id}`;
+  return own.length <= LONGEST_ID ? own : `${owner}:${sha256Hex(id)}`;
+}
+
+/** Characters of an envelope's id. */
+const LONGEST_ID = 200;
 
 function refuse(problem: string): OpenAgentsError {
   return new OpenAgentsError("INVALID", `Cannot read mail: ${problem}`);

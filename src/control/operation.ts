@@ -106,6 +106,8 @@ export interface OperationSpec<Q extends Query, B, A extends Answers> {
   readonly bodyLimit?: (options: ControlOptions) => BodyLimit;
   /** The media type of a body that the operation reads itself. */
   readonly stream?: string;
+  /** About the home, and still for those who are bound to some agents: it shows no others. */
+  readonly bound?: true;
   /** It has effect once by itself, under its `Idempotency-Key`. */
   readonly idempotent?: true;
   /** A Nostr key may sign for it, which has no other right. */

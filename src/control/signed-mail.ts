@@ -9,6 +9,7 @@ import { encodeNpub } from "../identity/nip19.ts";
 import type { HttpTokens } from "../identity/nip98.ts";
 import type { Principal } from "./access.ts";
 import { readText } from "./body.ts";
+import { ownId } from "./mail.ts";
 import type { BodyLimit, BodyPace } from "./body.ts";
 import { checkTaken } from "./plumbed.ts";
 import type { ControlEnv } from "./operation.ts";
@@ -18,8 +19,12 @@ import type { MailBody } from "./shapes/mail.ts";
 /** How requests that a Nostr key has signed (NIP-98) are let in: to send mail, and to nothing else. */
 export interface SignedRequests {
   readonly tokens: HttpTokens;
-  /** The address that clients know the API by, where that is not the one that it sees. */
-  readonly publicUrl?: string | undefined;
+  /**
+   * The address that clients know the API by, of which they sign the request's. A client may say any `Host`,
+   * so the request's own counts only where whoever passes it on has looked.
+   * @throws DENIED where it is not known
+   */
+  readonly address: (request: URL) => URL;
   readonly bodyLimit: BodyLimit;
 }
 
@@ -43,7 +48,7 @@ export function isSigned(c: Context<ControlEnv>): boolean {
 /** The key that signed a request. Its body is read, and kept as `text`. @throws DENIED (401) */
 export async function signerOf(
   c: Context<ControlEnv>,
-  { tokens, publicUrl, bodyLimit }: SignedRequests,
+  { tokens, address, bodyLimit }: SignedRequests,
   pace?: BodyPace,
 ): Promise<Principal> {
   const { method, url, path } = c.req;
@@ -52,11 +57,9 @@ export async function signerOf(
   }
   const text = await readText(c.req, bodyLimit, pace);
   c.set("text", text);
-  const { pathname, search } = new URL(url);
-  const address = publicUrl === undefined ? url : new URL(pathname + search, publicUrl).href;
   try {
-    const asked = { method, url: address, body: text };
-    const event = tokens.accept(c.req.header("authorization"), asked);
+    const asked = { method, url: address(new URL(url)).href, body: text };
+    const event = tokens.verify(c.req.header("authorization"), asked);
     return { id: encodeNpub(event.pubkey), scope: "send", rate: RATE, signed: event.id };
   } catch (error) {
     const { code, message } = errorInfo(error);
@@ -75,8 +78,6 @@ export interface SignedMail {
   readonly ref: string;
   readonly principal: Principal;
   readonly body: MailBody;
-  /** The `Idempotency-Key`. */
-  readonly key: string | undefined;
   readonly limits: { readonly envelopeBytes: number };
   readonly senders: (type: string) => Senders;
 }
@@ -88,16 +89,14 @@ export interface SignedMail {
  */
 export async function sendSigned(
   runtime: Pick<Runtime, "get" | "accept">,
-  { ref, principal, body, key, limits, senders }: SignedMail,
+  { ref, principal, body, limits, senders }: SignedMail,
 ): Promise<Sent> {
-  const { id: to, type: kind } = await runtime.get(ref);
-  const allowed = senders(kind);
-  if (allowed !== "anyone" && !allowed.has(principal.id)) {
-    throw new OpenAgentsError(
-      "DENIED",
-      `Cannot send: "${ref}" takes no mail from ${principal.id}: its type has to name the key in "senders"`,
-    );
-  }
+  const agent = await runtime.get(ref).catch((error: unknown) => {
+    if (errorInfo(error).code === "NOT_FOUND") throw unwanted(ref, principal);
+    throw error;
+  });
+  const allowed = senders(agent.type);
+  if (allowed !== "anyone" && !allowed.has(principal.id)) throw unwanted(ref, principal);
   const { text, payload = text, type = "message", traceId, expiresAt, headers } = body;
   if (payload === undefined) throw invalid('"payload" or "text" is missing');
   if (body.from !== undefined && body.from !== principal.id) {
@@ -112,14 +111,14 @@ export async function sendSigned(
       `Cannot send: the payload has ${size} bytes, limits.envelopeBytes is ${most}`,
     );
   }
-  // The same signed request is the same envelope, wherever it is sent a second time.
-  const id = body.id ?? key ?? principal.signed ?? "";
+  // What is signed says it, and no header: the same request is the same envelope, wherever it comes again.
+  const id = ownId(principal, body.id ?? principal.signed ?? "");
   const envelope: Envelope = {
     id,
     sentAt: Date.now(),
     source: "http",
     from: principal.id,
-    to,
+    to: agent.id,
     type,
     payload,
     ...(traceId !== undefined && { traceId }),
@@ -129,6 +128,14 @@ export async function sendSigned(
   const [receipt = "unknown"]: readonly Receipt[] = await runtime.accept([envelope]);
   checkTaken(receipt);
   return { id, receipt };
+}
+
+/** For an agent that wants no such mail, and for one that is not there: strangers learn of no agent. */
+export function unwanted(ref: string, { id }: Principal): OpenAgentsError {
+  return new OpenAgentsError(
+    "DENIED",
+    `Cannot send: "${ref}" takes no mail from ${id}, or is not there: an agent's type names keys in "senders"`,
+  );
 }
 
 function invalid(problem: string): OpenAgentsError {

@@ -93,11 +93,16 @@ export class HttpTokens {
    * body, of another time, or used before; LIMIT when too many were accepted to remember another one
    */
   check(header: string | null | undefined, request: TokenRequest): string {
-    return this.accept(header, request).pubkey;
+    const event = this.verify(header, request);
+    this.#remember(event.id, this.#seconds());
+    return event.pubkey;
   }
 
-  /** The same, but that it gives the whole event. */
-  accept(header: string | null | undefined, request: TokenRequest): NostrEvent {
+  /**
+   * The event of a token, which is not remembered: for whoever does nothing twice that the same event asks
+   * for twice. @throws DENIED as `check`, but for one that was used before
+   */
+  verify(header: string | null | undefined, request: TokenRequest): NostrEvent {
     const event = readToken(header);
     if (event?.kind !== HTTP_AUTH) throw denied("there is no token");
     // What costs nothing comes first: anybody can send tokens.
@@ -115,7 +120,6 @@ export class HttpTokens {
       throw denied(`the token is not of the last ${this.#window} seconds`);
     }
     if (!verifyEvent(event, this.#secp)) throw denied("the token or its signature is wrong");
-    this.#remember(event.id, now);
     return event;
   }
 

@@ -61,6 +61,13 @@ void test("a Worker's tokens have scopes, bounds and rates, and end when they ar
   const send = { authorization, body: { text: "x" } };
   assert.equal((await ask(worker, "POST /agents/bob/send", send)).status, 202);
   assert.equal((await ask(worker, "POST /agents/ada/send", send)).status, 403);
+  assert.equal((await ask(worker, "GET /agents/nobody", { authorization })).status, 403);
+  // What was answered before is not for those who may not ask any more.
+  const keyed = { authorization, "idempotency-key": "t" };
+  assert.equal((await ask(worker, "POST /agents/bob/tick", keyed)).status, 200);
+  await ask(worker, "PATCH /agents/bob", { body: { labels: [] } });
+  assert.equal((await ask(worker, "POST /agents/bob/tick", keyed)).status, 403);
+  await ask(worker, "PATCH /agents/bob", { body: { labels: ["team:a"] } });
   const seen = await ask(worker, "GET /agents", { authorization });
   assert.deepEqual(
     (seen.body["items"] as { name: string }[]).map(({ name }) => name),
@@ -114,7 +121,8 @@ void test("a request that a Nostr key signs sends to an agent of a Worker, and d
   const path = "/agents/ada/send";
   const authorization = await sign("POST", path, body);
   assert.equal((await ask(worker, `POST ${path}`, { authorization, body })).status, 202);
-  assert.equal((await ask(worker, `POST ${path}`, { authorization, body })).status, 401);
+  const again = await ask(worker, `POST ${path}`, { authorization, body });
+  assert.deepEqual([again.status, again.body["receipt"]], [202, "duplicate"]);
   const other = await sign("POST", path, JSON.stringify({ text: "other" }));
   assert.equal((await ask(worker, `POST ${path}`, { authorization: other, body })).status, 401);
   const tick = await sign("POST", "/agents/ada/tick");

@@ -136,6 +136,7 @@ export async function fuzzHome(): Promise<FuzzHome> {
     rates: rateLimit(clock),
     signed: {
       tokens: new HttpTokens({ clock, secp: nobleSecp }),
+      address: (url) => url,
       bodyLimit: mailLimit(definition.limits.envelopeBytes),
     },
     senders: sendersOf(definition),

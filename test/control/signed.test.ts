@@ -26,7 +26,11 @@ async function home() {
       }),
       defineAgent({ name: "open", senders: "anyone", onMessage: () => undefined }),
     ],
-    signed: { tokens: new HttpTokens({ clock: systemClock }), bodyLimit: mailLimit(1000) },
+    signed: {
+      tokens: new HttpTokens({ clock: systemClock }),
+      address: (url) => url,
+      bodyLimit: mailLimit(1000),
+    },
     rates: rateLimit({ now: () => 0 }),
     senders: (type) => sendersOf(f.definition)(type),
   });
@@ -60,18 +64,31 @@ void test("a key's owner sends to an agent that takes its mail, in its name, and
   assert.deepEqual([status, sent["receipt"]], [202, "accepted"]);
   await h.f.runtime.settled();
   assert.deepEqual(await h.f.runtime.state("fred"), { from: [`${h.npub} hello`] });
-  // The same request a second time: the token is known, and elsewhere its id would be.
+  // The same request a second time is the same envelope, whatever its headers say.
   const body = { text: "again" };
   const authorization = await h.header(path, JSON.stringify(body));
   assert.equal((await h.send(path, body, authorization))[0], 202);
-  assert.equal((await h.send(path, body, authorization))[0], 401);
+  const again = await h.send(path, body, authorization);
+  assert.deepEqual([again[0], again[1]["receipt"]], [202, "duplicate"]);
+  const keyed = await h.f.json("POST", path, {
+    body: JSON.stringify(body),
+    headers: { authorization, "content-type": "application/json", "idempotency-key": "other" },
+  });
+  assert.equal(keyed[1]["receipt"], "duplicate");
+  // The ids of others are not theirs to take.
+  assert.equal((await h.send(path, { text: "squat", id: "order-1" }))[1]["receipt"], "accepted");
+  const own = { body: { text: "real", id: "order-1" } };
+  assert.equal((await h.f.json("POST", path, own))[1]["receipt"], "accepted");
   assert.equal((await h.send("/agents/olga/send", { text: "hi" }))[0], 202);
 });
 
 void test("a signed request does nothing but send, to whoever takes mail from its key", async () => {
   await using h = await home();
-  const refused = await h.send("/agents/ada/send", { text: "x" });
-  assert.deepEqual([refused[0], refused[1].code], [403, "DENIED"]);
+  // Of one that is not there no more is learned than of one that wants no mail.
+  for (const ref of ["ada", "nobody"]) {
+    const refused = await h.send(`/agents/${ref}/send`, { text: "x" });
+    assert.deepEqual([refused[0], refused[1].code], [403, "DENIED"]);
+  }
   for (const [method, path] of [
     ["GET", "/agents/fred"],
     ["POST", "/agents/fred/tick"],
@@ -89,7 +106,6 @@ void test("a signed request does nothing but send, to whoever takes mail from it
     { text: "x", from: "operator" },
     { text: "x", priority: 9 },
     {},
-    { text: "x", id: "alarm:1" },
     { text: "x".repeat(1001) },
   ]) {
     const [status] = await h.send("/agents/fred/send", body);

@@ -80,6 +80,14 @@ void test("a bound token reaches its agents, by name, id and label, and sees no 
     assert.equal(await statusOf(f, token, `POST /agents/${ref}/send`, { text: "x" }), 202);
   }
   assert.equal(await statusOf(f, token, "GET /agents/eve"), 403);
+  // Whether somebody else is there is not for them to know.
+  assert.equal(await statusOf(f, token, "GET /agents/nobody"), 403);
+  for (const path of ["/runtime/resolve?name=eve", "/runtime/metrics", "/schedules", "/tokens"]) {
+    assert.equal(await statusOf(f, token, `GET ${path}`), 403, path);
+  }
+  assert.equal(await statusOf(f, token, "GET /runtime/status"), 200);
+  assert.equal(await statusOf(f, token, "PATCH /agents/bob", { labels: ["team:b"] }), 403);
+  assert.equal(await statusOf(f, token, "DELETE /agents/bob?purge"), 403);
   assert.equal(await statusOf(f, token, "POST /agents/eve/send", { text: "x" }), 403);
   assert.equal(await statusOf(f, token, "POST /agents", { name: "n", type: "echo" }), 403);
   const [, page] = await f.json("GET", "/agents", as(token));
@@ -195,4 +203,48 @@ void test("rememberedTokens() looks once in five seconds, and forgets what it re
   await tokens.check(second.token);
   await tokens.revoke(second.id);
   assert.equal(await tokens.check(second.token), undefined);
+});
+
+void test("a token is bound by key, whatever names agents have later, and to what can be there", async () => {
+  await using h = await home();
+  const { f } = h;
+  const { publicKey } = await f.runtime.get("ada");
+  await f.runtime.create({ name: "bob", type: "echo" });
+  for (const ref of ["ada", publicKey]) {
+    const body = { name: "t", scope: "read", agents: [ref] };
+    const [, made] = await f.json("POST", "/tokens", { body });
+    assert.equal(await statusOf(f, String(made["token"]), "GET /agents/ada"), 200, ref);
+  }
+  const [, made] = await f.json("POST", "/tokens", {
+    body: { name: "t", scope: "read", agents: ["ada"] },
+  });
+  await f.runtime.update("ada", { name: "old" });
+  await f.runtime.update("bob", { name: "ada" });
+  assert.equal(await statusOf(f, String(made["token"]), "GET /agents/ada"), 403);
+  assert.equal(await statusOf(f, String(made["token"]), "GET /agents/old"), 200);
+  for (const [wrong, status] of [
+    [{ agents: [] }, 400],
+    [{ agents: ["nobody"] }, 404],
+    [{ agents: ["a/b"] }, 400],
+    [{ labels: ["ü"] }, 400],
+    [{ labels: [] }, 400],
+    [{ expiresAt: 1 }, 400],
+  ] as const) {
+    const body = { name: "t", scope: "read", ...wrong };
+    assert.equal((await f.call("POST", "/tokens", { body })).status, status, JSON.stringify(wrong));
+  }
+});
+
+void test("a token's mail has ids of its own, so that nobody takes the place of another's", async () => {
+  await using h = await home();
+  const send = async (token: string): Promise<unknown> => {
+    const headers = { ...as(token).headers, "idempotency-key": "order/1" };
+    const [, sent] = await h.f.json("POST", "/agents/ada/send", { body: { text: "x" }, headers });
+    return sent["receipt"];
+  };
+  const one = await h.tokens.create({ name: "a", scope: "operate" });
+  const two = await h.tokens.create({ name: "b", scope: "operate" });
+  const tokens = [one.token, two.token, TOKEN];
+  for (const token of tokens) assert.equal(await send(token), "accepted");
+  for (const token of tokens) assert.equal(await send(token), "duplicate");
 });

@@ -1,3 +1,4 @@
+import { NOT_HERE } from "../../control/api.ts";
 import type { ControlApp } from "../../control/api.ts";
 import { unauthorized } from "../../control/access.ts";
 import { HttpError, problemResponse } from "../../control/problem.ts";
@@ -27,7 +28,7 @@ import { closeGone, closeSocket, ObjectSockets } from "./object-sockets.ts";
 import type { AlarmInfo, Env, HibernatingSocket, ObjectContext } from "./platform.ts";
 import { statusReport } from "./status-report.ts";
 import type { StatusReport } from "./status-report.ts";
-import { answer, isCall, methodOf, NOT_HERE } from "./wire.ts";
+import { answer, isCall, methodOf } from "./wire.ts";
 import type { Methods } from "./wire.ts";
 
 /** What agents' objects of one Worker share. */

@@ -1,3 +1,4 @@
+import { NOT_HERE } from "../../control/api.ts";
 import { isKey } from "../../core/agent.ts";
 import { idOf } from "./carrier.ts";
 import type { Directory } from "./directory.ts";
@@ -5,7 +6,7 @@ import type { ObjectNamespace } from "./platform.ts";
 import type { Forward, Handed } from "../../control/api.ts";
 import { PRINCIPAL_HEADER } from "../../control/bearer-access.ts";
 import { HttpError } from "../../control/problem.ts";
-import { call, NOT_HERE, reach } from "./wire.ts";
+import { call, reach } from "./wire.ts";
 
 /**
  * Passes requests about one agent to its object. That a name went to another agent since it was

@@ -8,12 +8,6 @@ import type { ObjectNamespace } from "./platform.ts";
 // as the control API has them. The gateway passes on no path that begins so.
 
 const PREFIX = "/~/";
-/**
- * The header of an answer by an object that does not have the agent it was asked for: `empty` when it
- * never had one.
- */
-export const NOT_HERE = "x-openagents-not-here";
-
 /** What an object can be called for: JSON in, with a stream where there is one, and JSON out. */
 export type Methods = Readonly<
   Record<string, (input: never, stream: ReadableStream<Uint8Array>) => Promise<unknown>>

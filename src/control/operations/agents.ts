@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { described } from "../described.ts";
+import { OpenAgentsError } from "../../core/errors.ts";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
 import { flagParameter, limitParameter, statusParameter, textParameter } from "../query.ts";
@@ -7,7 +8,7 @@ import { agentInfo, agentReport } from "../shapes/agent.ts";
 import { tickRecord } from "../shapes/record.ts";
 import { anyJson, pageOf } from "../shapes/shape.ts";
 import { etagOf, revisionOf } from "../etag.ts";
-import { isBound, mayTouch } from "../access.ts";
+import { checkScope, isBound, mayTouch } from "../access.ts";
 
 const labels = z.array(z.string()).optional().register(described, {
   description: "At most 32, each of 1 to 63 letters, digits and . _ : / = -",
@@ -44,6 +45,7 @@ export const agentOperations: readonly Operation[] = [
   }),
   operation({
     id: "listAgents",
+    bound: true,
     method: "get",
     path: "/agents",
     scope: "read",
@@ -88,7 +90,12 @@ export const agentOperations: readonly Operation[] = [
       .strictObject({ name: z.string().optional(), labels })
       .register(described, { id: "AgentUpdate", description: "What is absent stays." }),
     answers: { 200: OK_AGENT },
-    async run({ runtime, ref, body, c }, answer) {
+    async run({ runtime, ref, body, principal, c }, answer) {
+      // It could put agents within the bounds of others, or out of its own.
+      if (principal.labels !== undefined && body.labels !== undefined) {
+        const problem = `"${principal.id}" is bound by labels, and may not change them`;
+        throw new OpenAgentsError("DENIED", `Cannot label "${ref}": ${problem}`);
+      }
       const ifMatch = revisionOf(c.req.header("if-match"));
       const agent = await runtime.update(ref, body, { ifMatch });
       return answer(200, agent, { etag: etagOf(agent) });
@@ -101,10 +108,11 @@ export const agentOperations: readonly Operation[] = [
     scope: "operate",
     tag: "Agents",
     summary: "Ends an agent for good",
-    description: "Its record stays, unless it is purged.",
+    description: "Its record stays, unless it is purged, which needs the scope `admin`.",
     query: { purge: flagParameter("purge", "Erases its record too.") },
     answers: { 204: { description: "It has ended." } },
-    async run({ runtime, ref, query }, answer) {
+    async run({ runtime, ref, query, principal }, answer) {
+      if (query.purge) checkScope(principal, "admin");
       if (query.purge) await runtime.purge(ref);
       else await runtime.terminate(ref);
       return answer(204);

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
+import { isBound } from "../access.ts";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
 import { limitParameter, textParameter } from "../query.ts";
@@ -43,6 +44,7 @@ export const homeOperations: readonly Operation[] = [
   }),
   operation({
     id: "getDocument",
+    bound: true,
     method: "get",
     path: "/openapi.json",
     scope: "read",
@@ -55,15 +57,18 @@ export const homeOperations: readonly Operation[] = [
   }),
   operation({
     id: "getRuntimeStatus",
+    bound: true,
     method: "get",
     path: "/runtime/status",
     scope: "read",
     tag: "Runtime",
     summary: "Says what the home is, and what it does now",
     answers: { 200: { description: "Its status.", body: runtimeStatus } },
-    async run({ home, options: { version, types = [] } }, answer) {
+    async run({ home, principal, options: { version, types = [] } }, answer) {
+      const paused = await home.paused();
+      if (isBound(principal)) return answer(200, { version, types, paused });
       const { counts: _counts, ...metrics } = home.metrics();
-      return answer(200, { version, types, paused: await home.paused(), ...metrics });
+      return answer(200, { version, types, paused, ...metrics });
     },
   }),
   operation({

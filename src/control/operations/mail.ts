@@ -1,7 +1,7 @@
 import type { MailRow } from "../../core/ports/index.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { numberedPage } from "../page.ts";
-import { mailLimit, mailOf } from "../mail.ts";
+import { mailLimit, mailOf, ownMail } from "../mail.ts";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
 import { afterParameter, limitParameter, waitParameter } from "../query.ts";
@@ -63,11 +63,11 @@ export const mailOperations: readonly Operation[] = [
           throw new OpenAgentsError("INVALID", `Cannot read query: ${problem}`);
         }
         const { limits, senders = () => NOBODY } = options;
-        const key = c.req.header("idempotency-key");
-        const mail = { ref, principal, body: mailInTrace(body, c.get("trace")), key };
+        const mail = { ref, principal, body: mailInTrace(body, c.get("trace")) };
         return answer(202, await sendSigned(runtime, { ...mail, limits, senders }));
       }
-      const mail = mailInTrace(mailOf(body, c.req.header("idempotency-key")), c.get("trace"));
+      const given = ownMail(principal, mailOf(body, c.req.header("idempotency-key")));
+      const mail = mailInTrace(given, c.get("trace"));
       if (query.wait === undefined) return answer(202, await runtime.send(ref, mail));
       // Whoever has hung up waits for nothing any more.
       const ends = [options.stopping, c.req.raw.signal].filter((one) => one !== undefined);

@@ -1,17 +1,19 @@
 import * as z from "zod";
 import { described } from "../described.ts";
+import { checkLabels } from "../../core/agent.ts";
+import type { Home } from "../../core/runtime.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { SCOPES } from "../access.ts";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
-import { limitParameter, textParameter } from "../query.ts";
+import { agentRef, limitParameter, textParameter } from "../query.ts";
 import { pageOf, shape, time } from "../shapes/shape.ts";
 import type { MadeToken, TokenInfo, Tokens } from "../tokens.ts";
 
 /** Requests in a minute of a token that nothing else was said of. */
 const DEFAULT_RATE = 6_000;
 
-const names = z.array(z.string().min(1).max(100)).max(100).optional();
+const names = z.array(z.string().min(1).max(100)).min(1).max(100).optional();
 
 const wanted = {
   name: z.string().min(1).max(100).register(described, { description: "What it is for." }),
@@ -62,8 +64,18 @@ export const tokenOperations: readonly Operation[] = [
       .register(described, { id: "NewToken", example: { name: "dashboard", scope: "read" } }),
     secret: true,
     answers: { 201: { description: "It was made.", body: madeToken } },
-    async run({ c, body }, answer) {
-      const made = await tokensOf(c.env.tokens).create({ rate: DEFAULT_RATE, ...body });
+    async run({ home, c, body }, answer) {
+      const { agents, labels, expiresAt } = body;
+      if (expiresAt !== undefined && expiresAt <= Date.now()) {
+        throw new OpenAgentsError("INVALID", 'Cannot make token: "expiresAt" is over');
+      }
+      const made = await tokensOf(c.env.tokens).create({
+        rate: DEFAULT_RATE,
+        ...body,
+        ...(labels !== undefined && { labels: checkLabels(labels) }),
+        // By key: whoever gets a name later does not get what was meant for another.
+        ...(agents !== undefined && { agents: await Promise.all(agents.map(idIn(home))) }),
+      });
       return answer(201, made, { "cache-control": "no-store" });
     },
   }),
@@ -99,6 +111,11 @@ export const tokenOperations: readonly Operation[] = [
     },
   }),
 ];
+
+/** The npub of who is meant by a name here, an npub or a hex key. @throws NOT_FOUND, INVALID */
+function idIn(home: Home): (ref: string) => Promise<string> {
+  return async (ref) => (await home.resolve(agentRef(ref))).npub;
+}
 
 /** @throws CONFIG where tokens cannot be kept */
 function tokensOf(tokens: Tokens | undefined): Tokens {
