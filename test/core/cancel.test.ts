@@ -173,3 +173,28 @@ void test("what waited behind a trigger that was cancelled is done, also when th
   await clock.advance(1000);
   assert.deepEqual((await runtime.state("worker"))["done"], ["next"]);
 });
+
+void test("a trigger whose cancel() was refused is not cut off when it runs later in the same turn", async () => {
+  const gate = Promise.withResolvers<void>();
+  const slow = defineAgent({
+    name: "slow",
+    state: { done: [] as string[] },
+    async onMessage(ctx, message) {
+      if (message.text === "gate") await gate.promise;
+      ctx.state.done.push(message.text);
+    },
+  });
+  const { runtime, clock, store } = await setting([slow]);
+  await runtime.send("slow", { payload: "gate" });
+  await runtime.send("slow", { payload: "behind", id: "behind" });
+  await clock.advance(0);
+  const mail = store.mail.bind(store);
+  store.mail = async () => {
+    store.mail = mail;
+    throw new OpenAgentsError("STORE", "The disk refused");
+  };
+  await assert.rejects(runtime.cancel("slow", { trigger: "behind" }), { code: "STORE" });
+  gate.resolve();
+  await clock.advance(0);
+  assert.deepEqual((await runtime.state("slow"))["done"], ["gate", "behind"]);
+});
