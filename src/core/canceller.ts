@@ -41,11 +41,15 @@ export class Canceller {
     const trigger = options.trigger ?? this.#dispatcher.runs(id);
     if (trigger === undefined) return { cancelled: undefined };
     const cut = this.#dispatcher.cutTrigger(id, trigger, new CancelledError());
-    // Whoever asks for what is not there does not wait for the tick that runs.
-    const { mail, text } = await this.#find(id, trigger);
-    const there = cut.done || mail !== undefined || text !== undefined;
-    const cancelled = there && (await this.#end(id, trigger, cut));
-    cut.end();
+    let cancelled: boolean;
+    try {
+      // Whoever asks for what is not there does not wait for the tick that runs.
+      const { mail, text } = await this.#find(id, trigger);
+      const there = cut.done || mail !== undefined || text !== undefined;
+      cancelled = there && (await this.#end(id, trigger, cut));
+    } finally {
+      cut.end();
+    }
     if (cancelled) return { cancelled: trigger };
     if (options.trigger === undefined) return { cancelled: undefined };
     throw new OpenAgentsError(

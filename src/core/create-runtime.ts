@@ -126,6 +126,7 @@ class KernelRuntime implements Runtime {
     this.#dispatcher = new Dispatcher(this.#kernel, {
       ticked: (ticked) => this.#ticked(ticked),
       failed: (id, error) => this.#turnFailed(id, error),
+      lost: (error) => this.#recover("An operation could not be made durable", error),
       idle: () => this.#rest(),
     });
     this.#courier = new Courier(this.#kernel, {
@@ -452,7 +453,8 @@ class KernelRuntime implements Runtime {
   #recover(problem: string, error: unknown): void {
     this.#onProblem(problem, error);
     this.#kernel.cache.clear();
-    if (this.#stopped || this.#recovery !== undefined) return;
+    // The start takes up all that is due.
+    if (!this.#started || this.#stopped || this.#recovery !== undefined) return;
     this.#recovery = this.#kernel.clock.after(RECOVERY, () => {
       this.#recovery = undefined;
       this.takeUp().catch((again: unknown) => this.#recover(problem, again));

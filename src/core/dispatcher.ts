@@ -11,6 +11,8 @@ export interface DispatcherEvents {
   readonly ticked: (ticked: Ticked) => void;
   /** A turn of an agent ended with an error of the store or the kernel, not of agent code. */
   readonly failed: (id: string, error: unknown) => void;
+  /** The store failed while an agent was held: what was done of that may be durable, and is not taken up. */
+  readonly lost: (error: unknown) => void;
   /** Nothing runs and nothing is ready. */
   readonly idle: () => void;
 }
@@ -151,6 +153,9 @@ export class Dispatcher {
     if (this.#ready.delete(id)) held.again = true;
     try {
       return await work();
+    } catch (error) {
+      if (error instanceof OpenAgentsError && error.code === "STORE") this.#events.lost(error);
+      throw error;
     } finally {
       this.#letGo(id, held);
     }

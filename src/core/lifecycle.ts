@@ -180,8 +180,9 @@ export class Lifecycle {
     const { store } = this.#kernel;
     if (TICKING.has(record.status)) return;
     const status = await this.#begun(record);
-    await this.#setStatus(record, status);
+    // Before its status: one that is in creation with nothing to begin it would wait for ever.
     if (status === "creating") await store.replay(record.id, "initialize");
+    await this.#setStatus(record, status);
   }
 
   async #setStatus(record: AgentRecord, status: AgentStatus): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineAgent } from "../../src/index.ts";
+import { defineAgent, OpenAgentsError } from "../../src/index.ts";
 import type { AgentOptions } from "../../src/core/definition.ts";
 import { paths } from "../../src/core/tree.ts";
 import { HOUR, setting } from "./setting.ts";
@@ -154,4 +154,47 @@ void test("what is cancelled while an agent is paused is on its record, and it s
   const done = (await runtime.state("worker"))["done"] as string[];
   assert.deepEqual([done.includes("good"), done.includes("bad")], [true, false]);
   assert.equal((await runtime.verify("worker")).ok, true);
+});
+
+void test("what waited behind a trigger that was cancelled is done, also when the store fails before that is told", async () => {
+  const { runtime, clock, store, tell } = await setting([worker]);
+  await tell("worker", "fail", "first");
+  await tell("worker", "next");
+  const release = store.release.bind(store);
+  store.release = async () => {
+    store.release = release;
+    // The change is durable by now.
+    store.crash();
+    throw new OpenAgentsError("STORE", "The disk refused");
+  };
+  await assert.rejects(runtime.cancel("worker", { trigger: "first" }), { code: "STORE" });
+  const [dead] = await runtime.deadLetters("worker", 0, 9);
+  assert.deepEqual([dead?.envelope.id, dead?.reason], ["first", CANCELLED.message]);
+  await clock.advance(1000);
+  assert.deepEqual((await runtime.state("worker"))["done"], ["next"]);
+});
+
+void test("a trigger whose cancel() was refused is not cut off when it runs later in the same turn", async () => {
+  const gate = Promise.withResolvers<void>();
+  const slow = defineAgent({
+    name: "slow",
+    state: { done: [] as string[] },
+    async onMessage(ctx, message) {
+      if (message.text === "gate") await gate.promise;
+      ctx.state.done.push(message.text);
+    },
+  });
+  const { runtime, clock, store } = await setting([slow]);
+  await runtime.send("slow", { payload: "gate" });
+  await runtime.send("slow", { payload: "behind", id: "behind" });
+  await clock.advance(0);
+  const mail = store.mail.bind(store);
+  store.mail = async () => {
+    store.mail = mail;
+    throw new OpenAgentsError("STORE", "The disk refused");
+  };
+  await assert.rejects(runtime.cancel("slow", { trigger: "behind" }), { code: "STORE" });
+  gate.resolve();
+  await clock.advance(0);
+  assert.deepEqual((await runtime.state("slow"))["done"], ["gate", "behind"]);
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineAgent, TerminalError } from "../../src/index.ts";
-import type { OpenAgentsError, TickRecord } from "../../src/index.ts";
+import { defineAgent, OpenAgentsError, TerminalError } from "../../src/index.ts";
+import type { TickRecord } from "../../src/index.ts";
+import { memoryStore } from "../../src/stores/memory.ts";
 import { HOUR, setting } from "./setting.ts";
 
 void test("replay() of mail that could not be delivered sends it, with no other mail to wait for", async () => {
@@ -199,4 +200,35 @@ void test("purge() takes what was sent to where it goes, and erases what would h
   assert.deepEqual(await runtime.state("keeper"), { got: 900 });
   assert.deepEqual(await store.outbox(0, 9), []);
   assert.equal(await store.get(id), undefined);
+});
+
+void test("wake() creates an agent that failed to be, also when the store failed at it before", async () => {
+  let tries = 0;
+  const shy = defineAgent({
+    name: "shy",
+    retry: { retries: 0, backoff: "1s" },
+    onCreate() {
+      tries += 1;
+      if (tries === 1) throw new TerminalError("not yet");
+    },
+  });
+  const store = memoryStore();
+  const { runtime, clock } = await setting([shy], { store });
+  assert.equal((await runtime.get("shy")).status, "failed");
+  const [replay, setStatus] = [store.replay.bind(store), store.setStatus.bind(store)];
+  // What is done before each of the two is durable, and nothing of it itself.
+  for (const call of ["replay", "setStatus"] as const) {
+    store[call] = async (): Promise<never> => {
+      await store.sync();
+      store.crash();
+      throw new OpenAgentsError("STORE", "The disk refused");
+    };
+    await assert.rejects(runtime.wake("shy"), { code: "STORE" }, call);
+    Object.assign(store, { replay, setStatus });
+    assert.equal((await runtime.get("shy")).status, "failed", call);
+  }
+  const woken = runtime.wake("shy");
+  await clock.advance(2000);
+  assert.deepEqual([(await runtime.get("shy")).status, tries], ["active", 2]);
+  await woken;
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineAgent } from "../../src/index.ts";
+import { defineAgent, OpenAgentsError } from "../../src/index.ts";
 import { HOUR, setting } from "./setting.ts";
 
 const gates: (() => void)[] = [];
@@ -104,4 +104,21 @@ void test("a paused agent ends with no hook, and one whose ticks do not run cann
   }
   await runtime.purge(id);
   await assert.rejects(runtime.get(id), { code: "NOT_FOUND" });
+});
+
+void test("what waited for a resumed agent is taken up, also when the store fails before that is told", async () => {
+  const { runtime, clock, store } = await setting([clerk]);
+  await runtime.pause("clerk");
+  await runtime.send("clerk", { payload: "waits" });
+  const files = store.files.bind(store);
+  store.files = async () => {
+    store.files = files;
+    // The status is durable by now.
+    store.crash();
+    throw new OpenAgentsError("STORE", "The disk refused");
+  };
+  await assert.rejects(runtime.resume("clerk"), { code: "STORE" });
+  assert.notEqual((await runtime.get("clerk")).status, "paused");
+  await clock.advance(1000);
+  assert.deepEqual(await got(runtime), ["waits"]);
 });

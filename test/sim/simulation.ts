@@ -15,7 +15,7 @@ class Witness {
   /** Steps whose result was given to the hook. */
   readonly finished = new Set<string>();
   readonly ticking = new Set<string>();
-  /** Agents that an operator was told are paused. */
+  /** Agents that an operator was told are paused: over crashes, until somebody tries to resume them. */
   readonly paused = new Set<string>();
   /** Messages that somebody tried to cancel: what they had asked may be asked again. */
   readonly cancelled = new Set<string>();
@@ -180,7 +180,8 @@ export async function simulate(seed: number): Promise<string[]> {
     } else {
       // From here on it may run.
       witness.paused.clear();
-      Promise.all(names.map((each) => runtime.resume(each))).then(over, over);
+      // Not before each is over: one that is refused early leaves the others under way.
+      void Promise.allSettled(names.map((each) => runtime.resume(each))).then(over);
     }
   }
 
@@ -209,8 +210,6 @@ export async function simulate(seed: number): Promise<string[]> {
     if (!late && chance() < 0.01) {
       world.crash(disk);
       witness.ticking.clear();
-      // What was under way may have been done, or not.
-      witness.paused.clear();
       await boot();
     } else if (!late && chance() < 0.005) {
       world.lose(disk);
