@@ -45,7 +45,7 @@ void test("the program of docs/api.md does what the page says", async () => {
   await using p = project(CONFIG);
   const daemon = await p.start();
   const token = readFileSync(join(p.data, "token"), "utf8").trim();
-  const [, code = ""] = /```ts\n([^]*?)```/.exec(PAGE) ?? [];
+  const [, code = ""] = /```ts\n((?:(?!```)[^])*greet\([^]*?)```/.exec(PAGE) ?? [];
   const main = `console.log(JSON.stringify(await greet(${JSON.stringify(daemon.url)}, ${JSON.stringify(token)})));`;
   p.write("page.ts", `${code}\n${main}`);
   const { stdout, stderr } = spawnSync(process.execPath, ["page.ts"], {
