@@ -21,7 +21,7 @@ import { Cache, Serial } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { lockedError } from "./locked.ts";
-import { controlEnvelope, Mailroom, noDeadLetter } from "./mailroom.ts";
+import { controlEnvelope, Mailroom } from "./mailroom.ts";
 import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside, Stayed } from "./move.ts";
 import { Mover } from "./mover.ts";
 import { newAgent } from "./new-agent.ts";
@@ -46,7 +46,6 @@ import type { RuntimePorts } from "./runtime-ports.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import type { Ticked } from "./tick.ts";
 import type { TickRecord, Verdict } from "./trajectory.ts";
-import { paths } from "./tree.ts";
 import { verifyAgent } from "./verify.ts";
 import { PACKAGE_VERSION } from "./version.ts";
 import { Watchers } from "./watchers.ts";
@@ -331,20 +330,11 @@ class KernelRuntime implements Runtime {
   }
 
   async replay(ref: string, envelopeId: string): Promise<void> {
-    const { id } = await this.#here(ref);
-    if (!(await this.#kernel.store.replay(id, envelopeId))) throw noDeadLetter(ref, envelopeId);
-    this.#dispatcher.wake(id);
-    this.#courier.poke();
-    await this.#kernel.store.sync();
+    await this.#lifecycle.replay(await this.#here(ref), envelopeId);
   }
 
   async discard(ref: string, envelopeId: string): Promise<void> {
-    const { id } = await this.#here(ref);
-    const journal = paths.journal(envelopeId);
-    if (!(await this.#kernel.store.discard(id, envelopeId, journal))) {
-      throw noDeadLetter(ref, envelopeId);
-    }
-    await this.#kernel.store.sync();
+    await this.#lifecycle.discard(await this.#here(ref), envelopeId);
   }
 
   async key(ref: string): Promise<KeyInfo> {

@@ -5,6 +5,7 @@ import type { Courier } from "./courier.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
+import { noDeadLetter } from "./mailroom.ts";
 import type { Mailroom } from "./mailroom.ts";
 import type { GoalsCommand } from "./think.ts";
 import type { TickRecord } from "./trajectory.ts";
@@ -114,6 +115,21 @@ export class Lifecycle {
       await this.#setStatus(now, "terminated");
       this.#mailroom.stop(now.id);
     });
+  }
+
+  async replay({ id, name }: AgentRecord, envelopeId: string): Promise<void> {
+    const { store } = this.#kernel;
+    if (!(await store.replay(id, envelopeId))) throw noDeadLetter(name, envelopeId);
+    this.#dispatcher.wake(id);
+    this.#courier.poke();
+    await store.sync();
+  }
+
+  async discard({ id, name }: AgentRecord, envelopeId: string): Promise<void> {
+    const { store } = this.#kernel;
+    const done = await store.discard(id, envelopeId, paths.journal(envelopeId));
+    if (!done) throw noDeadLetter(name, envelopeId);
+    await store.sync();
   }
 
   async purge(record: AgentRecord): Promise<void> {
