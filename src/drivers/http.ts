@@ -45,7 +45,7 @@ export interface TakenIn {
   readonly query: URLSearchParams;
   readonly address: HookAddress;
   readonly body: Uint8Array;
-  /** The driver: `http`, or `webhook` where a signature let it in. */
+  /** The driver, which is the `source` of the mail: `http`, or `webhook` where a signature let it in. */
   readonly driver: "http" | "webhook";
   readonly type: "event" | "message";
   /** Headers that the agent gets beside the usual ones, in lower case. */
@@ -71,7 +71,7 @@ export function draftOf(taken: TakenIn): DraftEnvelope {
     id:
       delivery === undefined ? newId : deliveryId(driver === "http" ? undefined : source, delivery),
     sentAt: now,
-    source: driver === "http" ? "http" : `webhook:${source}`,
+    source: driver,
     from: source,
     ...(agent !== undefined && { to: agent }),
     type,

@@ -155,7 +155,7 @@ void test("a signed request becomes an event, with what it says and nothing that
   const [mail] = await home.seen();
   assert.deepEqual(mail, {
     id: "github:d-1",
-    source: "webhook:github",
+    source: "webhook",
     from: "github",
     type: "event",
     headers: {
@@ -503,7 +503,7 @@ void test("rules say who gets what comes in, by its headers and body", async () 
   const rules = compileRules({
     rules: [
       { name: "pings", when: { headers: { "x-github-event": "ping" } }, drop: "noise" },
-      { name: "all", when: { source: "webhook:github" }, send: ["ada", "eve"] },
+      { name: "all", when: { source: "webhook" }, send: ["ada", "eve"] },
     ],
   } satisfies PlumberRules);
   await using home = await setting({}, (runtime) => plumbedSink(rules, runtime));
