@@ -113,14 +113,20 @@ export async function answerHook(request: Request, options: HookHandling): Promi
     now: clock.now(),
   });
   const draft = mailInTrace(drawn, options.trace ?? traceOfRequest(request));
-  if (wait === undefined) return accepted(await sink.send(draft));
-  const answer = await sink.ask(draft, { timeout: wait, signal: stopping });
+  if (wait === undefined) return accepted(await sink.send(draft).catch(orLater));
+  const answer = await sink.ask(draft, { timeout: wait, signal: stopping }).catch(orLater);
   if (!("outcome" in answer)) return accepted(answer);
   if (answer.outcome !== "pending") return answered(answer);
   if (query.has("wait")) return accepted(answer);
   throw new HttpError(504, "TIMEOUT", "The agent has not answered in time; it goes on", {
     [ENVELOPE_HEADER]: answer.id,
   });
+}
+
+/** Has senders come again with what is busy, as they do after a 503. @throws always */
+function orLater(error: unknown): never {
+  if (!(error instanceof OpenAgentsError) || error.code !== "BUSY") throw error;
+  throw new HttpError(503, "BUSY", error.message, { "retry-after": "1" });
 }
 
 /** How long to wait for the agent's reply, ms; undefined for not at all. */

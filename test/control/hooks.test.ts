@@ -14,6 +14,7 @@ import {
   createRuntime,
   defineAgent,
   defineRuntime,
+  OpenAgentsError,
   systemClock,
   systemRandom,
 } from "../../src/index.ts";
@@ -573,4 +574,15 @@ void test("rules say who gets what comes in, by its headers and body", async () 
     }),
   );
   assert.equal(nobody.status, 404);
+});
+
+void test("what is busy is to be sent again in a moment", async () => {
+  const busy = Promise.reject(new OpenAgentsError("BUSY", "it is moving"));
+  busy.catch(() => undefined);
+  await using home = await setting({}, () => ({ send: () => busy, ask: () => busy }));
+  for (const path of ["ada/github", "ada/replies"]) {
+    const response = await home.handle(signed({ path }));
+    assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "1"]);
+    assert.equal((await problem(response)).code, "BUSY");
+  }
 });
