@@ -68,16 +68,16 @@ export function hookRoutes(
   };
 }
 
-/** @throws DENIED for whoever may not send to the agent */
+/** Who sends. @throws DENIED for whoever may not send to the agent */
 async function authorize(
   principal: Principal | undefined,
   { agent }: HookAddress,
   { c, passOn }: { readonly c: Context<ControlEnv>; readonly passOn: Forward | undefined },
-): Promise<void> {
+): Promise<string> {
   // Without a principal only a signature lets in, and this source has none.
   if (principal === undefined) throw new OpenAgentsError("DENIED", "Cannot let in: nobody asks");
   checkScope(principal, "operate");
-  if (!isBound(principal)) return;
+  if (!isBound(principal)) return principal.id;
   const denied = new OpenAgentsError(
     "DENIED",
     `Cannot use "${agent ?? "-"}" as "${principal.id}": it is not bound to it`,
@@ -85,9 +85,10 @@ async function authorize(
   if (agent === undefined) throw denied;
   if (passOn === undefined) {
     if (!mayTouch(principal, await c.env.runtime!.get(agent))) throw denied;
-    return;
+    return principal.id;
   }
   const request = new Request(new URL(`/agents/${encodeURIComponent(agent)}`, c.req.url));
   const { ok } = await passOn(agent, request, { principal, requestId: c.get("requestId") });
   if (!ok) throw denied;
+  return principal.id;
 }

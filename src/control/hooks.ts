@@ -18,10 +18,10 @@ export interface HookHandling {
   readonly secrets: Secrets;
   readonly sink: HookSink;
   /**
-   * Lets in what no hook is for: by the API's own authorization.
+   * Lets in what no hook is for, by the API's own authorization; resolves to who sends it.
    * @throws what the API answers to whoever may not
    */
-  readonly authorize: (request: Request, address: HookAddress) => Promise<void>;
+  readonly authorize: (request: Request, address: HookAddress) => Promise<string>;
   readonly clock: Clock;
   readonly random: Random;
   /** The most bytes of a body: `limits.envelopeBytes`. */
@@ -96,7 +96,7 @@ function challengeResponse(challenge: string): Response {
 /** As `handleHook`, but that it throws what goes wrong. */
 export async function answerHook(request: Request, options: HookHandling): Promise<Response> {
   const { searchParams: query } = new URL(request.url);
-  const { address, hook, body, delivery, challenge } = await admitHook(request, options);
+  const { address, hook, body, principal, delivery, challenge } = await admitHook(request, options);
   if (challenge !== undefined) return challengeResponse(challenge);
   const wait = waitOf(hook, query);
   const { clock, random, sink, stopping } = options;
@@ -105,7 +105,7 @@ export async function answerHook(request: Request, options: HookHandling): Promi
     query,
     address,
     body,
-    driver: hook === undefined ? "http" : "webhook",
+    principal,
     type: hook?.type ?? "event",
     headers: hook?.headers ?? [],
     delivery,
@@ -113,14 +113,20 @@ export async function answerHook(request: Request, options: HookHandling): Promi
     now: clock.now(),
   });
   const draft = mailInTrace(drawn, options.trace ?? traceOfRequest(request));
-  if (wait === undefined) return accepted(await sink.send(draft));
-  const answer = await sink.ask(draft, { timeout: wait, signal: stopping });
+  if (wait === undefined) return accepted(await sink.send(draft).catch(orLater));
+  const answer = await sink.ask(draft, { timeout: wait, signal: stopping }).catch(orLater);
   if (!("outcome" in answer)) return accepted(answer);
   if (answer.outcome !== "pending") return answered(answer);
   if (query.has("wait")) return accepted(answer);
   throw new HttpError(504, "TIMEOUT", "The agent has not answered in time; it goes on", {
     [ENVELOPE_HEADER]: answer.id,
   });
+}
+
+/** Has senders come again with what is busy, as they do after a 503. @throws always */
+function orLater(error: unknown): never {
+  if (!(error instanceof OpenAgentsError) || error.code !== "BUSY") throw error;
+  throw new HttpError(503, "BUSY", error.message, { "retry-after": "1" });
 }
 
 /** How long to wait for the agent's reply, ms; undefined for not at all. */
@@ -131,6 +137,8 @@ function waitOf(hook: HookDefinition | undefined, query: URLSearchParams): numbe
 
 interface LetIn {
   readonly body: Uint8Array;
+  /** Who sent it; absent where a signature let it in. */
+  readonly principal?: string;
   readonly delivery: string | undefined;
   readonly challenge?: string;
 }
@@ -140,10 +148,10 @@ async function byToken(
   address: HookAddress,
   options: Omit<HookHandling, "sink" | "random">,
 ): Promise<LetIn> {
-  await options.authorize(request, address);
+  const principal = await options.authorize(request, address);
   checkMethod(request, METHODS);
   const delivery = request.headers.get("idempotency-key") ?? undefined;
-  return { body: await bodyOf(request, options), delivery };
+  return { body: await bodyOf(request, options), principal, delivery };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { checkDraft } from "../core/draft-envelope.ts";
-import type { DraftEnvelope, Plumbed } from "../core/draft-envelope.ts";
+import type { DraftEnvelope, Plumbed, Routed } from "../core/draft-envelope.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
@@ -35,31 +35,54 @@ export function directSink(runtime: Pick<Runtime, "send" | "ask">): HookSink {
 }
 
 /**
- * To whom the rules say. The first of those is the one who is waited for, and who says whether there is
- * anybody; what becomes of the copies for the others is not told.
+ * To whom the rules say. One of those is waited for, and has the id and the receipt that are told; what one
+ * of the others has not taken is refused all the same, as nobody would hear of it. Sent again, it has the
+ * same ids, which are duplicates where they were taken.
  */
 export function plumbedSink(plumber: Plumber, runtime: Pick<Runtime, "accept" | "ask">): HookSink {
+  /** What is waited for comes first. */
   const route = (draft: DraftEnvelope): readonly Envelope[] => {
     checkDraft(draft);
     const { routed, unrouted: isUnrouted } = plumber.route(draft);
     if (isUnrouted) throw unrouted(draft.from);
-    return routed.map(({ envelope }) => envelope);
+    const main = mainOf(routed, draft.to);
+    const others = routed.filter((one) => one !== main);
+    return (main === undefined ? [] : [main, ...others]).map(({ envelope }) => envelope);
+  };
+  const take = async (envelopes: readonly Envelope[]): Promise<Receipt> => {
+    const given = await runtime.accept(envelopes);
+    const receipts = envelopes.map((_, i) => given[i] ?? "unknown");
+    checkTaken(receiptOf({ unrouted: false, receipts }));
+    return receipts[0]!;
   };
   return {
     async send(draft) {
       const envelopes = route(draft);
-      if (envelopes.length === 0) return { id: draft.id, receipt: "dropped" };
-      const [receipt = "unknown"] = await runtime.accept(envelopes);
-      checkTaken(receipt);
-      return { id: draft.id, receipt };
+      const [main] = envelopes;
+      if (main === undefined) return { id: draft.id, receipt: "dropped" };
+      return { id: main.id, receipt: await take(envelopes) };
     },
     async ask(draft, options) {
-      const [first, ...others] = route(draft);
-      if (first === undefined) return { id: draft.id, receipt: "dropped" };
-      if (others.length > 0) await runtime.accept(others);
-      return runtime.ask(first.to, mailOf(first), options);
+      const [main, ...others] = route(draft);
+      if (main === undefined) return { id: draft.id, receipt: "dropped" };
+      if (others.length === 0) return runtime.ask(main.to, mailOf(main), options);
+      const receipt = await take([main]);
+      await take(others);
+      // It is there by now, so that this finds what becomes of it.
+      return { ...(await runtime.ask(main.to, mailOf(main), options)), receipt };
     },
   };
+}
+
+/**
+ * The one that is for whom the outside has addressed, if any is; else the first one of the last rule, which
+ * is the one that does not go on to others, if any did not. The others are copies.
+ */
+function mainOf(routed: readonly Routed[], to: string | undefined): Routed | undefined {
+  const last = routed.at(-1)?.rule;
+  return (
+    routed.find(({ envelope }) => envelope.to === to) ?? routed.find(({ rule }) => rule === last)
+  );
 }
 
 const REFUSED: Readonly<Partial<Record<Receipt, readonly [ErrorCode, string]>>> = {
@@ -95,9 +118,14 @@ export function plumbedReceipts(plumber: Plumber, deliver: Sink): Sink {
   return async (mail) => (await sink(mail)).map(receiptOf);
 }
 
-function receiptOf({ unrouted: isUnrouted, receipts }: Plumbed): Receipt {
+function receiptOf({
+  unrouted: isUnrouted,
+  receipts,
+}: Pick<Plumbed, "unrouted" | "receipts">): Receipt {
   if (isUnrouted) return "unknown";
   if (receipts.includes("busy")) return "busy";
+  const refused = receipts.find((receipt) => REFUSED[receipt] !== undefined);
+  if (refused !== undefined) return refused;
   const failed = receipts.find((receipt) => receipt !== "accepted" && receipt !== "duplicate");
   return failed ?? receipts[0] ?? "accepted";
 }

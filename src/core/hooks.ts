@@ -104,8 +104,8 @@ const HMAC_KEYS = [
   "signs",
 ] as const satisfies readonly (keyof HmacOptions)[];
 
-/** Ids of deliveries begin with the source, and these beginnings are the kernel's own. */
-const TAKEN = new Set(["alarm", "bounce", "clone", "initialize"]);
+/** Ids of deliveries begin with the source, and these beginnings are the kernel's and the drivers' own. */
+const TAKEN = new Set(["alarm", "bounce", "clone", "http", "initialize", "schedule"]);
 
 /** Checks the `hooks` of a runtime; by the name of the source. @throws CONFIG */
 export function checkHooks(

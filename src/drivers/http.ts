@@ -1,6 +1,7 @@
 import { isKey } from "../core/agent.ts";
 import { isHeaderValue } from "../core/draft-envelope.ts";
 import type { DraftEnvelope } from "../core/draft-envelope.ts";
+import { checkSentId } from "../core/envelope.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { isKeptBack } from "../core/hooks.ts";
 import { checkJson } from "../core/json.ts";
@@ -45,8 +46,8 @@ export interface TakenIn {
   readonly query: URLSearchParams;
   readonly address: HookAddress;
   readonly body: Uint8Array;
-  /** The driver: `http`, or `webhook` where a signature let it in. */
-  readonly driver: "http" | "webhook";
+  /** Who sent it, as the API knows them; undefined where a signature let it in. */
+  readonly principal: string | undefined;
   readonly type: "event" | "message";
   /** Headers that the agent gets beside the usual ones, in lower case. */
   readonly headers: readonly string[];
@@ -61,17 +62,19 @@ export interface TakenIn {
 /**
  * What a request is as mail. Its payload: `{ method, path, query, headers, body, encoding }`, where `body`
  * is the JSON that the body is (`encoding: "json"`), else its text (`"text"`), else base64 (`"base64"`).
+ * Its source is the driver: `webhook` where a signature let it in, else `http`.
  */
 export function draftOf(taken: TakenIn): DraftEnvelope {
-  const { request, query, address, body, driver, type, delivery, newId, now } = taken;
+  const { request, query, address, body, principal, type, delivery, newId, now } = taken;
   const { agent, source, path } = address;
   const headers = headersOf(request.headers, taken.headers);
   const traceparent = request.headers.get("traceparent");
+  const id = delivery === undefined ? newId : deliveryId(delivery, { source, principal });
+  checkSentId(id);
   return {
-    id:
-      delivery === undefined ? newId : deliveryId(driver === "http" ? undefined : source, delivery),
+    id,
     sentAt: now,
-    source: driver === "http" ? "http" : `webhook:${source}`,
+    source: principal === undefined ? "webhook" : "http",
     from: source,
     ...(agent !== undefined && { to: agent }),
     type,
@@ -98,14 +101,22 @@ function isForRules([name, value]: [string, string]): boolean {
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
- * The id of an envelope for a sender's id of a delivery. The source stands before it, so that no sender
- * can take the ids of another one; what an envelope's id cannot be is there by its hash.
+ * The id of an envelope for a sender's id of a delivery. Before it stands the source, and where a token
+ * let it in, the driver and whose that is: no sender can take the ids of another one, or those of what
+ * fires schedules. What an envelope's id cannot be is there by its hash.
  */
-function deliveryId(source: string | undefined, delivery: string): string {
+function deliveryId(
+  delivery: string,
+  { source, principal }: { readonly source: string; readonly principal: string | undefined },
+): string {
   const fits = /^[\x21-\x2e\x30-\x7e]{1,96}$/.test(delivery);
-  if (source === undefined) return fits ? delivery : `sha256:${sha256Hex(delivery)}`;
-  return `${source}:${fits ? delivery : `sha256:${sha256Hex(delivery.toWellFormed())}`}`;
+  const given = fits ? delivery : `sha256:${sha256Hex(delivery.toWellFormed())}`;
+  if (principal === undefined) return `${source}:${given}`;
+  const whole = `http:${principal}:${source}:${given}`;
+  return whole.length <= LONGEST_ID ? whole : `http:sha256:${sha256Hex(whole)}`;
 }
+
+const LONGEST_ID = 200;
 
 /** What in a query is for us and not for the agent. */
 const OURS = new Set(["wait", "token", "access_token"]);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -41,9 +42,71 @@ void test("what docs/plumber.md has run says what it is said to say", async () =
   assert.equal(ran, 2);
 });
 
+const SINKS = `
+import { defineAgent, defineRuntime } from "@openagents/runtime";
+const sink = defineAgent({
+  name: "sink",
+  state: { got: [] },
+  onTrigger(ctx, { type, source, text, headers }) {
+    ctx.state.got.push([type, source, headers["plumber-rule"], text.slice(0, 20)]);
+  },
+});
+export default defineRuntime({
+  agents: [sink],
+  ensure: ["deployer", "triage", "archive"].map((name) => ({ name, type: "sink" })),
+  hooks: { github: { verify: "github", secret: "GITHUB_WEBHOOK_SECRET" } },
+});
+`;
+
+void test("the rules that docs/plumber.md begins with are right for what GitHub really sends", async () => {
+  await using p = project(SINKS);
+  p.write("plumb.yaml", BLOCKS.find(({ file }) => file === "plumb.yaml")!.code);
+  const daemon = await p.start({
+    args: ["--plumb", "plumb.yaml"],
+    env: { GITHUB_WEBHOOK_SECRET: "s3cret" },
+  });
+  const post = async (delivery: string, event: string, body: object): Promise<string> => {
+    const text = JSON.stringify(body);
+    const signature = createHmac("sha256", "s3cret").update(text).digest("hex");
+    const response = await fetch(`${daemon.url}/hooks/-/github`, {
+      method: "POST",
+      body: text,
+      headers: {
+        "content-type": "application/json",
+        "x-github-event": event,
+        "x-github-delivery": delivery,
+        "x-hub-signature-256": `sha256=${signature}`,
+      },
+    });
+    const { receipt } = (await response.json()) as { receipt?: string };
+    return `${response.status} ${receipt}`;
+  };
+  const got = async (name: string): Promise<unknown> => {
+    const { stdout } = await p.agentctl("state", name, "--json");
+    return (JSON.parse(stdout) as { got: unknown }).got;
+  };
+  const push = {
+    ref: "refs/heads/main",
+    pusher: { name: "Ada" },
+    head_commit: { message: "Fix it" },
+    sender: { login: "ada" },
+  };
+  assert.equal(await post("1", "push", push), "202 accepted");
+  assert.equal(await post("2", "push", { sender: { login: "x[bot]" } }), "202 dropped");
+  assert.equal(await post("3", "issues", { action: "opened" }), "202 accepted");
+  for (const name of ["deployer", "triage", "archive"]) {
+    while (((await got(name)) as unknown[]).length === 0) continue;
+  }
+  assert.deepEqual(await got("deployer"), [
+    ["message", "webhook", "pushes-to-main", "Ada pushed Fix it"],
+  ]);
+  const opened = ["event", "webhook", "rest-of-github", '{"method":"POST","pa'];
+  assert.deepEqual([await got("triage"), await got("archive")], [[opened], [opened]]);
+});
+
 void test("the changes that docs/plumber.md shows make what it says of them", () => {
   const order = BLOCKS.find(({ code }) => code.includes("name: order\n"))!;
-  const payload = {
+  const body = {
     order: {
       id: 7,
       items: [
@@ -56,13 +119,13 @@ void test("the changes that docs/plumber.md shows make what it says of them", ()
   const draft = {
     id: "o",
     sentAt: 1,
-    source: "http",
+    source: "webhook",
     from: "shop",
     type: "event",
-    payload,
+    payload: { method: "POST", path: "/", body },
   } as const;
   assert.deepEqual(compileRules(order.code).route(draft).routed[0]!.envelope.payload, {
-    order: { id: 7, items: [{ sku: "a" }, { sku: "b" }] },
+    body: { order: { id: 7, items: [{ sku: "a" }, { sku: "b" }] } },
     currency: "EUR",
     defaults: { retries: 3 },
     customer: "Ada",

@@ -29,7 +29,7 @@ void test("in a Worker a webhook of GitHub gets to its agent, whose reply is the
     assert.deepEqual([response.status, await response.text()], [201, body]);
   }
   const state = (await (await worker.fetch("/agents/ada/state")).json()) as { seen: unknown };
-  assert.deepEqual(state.seen, [{ source: "webhook:github", from: "github", rule: "direct" }]);
+  assert.deepEqual(state.seen, [{ source: "webhook", from: "github", rule: "direct" }]);
 });
 
 void test("in a Worker rules say who gets it, and no rule means nobody", async () => {
@@ -37,7 +37,7 @@ void test("in a Worker rules say who gets it, and no rule means nobody", async (
   const response = await post("-/github", push);
   assert.equal(response.status, 201, await response.text());
   const state = (await (await worker.fetch("/agents/eve/state")).json()) as { seen: unknown };
-  assert.deepEqual(state.seen, [{ source: "webhook:github", from: "github", rule: "to-eve" }]);
+  assert.deepEqual(state.seen, [{ source: "webhook", from: "github", rule: "to-eve" }]);
   assert.equal((await post("-/github", { ...headers, "x-github-delivery": "d-3" })).status, 404);
 });
 

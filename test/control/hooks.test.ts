@@ -14,6 +14,7 @@ import {
   createRuntime,
   defineAgent,
   defineRuntime,
+  OpenAgentsError,
   systemClock,
   systemRandom,
 } from "../../src/index.ts";
@@ -93,7 +94,9 @@ async function setting(
     secrets: (name) => ({ GITHUB: SECRET, SLACK: "s" })[name],
     sink: sinkOf(runtime),
     authorize: async ({ headers }) => {
-      if (headers.get("authorization") === "Bearer good") return;
+      const given = headers.get("authorization");
+      if (given === "Bearer good") return "root";
+      if (given === "Bearer other") return "token:other";
       throw new HttpError(401, "DENIED", "Cannot authorize: give a token");
     },
     clock: systemClock,
@@ -155,7 +158,7 @@ void test("a signed request becomes an event, with what it says and nothing that
   const [mail] = await home.seen();
   assert.deepEqual(mail, {
     id: "github:d-1",
-    source: "webhook:github",
+    source: "webhook",
     from: "github",
     type: "event",
     headers: {
@@ -287,9 +290,42 @@ void test("a source without a hook needs the API's own authorization, and is mai
   const key = { ...headers, "idempotency-key": "k-1" };
   const twice = [1, 2].map(() => home.handle(new Request(to, { method: "POST", headers: key })));
   for (const response of await Promise.all(twice)) {
-    assert.equal(response.headers.get(ENVELOPE_HEADER), "k-1");
+    assert.equal(response.headers.get(ENVELOPE_HEADER), "http:root:lamp:k-1");
   }
   assert.equal((await home.seen()).length, 3);
+});
+
+void test("no key of a request has the place of what anybody else sends", async () => {
+  await using home = await setting();
+  const send = async (token: string, key: string, source = "lamp"): Promise<string> => {
+    const response = await home.handle(
+      new Request(`http://home/hooks/ada/${source}`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "idempotency-key": key },
+      }),
+    );
+    const { receipt } = (await response.json()) as { receipt: string };
+    assert.equal(response.status, 202, receipt);
+    return `${response.headers.get(ENVELOPE_HEADER)} ${receipt}`;
+  };
+  const due = "schedule:pay:1790000000000";
+  assert.equal(await send("good", due), `http:root:lamp:${due} accepted`);
+  assert.equal(await send("good", due, "door"), `http:root:door:${due} accepted`);
+  assert.equal(await send("other", due), `http:token:other:lamp:${due} accepted`);
+  assert.equal(await send("other", due), `http:token:other:lamp:${due} duplicate`);
+  assert.equal(await send("good", "github:d-1"), "http:root:lamp:github:d-1 accepted");
+  assert.equal(await send("good", "alarm:x"), "http:root:lamp:alarm:x accepted");
+  const [long, longer] = ["x".repeat(300), "x".repeat(301)];
+  assert.match(await send("good", long), /^http:root:lamp:sha256:[0-9a-f]{64} accepted$/);
+  assert.match(await send("good", longer), / accepted$/);
+  const wide = "s".repeat(100);
+  assert.match(await send("good", "k".repeat(96), wide), /^http:sha256:[0-9a-f]{64} accepted$/);
+  assert.match(await send("good", "k".repeat(95), wide), / accepted$/);
+  const fired = { id: due, sentAt: 1, source: "schedule", from: "schedule:pay", to: "ada" };
+  const mail = { ...fired, type: "message", payload: { body: null } } as const;
+  assert.deepEqual(await home.runtime.accept([mail]), ["accepted"]);
+  const delivered = await home.handle(signed({}));
+  assert.deepEqual(await delivered.json(), { id: "github:d-1", receipt: "accepted" });
 });
 
 void test("no address is a key's, the kernel's or outside of hooks", async () => {
@@ -316,13 +352,6 @@ void test("no address is a key's, the kernel's or outside of hooks", async () =>
     );
     assert.equal(response.status, 404, path);
   }
-  const kernels = await home.handle(
-    new Request("http://home/hooks/ada/lamp", {
-      method: "POST",
-      headers: { ...headers, "idempotency-key": "alarm:x" },
-    }),
-  );
-  assert.equal(kernels.status, 400);
 });
 
 void test("the agent's reply is the response, when somebody waits for it", async () => {
@@ -503,7 +532,7 @@ void test("rules say who gets what comes in, by its headers and body", async () 
   const rules = compileRules({
     rules: [
       { name: "pings", when: { headers: { "x-github-event": "ping" } }, drop: "noise" },
-      { name: "all", when: { source: "webhook:github" }, send: ["ada", "eve"] },
+      { name: "all", when: { source: "webhook" }, send: ["ada", "eve"] },
     ],
   } satisfies PlumberRules);
   await using home = await setting({}, (runtime) => plumbedSink(rules, runtime));
@@ -545,4 +574,15 @@ void test("rules say who gets what comes in, by its headers and body", async () 
     }),
   );
   assert.equal(nobody.status, 404);
+});
+
+void test("what is busy is to be sent again in a moment", async () => {
+  const busy = Promise.reject(new OpenAgentsError("BUSY", "it is moving"));
+  busy.catch(() => undefined);
+  await using home = await setting({}, () => ({ send: () => busy, ask: () => busy }));
+  for (const path of ["ada/github", "ada/replies"]) {
+    const response = await home.handle(signed({ path }));
+    assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "1"]);
+    assert.equal((await problem(response)).code, "BUSY");
+  }
 });

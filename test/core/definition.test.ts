@@ -87,6 +87,8 @@ const RUNTIMES: readonly (readonly [options: object, message: RegExp])[] = [
   [{ hooks: { "a b": hook } }, /"hooks.a b": Cannot name an agent "a b"/],
   [{ hooks: { ["a".repeat(64)]: hook } }, /"hooks.aa.*": Cannot name an agent/],
   [{ hooks: { alarm: hook } }, /"hooks.alarm": this name is the runtime's own$/],
+  [{ hooks: { schedule: hook } }, /"hooks.schedule": this name is the runtime's own$/],
+  [{ hooks: { HTTP: hook } }, /"hooks.HTTP": this name is the runtime's own$/],
   [{ hooks: { x: "github" } }, /"hooks.x" must be an object with verify, .*, not "github"$/],
   [{ hooks: { x: { ...hook, secrets: "A" } } }, /there is no "hooks.x.secrets"/],
   [{ hooks: { x: { secret: "A" } } }, /"hooks.x.verify" must be one of github, .*, not undefined$/],
