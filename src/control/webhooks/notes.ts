@@ -8,7 +8,7 @@ import { eventsOf } from "./events.ts";
 import type { NotedTick } from "./events.ts";
 import { PATHS, jsonFile } from "./files.ts";
 import type { Delivery, WebhookFiles } from "./files.ts";
-import { wants } from "./subscription.ts";
+import { countsFrom, wants } from "./subscription.ts";
 import type { StoredWebhook } from "./subscription.ts";
 
 /** Ticks of agents after which it is noted how far they were looked at, though nobody wanted them. */
@@ -86,7 +86,8 @@ export class Notes {
    * An agent that was never looked at counts from the oldest webhook on.
    */
   async catchUp(past: PastTicks): Promise<void> {
-    const since = Math.min(...this.#options.webhooks().map(({ createdAt }) => createdAt));
+    const active = this.#options.webhooks().filter((webhook) => webhook.active);
+    const since = Math.min(...active.map(countsFrom));
     if (since === Infinity) return;
     for (let cursor: string | undefined; ;) {
       const { items, cursor: next } = await past.list({ limit: 1000, cursor });

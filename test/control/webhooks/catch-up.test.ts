@@ -4,7 +4,7 @@ import type { NotedTick, PastTicks } from "../../../src/control/webhooks.ts";
 import { leafHash } from "../../../src/core/hash.ts";
 import { canonicalJson } from "../../../src/core/json.ts";
 import type { AgentInfo, LogRow } from "../../../src/index.ts";
-import { ADA, URL_OF, setting, tickOf } from "./setting.ts";
+import { ADA, HOUR, START, URL_OF, setting, tickOf } from "./setting.ts";
 import type { Setting } from "./setting.ts";
 
 const tickOnly = { url: URL_OF, events: ["agent.tick.*"] };
@@ -75,4 +75,25 @@ void test("a start after a restoration finds what the agent did since, also wher
     await third.takeUp();
     assert.deepEqual(numbers(home), []);
   }
+});
+
+void test("what happened while a webhook was off is not announced by the next start", async () => {
+  const home = setting();
+  const { id } = await home.hooks.create(tickOnly);
+  await home.hooks.update(id, { active: false });
+  await home.clock.advance(HOUR);
+  await home.hooks.update(id, { active: true });
+  const after = chain(3, { at: START + HOUR });
+  const whole = [
+    ...chain(9),
+    ...after.map((tick, i) => tickOf(10 + i, { record: { at: tick.record.at } })),
+  ];
+  const again = home.again();
+  await again.catchUp(pastOf(whole));
+  await again.takeUp();
+  assert.deepEqual(numbers(home), [10, 11, 12]);
+  // To say that it is active, when it is, leaves what was missed.
+  await home.clock.advance(HOUR);
+  await again.update(id, { active: true });
+  assert.equal((await again.get(id)).activeSince, START + HOUR);
 });
