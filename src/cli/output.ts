@@ -100,9 +100,11 @@ export function oneLine(text: string): string {
   return harmless(text.replaceAll("\r", "\\r").replaceAll("\n", "\\n"));
 }
 
-/** A time as people and `sort` read it; `-` for none. */
+/** A time as people and `sort` read it; `-` for none, and the number itself where it is no date. */
 export function time(ms: number | undefined): string {
-  return ms === undefined ? "-" : new Date(ms).toISOString();
+  if (ms === undefined) return "-";
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
 }
 
 /** A payload: text as it is, anything else as JSON. */

@@ -161,7 +161,12 @@ export class Webhooks {
     await this.#notes.flush();
     return this.#change(id, async (webhook) => {
       const { disabled: _why, ...rest } = webhook;
-      const next = { ...(checked.active === true ? rest : webhook), ...checked } as StoredWebhook;
+      const isBack = checked.active === true && !webhook.active;
+      const next = {
+        ...(checked.active === true ? rest : webhook),
+        ...checked,
+        ...(isBack && { activeSince: this.#options.clock.now() }),
+      } as StoredWebhook;
       await this.#store(next);
       if (checked.active === true || checked.url !== undefined) await this.#sender.heal(id);
       this.#options.due?.();

@@ -1,5 +1,8 @@
 import { Cron } from "croner";
 
+/** The last time that has a date (ECMA-262), ms since 1970. */
+export const LATEST = 8_640_000_000_000_000;
+
 /** What comes again and again: from `start` on every so many ms, or by a cron expression. */
 export type Recurrence =
   | { readonly every: number; readonly start: number }
@@ -25,9 +28,21 @@ export function timeAfter(recurrence: Recurrence, after: number): number | undef
     const { every, start } = recurrence;
     if (after < start) return start;
     const next = start + (Math.floor((after - start) / every) + 1) * every;
-    return Number.isSafeInteger(next) ? next : undefined;
+    return next <= LATEST ? next : undefined;
   }
   return cronOf(recurrence).nextRun(new Date(after))?.getTime();
+}
+
+/**
+ * Checks how many fields a new cron expression has: dates, and a year as the seventh, would be read as
+ * well, and are no times that come again.
+ * @throws an Error that says what is wrong with it
+ */
+export function checkFields(cron: string): void {
+  const fields = cron.split(/\s+/).filter((field) => field !== "").length;
+  if (cron.trim().startsWith("@") || fields === 5 || fields === 6) return;
+  const has = fields === 1 ? "1 field" : `${fields} fields`;
+  throw new Error(`it has ${has}, and a cron expression has 5 or 6, the first then for seconds`);
 }
 
 /** The newest times from `from` to `to`, both included, at most `limit` of them. Throws as `timeAfter`. */

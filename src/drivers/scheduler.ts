@@ -283,7 +283,7 @@ function checkSchedule(schedule: Schedule): void {
 /** A schedule with what an operator changes of it. */
 function changed(before: Schedule, change: ScheduleChange, now: number): Schedule {
   const { cron, timeZone, every, start, at, ...old } = before;
-  const { lastError, due, retryAt, tries, ...rest } = old;
+  const { lastError, due, retryAt, asOf, tries, ...rest } = old;
   const given = TIMING.some((field) => change[field] !== undefined);
   const timing = given
     ? readTiming(withRest(before, change), now)
@@ -301,7 +301,7 @@ function changed(before: Schedule, change: ScheduleChange, now: number): Schedul
   };
   const status = statusAfter(rest.status, { given, paused });
   if (status !== "active") return { ...schedule, status };
-  if (rest.status === "active" && !given) return { ...schedule, due, retryAt, tries };
+  if (rest.status === "active" && !given) return { ...schedule, due, retryAt, asOf, tries };
   // What is due right now counts, unless it has fired.
   const next = dueAfter(timing, rest.lastDue === now ? now : now - 1);
   if (next !== undefined) return { ...schedule, status, due: next };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { agentPath } from "../../src/cli/command.ts";
-import { cellText, oneLine, relativeTime } from "../../src/cli/output.ts";
+import { cellText, oneLine, relativeTime, time } from "../../src/cli/output.ts";
 import { progressText } from "../../src/cli/progress.ts";
 import { similar } from "../../src/cli/similar.ts";
 import { tableLines } from "../../src/cli/table.ts";
@@ -14,6 +14,12 @@ void test("oneLine() leaves nothing that could steer a terminal or pass for anot
     oneLine("a\n2026 forged\r\u001b[31mred\u001b[0m\u0007"),
     "a\\n2026 forged\\rred\uFFFD",
   );
+});
+
+void test("time() gives what is no date as it is", () => {
+  assert.equal(time(undefined), "-");
+  assert.equal(time(0), "1970-01-01T00:00:00.000Z");
+  assert.equal(time(Number.MAX_SAFE_INTEGER), "9007199254740991");
 });
 
 void test("agentPath() refuses what an address would take for something else", () => {

@@ -106,6 +106,7 @@ export const schedule: z.ZodType<Schedule> = shape<Schedule>()(
       revision: z.string(),
       due: time.optional(),
       retryAt: time.optional(),
+      asOf: time.optional(),
       tries: count.optional(),
       fired: count,
       lastDue: time.optional(),

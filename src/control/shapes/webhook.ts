@@ -66,6 +66,9 @@ const shown = {
     .optional()
     .register(described, { description: "Why it is not active, when nobody asked for that." }),
   createdAt: time,
+  activeSince: time.optional().register(described, {
+    description: "When it was made active again. Absent where it always was.",
+  }),
 };
 
 export const webhook: z.ZodType<Webhook> = shape<Webhook>()(

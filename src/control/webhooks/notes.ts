@@ -1,3 +1,5 @@
+import { leafHash } from "../../core/hash.ts";
+import { canonicalJson } from "../../core/json.ts";
 import { logSize, pages } from "../../core/pages.ts";
 import type { HomeFile, LogRow } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
@@ -6,7 +8,7 @@ import { eventsOf } from "./events.ts";
 import type { NotedTick } from "./events.ts";
 import { PATHS, jsonFile } from "./files.ts";
 import type { Delivery, WebhookFiles } from "./files.ts";
-import { wants } from "./subscription.ts";
+import { countsFrom, wants } from "./subscription.ts";
 import type { StoredWebhook } from "./subscription.ts";
 
 /** Ticks of agents after which it is noted how far they were looked at, though nobody wanted them. */
@@ -25,6 +27,13 @@ export interface NotesOptions {
   readonly noted: (counts: ReadonlyMap<string, number>) => Promise<void>;
 }
 
+/** The newest tick of an agent that was looked at. */
+interface Cursor {
+  readonly n: number;
+  /** The hash of its record: an agent that was restored may have another tick of this number. */
+  readonly hash: string | undefined;
+}
+
 /** What the ticks that were missed are found by. */
 export type PastTicks = Pick<Runtime, "list" | "log">;
 
@@ -36,7 +45,7 @@ export type PastTicks = Pick<Runtime, "list" | "log">;
 export class Notes {
   readonly #options: NotesOptions;
   /** How far the record of each agent was looked at, as far as it is known here. */
-  readonly #cursors = new Map<string, number>();
+  readonly #cursors = new Map<string, Cursor>();
   /** Agents whose cursor is not written yet. */
   readonly #moved = new Set<string>();
   #unwritten = 0;
@@ -50,7 +59,8 @@ export class Notes {
   /** Reads how far agents were looked at. */
   async load(): Promise<void> {
     for await (const { path, value } of this.#options.files.each(PATHS.cursors)) {
-      this.#cursors.set(path.slice(PATHS.cursors.length), Number(value));
+      const [n, hash] = value.split(" ");
+      this.#cursors.set(path.slice(PATHS.cursors.length), { n: Number(n), hash });
     }
   }
 
@@ -76,12 +86,14 @@ export class Notes {
    * An agent that was never looked at counts from the oldest webhook on.
    */
   async catchUp(past: PastTicks): Promise<void> {
-    const since = Math.min(...this.#options.webhooks().map(({ createdAt }) => createdAt));
+    const active = this.#options.webhooks().filter((webhook) => webhook.active);
+    const since = Math.min(...active.map(countsFrom));
     if (since === Infinity) return;
     for (let cursor: string | undefined; ;) {
       const { items, cursor: next } = await past.list({ limit: 1000, cursor });
       for (const agent of items) {
-        const after = this.#cursors.get(agent.id) ?? (await firstSince(past, agent.id, since));
+        const known = await this.#holding(past, agent.id);
+        const after = known?.n ?? (await firstSince(past, agent.id, since));
         const rows = pages<LogRow>(
           (last, limit) => past.log(agent.id, last?.n ?? after, limit),
           logSize,
@@ -89,7 +101,10 @@ export class Notes {
         for await (const row of rows) {
           await this.notice([{ agent, ...readRow(row) }]);
         }
-        if (!this.#cursors.has(agent.id)) this.#moveTo(agent.id, after);
+        if (!this.#cursors.has(agent.id)) {
+          const [row] = after === 0 ? [] : await past.log(agent.id, after - 1, 1);
+          this.#moveTo(agent.id, { n: after, hash: row?.hash });
+        }
       }
       if (next === undefined) break;
       cursor = next;
@@ -97,11 +112,22 @@ export class Notes {
     await this.flush();
   }
 
+  /** The cursor of an agent, where its record still has what that says. */
+  async #holding(past: PastTicks, agent: string): Promise<Cursor | undefined> {
+    const known = this.#cursors.get(agent);
+    if (known === undefined || known.n === 0) return known;
+    const [row] = await past.log(agent, known.n - 1, 1);
+    if (row !== undefined && (known.hash === undefined || row.hash === known.hash)) return known;
+    this.#cursors.delete(agent);
+    return undefined;
+  }
+
   async #write(): Promise<void> {
     const { files, webhooks, newId, now, noted } = this.#options;
     const put: HomeFile[] = [];
     const counts = new Map<string, number>();
-    const before = new Map<string, number | undefined>();
+    const before = new Map<string, Cursor | undefined>();
+    const repeats = new Repeats(this.#queue);
     let size = 0;
     let count = 0;
     for (const tick of this.#queue) {
@@ -109,9 +135,9 @@ export class Notes {
       count += 1;
       const { id } = tick.agent;
       const known = this.#cursors.get(id);
-      if (known !== undefined && tick.record.n <= known) continue;
+      if (repeats.has(tick, known)) continue;
       if (!before.has(id)) before.set(id, known);
-      this.#moveTo(id, tick.record.n);
+      this.#moveTo(id, { n: tick.record.n, hash: repeats.hashOf(tick) });
       for (const webhook of webhooks()) {
         const wanted = wants(webhook, tick);
         if (wanted === undefined) continue;
@@ -142,20 +168,58 @@ export class Notes {
     if (counts.size > 0) await noted(counts);
   }
 
-  #moveTo(agent: string, n: number): void {
-    this.#cursors.set(agent, n);
+  #moveTo(agent: string, cursor: Cursor): void {
+    this.#cursors.set(agent, cursor);
     this.#moved.add(agent);
     this.#unwritten += 1;
   }
 
   #cursorFiles(): HomeFile[] {
-    const files = [...this.#moved].map((agent) => ({
-      path: PATHS.cursor(agent),
-      value: String(this.#cursors.get(agent)),
-    }));
+    const files = [...this.#moved].map((agent) => {
+      const { n, hash } = this.#cursors.get(agent)!;
+      return { path: PATHS.cursor(agent), value: hash === undefined ? `${n}` : `${n} ${hash}` };
+    });
     this.#moved.clear();
     this.#unwritten = 0;
     return files;
+  }
+}
+
+/**
+ * Tells a tick that comes again from one of another history: an agent that was erased and restored
+ * from an older bundle goes on from a lower number. Whoever tells of ticks again goes on to the newest
+ * one that was told of, so the one is followed by what is known, and the other is not.
+ */
+class Repeats {
+  readonly #queue: readonly NotedTick[];
+  readonly #hashes = new Map<NotedTick, string>();
+  /** Up to which number it was found, of an agent, that ticks come again. */
+  readonly #found = new Map<string, number>();
+
+  constructor(queue: readonly NotedTick[]) {
+    this.#queue = queue;
+  }
+
+  hashOf(tick: NotedTick): string {
+    const known = this.#hashes.get(tick) ?? leafHash(canonicalJson(tick.record));
+    this.#hashes.set(tick, known);
+    return known;
+  }
+
+  has({ agent, record }: NotedTick, known: Cursor | undefined): boolean {
+    if (known === undefined || record.n > known.n) return false;
+    if (this.#found.get(agent.id) === known.n) return true;
+    const { n, hash } = known;
+    const again =
+      hash === undefined ||
+      this.#queue.some(
+        (other) =>
+          other.agent.id === agent.id &&
+          ((other.record.n === n && this.hashOf(other) === hash) ||
+            (other.record.n === n + 1 && other.record.prev === hash)),
+      );
+    if (again) this.#found.set(agent.id, n);
+    return again;
   }
 }
 

@@ -35,6 +35,8 @@ export interface Webhook {
   readonly disabled?: string;
   /** ms since 1970. */
   readonly createdAt: number;
+  /** When it was made active again: what was before does not count. Absent where it always was active. */
+  readonly activeSince?: number;
 }
 
 /** The same as it is stored, with its secrets. */
@@ -143,13 +145,18 @@ export function isAbout({ agents, labels }: Webhook, agent: NotedTick["agent"]):
   return labels === undefined || labels.some((label) => agent.labels?.includes(label) === true);
 }
 
+/** From when on ticks count for a webhook, ms since 1970. */
+export function countsFrom({ createdAt, activeSince }: Webhook): number {
+  return activeSince ?? createdAt;
+}
+
 /** The types of events of an agent that are to go to a webhook; undefined for none. */
 export function wants(
   webhook: Webhook,
   { agent, record }: NotedTick,
 ): ((type: string) => boolean) | undefined {
   // What was before it does not count, though it is found in the record.
-  if (!webhook.active || record.at + record.ms < webhook.createdAt) return undefined;
+  if (!webhook.active || record.at + record.ms < countsFrom(webhook)) return undefined;
   return isAbout(webhook, agent) ? (type) => isWanted(webhook.events, type) : undefined;
 }
 

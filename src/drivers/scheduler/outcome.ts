@@ -43,14 +43,14 @@ export function afterFiring(
   outcome: Outcome,
   { plan, now }: { readonly plan: Plan; readonly now: number },
 ): Schedule {
-  const { due: _due, retryAt: _retryAt, tries = 0, lastError: _lastError, ...rest } = schedule;
+  const { due: _due, retryAt: _at, asOf: _asOf, tries = 0, lastError: _error, ...rest } = schedule;
   if ("error" in outcome && !isForGood(outcome.error)) {
-    return putOff(schedule, tries, errorOf(outcome.error, now));
+    return putOff(schedule, { plan, tries, lastError: errorOf(outcome.error, now) });
   }
   const receipts = "error" in outcome ? [] : outcome.receipts;
   const problem = "error" in outcome ? errorOf(outcome.error, now) : problemOf(receipts, now);
   // Those before it are known where they are when all of it is done again.
-  if (receipts.includes("busy")) return putOff(schedule, tries, problem!);
+  if (receipts.includes("busy")) return putOff(schedule, { plan, tries, lastError: problem! });
   const taken = receipts.filter((receipt) => TAKEN.has(receipt)).length;
   const lastTaken = plan.firings[receipts.findLastIndex((receipt) => TAKEN.has(receipt))];
   const after = {
@@ -69,9 +69,17 @@ export function isForGood(error: unknown): boolean {
   return error instanceof OpenAgentsError && FOR_GOOD.has(error.code);
 }
 
-function putOff(schedule: Schedule, tries: number, lastError: ScheduleError): Schedule {
+/** It is planned again as of the same time: what of it was taken is then known where it is. */
+function putOff(
+  schedule: Schedule,
+  {
+    plan: { asOf },
+    tries,
+    lastError,
+  }: { readonly plan: Plan; readonly tries: number; readonly lastError: ScheduleError },
+): Schedule {
   const wait = Math.min(FIRST_RETRY * 2 ** Math.min(tries, 16), LONGEST_RETRY);
-  return { ...schedule, retryAt: lastError.at + wait, tries: tries + 1, lastError };
+  return { ...schedule, retryAt: lastError.at + wait, asOf, tries: tries + 1, lastError };
 }
 
 function problemOf(receipts: readonly Receipt[], at: number): ScheduleError | undefined {

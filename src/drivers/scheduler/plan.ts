@@ -8,6 +8,8 @@ import { recurrenceOf } from "./timing.ts";
 
 /** What a schedule fires, and when it is due after that. */
 export interface Plan {
+  /** As of when it was made. */
+  readonly asOf: number;
   readonly firings: readonly Firing[];
   /** Undefined when that was the last time. */
   readonly next: number | undefined;
@@ -57,15 +59,15 @@ export function calendar(): Calendar {
 }
 
 /**
- * What a schedule that is due fires as of a time: always the same for the same schedule and time, so
- * that it can be done again. Only `skip` looks at what time it is `now`.
+ * What a schedule that is due fires as of a time, or as of that at which it was put off: always the same
+ * for the same schedule and time, so that it can be done again. Only `skip` looks at what time it is `now`.
  */
 export function planOf(
   schedule: Schedule & { readonly due: number },
-  { asOf, now }: { readonly asOf: number; readonly now: number },
+  { asOf: begun, now }: { readonly asOf: number; readonly now: number },
   times: Calendar,
 ): Plan {
-  const { due, missed } = schedule;
+  const { due, missed, asOf = begun } = schedule;
   const recurrence = recurrenceOf(schedule);
   const span =
     recurrence === undefined
@@ -73,6 +75,7 @@ export function planOf(
       : times.span(recurrence, due, asOf);
   const last = span.times.at(-1) ?? due;
   const rest = {
+    asOf,
     next: span.next,
     more: span.more,
     costly: span.times.length > COSTLY,

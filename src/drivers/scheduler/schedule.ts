@@ -82,6 +82,8 @@ export interface Schedule {
   readonly due?: number | undefined;
   /** When that is tried again, after the agent could not take it. */
   readonly retryAt?: number | undefined;
+  /** As of when that is decided again: some of it may have been taken. */
+  readonly asOf?: number | undefined;
   /** How often it was put off. */
   readonly tries?: number | undefined;
   /** How many firings its agent has, those among its dead letters with them. */

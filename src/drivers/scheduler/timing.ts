@@ -1,6 +1,6 @@
 import { toMs } from "../../core/duration.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
-import { timeAfter } from "../../core/recurrence.ts";
+import { LATEST, checkFields, timeAfter } from "../../core/recurrence.ts";
 import type { Recurrence } from "../../core/recurrence.ts";
 import type { Schedule, Timing } from "./schedule.ts";
 
@@ -8,8 +8,6 @@ import type { Schedule, Timing } from "./schedule.ts";
 export type StoredTiming = Pick<Schedule, "cron" | "timeZone" | "every" | "start" | "at">;
 
 const SECOND = 1000;
-/** The last time that has a date (ECMA-262). */
-const LATEST = 8_640_000_000_000_000;
 
 /** @throws INVALID when it says nothing, too much, or can never be due */
 export function readTiming(timing: Timing, now: number): StoredTiming {
@@ -22,6 +20,7 @@ export function readTiming(timing: Timing, now: number): StoredTiming {
   if (every !== undefined) {
     const ms = toMs(every);
     if (ms < SECOND) throw refused(`"every" must be at least "1s"`);
+    if (now + ms > LATEST) throw refused(`"every" is too long: no date is so far ahead`);
     return { every: ms, start: start === undefined ? now + ms : readTime(start, "start") };
   }
   const time = readTime(at!, "at");
@@ -50,6 +49,7 @@ export function recurrenceOf({
 function readCron(cron: string, timeZone: string, now: number): StoredTiming {
   let next: number | undefined;
   try {
+    checkFields(cron);
     next = timeAfter({ cron, timeZone }, now);
   } catch (error) {
     throw refused(`${(error as Error).message} ("${cron}", ${timeZone})`);
@@ -70,7 +70,12 @@ function readTime(time: number | string, field: string): number {
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
 
 function readText(text: string): number {
-  return ISO.test(text) ? new Date(text).getTime() : NaN;
+  if (!ISO.test(text)) return NaN;
+  // A date that does not exist, such as 30 February, would be taken for another one.
+  const wall = text.slice(0, "2026-03-01T09:00".length);
+  const read = new Date(`${wall}Z`);
+  const exists = !Number.isNaN(read.getTime()) && read.toISOString().startsWith(wall);
+  return exists ? new Date(text).getTime() : NaN;
 }
 
 function refused(problem: string): OpenAgentsError {

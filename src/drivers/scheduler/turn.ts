@@ -147,7 +147,7 @@ async function setBack(shelf: Shelf, now: number): Promise<void> {
   for (;;) {
     const { items, last } = await shelf.list(after, 500);
     for (const one of items) {
-      const { due, retryAt: _retryAt, ...rest } = one.schedule;
+      const { due, retryAt: _retryAt, asOf: _asOf, ...rest } = one.schedule;
       if (due === undefined) continue;
       const again = recurrenceOf(one.schedule) !== undefined;
       const next = due > now && again ? (dueAfter(one.schedule, now) ?? due) : due;

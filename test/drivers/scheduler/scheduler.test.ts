@@ -41,7 +41,7 @@ void test("create() refuses what could never fire, naming what is wrong", async 
   const bad: readonly (readonly [Partial<NewSchedule>, RegExp])[] = [
     [{}, /exactly one of "cron", "every" and "at"/],
     [{ cron: "* * * * *", every: "1m" }, /exactly one/],
-    [{ cron: "whenever" }, /CronPattern.*"whenever", UTC/],
+    [{ cron: "whenever" }, /5 or 6.*"whenever", UTC/],
     [{ cron: "0 0 30 2 *" }, /never comes/],
     [{ cron: "* * * * *", timeZone: "Mars/Olympus" }, /Mars\/Olympus/],
     [{ every: "1m", timeZone: "UTC" }, /"timeZone" goes with "cron"/],
@@ -53,6 +53,15 @@ void test("create() refuses what could never fire, naming what is wrong", async 
     [{ at: -1 }, /"at" is no time/],
     [{ at: 1.5 }, /"at" is no time/],
     [{ at: 9e15 }, /"at" is no time/],
+    [{ every: Number.MAX_SAFE_INTEGER }, /"every" is too long/],
+    [{ every: "1m", start: 8_640_000_000_000_001 }, /"start" is no time/],
+    [{ at: "2027-02-30T09:00:00Z" }, /"at" is no time/],
+    [{ at: "2027-02-29T23:00:00-08:00" }, /"at" is no time/],
+    [{ at: "2027-03-01T24:00:00Z" }, /"at" is no time/],
+    [{ cron: "2027-03-01T00:00:00" }, /1 field, .* 5 or 6/],
+    [{ cron: "* * * * * * *" }, /7 fields/],
+    [{ cron: "" }, /0 fields/],
+    [{ cron: "@fortnightly" }, /@fortnightly/],
     [{ at: "2026-03-02T07:59:59Z" }, /"at" is over: 2026-03-02T07:59:59.000Z/],
     [{ every: "1m", id: "" }, /the id "" must be/],
     [{ every: "1m", id: "a/b" }, /the id "a\/b" must be/],
@@ -71,6 +80,26 @@ void test("create() refuses what could never fire, naming what is wrong", async 
     });
   }
   assert.deepEqual((await scheduler.list()).items, []);
+});
+
+void test("what would be due after the last time that has a date is over", async () => {
+  const { scheduler, at } = setting(START);
+  const every = 8_000_000_000_000_000 - Date.parse(START);
+  const { due } = await scheduler.create({ id: "far", agent: "alice", every });
+  assert.equal(due, 8_000_000_000_000_000);
+  await at(due);
+  const { status, due: next } = await scheduler.get("far");
+  assert.deepEqual([status, next], ["done", undefined]);
+  // A leap day, and a time of a zone whose date is another one in UTC, are times as well.
+  for (const time of ["290000-01-01T00:00:00Z", "2028-02-30T00:00:00Z"]) {
+    await assert.rejects(scheduler.create({ agent: "alice", every: "1m", start: time }), {
+      code: "INVALID",
+    });
+  }
+  for (const time of ["2028-02-29T23:30:00-08:00", "2027-12-31T23:59:59.5+00:00"]) {
+    const { start } = await scheduler.create({ agent: "alice", every: "1m", start: time });
+    assert.equal(start, Date.parse(time));
+  }
 });
 
 void test("a firing is an envelope with the payload as it was given", async () => {
