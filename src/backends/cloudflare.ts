@@ -9,6 +9,8 @@ import type { ControlBindings } from "../control/operation.ts";
 import { mailLimit } from "../control/mail.ts";
 import { rateLimit } from "../control/rate-limit.ts";
 import { sendersOf } from "../control/signed-mail.ts";
+import { tokenStanding } from "../control/standing.ts";
+import type { Guard } from "../control/standing.ts";
 import { rememberedTokens, storedTokens } from "../control/tokens.ts";
 import { redactor } from "../control/redact.ts";
 import { tracingRequests } from "../control/request-observer.ts";
@@ -105,8 +107,14 @@ export function cloudflare(
   const home = once((env: Env): AgentHome & { readonly whole: WorkerHome } => {
     const signer = derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp });
     const directory = new Directory(env.DIRECTORY, { shards, ensure: definition.ensure });
+    const files = env.HOME && homeCalls(env.HOME).files;
+    const guard: Guard = {
+      stillGood: files && tokenStanding({ files, clock: systemClock }),
+      rates: rateLimit(systemClock),
+    };
     const api = controlApi({
       access: gatewayAccess,
+      stillGood: guard.stillGood,
       senders: sendersOf(definition),
       limits: definition.limits,
       version,
@@ -125,7 +133,7 @@ export function cloudflare(
     const whole = new WorkerHome({ agents: env.AGENTS, directory, signer, brake });
     const { tracing } = watch(env);
     const notes = env.HOME && eventNotes((ticks) => homeCalls(env.HOME!).notice(ticks));
-    const known = { definition, directory, relays, signer, brake, notes, version };
+    const known = { definition, directory, relays, signer, brake, notes, guard, version };
     return { ...known, api, forwarder, tracing, whole };
   });
   const kept = once((env: Env): Omit<ControlBindings, "home"> => {

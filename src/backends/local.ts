@@ -12,6 +12,7 @@ import { idempotency } from "../control/idempotency.ts";
 import { mailLimit } from "../control/mail.ts";
 import { rateLimit } from "../control/rate-limit.ts";
 import { sendersOf } from "../control/signed-mail.ts";
+import { tokenStanding } from "../control/standing.ts";
 import { storedTokens } from "../control/tokens.ts";
 import { redactor, secretValues } from "../control/redact.ts";
 import { observers, tracingRequests } from "../control/request-observer.ts";
@@ -204,9 +205,10 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     let ready = false;
     let listening = "";
     const stopping = new AbortController();
+    const guard = { rates: rateLimit(clock), stillGood: tokenStanding({ files, clock }) };
     const api = controlApi({
       access: bearerAccess({ token, tokens }),
-      rates: rateLimit(clock),
+      ...guard,
       signed: {
         tokens: new HttpTokens({ clock, secp }),
         address: (request) => clientAddress(request, { listening, publicUrl: options.publicUrl }),
@@ -250,6 +252,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     listening = server.url;
     const sockets = agentSockets({
       runtime,
+      guard,
       fetch: (request, accept) => api.fetch(request, { ...bindings, accept }),
     });
     undo.push(() => sockets.stop());

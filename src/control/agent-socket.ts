@@ -61,7 +61,12 @@ const PAUSE = 250;
 const AT_ONCE = 32;
 const A_SECOND = 400;
 /** What of the server's reasons means that the next connection would end in the same way. */
-const FINAL: ReadonlySet<number> = new Set([CLOSE.gone, CLOSE.binary, CLOSE.large]);
+const FINAL: ReadonlyMap<number, ErrorCode> = new Map([
+  [CLOSE.denied, "DENIED"],
+  [CLOSE.gone, "NOT_FOUND"],
+  [CLOSE.binary, "NOT_FOUND"],
+  [CLOSE.large, "NOT_FOUND"],
+]);
 /** How often the first connection is tried for. One that was there once is tried for as long as it takes. */
 const TRIES = 10;
 
@@ -242,7 +247,8 @@ class LastingSocket implements AgentSocket {
     this.#greeted = false;
     this.#sent.clear();
     const why = reason || (opened ? `The connection ended (${code})` : "There is no connection");
-    if (FINAL.has(code)) return this.#finish(new OpenAgentsError("NOT_FOUND", why));
+    const final = FINAL.get(code);
+    if (final !== undefined) return this.#finish(new OpenAgentsError(final, why));
     this.#failures += 1;
     if (!this.#wasThere && this.#failures >= TRIES) {
       const problem = `Cannot connect to "${this.#options.agent}" at ${this.#options.url}: is it there, is the token right, may this page connect?`;

@@ -24,6 +24,7 @@ import type { RequestObserver } from "./request-observer.ts";
 import { isSigned, signerOf, unwanted } from "./signed-mail.ts";
 import type { SignedRequests } from "./signed-mail.ts";
 import { checkOrigin } from "./socket-request.ts";
+import type { StillGood } from "./standing.ts";
 import { requestIdOf } from "./request-id.ts";
 import type { WebhookAdmin } from "./webhooks.ts";
 
@@ -46,6 +47,8 @@ export interface ControlOptions {
   readonly webhooks?: WebhookAdmin | undefined;
   /** Counts the requests of those who have a rate. */
   readonly rates?: RateLimit;
+  /** Whether who follows a stream still may. Default: whoever was let in stays in. */
+  readonly stillGood?: StillGood | undefined;
   /** Lets in requests that a Nostr key signed. Default: none. */
   readonly signed?: SignedRequests | undefined;
   /** From whose keys agents of a type take mail. Default: from nobody's. */

@@ -15,6 +15,8 @@ export const CLOSE = {
   binary: 1003,
   /** A frame above the limit. */
   large: 1009,
+  /** What let the client in holds no longer: the token was revoked or ended, or its bounds left the agent. */
+  denied: 4003,
   /** The agent was erased or lives elsewhere now. */
   gone: 4004,
   /** Nothing was heard for too long. */

@@ -1,5 +1,5 @@
+import type { Principal } from "./access.ts";
 import { HttpError } from "./problem.ts";
-import type { SocketScope } from "./socket-session.ts";
 
 /**
  * Makes a WebSocket of the request at hand, for the agent with this id; the answer to it. The socket's
@@ -9,8 +9,8 @@ export type AcceptSocket = (socket: {
   readonly agent: string;
   readonly ticks: number;
   readonly protocol: string | undefined;
-  /** What its client may do; absent: everything. */
-  readonly scopes?: readonly SocketScope[] | undefined;
+  /** Whose it is. */
+  readonly principal: Principal;
 }) => Response;
 
 /** The subprotocol by which browsers, which can set no headers, carry the token of a WebSocket. */

@@ -4,6 +4,9 @@ import { openFeed, streamPosition } from "./agent-feed.ts";
 import type { FeedReader } from "./agent-feed.ts";
 import { clientFrame, CLOSE, eventFrame, parseFrame, PING, PONG } from "./socket-frames.ts";
 import type { ClientFrame, ServerFrame } from "./socket-frames.ts";
+import type { Principal } from "./access.ts";
+import { standing } from "./standing.ts";
+import type { Guard } from "./standing.ts";
 import type { EventName } from "./tick-events.ts";
 
 /** What a session does with its socket, which is a string in and out, and a close with a code. */
@@ -19,14 +22,14 @@ export interface SocketPeer {
   save?(state: SocketState): void;
 }
 
-export type SocketScope = "read" | "operate";
+type SocketScope = "read" | "operate";
 
 /** What outlives a session of which the socket goes on. */
 export interface SocketState {
   /** The agent's id. */
   readonly agent: string;
-  /** What the client may do: `operate` to send, `read` to subscribe. Absent: both. */
-  readonly scopes?: readonly SocketScope[] | undefined;
+  /** Whose it is, who may subscribe with the scope `read`, and send with `operate`. Absent: anybody's, who may both. */
+  readonly principal?: Principal | undefined;
   readonly subscription?:
     | { readonly after: string; readonly events?: readonly EventName[] | undefined }
     | undefined;
@@ -61,6 +64,8 @@ export interface SessionOptions {
   readonly runtime: Runtime;
   readonly peer: SocketPeer;
   readonly limits?: Partial<SocketLimits>;
+  /** Looks after the rights of whose it is. Default: they stay as they were. */
+  readonly guard?: Guard | undefined;
   /** How long nothing need happen until it is looked whether the agent is there, ms. Default: for ever. */
   readonly patience?: number;
 }
@@ -86,6 +91,7 @@ export class SocketSession {
   readonly #peer: SocketPeer;
   readonly #limits: SocketLimits;
   readonly #patience: number;
+  readonly #guard: Guard;
   readonly #ended = new AbortController();
   #state: SocketState;
   #reader: FeedReader | undefined;
@@ -99,11 +105,12 @@ export class SocketSession {
   #unheard = 0;
   #free: (() => void) | undefined;
 
-  constructor(state: SocketState, { runtime, peer, limits, patience }: SessionOptions) {
+  constructor(state: SocketState, { runtime, peer, limits, guard, patience }: SessionOptions) {
     this.#state = state;
     this.#runtime = runtime;
     this.#peer = peer;
     this.#limits = { ...SOCKET_LIMITS, ...limits };
+    this.#guard = guard ?? {};
     this.#patience = patience ?? Number.POSITIVE_INFINITY;
     this.#allowance = 2 * this.#limits.frameRate;
   }
@@ -152,6 +159,15 @@ export class SocketSession {
     if (!this.#full()) this.#free?.();
   }
 
+  /** Looks whether the client still may be here, for sockets on which nothing happens. */
+  async check(): Promise<void> {
+    try {
+      await this.#stands();
+    } catch {
+      // Whoever could not be asked about now is asked about before anything is done.
+    }
+  }
+
   /** The server stops. */
   stop(): void {
     this.#close(CLOSE.stopping, "The server stops: connect again");
@@ -167,7 +183,7 @@ export class SocketSession {
 
   #act(frame: ClientFrame, about: string | undefined): void {
     const scope = SCOPE_OF[frame.type];
-    if (scope !== undefined && this.#state.scopes?.includes(scope) === false) {
+    if (scope !== undefined && !this.#hasScope(scope)) {
       const problem = `Cannot ${frame.type}: the token is not for that, it has no scope "${scope}"`;
       throw new OpenAgentsError("DENIED", problem);
     }
@@ -190,6 +206,9 @@ export class SocketSession {
     this.#pending += 1;
     const { agent } = this.#state;
     try {
+      this.#takeFromRate();
+      const stands = this.#stands();
+      if (stands !== true && !(await stands)) return;
       if (wait) {
         const options = { timeout: WAIT, signal: this.#ended.signal };
         this.#say({ type: "answer", ...(await this.#runtime.ask(agent, mail, options)) });
@@ -236,6 +255,8 @@ export class SocketSession {
     try {
       while (!reader.closed) {
         const batches = await reader.next(this.#patience);
+        const stands = this.#stands();
+        if (stands !== true && !(await stands)) return;
         for (const event of (batches ?? []).flat()) {
           if (this.#full() && !(await this.#room())) return;
           if (reader.closed) return;
@@ -247,6 +268,35 @@ export class SocketSession {
     } catch (error) {
       if (!reader.closed) this.#close(CLOSE.gone, errorInfo(error).message);
     }
+  }
+
+  #hasScope(needed: SocketScope): boolean {
+    const scope = this.#state.principal?.scope;
+    return scope === undefined || scope === "operate" || scope === "admin" || scope === needed;
+  }
+
+  /** @throws RATE_LIMITED, saying when there is room again */
+  #takeFromRate(): void {
+    const { id, rate } = this.#state.principal ?? {};
+    if (id === undefined || rate === undefined || this.#guard.rates === undefined) return;
+    const { ok, reset } = this.#guard.rates.take(id, rate);
+    if (ok) return;
+    const problem = `Cannot send: "${id}" may make ${rate} requests a minute: try again in ${reset} s`;
+    throw new OpenAgentsError("RATE_LIMITED", problem);
+  }
+
+  /** True while the client may be here; else it is sent away. */
+  #stands(): boolean | Promise<boolean> {
+    const { principal, agent } = this.#state;
+    if (principal === undefined) return true;
+    const decide = (stands: boolean): boolean => {
+      if (!stands) {
+        this.#close(CLOSE.denied, `"${principal.id}" may not use this any more: look at its token`);
+      }
+      return stands;
+    };
+    const stands = standing(principal, agent, { runtime: this.#runtime, ...this.#guard });
+    return typeof stands === "boolean" ? decide(stands) : stands.then(decide);
   }
 
   #keep(after: string, events: readonly EventName[] | undefined): void {

@@ -6,6 +6,8 @@ import type { StreamEvent } from "./tick-events.ts";
 export interface StreamOptions extends ReaderOptions {
   /** Ends the stream. */
   readonly signal?: AbortSignal | undefined;
+  /** Asked, with the agent's id, before anything is sent: the stream ends when it says no. Default: it may. */
+  readonly mayGoOn?: ((agent: string) => boolean | Promise<boolean>) | undefined;
   /** Between two comments that keep the connection open, ms. Default 15,000. */
   readonly heartbeat?: number | undefined;
 }
@@ -26,7 +28,7 @@ export async function tickStream(
   ref: string,
   options: StreamOptions = {},
 ): Promise<ReadableStream<Uint8Array>> {
-  const { signal, heartbeat = 15_000 } = options;
+  const { signal, heartbeat = 15_000, mayGoOn = () => true } = options;
   const { id } = await runtime.get(ref);
   const reader = await openFeed(runtime, id, options);
   const onAbort = (): void => reader.close();
@@ -44,7 +46,7 @@ export async function tickStream(
       async pull(controller) {
         try {
           const batches = await reader.next(heartbeat);
-          if (reader.closed) {
+          if (reader.closed || !(await mayGoOn(id))) {
             end();
             controller.close();
           } else if (batches === undefined) controller.enqueue(encoder.encode(": heartbeat\n\n"));

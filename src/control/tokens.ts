@@ -56,6 +56,13 @@ export function isToken(text: string): boolean {
 
 const PREFIX = "tokens/";
 
+/** When the token with this id ends, ms since 1970: never is infinite, and 0 is for one that is not there. */
+export async function tokenEnd(files: Pick<HomeFiles, "read">, id: string): Promise<number> {
+  const value = await files.read(PREFIX + id);
+  if (value === undefined) return 0;
+  return (JSON.parse(value) as StoredToken).expiresAt ?? Number.POSITIVE_INFINITY;
+}
+
 export interface TokensOptions {
   readonly files: HomeFiles;
   readonly clock: Pick<Clock, "now">;

@@ -9,7 +9,10 @@ import { CLOSE, SUBPROTOCOL } from "../../src/control/socket-frames.ts";
 
 let worker: Workerd;
 before(async () => {
-  worker = await startWorkerd({ entry: "test/cloudflare/sockets.worker.ts" });
+  worker = await startWorkerd({
+    entry: "test/cloudflare/sockets.worker.ts",
+    objects: { AGENTS: "AgentObject", DIRECTORY: "DirectoryObject", HOME: "HomeObject" },
+  });
 });
 after(() => worker[Symbol.asyncDispose]());
 
@@ -74,8 +77,8 @@ class Line {
 
 const addressOf = (ref: string): string => `${worker.url.replace("http", "ws")}/agents/${ref}/ws`;
 
-async function line(ref: string): Promise<Line> {
-  const made = new Line(new WebSocket(addressOf(ref), [SUBPROTOCOL, `bearer.${worker.token}`]));
+async function line(ref: string, token = worker.token): Promise<Line> {
+  const made = new Line(new WebSocket(addressOf(ref), [SUBPROTOCOL, `bearer.${token}`]));
   await made.get(({ type }) => type === "hello");
   return made;
 }
@@ -225,5 +228,35 @@ void test("pages of an origin that is named use the API, of the Worker and of it
       assert.equal(got.headers.get("access-control-allow-origin"), expected, path);
       assert.equal(got.headers.get("vary"), "Origin", path);
     }
+  }
+});
+
+void test("a WebSocket to an object keeps its token's rate, and is closed when the token is revoked", async () => {
+  await make("rated");
+  const newToken = async (rights: object): Promise<{ id: string; token: string }> => {
+    const body = JSON.stringify({ name: "n", scope: "operate", ...rights });
+    const response = await worker.fetch("/tokens", { method: "POST", body });
+    assert.equal(response.status, 201, await response.clone().text());
+    return (await response.json()) as { id: string; token: string };
+  };
+  const limited = await line("rated", (await newToken({ rate: 2 })).token);
+  for (let i = 0; i < 20; i += 1) limited.say({ type: "send", id: `m${i}`, text: "x" });
+  await limited.get((frame) => frame["for"] === "m19");
+  assert.ok(limited.frames.filter(({ type }) => type === "sent").length <= 2);
+  limited.socket.close();
+
+  const { id, token } = await newToken({});
+  const l = await line("rated", token);
+  l.say({ type: "subscribe" });
+  await l.get(({ type }) => type === "subscribed");
+  l.say({ type: "send", id: "first", text: "x" });
+  await l.get((frame) => frame.type === "sent" && frame.id === "first");
+  const revoked = await worker.fetch(`/tokens/${id}`, { method: "DELETE" });
+  assert.equal(revoked.status, 204);
+  const sends = setInterval(() => l.say({ type: "send", text: "x" }), 200);
+  try {
+    assert.equal(await l.close(), CLOSE.denied);
+  } finally {
+    clearInterval(sends);
   }
 });

@@ -22,7 +22,7 @@ const worker = cloudflare(defineRuntime({ agents: [counter] }), {
   origins: ["https://app.example"],
 });
 
-export const { DirectoryObject } = worker;
+export const { DirectoryObject, HomeObject } = worker;
 
 /** Says which of the objects it is that an agent has had, and ends when it is told to. */
 export class AgentObject extends worker.AgentObject {

@@ -4,6 +4,8 @@ import * as fc from "fast-check";
 import { CLOSE } from "../../src/control/socket-frames.ts";
 import { SocketSession } from "../../src/control/socket-session.ts";
 import type { SocketLimits, SocketState } from "../../src/control/socket-session.ts";
+import { rateLimit } from "../../src/control/rate-limit.ts";
+import type { Guard } from "../../src/control/standing.ts";
 import type { Json } from "../../src/core/json.ts";
 import { fixture } from "./fixture.ts";
 import type { Fixture } from "./fixture.ts";
@@ -32,6 +34,7 @@ class Line {
     this.session = new SocketSession(state, {
       runtime: f.runtime,
       limits: options.limits ?? {},
+      guard: options.guard,
       peer: {
         send: (text) => {
           assert.equal(this.closed, undefined, "a frame after the close");
@@ -85,6 +88,7 @@ class Line {
 }
 
 interface LineOptions {
+  readonly guard?: Guard;
   readonly limits?: Partial<SocketLimits>;
   /** Its socket does not know what it has not sent yet. */
   readonly blind?: true;
@@ -303,7 +307,7 @@ void test("a session lets its client do only what its scopes are for, also when 
   await using f = await fixture();
   await f.runtime.settled();
   const { id, ticks } = await f.runtime.status("ada");
-  const reader = new Line(f, { agent: id, scopes: ["read"] });
+  const reader = new Line(f, { agent: id, principal: { id: "token:r", scope: "read" } });
   reader.session.open(ticks);
   reader.say({ type: "send", id: "m", text: "x" });
   assert.partialDeepStrictEqual(await reader.get(ofType("error")), { code: "DENIED", for: "m" });
@@ -313,12 +317,87 @@ void test("a session lets its client do only what its scopes are for, also when 
   again.session.resume();
   again.say({ type: "send", text: "x" });
   await again.get(({ code }) => code === "DENIED");
-  const operator = new Line(f, { agent: id, scopes: ["operate"] });
+  const operator = new Line(f, { agent: id, principal: { id: "token:o", scope: "operate" } });
   operator.session.open(ticks);
   operator.say({ type: "subscribe", after: "0" });
-  await operator.get(({ code }) => code === "DENIED");
+  await operator.get(ofType("subscribed"));
   operator.say({ type: "send", text: "x" });
   await operator.get(ofType("sent"));
-  assert.deepEqual(operator.ids(), []);
   for (const { session } of [reader, again, operator]) session.end();
+});
+
+void test("a session takes from its client's rate for each send, as requests do", async () => {
+  await using f = await fixture();
+  await f.runtime.settled();
+  const { id, ticks } = await f.runtime.status("ada");
+  const clock = { at: 0, now: () => clock.at };
+  const guard = { rates: rateLimit(clock) };
+  const principal = { id: "token:a", scope: "operate", rate: 3 } as const;
+  // The request by which it was opened.
+  guard.rates.take(principal.id, 3);
+  const l = new Line(f, { agent: id, principal }, { guard });
+  l.session.open(ticks);
+  for (let i = 0; i < 10; i += 1) l.say({ type: "send", id: `m${i}`, text: "x" });
+  await l.get(({ for: about }) => about === "m9");
+  await l.get(({ id: sent }) => sent === "m1");
+  assert.equal(l.frames.filter(({ type }) => type === "sent").length, 2);
+  assert.equal(l.frames.filter(({ code }) => code === "RATE_LIMITED").length, 8);
+  clock.at = 20_000;
+  l.say({ type: "send", id: "later", text: "x" });
+  await l.get((frame) => frame.type === "sent" && frame["id"] === "later");
+  l.session.end();
+});
+
+void test("a session ends before it sends or delivers once its client's rights are gone", async () => {
+  await using f = await fixture();
+  await f.runtime.settled();
+  const { id, ticks } = await f.runtime.status("ada");
+  const rights = { good: true };
+  const guard = { stillGood: async () => rights.good };
+  const principal = { id: "token:a", scope: "operate" } as const;
+  const open = (): Line => {
+    const made = new Line(f, { agent: id, principal }, { guard });
+    made.session.open(ticks);
+    return made;
+  };
+  const [writer, reader, idle] = [open(), open(), open()];
+  reader.say({ type: "subscribe" });
+  await reader.get(ofType("subscribed"));
+  for (let i = 0; i < 5; i += 1) writer.say({ type: "send", id: `m${i}`, text: "x" });
+  await writer.get(({ id: sent }) => sent === "m4");
+  const order = writer.frames.flatMap(({ type, id: sent }) => (type === "sent" ? [sent] : []));
+  assert.deepEqual(order, ["m0", "m1", "m2", "m3", "m4"]);
+  await f.runtime.settled();
+  await reader.get(({ event }) => event === "tick_end");
+  await idle.session.check();
+  assert.equal(idle.closed, undefined);
+
+  rights.good = false;
+  const before = (await f.runtime.status("ada")).ticks;
+  writer.say({ type: "send", text: "x" });
+  assert.equal(await writer.close(), CLOSE.denied);
+  await f.runtime.settled();
+  assert.equal((await f.runtime.status("ada")).ticks, before);
+  const seen = reader.frames.length;
+  await f.runtime.ask("ada", { payload: "x" }, { timeout: 60_000 });
+  assert.equal(await reader.close(), CLOSE.denied);
+  assert.equal(reader.frames.length, seen);
+  await idle.session.check();
+  assert.equal(idle.closed, CLOSE.denied);
+});
+
+void test("a session ends when its agent leaves the bounds of its client, also when it goes on", async () => {
+  await using f = await fixture();
+  const { id } = await f.runtime.update("ada", { labels: ["team:a"] });
+  const principal = { id: "token:a", scope: "operate", labels: ["team:a"] } as const;
+  const first = new Line(f, { agent: id, principal });
+  first.session.open(1);
+  first.say({ type: "send", id: "m", text: "x" });
+  await first.get(ofType("sent"));
+  const l = new Line(f, first.state!);
+  first.session.end();
+  await f.runtime.update("ada", { labels: [] });
+  l.session.resume();
+  l.say({ type: "send", text: "x" });
+  assert.equal(await l.close(), CLOSE.denied);
 });

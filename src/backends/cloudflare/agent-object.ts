@@ -2,6 +2,7 @@ import { NOT_HERE } from "../../control/api.ts";
 import type { ControlApp } from "../../control/api.ts";
 import { unauthorized } from "../../control/access.ts";
 import { HttpError, problemResponse } from "../../control/problem.ts";
+import type { Guard } from "../../control/standing.ts";
 import type { AgentRecord } from "../../core/agent.ts";
 import { createRuntime } from "../../core/create-runtime.ts";
 import type { RuntimeDefinition } from "../../core/definition.ts";
@@ -46,6 +47,8 @@ export interface AgentHome {
   readonly notes: EventNotes | undefined;
   /** Undefined where traces go nowhere. */
   readonly tracing: WorkerTracer | undefined;
+  /** Looks after the rights of those whose connections stay open. */
+  readonly guard: Guard;
   readonly version: string;
 }
 
@@ -208,7 +211,7 @@ export class AgentHost {
       });
     }
     await runtime.start();
-    const sockets = new ObjectSockets(this.#context, runtime);
+    const sockets = new ObjectSockets(this.#context, runtime, this.#home.guard);
     return { runtime, signer, store, report, sockets };
   }
 

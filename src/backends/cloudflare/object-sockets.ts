@@ -2,6 +2,7 @@ import type { AcceptSocket } from "../../control/socket-request.ts";
 import { CLOSE, PING, PONG } from "../../control/socket-frames.ts";
 import { SocketSession } from "../../control/socket-session.ts";
 import type { SocketState } from "../../control/socket-session.ts";
+import type { Guard } from "../../control/standing.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import type { HibernatingSocket, ObjectContext } from "./platform.ts";
 
@@ -19,12 +20,14 @@ const platform = globalThis as unknown as {
 export class ObjectSockets {
   readonly #context: ObjectContext;
   readonly #runtime: Runtime;
+  readonly #guard: Guard;
   readonly #sessions = new Map<HibernatingSocket, SocketSession>();
 
-  /** Takes up the sockets that are open. */
-  constructor(context: ObjectContext, runtime: Runtime) {
+  /** Takes up the sockets that are open, of which a guard looks after the rights. */
+  constructor(context: ObjectContext, runtime: Runtime, guard: Guard) {
     this.#context = context;
     this.#runtime = runtime;
+    this.#guard = guard;
     for (const socket of context.getWebSockets()) {
       const state = socket.deserializeAttachment() as SocketState | null;
       if (state !== null) this.#session(socket, state).resume();
@@ -32,11 +35,11 @@ export class ObjectSockets {
   }
 
   /** Makes a WebSocket of a request; the answer to it. */
-  readonly accept: AcceptSocket = ({ agent, ticks, protocol, scopes }) => {
+  readonly accept: AcceptSocket = ({ agent, ticks, protocol, principal }) => {
     const { 0: client, 1: socket } = new platform.WebSocketPair();
     this.#context.acceptWebSocket(socket);
     this.#context.setWebSocketAutoResponse(new platform.WebSocketRequestResponsePair(PING, PONG));
-    this.#session(socket, { agent, scopes }).open(ticks);
+    this.#session(socket, { agent, principal }).open(ticks);
     const init = {
       status: 101,
       webSocket: client,
@@ -57,6 +60,7 @@ export class ObjectSockets {
   #session(socket: HibernatingSocket, state: SocketState): SocketSession {
     const session = new SocketSession(state, {
       runtime: this.#runtime,
+      guard: this.#guard,
       peer: {
         send: (text) => socketDo(() => socket.send(text)),
         close: (code, reason) => closeSocket(socket, code, reason),

@@ -6,6 +6,7 @@ import type { AcceptSocket } from "../../control/socket-request.ts";
 import { SUBPROTOCOL } from "../../control/socket-frames.ts";
 import { SOCKET_LIMITS, SocketSession } from "../../control/socket-session.ts";
 import type { SocketLimits, SocketPeer } from "../../control/socket-session.ts";
+import type { Guard } from "../../control/standing.ts";
 import type { Runtime } from "../../core/runtime.ts";
 
 export interface AgentSocketsOptions {
@@ -13,6 +14,8 @@ export interface AgentSocketsOptions {
   /** Answers a request as the API does, by whose `accept` it becomes a WebSocket. */
   readonly fetch: (request: Request, accept: AcceptSocket) => Response | Promise<Response>;
   readonly limits?: Partial<SocketLimits>;
+  /** Looks after the rights of the clients. Default: they stay as they were. */
+  readonly guard?: Guard | undefined;
   /** Between two pings, ms; a client that answers none until the next one is gone. Default 30,000. */
   readonly heartbeat?: number;
 }
@@ -39,7 +42,7 @@ interface Client {
 
 /** WebSockets on the HTTP server of this machine. */
 export function agentSockets(options: AgentSocketsOptions): AgentSockets {
-  const { runtime, fetch, heartbeat = 30_000 } = options;
+  const { runtime, fetch, guard, heartbeat = 30_000 } = options;
   const limits = { ...SOCKET_LIMITS, ...options.limits };
   const clients = new Map<Socket, Client>();
   const server = new WebSocketServer({
@@ -54,6 +57,7 @@ export function agentSockets(options: AgentSocketsOptions): AgentSockets {
       if (!client.heard) socket.terminate();
       client.heard = false;
       socket.ping();
+      void client.session.check();
     }
   }, heartbeat);
   beat.unref();
@@ -61,12 +65,12 @@ export function agentSockets(options: AgentSocketsOptions): AgentSockets {
   const open = (
     socket: Socket,
     connection: Duplex,
-    { agent, ticks, scopes }: Parameters<AcceptSocket>[0],
+    { agent, ticks, principal }: Parameters<AcceptSocket>[0],
   ): void => {
     const peer = peerOf(socket, connection, () => session.drained());
     const session = new SocketSession(
-      { agent, scopes },
-      { runtime, peer, limits, patience: PATIENCE },
+      { agent, principal },
+      { runtime, peer, limits, guard, patience: PATIENCE },
     );
     const client: Client = { session, heard: true };
     clients.set(socket, client);

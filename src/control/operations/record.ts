@@ -15,6 +15,7 @@ import type { TickView } from "../shapes/record.ts";
 import { pageOf } from "../shapes/shape.ts";
 import { HttpError } from "../problem.ts";
 import { SUBPROTOCOL } from "../socket-frames.ts";
+import { standing } from "../standing.ts";
 import { protocolsOf } from "../socket-request.ts";
 import { streamPosition } from "../agent-feed.ts";
 import { tickStream } from "../stream.ts";
@@ -92,12 +93,13 @@ export const recordOperations: readonly Operation[] = [
     answers: {
       200: { description: "Events, for as long as it is open.", type: "text/event-stream" },
     },
-    async run({ runtime, ref, query, options, c }) {
+    async run({ runtime, ref, query, options, principal, c }) {
       const resume = c.req.header("last-event-id") ?? query.after;
       const stream = await tickStream(runtime, ref, {
         from: resume === undefined || resume === "" ? undefined : streamPosition(resume),
         events: eventNames(query.events),
         signal: options.stopping,
+        mayGoOn: (id) => standing(principal, id, { runtime, stillGood: options.stillGood }),
       });
       return c.body(stream, 200, {
         "content-type": "text/event-stream",
@@ -127,8 +129,7 @@ export const recordOperations: readonly Operation[] = [
       }
       const { id, ticks } = await runtime.status(ref);
       const protocol = protocolsOf(c.req.raw).includes(SUBPROTOCOL) ? SUBPROTOCOL : undefined;
-      const scopes = principal.scope === "read" ? (["read"] as const) : undefined;
-      return accept({ agent: id, ticks, protocol, scopes });
+      return accept({ agent: id, ticks, protocol, principal });
     },
   }),
 ];

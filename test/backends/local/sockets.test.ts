@@ -153,6 +153,48 @@ void test("a WebSocket is told to come again when the server stops, which waits 
   raw.destroy();
 });
 
+async function newToken({ url, token }: LocalRuntime, body: object): Promise<[string, string]> {
+  const made = await fetch(`${url}/tokens`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ name: "n", scope: "operate", ...body }),
+  });
+  assert.equal(made.status, 201);
+  const { id, token: text } = (await made.json()) as { id: string; token: string };
+  return [id, text];
+}
+
+void test("a WebSocket keeps its token's rate, and is closed when the token is revoked", async (t) => {
+  const home = await local(t);
+  const [, few] = await newToken(home, { rate: 3 });
+  const limited = new WebSocket(addressOf(home), [SUBPROTOCOL, `bearer.${few}`]);
+  await framesUntil(limited, ({ type }) => type === "hello");
+  const told = framesUntil(limited, (frame) => (frame as { for?: string }).for === "m299");
+  for (let i = 0; i < 300; i += 1) {
+    limited.send(JSON.stringify({ type: "send", id: `m${i}`, text: "x" }));
+  }
+  const frames = await told;
+  assert.ok(frames.filter(({ type }) => type === "sent").length <= 3);
+  limited.close();
+
+  const [id, token] = await newToken(home, {});
+  const socket = new WebSocket(addressOf(home), [SUBPROTOCOL, `bearer.${token}`]);
+  await framesUntil(socket, ({ type }) => type === "hello");
+  socket.send('{"type":"subscribe"}');
+  await framesUntil(socket, ({ type }) => type === "subscribed");
+  const revoked = await fetch(`${home.url}/tokens/${id}`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${home.token}` },
+  });
+  assert.equal(revoked.status, 204);
+  const closed = once(socket, "close");
+  const sends = setInterval(() => socket.send('{"type":"send","text":"x"}'), 100);
+  const [event] = (await closed) as [CloseEvent];
+  clearInterval(sends);
+  assert.equal(event.code, CLOSE.denied);
+  assert.match(event.reason, /may not use this any more/);
+});
+
 /** A connection that was upgraded, of which nothing is read from then on. */
 async function rawSocket(
   { url, token }: Pick<LocalRuntime, "url" | "token">,
