@@ -1,3 +1,4 @@
+import { ownMail } from "./mail.ts";
 import { OpenAgentsError, errorInfo } from "../core/errors.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { openFeed, streamPosition } from "./agent-feed.ts";
@@ -209,10 +210,18 @@ export class SocketSession {
       this.#takeFromRate();
       const stands = this.#stands();
       if (stands !== true && !(await stands)) return;
+      const { principal } = this.#state;
+      const own = principal === undefined ? mail : ownMail(principal, mail);
+      // By the id that its client knows it by.
+      const known = mail.id !== undefined && { id: mail.id };
       if (wait) {
         const options = { timeout: WAIT, signal: this.#ended.signal };
-        this.#say({ type: "answer", ...(await this.#runtime.ask(agent, mail, options)) });
-      } else this.#say({ type: "sent", ...(await this.#runtime.send(agent, mail)) });
+        const answer = await this.#runtime.ask(agent, own, options);
+        this.#say({ type: "answer", ...answer, ...known });
+      } else {
+        const sent = await this.#runtime.send(agent, own);
+        this.#say({ type: "sent", ...sent, ...known });
+      }
     } catch (error) {
       this.#fail(error, about);
     } finally {

@@ -401,3 +401,19 @@ void test("a session ends when its agent leaves the bounds of its client, also w
   l.say({ type: "send", text: "x" });
   assert.equal(await l.close(), CLOSE.denied);
 });
+
+void test("a session's mail has ids of its client's own, which it answers by as they were given", async () => {
+  await using f = await fixture();
+  const { id } = await f.runtime.get("ada");
+  for (const owner of ["token:a", "token:b"]) {
+    const principal = { id: owner, scope: "operate" } as const;
+    const l = new Line(f, { agent: id, principal });
+    for (const receipt of ["accepted", "duplicate"]) {
+      l.say({ type: "send", text: "x", id: "order-1" });
+      const sent = await l.get(({ type }) => type === "sent");
+      assert.deepEqual([sent.id, sent["receipt"]], ["order-1", receipt], owner);
+      l.frames.length = 0;
+    }
+    l.session.end();
+  }
+});
