@@ -1,4 +1,5 @@
-import { controlApi, gatewayApi } from "../control/api.ts";
+import { controlApi } from "../control/api.ts";
+import { gatewayApi } from "../control/gateway.ts";
 import { bearerAccess, gatewayAccess } from "../control/bearer-access.ts";
 import type { HookPorts } from "../control/hook-routes.ts";
 import { plumbedSink } from "../control/plumbed.ts";

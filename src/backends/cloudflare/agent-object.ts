@@ -1,4 +1,4 @@
-import { NOT_HERE } from "../../control/api.ts";
+import { NOT_HERE } from "../../control/gateway.ts";
 import type { ControlApp } from "../../control/api.ts";
 import { unauthorized } from "../../control/access.ts";
 import { HttpError, problemResponse } from "../../control/problem.ts";

@@ -1,9 +1,9 @@
-import { NOT_HERE } from "../../control/api.ts";
+import { NOT_HERE } from "../../control/gateway.ts";
 import { isKey } from "../../core/agent.ts";
 import { idOf } from "./carrier.ts";
 import type { Directory } from "./directory.ts";
 import type { ObjectNamespace } from "./platform.ts";
-import type { Forward, Handed } from "../../control/api.ts";
+import type { Forward, Handed } from "../../control/gateway.ts";
 import { PRINCIPAL_HEADER } from "../../control/bearer-access.ts";
 import { HttpError } from "../../control/problem.ts";
 import { call, reach } from "./wire.ts";

@@ -1,5 +1,5 @@
 import { ROOT } from "../../control/access.ts";
-import type { Forward } from "../../control/api.ts";
+import type { Forward } from "../../control/gateway.ts";
 import { checkTaken } from "../../control/plumbed.ts";
 import { errorOf } from "../../control/problem.ts";
 import type { Envelope } from "../../core/envelope.ts";
