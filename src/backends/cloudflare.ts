@@ -13,7 +13,7 @@ import { sendersOf } from "../control/signed-mail.ts";
 import { tokenStanding } from "../control/standing.ts";
 import type { Guard } from "../control/standing.ts";
 import { rememberedTokens, storedTokens } from "../control/tokens.ts";
-import { redactor } from "../control/redact.ts";
+import { hookSecrets, redactor, secretValues } from "../control/redact.ts";
 import { tracingRequests } from "../control/request-observer.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { fileBrake } from "../core/brake.ts";
@@ -36,6 +36,7 @@ import { homeCalls } from "./cloudflare/home-calls.ts";
 import { HomeHost } from "./cloudflare/home-object.ts";
 import { WorkerHome } from "./cloudflare/home.ts";
 import { otlpTracer } from "./cloudflare/otlp.ts";
+import { problemLog } from "./cloudflare/problem-log.ts";
 import { RelayHost } from "./cloudflare/relay-object.ts";
 import type { RelayPolicy } from "./cloudflare/relay-object.ts";
 import { remoteMail } from "./cloudflare/remote-mail.ts";
@@ -98,12 +99,13 @@ export function cloudflare(
 
   // Once for each isolate: its environment does not change.
   const watch = once((env: Env) => {
-    const redact = redactor([env.OPENAGENTS_TOKEN, env.OPENAGENTS_MNEMONIC]).text;
+    const redact = redactor(secretValues({ ...env }, hookSecrets(definition.hooks))).text;
     const settings = otlpSettings(definition.telemetry, { ...env });
     const tracing = settings && otlpTracer({ ...settings, version, redact });
     const observer = tracing && tracingRequests(tracing.tracer);
-    const onError = (error: unknown): void => console.error(redact(describe(error)));
-    return { tracing, api: { redact, observer, onError } };
+    const log = problemLog(redact);
+    const onError = (error: unknown): void => log("Cannot answer request", error);
+    return { tracing, log, api: { redact, observer, onError } };
   });
   const home = once((env: Env): AgentHome & { readonly whole: WorkerHome } => {
     const signer = derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp });
@@ -131,10 +133,10 @@ export function cloudflare(
       env.HOME === undefined
         ? undefined
         : fileBrake({ ...BRAKE, files: homeCalls(env.HOME).files, clock: systemClock });
-    const whole = new WorkerHome({ agents: env.AGENTS, directory, signer, brake });
-    const { tracing } = watch(env);
+    const { tracing, log } = watch(env);
+    const whole = new WorkerHome({ agents: env.AGENTS, directory, signer, brake, log });
     const notes = env.HOME && eventNotes((ticks) => homeCalls(env.HOME!).notice(ticks));
-    const known = { definition, directory, relays, signer, brake, notes, guard, version };
+    const known = { definition, directory, relays, signer, brake, notes, guard, version, log };
     return { ...known, api, forwarder, tracing, whole };
   });
   const kept = once((env: Env): Omit<ControlBindings, "home"> => {
@@ -227,10 +229,6 @@ export function cloudflare(
 
 /** How long it is remembered whether all ticks are stopped, and after how long agents look again, ms. */
 const BRAKE = { fresh: 3_000, again: 10_000 } as const;
-
-function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
 
 function once<A, T>(make: (input: A) => T): (input: A) => T {
   let made: { readonly value: T } | undefined;

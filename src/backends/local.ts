@@ -14,7 +14,7 @@ import { rateLimit } from "../control/rate-limit.ts";
 import { sendersOf } from "../control/signed-mail.ts";
 import { tokenStanding } from "../control/standing.ts";
 import { storedTokens } from "../control/tokens.ts";
-import { redactor, secretValues } from "../control/redact.ts";
+import { hookSecrets, redactor, secretValues } from "../control/redact.ts";
 import { observers, tracingRequests } from "../control/request-observer.ts";
 import type { RequestObserver } from "../control/request-observer.ts";
 import { fileBrake } from "../core/brake.ts";
@@ -143,7 +143,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const data = typeof options.data === "string" ? openDataDir(options.data, warn) : options.data;
     undo.push(() => data.release());
     const token = loadToken(data);
-    const redact = redactor([token, options.passphrase, ...secretValues(options.env ?? {})]).text;
+    const variables = secretValues(options.env ?? {}, hookSecrets(definition.hooks));
+    const redact = redactor([token, options.passphrase, ...variables]).text;
     const settings = otlpSettings(definition.telemetry, options.env);
     const tracing = settings && (await otelTracer({ ...settings, version, redact }));
     undo.push(() => tracing?.stop(0));

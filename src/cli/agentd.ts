@@ -8,7 +8,7 @@ import { loadToken } from "../backends/local/data-dir.ts";
 import { HTTP_LIMITS } from "../backends/local/http-server.ts";
 import type { TlsFiles } from "../backends/local/tls.ts";
 import { isOrigin } from "../control/cors.ts";
-import { secretValues } from "../control/redact.ts";
+import { hookSecrets, secretValues } from "../control/redact.ts";
 import { relayUrl } from "../drivers/nostr.ts";
 import { loadConfig } from "./config.ts";
 import { DEFAULT_DATA } from "./connection.ts";
@@ -71,11 +71,14 @@ interface Arguments {
   readonly allowPrivateWebhooks: boolean;
 }
 
-function openDaemonLog(at: Pick<Arguments, "format" | "level">, token?: string): DaemonLog {
+function openDaemonLog(
+  at: Pick<Arguments, "format" | "level">,
+  secrets: readonly string[] = [],
+): DaemonLog {
   return openLog({
     format: at.format,
     level: at.level,
-    secrets: [...SECRETS, token],
+    secrets: [...SECRETS, ...secrets],
     write: (line) => process.stderr.write(line),
   });
 }
@@ -213,7 +216,8 @@ async function main(given: Arguments): Promise<void> {
   try {
     blockLimit = toMs(OPENAGENTS_BLOCK_LIMIT || DEFAULT_BLOCK_LIMIT);
     definition = await loadConfig(config, process.cwd());
-    log = openDaemonLog(given, loadToken(dir));
+    const ofHooks = secretValues(process.env, hookSecrets(definition.hooks));
+    log = openDaemonLog(given, [loadToken(dir), ...ofHooks]);
   } catch (error) {
     dir.release();
     throw error;

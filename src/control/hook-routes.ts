@@ -51,6 +51,7 @@ export function hookRoutes(
       clock,
       bodyBytes: limits.envelopeBytes,
       stopping,
+      trace: c.get("trace"),
       authorize: async (_request: Request, address: HookAddress) =>
         authorize(principal, address, { c, passOn }),
     };

@@ -84,7 +84,7 @@ async function admitHook(
   const letIn =
     hook === undefined
       ? await byToken(request, address, options)
-      : await bySignature(request, hook, options);
+      : await bySignature(request, hook, { ...options, address });
   return { ...letIn, address, hook };
 }
 
@@ -160,14 +160,18 @@ async function byToken(
 async function bySignature(
   request: Request,
   hook: HookDefinition,
-  options: Omit<HookHandling, "sink" | "random">,
+  options: Omit<HookHandling, "sink" | "random"> & { readonly address: HookAddress },
 ): Promise<LetIn> {
   checkMethod(request, SIGNED_METHODS);
-  const { secrets, clock } = options;
+  const { secrets, clock, address } = options;
   const body = await bodyOf(request, options);
   const verified = await verifyWebhook({ hook, headers: request.headers, body, secrets, clock });
   if (verified === undefined) {
     throw new HttpError(401, "DENIED", "Cannot take request: it is not signed as it must be");
+  }
+  // The address is not signed: whoever has a request could send it to others too.
+  if (address.agent !== undefined && hook.agents?.has(address.agent) === false) {
+    throw new OpenAgentsError("DENIED", "Cannot take request: this hook is for other agents");
   }
   const { id, challenge } = verified;
   if (challenge !== undefined) return { body, delivery: undefined, challenge };

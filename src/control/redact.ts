@@ -1,3 +1,4 @@
+import type { HookDefinition } from "../core/hooks.ts";
 import { BIP39_WORDS } from "../identity/nip06.ts";
 
 /** What stands where a secret was. */
@@ -12,7 +13,7 @@ export interface Redactor {
 
 /** What is called so is secret. */
 const NAMES =
-  "pass(?:phrase|word|wd)?|mnemonic|secret|token|api[_-]?key|private[_-]?key|nsec|authorization|cookie|credentials?";
+  "pass(?:phrase|word|wd)?|mnemonic|secret|token|api[_-]?key|(?:private|secret|access)[_-]?key|nsec|authorization|cookie|credentials?";
 const VALUE = String.raw`(?:\\+"[^"]*"|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&"',;)}\]]+)`;
 
 /** A value with its name before it: what stands before the name, the name, and what is between. */
@@ -25,14 +26,20 @@ const SHAPES: readonly (readonly [shape: RegExp, instead: string])[] = [
   [/oat_[A-Za-z0-9]+_[A-Za-z0-9_-]{12,}|\boat_[A-Za-z0-9_.-]+/gi, REDACTED],
   [/\b(bearer|nostr|basic)\s+[A-Za-z0-9._~+/=-]+/gi, `$1 ${REDACTED}`],
   [/(?:nsec|ncryptsec)1[a-z0-9]+/gi, REDACTED],
+  // Who somebody is in an address: up to the last "@" before its path.
+  [/(:\/\/)[^\s/?#"'<>\\]{1,1000}@/g, `$1${REDACTED}@`],
   [/\bwhsec_[A-Za-z0-9+/=_-]+/gi, REDACTED],
   // "name": "value", also within a text of JSON, and name=value or name: value, up to where it ends.
   [named(String.raw`(\\{0,8}["'])`, String.raw`\1\s*:\s*`), `$1$2$3${REDACTED}`],
   [named(String.raw`((?<![\w-]))`, String.raw`\s*[=:]\s*`), `$1$2$3${REDACTED}`],
 ];
 
-/** Members of a value that are secret whatever they hold. */
+/** Members of a value that are secret whatever they hold: `token`, `access_token`, `accessToken`. */
 const SECRET_NAMES = new RegExp(`^(?:.*[_-])?(?:${NAMES})$`, "i");
+
+function isSecretName(name: string): boolean {
+  return SECRET_NAMES.test(name.replaceAll(/([a-z0-9])(?=[A-Z])/g, "$1_"));
+}
 
 /** Shorter ones are often words, which would go wherever they stand. */
 const SHORTEST = 8;
@@ -77,7 +84,7 @@ export function redactor(secrets: readonly (string | undefined)[] = []): Redacto
     return Object.fromEntries(
       Object.entries(value).map(([name, member]) => [
         text(name),
-        SECRET_NAMES.test(name) && member !== undefined ? REDACTED : walk(member, path),
+        isSecretName(name) && member !== undefined ? REDACTED : walk(member, path),
       ]),
     );
   };
@@ -97,13 +104,27 @@ export function redactor(secrets: readonly (string | undefined)[] = []): Redacto
 /** Variables whose names say that they are secret. */
 const SECRET_VARIABLES =
   /(?:^|_)(?:TOKEN|SECRET|KEY|PASSWORD|PASSPHRASE|MNEMONIC|CREDENTIALS?)$|^OTEL_EXPORTER_OTLP_(?:TRACES_)?HEADERS$/;
-/** The values of variables that are secret: by what they are called, or as `OPENAGENTS_REDACT` names them. */
-export function secretValues(env: Readonly<Record<string, string | undefined>>): string[] {
-  const named = new Set((env["OPENAGENTS_REDACT"] ?? "").split(",").map((name) => name.trim()));
+
+/**
+ * The values of variables that are secret: by what they are called, as `names` or as `OPENAGENTS_REDACT`
+ * names them. What is no text, as the bindings of a Worker, is none.
+ */
+export function secretValues(
+  env: Readonly<Record<string, unknown>>,
+  names: readonly string[] = [],
+): string[] {
+  const { OPENAGENTS_REDACT: more } = env;
+  const listed = typeof more === "string" ? more.split(",").map((name) => name.trim()) : [];
+  const named = new Set([...names, ...listed]);
   return Object.entries(env).flatMap(([name, value]) => {
-    if (value === undefined || value === "") return [];
+    if (typeof value !== "string" || value === "") return [];
     return named.has(name) || SECRET_VARIABLES.test(name) ? [value] : [];
   });
+}
+
+/** The names of the variables that have the secrets of hooks. */
+export function hookSecrets(hooks: ReadonlyMap<string, HookDefinition>): readonly string[] {
+  return [...hooks.values()].flatMap(({ secrets }) => secrets);
 }
 
 /** A secret as it may stand in a text: as it is, and as JSON and URLs write it. */

@@ -1,4 +1,4 @@
-import { checkName } from "./agent.ts";
+import { checkName, isNpub } from "./agent.ts";
 import type { Duration } from "./duration.ts";
 import type { OptionsCheck } from "./options.ts";
 
@@ -25,6 +25,11 @@ export interface HookOptions {
   readonly wait?: Duration;
   /** Headers that the agent gets beside the usual ones. */
   readonly headers?: readonly string[];
+  /**
+   * The agents that a request may address, by name or npub, as it stands in the address; where the address
+   * names none, rules alone say who gets it. Default: any.
+   */
+  readonly agents?: readonly string[];
 }
 
 /** A signature that is an HMAC over the body, alone or with more. */
@@ -60,6 +65,8 @@ export interface HookDefinition {
   readonly wait: number;
   /** In lower case. */
   readonly headers: readonly string[];
+  /** Undefined for any. */
+  readonly agents: ReadonlySet<string> | undefined;
 }
 
 export interface HmacDefinition {
@@ -92,6 +99,7 @@ const HOOK_KEYS = [
   "reply",
   "wait",
   "headers",
+  "agents",
 ] as const satisfies readonly (keyof HookOptions)[];
 
 const HMAC_KEYS = [
@@ -145,7 +153,19 @@ function checkHook(check: OptionsCheck, where: string, options: HookOptions): Ho
     reply,
     wait: waits,
     headers: headers.map((name) => name.toLowerCase()),
+    agents: given.agents && checkAgents(check, `${where}.agents`, given.agents),
   };
+}
+
+function checkAgents(check: OptionsCheck, where: string, agents: unknown): ReadonlySet<string> {
+  if (!Array.isArray(agents) || agents.length === 0) {
+    check.refuse(`"${where}" must be a list of at least one name or npub`);
+  }
+  const refs: readonly unknown[] = agents;
+  for (const ref of refs) {
+    if (typeof ref !== "string" || !isNpub(ref)) check.within(where, () => checkName(ref));
+  }
+  return new Set(refs as readonly string[]);
 }
 
 function checkVerify(

@@ -6,6 +6,7 @@ import { sha256Hex } from "../core/hash.ts";
 import { isKeptBack } from "../core/hooks.ts";
 import { checkJson } from "../core/json.ts";
 import type { Json } from "../core/json.ts";
+import { TRACEPARENT, TRACESTATE } from "../core/trace-context.ts";
 
 export { replyResponse } from "./http/reply.ts";
 
@@ -68,7 +69,6 @@ export function draftOf(taken: TakenIn): DraftEnvelope {
   const { request, query, address, body, principal, type, delivery, newId, now } = taken;
   const { agent, source, path } = address;
   const headers = headersOf(request.headers, taken.headers);
-  const traceparent = request.headers.get("traceparent");
   const id = delivery === undefined ? newId : deliveryId(delivery, { source, principal });
   checkSentId(id);
   return {
@@ -85,20 +85,17 @@ export function draftOf(taken: TakenIn): DraftEnvelope {
       headers,
       ...bodyOf(body),
     },
-    headers: {
-      ...Object.fromEntries(Object.entries(headers).filter(isForRules)),
-      ...(traceparent !== null && TRACEPARENT.test(traceparent) && { traceparent }),
-    },
+    headers: Object.fromEntries(Object.entries(headers).filter(isForRules)),
   };
 }
 
-/** What headers say is said by the envelope's own too, so that rules can go by it; two are the kernel's. */
-function isForRules([name, value]: [string, string]): boolean {
-  return name !== "hops" && name !== "error" && isHeaderValue(value);
-}
+/** What is the kernel's, or says where mail stands in its trace, which the request itself is a part of. */
+const KERNELS: ReadonlySet<string> = new Set(["hops", "error", TRACEPARENT, TRACESTATE]);
 
-/** W3C Trace Context, version 00, whose ids are not all zeros. */
-const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** What headers say is said by the envelope's own too, so that rules can go by it. */
+function isForRules([name, value]: [string, string]): boolean {
+  return !KERNELS.has(name) && isHeaderValue(value);
+}
 
 /**
  * The id of an envelope for a sender's id of a delivery. Before it stands the source, and where a token

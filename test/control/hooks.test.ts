@@ -48,6 +48,7 @@ const HOOKS = {
   github: { verify: "github", secret: "GITHUB" },
   replies: { verify: "github", secret: "GITHUB", reply: true, wait: "2s", type: "message" },
   slack: { verify: "slack", secret: "SLACK" },
+  bound: { verify: "github", secret: "GITHUB", agents: ["ada"] },
   form: { verify: { header: "x-sig" }, secret: "GITHUB", headers: ["X-Shop"] },
 } as const satisfies Record<string, HookOptions>;
 
@@ -585,4 +586,17 @@ void test("what is busy is to be sent again in a moment", async () => {
     assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "1"]);
     assert.equal((await problem(response)).code, "BUSY");
   }
+});
+
+void test("a hook that is bound to agents lets in nothing for others, not by the address of one", async () => {
+  await using home = await setting();
+  await home.runtime.create({ name: "eve", type: "answers" });
+  assert.equal((await home.handle(signed({ path: "ada/bound" }))).status, 202);
+  const replayed = await home.handle(signed({ path: "eve/bound" }));
+  assert.equal(replayed.status, 403);
+  assert.equal((await problem(replayed)).code, "DENIED");
+  const { id } = await home.runtime.get("ada");
+  assert.equal((await home.handle(signed({ path: `${id}/bound` }))).status, 403);
+  const unsigned = new Request("http://home/hooks/eve/bound", { method: "POST", body: "x" });
+  assert.equal((await home.handle(unsigned)).status, 401);
 });

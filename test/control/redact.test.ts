@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { redactor, secretValues } from "../../src/control/redact.ts";
+import { hookSecrets, redactor, secretValues } from "../../src/control/redact.ts";
+import { problemLog } from "../../src/backends/cloudflare/problem-log.ts";
+import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
 
 const alphabet = (letters: string, minLength: number, maxLength = minLength) =>
@@ -187,4 +189,45 @@ void test("secretValues() takes the values of variables whose names say so, and 
     OPENAGENTS_REDACT: "MINE, OTHER",
   };
   assert.deepEqual(secretValues(env).toSorted(), ["four", "ghp_abcdefgh", "hush", "sk_live_12345"]);
+});
+
+void test("secretValues() takes those of the variables that hooks name, whatever they are called", () => {
+  const { hooks } = defineRuntime({
+    agents: [defineAgent({ name: "shop" })],
+    hooks: {
+      shop: { verify: { header: "x" }, secret: ["SHOP_SECRET_OLD", "SHOP"] },
+      github: { verify: "github", secret: "GITHUB_WEBHOOK" },
+    },
+  });
+  const env = { SHOP_SECRET_OLD: "older", GITHUB_WEBHOOK: "hush", PATH: "/bin", N: 1 };
+  assert.deepEqual(secretValues(env, hookSecrets(hooks)).toSorted(), ["hush", "older"]);
+});
+
+void test("who somebody is in an address, and members in camel case, are taken out", () => {
+  const { text, value } = redactor();
+  assert.equal(
+    text("at https://ada:l0velace@db.example:1/x?y=@z"),
+    "at https://***@db.example:1/x?y=@z",
+  );
+  assert.equal(text("at https://ghp_abc@github.com, me@b.c"), "at https://***@github.com, me@b.c");
+  assert.equal(text("https://a.b/c@d"), "https://a.b/c@d");
+  assert.deepEqual(value({ accessToken: "a", secretKey: ["b"], clientSecret: 1, tokenCount: 2 }), {
+    accessToken: "***",
+    secretKey: "***",
+    clientSecret: "***",
+    tokenCount: 2,
+  });
+  assert.equal(text('{"secretKey":"abc"}'), '{"secretKey":***}');
+  // In time that grows with its length alone.
+  text(`${"a".repeat(200_000)} ${"x://".repeat(50_000)}`);
+});
+
+void test("problemLog() tells of what went wrong, in a Worker, with no secret in it", (t) => {
+  const told = t.mock.method(console, "error", () => undefined);
+  const log = problemLog(redactor(["hush-hush"]).text);
+  log("Cannot go on with hush-hush", new Error("it was hush-hush", { cause: "no" }));
+  log("Cannot go on");
+  const texts = told.mock.calls.map(({ arguments: [text] }) => String(text));
+  assert.match(texts[0]!, /^Cannot go on with \*\*\*: Error: it was \*\*\*\n/);
+  assert.equal(texts[1], "Cannot go on");
 });

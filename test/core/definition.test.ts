@@ -87,6 +87,8 @@ const RUNTIMES: readonly (readonly [options: object, message: RegExp])[] = [
   [{ hooks: { "a b": hook } }, /"hooks.a b": Cannot name an agent "a b"/],
   [{ hooks: { ["a".repeat(64)]: hook } }, /"hooks.aa.*": Cannot name an agent/],
   [{ hooks: { alarm: hook } }, /"hooks.alarm": this name is the runtime's own$/],
+  [{ hooks: { x: { ...hook, agents: [] } } }, /"hooks.x.agents" must be a list of at least one/],
+  [{ hooks: { x: { ...hook, agents: ["a b"] } } }, /"hooks.x.agents/],
   [{ hooks: { schedule: hook } }, /"hooks.schedule": this name is the runtime's own$/],
   [{ hooks: { HTTP: hook } }, /"hooks.HTTP": this name is the runtime's own$/],
   [{ hooks: { x: "github" } }, /"hooks.x" must be an object with verify, .*, not "github"$/],
@@ -177,7 +179,13 @@ void test("a hook has its defaults filled in", () => {
       },
     },
   });
-  const filled = { tolerance: 300_000, type: "event", reply: false, wait: 10_000 };
+  const filled = {
+    tolerance: 300_000,
+    type: "event",
+    reply: false,
+    wait: 10_000,
+    agents: undefined,
+  };
   assert.deepEqual(hooks.get("github"), {
     ...filled,
     verify: "github",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,7 +25,7 @@ function start(
     ...(sample !== undefined && { sample }),
   };
   return startLocal({
-    definition: pair(telemetry),
+    definition: pair(telemetry, { bell: { verify: "github", secret: "BELL", type: "message" } }),
     data: join(directory, `${homes}`),
     port: 0,
     ...rest,
@@ -89,6 +90,41 @@ void test("a request, its mail, and ticks of two agents come to a collector as o
   assert.ok(ours.every(({ ns: [from, to], service }) => to >= from && service === "openagents"));
   assert.deepEqual(local.spans?.().dropped, 0);
   assert.equal(local.spans?.().exported, collector.spans.length);
+});
+
+void test("what a hook takes in is in the trace of its request, and that in its sender's", async () => {
+  await using collector = await startCollector();
+  const local = await start({ otlp: collector.url, env: { BELL: "s3cret" } });
+  const trace = { traceparent: formatTrace(GIVEN), tracestate: "vendor=1" };
+  const signature = `sha256=${createHmac("sha256", "s3cret").update("go").digest("hex")}`;
+  for (const [source, headers] of [
+    ["bell", { "x-hub-signature-256": signature, "x-github-delivery": "1" }],
+    ["lamp", { authorization: `Bearer ${local.token}` }],
+  ] as const) {
+    const response = await fetch(`${local.url}/hooks/asker/${source}`, {
+      method: "POST",
+      headers: { ...trace, ...headers },
+      body: "go",
+    });
+    assert.equal(response.status, 202, await response.text());
+  }
+  await local.runtime.settled();
+  await local.stop();
+  const ours = collector.spans.filter(({ traceId }) => traceId === GIVEN.traceId);
+  const ticks = ours.filter(({ name }) => name === "invoke_agent asker");
+  assert.deepEqual(
+    new Set(ticks.map((span) => pathTo(ours, span).join(" > "))),
+    new Set([
+      "POST /hooks/* > send message > invoke_agent asker",
+      "POST /hooks/* > send event > invoke_agent asker",
+    ]),
+  );
+  const requests = ours.filter(({ name }) => name === "POST /hooks/*");
+  assert.deepEqual(
+    requests.map(({ parentSpanId }) => parentSpanId),
+    [GIVEN.spanId, GIVEN.spanId],
+  );
+  assert.ok(ours.every(({ traceState }) => traceState === "vendor=1"));
 });
 
 void test("without telemetry no spans are made; with a sample of 0 none are exported", async () => {

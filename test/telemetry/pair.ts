@@ -1,5 +1,6 @@
 import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
 import type { RuntimeDefinition } from "../../src/core/definition.ts";
+import type { HookOptions } from "../../src/core/hooks.ts";
 import type { TelemetryOptions } from "../../src/core/otlp-settings.ts";
 
 const asker = defineAgent({
@@ -18,7 +19,10 @@ const answerer = defineAgent({
 });
 
 /** Two agents of which one asks the other. */
-export function pair(telemetry: TelemetryOptions): RuntimeDefinition {
+export function pair(
+  telemetry: TelemetryOptions,
+  hooks: Readonly<Record<string, HookOptions>> = {},
+): RuntimeDefinition {
   return defineRuntime({
     agents: [asker, answerer],
     ensure: [
@@ -26,5 +30,6 @@ export function pair(telemetry: TelemetryOptions): RuntimeDefinition {
       { name: "answerer", type: "answerer" },
     ],
     telemetry,
+    hooks,
   });
 }

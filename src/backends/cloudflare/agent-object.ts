@@ -27,6 +27,7 @@ import { posting, tellingRelays } from "./relays.ts";
 import type { Arrival, Relays } from "./relays.ts";
 import { closeGone, closeSocket, ObjectSockets } from "./object-sockets.ts";
 import type { AlarmInfo, Env, HibernatingSocket, ObjectContext } from "./platform.ts";
+import type { ProblemLog } from "./problem-log.ts";
 import { statusReport } from "./status-report.ts";
 import type { StatusReport } from "./status-report.ts";
 import { answer, isCall, methodOf } from "./wire.ts";
@@ -49,6 +50,7 @@ export interface AgentHome {
   readonly tracing: WorkerTracer | undefined;
   /** Looks after the rights of those whose connections stay open. */
   readonly guard: Guard;
+  readonly log: ProblemLog;
   readonly version: string;
 }
 
@@ -162,7 +164,10 @@ export class AgentHost {
     const { definition, directory, relays } = this.#home;
     const { storage } = this.#context;
     const listeners = relays === undefined ? directory : tellingRelays(directory, relays);
-    const report = statusReport(await durableObjectStore(storage), storage.kv, listeners);
+    const report = statusReport(await durableObjectStore(storage), storage.kv, {
+      directory: listeners,
+      log: this.#home.log,
+    });
     const { store } = report;
     const clock = objectClock();
     // Shared with what the relays use the agent's key for, which is on its record too.
@@ -198,7 +203,7 @@ export class AgentHost {
         remind: (about, at) => store.remind(about, at),
       },
       version: this.#home.version,
-      onProblem: (problem, error) => console.error(`${problem}:`, error),
+      onProblem: this.#home.log,
     });
     const notes = this.#home.notes?.agent();
     if (notes !== undefined) {
@@ -206,7 +211,7 @@ export class AgentHost {
         const { id, name, type, labels } = agent;
         const noted = notes.add({ agent: { id, name, type, labels }, record, output });
         this.#context.waitUntil(
-          noted.catch((error: unknown) => console.error("Cannot tell of a tick:", error)),
+          noted.catch((error: unknown) => this.#home.log("Cannot tell of a tick", error)),
         );
       });
     }

@@ -23,12 +23,14 @@ import type { Directory } from "./directory.ts";
 import type { NotesAnswer } from "./event-notes.ts";
 import type { Env, ObjectContext } from "./platform.ts";
 import { driverSink } from "./sink.ts";
+import type { ProblemLog } from "./problem-log.ts";
 import { answer } from "./wire.ts";
 
 /** What the home's object works with. */
 export interface HomeObjectParts {
   readonly directory: Directory;
   readonly definition: RuntimeDefinition;
+  readonly log: ProblemLog;
 }
 
 /** What is to be done by time in the home's object. */
@@ -49,6 +51,7 @@ const WHILE_SENDING = 30_000;
  */
 export class HomeHost {
   readonly #context: ObjectContext;
+  readonly #log: ProblemLog;
   readonly #files: HomeFiles;
   readonly #schedules: Scheduler;
   readonly #webhooks: Webhooks;
@@ -58,8 +61,9 @@ export class HomeHost {
   /** Counts what came to be due, so that whoever sets the alarm later sees when that is overtaken. */
   #calls = 0;
 
-  constructor(context: ObjectContext, env: Env, { directory, definition }: HomeObjectParts) {
+  constructor(context: ObjectContext, env: Env, { directory, definition, log }: HomeObjectParts) {
     this.#context = context;
+    this.#log = log;
     this.#files = objectHomeFiles(context.storage);
     this.#schedules = scheduler({
       files: this.#files,
@@ -68,7 +72,7 @@ export class HomeHost {
         plumberOf(definition),
         driverSink({ agents: env.AGENTS, directory }),
       ),
-      onProblem: (problem, error) => console.error(`${problem}:`, error),
+      onProblem: log,
       wake: (at) => this.#wake(at),
     });
     this.#webhooks = webhooks({
@@ -130,7 +134,7 @@ export class HomeHost {
 
   async #send(): Promise<void> {
     await this.#webhooks.takeUp().catch((error: unknown) => {
-      console.error("Cannot go on with webhooks now:", error);
+      this.#log("Cannot go on with webhooks now", error);
     });
   }
 
@@ -150,7 +154,7 @@ export class HomeHost {
     await storage.setAlarm(this.#alarm);
     const results = await Promise.allSettled(this.#timed.map((one) => one.takeUp(now)));
     const failed = results.filter((result) => result.status === "rejected");
-    for (const { reason } of failed) console.error("Cannot do what is due:", reason);
+    for (const { reason } of failed) this.#log("Cannot do what is due", reason);
     if (failed.length === 0) await this.#rest();
   }
 

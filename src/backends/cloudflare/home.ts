@@ -10,6 +10,7 @@ import { decodeNpub, encodeNpub } from "../../identity/nip19.ts";
 import type { Named, Presence } from "./directory-object.ts";
 import type { Directory } from "./directory.ts";
 import type { ObjectNamespace } from "./platform.ts";
+import type { ProblemLog } from "./problem-log.ts";
 import { call } from "./wire.ts";
 
 /** The home as a whole, as the Worker sees it: the directory, and the objects that agents come to. */
@@ -18,6 +19,7 @@ export class WorkerHome implements Home {
   readonly #directory: Directory;
   readonly #signer: Signer;
   readonly #brake: Brake | undefined;
+  readonly #log: ProblemLog;
 
   constructor(parts: {
     readonly agents: ObjectNamespace;
@@ -25,11 +27,13 @@ export class WorkerHome implements Home {
     readonly signer: Signer;
     /** Undefined where the Worker has no object for the home. */
     readonly brake: Brake | undefined;
+    readonly log: ProblemLog;
   }) {
     this.#agents = parts.agents;
     this.#directory = parts.directory;
     this.#signer = parts.signer;
     this.#brake = parts.brake;
+    this.#log = parts.log;
   }
 
   create(agent: NewAgent): Promise<AgentInfo> {
@@ -126,7 +130,7 @@ export class WorkerHome implements Home {
     } catch (error) {
       await this.#directory.release(agent).catch((second: unknown) => {
         // The next who wants the name finds that it is free.
-        console.error("Cannot give up a name:", second);
+        this.#log("Cannot give up a name", second);
       });
       throw error;
     }

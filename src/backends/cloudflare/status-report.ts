@@ -4,6 +4,7 @@ import type { Registry } from "../../core/ports/index.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
 import type { Entry, Named, Presence } from "./directory-object.ts";
 import type { ObjectContext } from "./platform.ts";
+import type { ProblemLog } from "./problem-log.ts";
 
 /** A store that notes when its agent's status changes, and tells the directory. */
 export interface StatusReport {
@@ -49,7 +50,7 @@ const NAMES = "names";
 export function statusReport(
   store: DurableObjectStore,
   kv: ObjectContext["storage"]["kv"],
-  directory: Listeners,
+  { directory, log }: { readonly directory: Listeners; readonly log: ProblemLog },
 ): StatusReport {
   // An object that ended may not have told everything.
   let news = kv.get(NEWS) === true;
@@ -115,7 +116,7 @@ export function statusReport(
       kv.delete(NEWS);
       store.remind("directory", undefined);
     } catch (error) {
-      console.error("Cannot tell the directory how an agent is:", error);
+      log("Cannot tell the directory how an agent is", error);
       // One whose name is another's by now is found by its id alone.
       if (codeOf(error) === "EXISTS") {
         kv.delete(NEWS);

@@ -26,7 +26,10 @@ function worker() {
   };
   const open = async (id: string): Promise<StatusReport> => {
     const storage = storageOf(id);
-    return statusReport(await durableObjectStore(storage), storage.kv, told);
+    return statusReport(await durableObjectStore(storage), storage.kv, {
+      directory: told,
+      log: () => undefined,
+    });
   };
   const agent = (id: string): Promise<StatusReport> => {
     const report = agents.get(id) ?? open(id);

@@ -26,15 +26,18 @@ function reporting() {
       delete: (key: string) => kept.delete(key),
     },
     {
-      async setStatus(_agent, status) {
-        await directory.gate;
-        if (directory.down) throw new Error("The shard is down");
-        told.push(status);
+      log: () => undefined,
+      directory: {
+        async setStatus(_agent, status) {
+          await directory.gate;
+          if (directory.down) throw new Error("The shard is down");
+          told.push(status);
+        },
+        take: async () => undefined,
+        hold: async () => undefined,
+        release: async () => undefined,
+        remove: async () => undefined,
       },
-      take: async () => undefined,
-      hold: async () => undefined,
-      release: async () => undefined,
-      remove: async () => undefined,
     },
   );
   return { report, told, directory, reminders };
