@@ -159,8 +159,11 @@ export class WebhookFiles {
     return rows.map(({ path }) => path);
   }
 
-  async *eachPath(prefix: string, before?: string): AsyncGenerator<string> {
-    for (let after: string | undefined; ;) {
+  async *eachPath(
+    prefix: string,
+    { after: first, before }: Omit<Span, "limit"> = {},
+  ): AsyncGenerator<string> {
+    for (let after = first; ;) {
       const paths = await this.paths(prefix, { limit: PAGE, after, before });
       yield* paths;
       if (paths.length < PAGE) return;

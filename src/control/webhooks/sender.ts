@@ -4,7 +4,14 @@ import type { Attempt, AttemptOptions, Tried } from "./attempt.ts";
 import type { CloudEvent } from "./events.ts";
 import { PATHS, dueOf, jsonFile, placeOf } from "./files.ts";
 import type { Health, Place, WebhookFiles } from "./files.ts";
-import { DISABLE_AFTER, GIVE_UP_AFTER, LONGEST_REST, RETRIES, jittered } from "./retries.ts";
+import {
+  DISABLE_AFTER,
+  FURTHEST,
+  GIVE_UP_AFTER,
+  LONGEST_REST,
+  RETRIES,
+  jittered,
+} from "./retries.ts";
 import type { StoredWebhook } from "./subscription.ts";
 
 /** Events on their way to one webhook at once. */
@@ -94,7 +101,14 @@ export class Sender {
       ...(retry === undefined ? [] : [dueOf(retry)]),
     ];
     if (times.length === 0) return undefined;
-    const { until = 0 } = (await this.#healthOf(id)) ?? {};
+    const now = clock.now();
+    // What was put off by a clock that was ahead is above all that was not: it is looked for alone.
+    const [ahead] = await files.paths(PATHS.retries(id), {
+      limit: 1,
+      after: PATHS.dueBy(id, now + FURTHEST),
+    });
+    if (ahead !== undefined) times.push(now);
+    const until = restsUntil(await this.#healthOf(id), now);
     return Math.max(Math.min(...times), until, this.#blocked.get(id) ?? 0);
   }
 
@@ -167,7 +181,7 @@ export class Sender {
       if (webhook === undefined || !webhook.active) break;
       const health = await this.#healthOf(id);
       const now = this.#options.clock.now();
-      const isResting = health !== undefined && health.until > now;
+      const isResting = restsUntil(health, now) > now;
       // A receiver that could not be reached is tried with one event before it gets more.
       const room = (health === undefined || health.failures === 0 ? PER_WEBHOOK : 1) - flights.size;
       if (!isResting && room > 0) {
@@ -215,7 +229,9 @@ export class Sender {
     const { files } = this.#options;
     const found = new Map<string, Place[]>();
     let looked = 0;
-    for await (const path of files.eachPath(PATHS.retries(id), PATHS.dueBy(id, now))) {
+    const due = files.eachPath(PATHS.retries(id), { before: PATHS.dueBy(id, now) });
+    const ahead = files.eachPath(PATHS.retries(id), { after: PATHS.dueBy(id, now + FURTHEST) });
+    for await (const path of both(due, ahead)) {
       if ((looked += 1) > MOST_RETRIES) break;
       const place = placeOf(path);
       const places = found.get(place.agent) ?? [];
@@ -298,7 +314,10 @@ export class Sender {
   async #worse(id: string, { verdict, notBefore }: Tried): Promise<Health> {
     const { clock, random } = this.#options;
     const now = clock.now();
-    const { failingSince = now, failures = 0, until = 0 } = (await this.#healthOf(id)) ?? {};
+    const known = await this.#healthOf(id);
+    const { failures = 0 } = known ?? {};
+    const failingSince = Math.min(known?.failingSince ?? now, now);
+    const until = restsUntil(known, now);
     // An answer, whatever it says, is one of a receiver that can be reached.
     if (verdict !== "rest") {
       const health = { failingSince, failures: 0, until: 0 };
@@ -347,6 +366,17 @@ export class Sender {
     }
     this.#logged.set(id, length);
   }
+}
+
+/** Until when a receiver is left alone; a time too far ahead is one of a clock that was wrong. */
+function restsUntil(health: Health | undefined, now: number): number {
+  const { until = 0 } = health ?? {};
+  return until > now + FURTHEST ? 0 : until;
+}
+
+async function* both<T>(first: AsyncIterable<T>, second: AsyncIterable<T>): AsyncGenerator<T> {
+  yield* first;
+  yield* second;
 }
 
 /** Requests to one host: so many at once, the others one after the other. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ADA, BOB, MINUTE, URL_OF, setting, tickOf, ticks } from "./setting.ts";
+import { manualClock } from "../../../src/testing/manual-clock.ts";
+import { ADA, BOB, DAY, MINUTE, START, URL_OF, setting, tickOf, ticks } from "./setting.ts";
 
 const all = { url: URL_OF, events: ["agent.tick.*"] };
 const bob = { id: BOB, name: "bob" };
@@ -72,4 +73,24 @@ void test("agents are gone round where there are many, also of what is tried aga
   assert.equal(home.got.length, 650);
   const others = home.got.findLastIndex(({ event }) => !event.source.endsWith(ADA));
   assert.ok(others > 0);
+});
+
+void test("after a clock that was ahead is set right, what waits goes out", async () => {
+  for (const status of [500, 503]) {
+    const home = setting();
+    await home.hooks.create(all);
+    await home.clock.advance(400 * DAY);
+    await home.hooks.notice(ticks(1, 2));
+    home.answer = () => ({ status });
+    await home.hooks.takeUp();
+    assert.ok(home.got.length > 0);
+    home.got.length = 0;
+    home.answer = () => ({ status: 200 });
+    // Another home over the same files, whose clock is right.
+    const right = home.again({ clock: manualClock(START) });
+    assert.equal(await right.nextDue(), START);
+    await right.takeUp();
+    assert.equal(home.got.length, 2, `after ${status}`);
+    assert.equal(await right.nextDue(), undefined);
+  }
 });
