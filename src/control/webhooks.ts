@@ -4,7 +4,14 @@ import { uuidv7 } from "../core/uuid.ts";
 import type { Attempt, Post } from "./webhooks/attempt.ts";
 import { pingOf } from "./webhooks/events.ts";
 import type { CloudEvent, NotedTick } from "./webhooks/events.ts";
-import { PATHS, WebhookFiles, deliveryIds, isDeliveryId, jsonFile } from "./webhooks/files.ts";
+import {
+  PATHS,
+  WebhookFiles,
+  deliveryIds,
+  deliveryOf,
+  isDeliveryId,
+  jsonFile,
+} from "./webhooks/files.ts";
 import type { Delivery, DeliveryIds, Health } from "./webhooks/files.ts";
 import { Notes } from "./webhooks/notes.ts";
 import type { PastTicks } from "./webhooks/notes.ts";
@@ -214,18 +221,22 @@ export class Webhooks {
   async deliveries(id: string, limit = 100): Promise<readonly DeliveryInfo[]> {
     await this.#load();
     this.#find(id);
-    const found: Delivery[] = [];
+    // Paths first: much may wait, and each of it may be large.
+    let newest: string[] = [];
+    const cut = (): string[] => newest.sort(newestFirst).slice(0, limit);
     for (const prefix of [PATHS.waitings(id), PATHS.retries(id), PATHS.logs(id)]) {
-      for await (const { value } of this.#files.each(prefix)) {
-        found.push(JSON.parse(value) as Delivery);
-        // Much may wait: what is kept of it is never much more than what is asked for.
-        if (found.length > limit + 1000) found.sort(newestFirst).splice(limit);
+      for await (const path of this.#files.eachPath(prefix)) {
+        newest.push(path);
+        if (newest.length > limit + 1000) newest = cut();
       }
     }
-    return found
-      .sort(newestFirst)
-      .slice(0, limit)
-      .map(({ outcome, ...delivery }) => ({ ...delivery, state: outcome ?? "waiting" }));
+    const found: Delivery[] = [];
+    for (const path of cut()) {
+      const delivery = await this.#files.delivery(path);
+      // One that has another place by now is in the next look.
+      if (delivery !== undefined) found.push(delivery);
+    }
+    return found.map(({ outcome, ...delivery }) => ({ ...delivery, state: outcome ?? "waiting" }));
   }
 
   /** Sends an event again that was delivered or given up, as a new delivery. @throws NOT_FOUND */
@@ -247,7 +258,7 @@ export class Webhooks {
       notedAt: this.#options.clock.now(),
       tries: [],
     };
-    await this.#files.write({ put: [jsonFile(PATHS.waiting(id, again.id), again)] });
+    await this.#files.write({ put: [jsonFile(PATHS.waiting(id, again), again)] });
     this.#sender.stir(id);
     this.#options.due?.();
     return { id: again.id };
@@ -302,8 +313,8 @@ export class Webhooks {
       for (const webhook of await this.#files.webhooks()) {
         const { id } = webhook;
         let count = 0;
-        for await (const { path } of this.#files.each(PATHS.waitings(id))) {
-          this.#ids.see(path.slice(PATHS.waitings(id).length));
+        for await (const path of this.#files.eachPath(PATHS.waitings(id))) {
+          this.#ids.see(deliveryOf(path));
           count += 1;
         }
         this.#waiting.set(id, count);
@@ -347,8 +358,7 @@ export class Webhooks {
       this.#waiting.set(id, known + count);
       if (known + count <= MOST_WAITING) continue;
       // Many may have been sent since: they are counted before anybody is told that there are too many.
-      let length = 0;
-      for await (const _ of this.#files.each(PATHS.waitings(id))) length += 1;
+      const length = await this.#files.count(PATHS.waitings(id));
       this.#waiting.set(id, length);
       if (length > MOST_WAITING) await this.#disable(id, `more than ${MOST_WAITING} events wait`);
     }
@@ -358,15 +368,15 @@ export class Webhooks {
 
   async #clear(id: string): Promise<void> {
     for (;;) {
-      const rows = await this.#files.list(PATHS.all(id), 1000);
-      if (rows.length === 0) return;
-      await this.#files.write({ remove: rows.map(({ path }) => path) });
+      const remove = await this.#files.paths(PATHS.all(id), { limit: 1000 });
+      if (remove.length === 0) return;
+      await this.#files.write({ remove });
     }
   }
 }
 
-function newestFirst(a: Delivery, b: Delivery): number {
-  return a.id < b.id ? 1 : -1;
+function newestFirst(a: string, b: string): number {
+  return deliveryOf(a) < deliveryOf(b) ? 1 : -1;
 }
 
 /** Webhooks of a home. */

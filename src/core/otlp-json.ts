@@ -18,7 +18,10 @@ const KINDS: Readonly<Record<SpanKind, number>> = {
 };
 const ERROR = 2;
 
-/** The body of an OTLP/HTTP request (`ExportTraceServiceRequest`) in its JSON form. */
+/**
+ * The body of an OTLP/HTTP request (`ExportTraceServiceRequest`) in its JSON form. `redact` takes secrets
+ * out of the names of spans, their texts and their failures.
+ */
 export function otlpJson(
   spans: readonly EndedSpan[],
   { service, version }: OtlpResource,
@@ -45,20 +48,23 @@ function otlpSpan(span: EndedSpan, redact: (text: string) => string): object {
     spanId: context.spanId,
     ...(context.state !== undefined && { traceState: context.state }),
     ...(parent !== undefined && { parentSpanId: parent.spanId }),
-    name,
+    name: redact(name),
     kind: KINDS[kind],
     startTimeUnixNano: nanoseconds(from),
     endTimeUnixNano: nanoseconds(to),
-    attributes: attributesOf({ ...span.attributes, ...error }),
+    attributes: attributesOf({ ...span.attributes, ...error }, redact),
     ...(link !== undefined && { links: [{ traceId: link.traceId, spanId: link.spanId }] }),
     status: failure === undefined ? {} : { code: ERROR, message: redact(failure.message) },
   };
 }
 
-function attributesOf(attributes: SpanAttributes): readonly object[] {
+function attributesOf(
+  attributes: SpanAttributes,
+  redact: (text: string) => string = (text) => text,
+): readonly object[] {
   return Object.entries(attributes).flatMap(([key, value]): readonly object[] => {
     if (value === undefined) return [];
-    if (typeof value === "string") return [{ key, value: { stringValue: value } }];
+    if (typeof value === "string") return [{ key, value: { stringValue: redact(value) } }];
     if (typeof value === "boolean") return [{ key, value: { boolValue: value } }];
     const whole = Number.isSafeInteger(value);
     return [{ key, value: whole ? { intValue: String(value) } : { doubleValue: value } }];

@@ -6,6 +6,12 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { startLocal } from "../../src/backends/local.ts";
 import type { LocalOptions, LocalRuntime } from "../../src/backends/local.ts";
+import { otelTracer } from "../../src/backends/local/otel.ts";
+import { redactor } from "../../src/control/redact.ts";
+import { otlpJson } from "../../src/core/otlp-json.ts";
+import { recordingTracer } from "../../src/core/recording-tracer.ts";
+import type { EndedSpan } from "../../src/core/recording-tracer.ts";
+import { systemRandom } from "../../src/core/system.ts";
 import { formatTrace } from "../../src/core/trace-context.ts";
 import { pathTo, startCollector } from "./collector.ts";
 import type { Received } from "./collector.ts";
@@ -152,6 +158,52 @@ void test("the variables of OpenTelemetry say where traces go, as what, and with
   assert.ok(collector.spans.length > 0);
   assert.ok(collector.spans.every(({ service }) => service === "agents-of-mine"));
   assert.equal(collector.requests[0]?.["x-api-key"], "a key");
+});
+
+void test("no secret gets to a collector: in names, paths and failures", async () => {
+  const secrets = ["oat_abcdefgh_0123456789abcdef", `nsec1${"q".repeat(58)}`];
+  await using collector = await startCollector();
+  const local = await start({ otlp: collector.url });
+  for (const secret of secrets) {
+    await fetch(`${local.url}/agents/${secret}/status`, {
+      headers: { authorization: `Bearer ${local.token}` },
+    });
+    await fetch(`${local.url}/${secret}`);
+  }
+  await local.stop();
+  const paths = collector.spans.map(({ attributes }) => attributes["url.path"]);
+  assert.ok(paths.includes("/agents/***/status") && paths.includes("/***"), String(paths));
+  const given = { type: "FAILED", message: `bad ${secrets[0]}` };
+  const tracing = await otelTracer({
+    url: `${collector.url}/v1/traces`,
+    service: "s",
+    sample: 1,
+    headers: {},
+    version: "1",
+    redact: redactor().text,
+  });
+  const ended: EndedSpan[] = [];
+  const recording = recordingTracer({
+    random: systemRandom,
+    now: () => 0,
+    ended: (span) => ended.push(span),
+  });
+  for (const tracer of [tracing.tracer, recording]) {
+    const attributes = { text: `a ${secrets[1]}`, count: 5 };
+    tracer.start(`step ${secrets[0]}`, { kind: "internal", attributes }).end(given);
+  }
+  await tracing.stop(5000);
+  const [step] = collector.spans.filter(({ name }) => name === "step ***");
+  assert.deepEqual(
+    [step?.attributes["text"], step?.attributes["count"], step?.status.message],
+    ["a ***", 5, "bad ***"],
+  );
+  const json = otlpJson(ended, { service: "s", version: "1" }, redactor().text);
+  assert.match(json, /"step \*\*\*".*"a \*\*\*".*"bad \*\*\*"/);
+  const all =
+    json +
+    JSON.stringify(collector.spans, (_, one: unknown) => (typeof one === "bigint" ? 0 : one));
+  for (const secret of secrets) assert.ok(!all.includes(secret));
 });
 
 void test("a collector that is down, or never answers, costs spans and nothing else", async () => {

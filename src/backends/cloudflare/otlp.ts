@@ -23,7 +23,7 @@ const PATIENCE = 5000;
 
 export interface OtlpOptions extends OtlpSettings {
   readonly version: string;
-  /** What takes secrets out of the texts of failures. */
+  /** What takes secrets out of names, texts and failures. */
   readonly redact: (text: string) => string;
 }
 

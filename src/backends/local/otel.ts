@@ -25,7 +25,7 @@ export interface ExportingTracer {
 
 export interface OtelOptions extends OtlpSettings {
   readonly version: string;
-  /** What takes secrets out of the texts of failures. Default: they stay as they are. */
+  /** What takes secrets out of names, texts and failures when they are exported. Default: they stay as they are. */
   readonly redact?: (text: string) => string;
   /** How often what waits is exported, ms. Default 1000. */
   readonly every?: number;
@@ -41,7 +41,7 @@ type Exported = Sdk.ReadableSpan;
  */
 export async function otelTracer(options: OtelOptions): Promise<ExportingTracer> {
   const { api, sdk, resources, exporter } = await load(options.url);
-  const { url, service, sample, headers, version, every = 1000 } = options;
+  const { url, service, sample, headers, version, redact, every = 1000 } = options;
   // It is given one batch after the other; its own limit counts one for a moment longer than it takes.
   const out = new exporter.OTLPTraceExporter({
     url,
@@ -60,7 +60,8 @@ export async function otelTracer(options: OtelOptions): Promise<ExportingTracer>
   });
   const send = (spans: Exported[]): Promise<void> =>
     new Promise((resolve, reject) => {
-      out.export(spans, ({ code, error }) => {
+      const clean = redact === undefined ? spans : spans.map((span) => cleanSpan(span, redact));
+      out.export(clean, ({ code, error }) => {
         const failed: number = code;
         if (failed === 0) resolve();
         else reject(error ?? new Error("Nobody took the spans"));
@@ -76,7 +77,7 @@ export async function otelTracer(options: OtelOptions): Promise<ExportingTracer>
   const timer = setInterval(() => void drain(), every);
   timer.unref();
   return {
-    tracer: tracerOver(api, provider.getTracer(SCOPE, version), options.redact),
+    tracer: tracerOver(api, provider.getTracer(SCOPE, version)),
     counts: () => queue.counts,
     async stop(grace) {
       clearInterval(timer);
@@ -91,11 +92,7 @@ export async function otelTracer(options: OtelOptions): Promise<ExportingTracer>
 }
 
 /** The port over a tracer of OpenTelemetry's, which needs no more of the SDK than that. */
-export function tracerOver(
-  api: typeof Api,
-  tracer: Api.Tracer,
-  redact: (text: string) => string = (text) => text,
-): Tracer {
+export function tracerOver(api: typeof Api, tracer: Api.Tracer): Tracer {
   const { trace, ROOT_CONTEXT, SpanStatusCode } = api;
   const kinds: Readonly<Record<SpanKind, Api.SpanKind>> = {
     internal: api.SpanKind.INTERNAL,
@@ -126,7 +123,7 @@ export function tracerOver(
       );
       return spanOver(span, (failure) => {
         span.setAttribute(ATTRIBUTE.errorType, failure.type);
-        span.setStatus({ code: SpanStatusCode.ERROR, message: redact(failure.message) });
+        span.setStatus({ code: SpanStatusCode.ERROR, message: failure.message });
       });
     },
   };
@@ -152,6 +149,34 @@ function spanOver(
       if (failure !== undefined) fail(failure);
       span.end();
     },
+  };
+}
+
+/** A span as a collector may see it. The SDK's own has its facts behind getters, and is no plain object. */
+function cleanSpan(span: Exported, redact: (text: string) => string): Exported {
+  const { status } = span;
+  const attributes = Object.entries(span.attributes).map(([name, value]) => [
+    name,
+    typeof value === "string" ? redact(value) : value,
+  ]);
+  return {
+    name: redact(span.name),
+    kind: span.kind,
+    spanContext: () => span.spanContext(),
+    ...(span.parentSpanContext !== undefined && { parentSpanContext: span.parentSpanContext }),
+    startTime: span.startTime,
+    endTime: span.endTime,
+    status: status.message === undefined ? status : { ...status, message: redact(status.message) },
+    attributes: Object.fromEntries(attributes) as Exported["attributes"],
+    links: span.links,
+    events: span.events,
+    duration: span.duration,
+    ended: span.ended,
+    resource: span.resource,
+    instrumentationScope: span.instrumentationScope,
+    droppedAttributesCount: span.droppedAttributesCount,
+    droppedEventsCount: span.droppedEventsCount,
+    droppedLinksCount: span.droppedLinksCount,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from "../../core/ports/index.ts";
 import { PACKAGE_VERSION } from "../../core/version.ts";
 import { signStandard, standardKey } from "../../drivers/webhook.ts";
 import type { CloudEvent } from "./events.ts";
+import { LONGEST_RETRY_AFTER } from "./retries.ts";
 import { checkTarget } from "./subscription.ts";
 import type { StoredWebhook } from "./subscription.ts";
 
@@ -63,9 +64,6 @@ export interface AttemptOptions {
   /** How long a receiver may take, ms. */
   readonly timeout: number;
 }
-
-/** The longest that a receiver is left alone because it says so. */
-const LONGEST_RETRY_AFTER = 86_400_000;
 
 /** Sends an event to a webhook once, signed by each of its secrets that is good. Never throws. */
 export async function tryOnce(

@@ -40,13 +40,19 @@ export const PATHS = {
   /** All of a webhook but itself. */
   all: (id: string): string => `deliveries/${id}/`,
   health: (id: string): string => `deliveries/${id}/health`,
-  /** Deliveries that were not tried yet, in their order. */
+  /** Deliveries that were not tried yet, by agent and then in their order. */
   waitings: (id: string): string => `deliveries/${id}/new/`,
-  waiting: (id: string, delivery: string): string => `deliveries/${id}/new/${delivery}`,
+  waiting: (id: string, { id: delivery, event }: Delivery): string =>
+    `deliveries/${id}/new/${agentOf(event)}/${delivery}`,
+  /** Above all that waits of an agent, and below that of the next one. */
+  afterAgent: (id: string, agent: string): string => `deliveries/${id}/new/${agent}/~`,
+  waitingsOf: (id: string, agent: string): string => `deliveries/${id}/new/${agent}/`,
   /** Deliveries that are tried again, by when. */
   retries: (id: string): string => `deliveries/${id}/retry/`,
-  retry: (id: string, dueAt: number, delivery: string): string =>
-    `deliveries/${id}/retry/${digits(dueAt)}-${delivery}`,
+  retry: (id: string, dueAt: number, { id: delivery, event }: Delivery): string =>
+    `deliveries/${id}/retry/${digits(dueAt)}-${delivery}/${agentOf(event)}`,
+  /** Above what is due by a time. */
+  dueBy: (id: string, time: number): string => `deliveries/${id}/retry/${digits(time + 1)}`,
   /** What is over. */
   logs: (id: string): string => `deliveries/${id}/log/`,
   log: (id: string, delivery: string): string => `deliveries/${id}/log/${delivery}`,
@@ -58,6 +64,27 @@ export const PATHS = {
 /** A number whose order as text is its own. */
 function digits(number: number): string {
   return String(Math.floor(number)).padStart(16, "0");
+}
+
+function agentOf({ source }: CloudEvent): string {
+  return source.slice(source.lastIndexOf("/") + 1);
+}
+
+/** A delivery that waits: where it is, and whose event it is. */
+export interface Place {
+  readonly path: string;
+  readonly agent: string;
+}
+
+/** Whose event it is that waits there, or is tried again. */
+export function placeOf(path: string): Place {
+  const [, , state, first, second] = path.split("/") as [string, string, string, string, string];
+  return { path, agent: state === "new" ? first : second };
+}
+
+/** The id of the delivery at a path, whatever its state is. */
+export function deliveryOf(path: string): string {
+  return /\d{16}-[0-9a-f]{8}(?=$|\/)/.exec(path)?.[0] ?? "";
 }
 
 /** When a retry is due, by its path. */
@@ -94,6 +121,12 @@ export function isDeliveryId(text: string): boolean {
 
 const PAGE = 1000;
 
+interface Span {
+  readonly limit: number;
+  readonly after?: string | undefined;
+  readonly before?: string | undefined;
+}
+
 /** A home's files, as webhooks use them. */
 export class WebhookFiles {
   readonly #files: HomeFiles;
@@ -120,18 +153,37 @@ export class WebhookFiles {
     return text === undefined ? undefined : (JSON.parse(text) as Delivery);
   }
 
-  /** Files by path, at most `limit` of them. */
-  async list(prefix: string, limit: number, before?: string): Promise<readonly HomeFile[]> {
-    return this.#files.list({ prefix, limit, ...(before !== undefined && { before }) });
+  /** Paths in their order, of which no value is read. */
+  async paths(prefix: string, { limit, after, before }: Span): Promise<readonly string[]> {
+    const rows = await this.#files.list({ prefix, limit, after, before, values: false });
+    return rows.map(({ path }) => path);
   }
 
-  async *each(prefix: string): AsyncGenerator<HomeFile> {
-    for (let after: string | undefined; ;) {
-      const rows = await this.#files.list({ prefix, limit: PAGE, ...(after && { after }) });
-      yield* rows;
-      if (rows.length < PAGE) return;
-      after = rows.at(-1)!.path;
+  async *eachPath(
+    prefix: string,
+    { after: first, before }: Omit<Span, "limit"> = {},
+  ): AsyncGenerator<string> {
+    for (let after = first; ;) {
+      const paths = await this.paths(prefix, { limit: PAGE, after, before });
+      yield* paths;
+      if (paths.length < PAGE) return;
+      after = paths.at(-1)!;
     }
+  }
+
+  /** Files by path. One value is in memory at a time: each may be large, and there may be many. */
+  async *each(prefix: string): AsyncGenerator<HomeFile> {
+    for await (const path of this.eachPath(prefix)) {
+      const value = await this.#files.read(path);
+      if (value !== undefined) yield { path, value };
+    }
+  }
+
+  /** How many files there are. */
+  async count(prefix: string): Promise<number> {
+    let count = 0;
+    for await (const _ of this.eachPath(prefix)) count += 1;
+    return count;
   }
 
   /** All of it or nothing, durable. */

@@ -143,7 +143,7 @@ export class Notes {
         if (wanted === undefined) continue;
         for (const event of eventsOf(tick, wanted)) {
           const delivery: Delivery = { id: newId(), event, notedAt: now(), tries: [] };
-          const file = jsonFile(PATHS.waiting(webhook.id, delivery.id), delivery);
+          const file = jsonFile(PATHS.waiting(webhook.id, delivery), delivery);
           size += file.value.length;
           counts.set(webhook.id, (counts.get(webhook.id) ?? 0) + 1);
           put.push(file);

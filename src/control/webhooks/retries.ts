@@ -24,6 +24,12 @@ export const LONGEST_REST: number = toMs("1h");
 /** A receiver that has taken nothing for so long gets nothing any more. */
 export const DISABLE_AFTER: number = toMs("5d");
 
+/** The longest that a receiver is left alone because it says so. */
+export const LONGEST_RETRY_AFTER: number = toMs("24h");
+
+/** Further ahead than this nothing is put off: such a time was reckoned by a clock that was wrong. */
+export const FURTHEST: number = toMs("25h");
+
 /** A time that is up to a fifth longer, so that not all that failed together comes back together. */
 export function jittered(random: Random, ms: number): number {
   const [high = 0, low = 0] = random.bytes(2);

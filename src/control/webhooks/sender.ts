@@ -2,17 +2,27 @@ import type { Clock, HomeFile, Random } from "../../core/ports/index.ts";
 import { tryOnce } from "./attempt.ts";
 import type { Attempt, AttemptOptions, Tried } from "./attempt.ts";
 import type { CloudEvent } from "./events.ts";
-import { PATHS, dueOf, jsonFile } from "./files.ts";
-import type { Delivery, Health, WebhookFiles } from "./files.ts";
-import { DISABLE_AFTER, GIVE_UP_AFTER, LONGEST_REST, RETRIES, jittered } from "./retries.ts";
+import { PATHS, dueOf, jsonFile, placeOf } from "./files.ts";
+import type { Health, Place, WebhookFiles } from "./files.ts";
+import {
+  DISABLE_AFTER,
+  FURTHEST,
+  GIVE_UP_AFTER,
+  LONGEST_REST,
+  RETRIES,
+  jittered,
+} from "./retries.ts";
 import type { StoredWebhook } from "./subscription.ts";
 
 /** Events on their way to one webhook at once. */
 const PER_WEBHOOK = 4;
 /** Requests to one host at once, of all webhooks. */
 const PER_HOST = 8;
-/** Deliveries that are read at once. */
-const PAGE = 64;
+/** Agents that are looked at once, and of each so many deliveries. */
+const AGENTS = 64;
+const PER_AGENT = 16;
+/** Retries that are due, of which whose they are is looked at. */
+const MOST_RETRIES = 4000;
 /** Deliveries that are over and still known, of one webhook. */
 export const LOG_LENGTH = 200;
 /** How long nothing is sent to a webhook when what became of it could not be written, ms. */
@@ -32,12 +42,6 @@ export interface SenderOptions extends AttemptOptions {
   readonly disable: (id: string, why: string) => Promise<void>;
   /** Nothing is under way for a webhook any more. */
   readonly ended: (id: string) => void;
-}
-
-/** A delivery and where it is. */
-interface Waiting {
-  readonly path: string;
-  readonly delivery: Delivery;
 }
 
 /** What is being sent to one webhook. */
@@ -90,14 +94,21 @@ export class Sender {
   async nextDue(id: string): Promise<number | undefined> {
     const { files, clock } = this.#options;
     if (this.#work.has(id)) return undefined;
-    const [waiting] = await files.list(PATHS.waitings(id), 1);
-    const [retry] = await files.list(PATHS.retries(id), 1);
+    const [waiting] = await files.paths(PATHS.waitings(id), { limit: 1 });
+    const [retry] = await files.paths(PATHS.retries(id), { limit: 1 });
     const times = [
       ...(waiting === undefined ? [] : [clock.now()]),
-      ...(retry === undefined ? [] : [dueOf(retry.path)]),
+      ...(retry === undefined ? [] : [dueOf(retry)]),
     ];
     if (times.length === 0) return undefined;
-    const { until = 0 } = (await this.#healthOf(id)) ?? {};
+    const now = clock.now();
+    // What was put off by a clock that was ahead is above all that was not: it is looked for alone.
+    const [ahead] = await files.paths(PATHS.retries(id), {
+      limit: 1,
+      after: PATHS.dueBy(id, now + FURTHEST),
+    });
+    if (ahead !== undefined) times.push(now);
+    const until = restsUntil(await this.#healthOf(id), now);
     return Math.max(Math.min(...times), until, this.#blocked.get(id) ?? 0);
   }
 
@@ -159,7 +170,9 @@ export class Sender {
     const failed: unknown[] = [];
     let stirred = Promise.withResolvers<void>();
     stirs.stir = () => stirred.resolve();
-    let known: Waiting[] = [];
+    let known: Place[] = [];
+    // Agents are gone round, so that one that does much holds up no other.
+    let last: string | undefined;
     let stale = true;
     // Paths that were taken and may still be in a list that was read before they were done with.
     const taken = new Set<string>();
@@ -168,27 +181,28 @@ export class Sender {
       if (webhook === undefined || !webhook.active) break;
       const health = await this.#healthOf(id);
       const now = this.#options.clock.now();
-      const isResting = health !== undefined && health.until > now;
+      const isResting = restsUntil(health, now) > now;
       // A receiver that could not be reached is tried with one event before it gets more.
       const room = (health === undefined || health.failures === 0 ? PER_WEBHOOK : 1) - flights.size;
       if (!isResting && room > 0) {
         if (stale) {
           if (flights.size === 0) taken.clear();
-          known = await this.#due(id, now);
+          known = await this.#due(id, { now, after: last });
           stale = false;
         }
         known = known.filter(({ path }) => !taken.has(path));
-        const next = known.find(({ delivery }) => !lanes.has(laneOf(delivery)));
+        const next = known.find(({ agent }) => !lanes.has(agent));
         if (next !== undefined) {
           taken.add(next.path);
-          const lane = laneOf(next.delivery);
-          lanes.add(lane);
+          const { agent } = next;
+          lanes.add(agent);
+          last = agent;
           const flight = this.#deliver(webhook, next)
             .then((isLeft) => void (isLeft && taken.delete(next.path)))
             .catch((error: unknown) => void failed.push(error))
             .finally(() => {
               flights.delete(next.path);
-              lanes.delete(lane);
+              lanes.delete(agent);
             });
           flights.set(next.path, flight);
           continue;
@@ -204,21 +218,56 @@ export class Sender {
     if (failed.length > 0) throw failed[0];
   }
 
-  async #due(id: string, now: number): Promise<Waiting[]> {
+  /**
+   * Where deliveries are that are due: of many agents a few each, the first of each before the second of
+   * any, beginning behind `after`. None is read before it is sent, as each may be large.
+   */
+  async #due(
+    id: string,
+    { now, after }: { readonly now: number; readonly after: string | undefined },
+  ): Promise<Place[]> {
     const { files } = this.#options;
-    const before = PATHS.retry(id, now + 1, "");
-    const retries = await files.list(PATHS.retries(id), PAGE, before);
-    const waiting = await files.list(PATHS.waitings(id), PAGE);
-    return [...retries, ...waiting].map(({ path, value }) => ({
-      path,
-      delivery: JSON.parse(value) as Delivery,
-    }));
+    const found = new Map<string, Place[]>();
+    let looked = 0;
+    const due = files.eachPath(PATHS.retries(id), { before: PATHS.dueBy(id, now) });
+    const ahead = files.eachPath(PATHS.retries(id), { after: PATHS.dueBy(id, now + FURTHEST) });
+    for await (const path of both(due, ahead)) {
+      if ((looked += 1) > MOST_RETRIES) break;
+      const place = placeOf(path);
+      const places = found.get(place.agent) ?? [];
+      if (places.length < PER_AGENT) found.set(place.agent, [...places, place]);
+      if (found.size === AGENTS) break;
+    }
+    let agent = after;
+    let isAround = after === undefined;
+    for (let count = 0; count < AGENTS; count += 1) {
+      const [next] = await files.paths(PATHS.waitings(id), {
+        limit: 1,
+        after: agent && PATHS.afterAgent(id, agent),
+      });
+      if (next === undefined) {
+        if (isAround) break;
+        [agent, isAround] = [undefined, true];
+        continue;
+      }
+      ({ agent } = placeOf(next));
+      const waiting = await files.paths(PATHS.waitingsOf(id, agent), { limit: PER_AGENT });
+      found.set(agent, [...(found.get(agent) ?? []), ...waiting.map(placeOf)]);
+      if (isAround && after !== undefined && agent >= after) break;
+    }
+    const all = [...found.values()];
+    const rounds = Array.from({ length: 2 * PER_AGENT }, (_, i) =>
+      all.flatMap((places) => places.slice(i, i + 1)),
+    );
+    return rounds.flat();
   }
 
   /** True when it is still where it was. */
-  async #deliver(webhook: StoredWebhook, { path, delivery }: Waiting): Promise<boolean> {
+  async #deliver(webhook: StoredWebhook, { path }: Place): Promise<boolean> {
     const { files, clock, disable } = this.#options;
     const { id } = webhook;
+    const delivery = await files.delivery(path);
+    if (delivery === undefined) return false;
     const tried = await this.#send(webhook, delivery.event);
     // Removed meanwhile: its deliveries went with it.
     if (this.#options.webhook(id) === undefined) return false;
@@ -247,7 +296,7 @@ export class Sender {
     } else if (isAgain) {
       const wait = jittered(this.#options.random, RETRIES[tries.length - 1]!);
       const dueAt = Math.max(now + wait, tried.notBefore ?? 0);
-      put.push(jsonFile(PATHS.retry(id, dueAt, delivery.id), { ...rest, tries, dueAt }));
+      put.push(jsonFile(PATHS.retry(id, dueAt, delivery), { ...rest, tries, dueAt }));
       await files.write({ remove: [path], put });
     } else {
       // It keeps its place before all others; of a long outage the newest tries are kept.
@@ -265,7 +314,10 @@ export class Sender {
   async #worse(id: string, { verdict, notBefore }: Tried): Promise<Health> {
     const { clock, random } = this.#options;
     const now = clock.now();
-    const { failingSince = now, failures = 0, until = 0 } = (await this.#healthOf(id)) ?? {};
+    const known = await this.#healthOf(id);
+    const { failures = 0 } = known ?? {};
+    const failingSince = Math.min(known?.failingSince ?? now, now);
+    const until = restsUntil(known, now);
     // An answer, whatever it says, is one of a receiver that can be reached.
     if (verdict !== "rest") {
       const health = { failingSince, failures: 0, until: 0 };
@@ -304,20 +356,27 @@ export class Sender {
     const { files } = this.#options;
     let length = this.#logged.get(id);
     if (length === undefined) {
-      length = 0;
-      for await (const _ of files.each(PATHS.logs(id))) length += 1;
+      length = await files.count(PATHS.logs(id));
     } else length += 1;
     if (length > LOG_LENGTH + LOG_SLACK) {
-      const oldest = await files.list(PATHS.logs(id), length - LOG_LENGTH);
-      await files.write({ remove: oldest.map(({ path }) => path) });
+      const limit = Math.min(length - LOG_LENGTH, 1000);
+      const oldest = await files.paths(PATHS.logs(id), { limit });
+      await files.write({ remove: oldest });
       length -= oldest.length;
     }
     this.#logged.set(id, length);
   }
 }
 
-function laneOf({ event }: Delivery): string {
-  return event.source;
+/** Until when a receiver is left alone; a time too far ahead is one of a clock that was wrong. */
+function restsUntil(health: Health | undefined, now: number): number {
+  const { until = 0 } = health ?? {};
+  return until > now + FURTHEST ? 0 : until;
+}
+
+async function* both<T>(first: AsyncIterable<T>, second: AsyncIterable<T>): AsyncGenerator<T> {
+  yield* first;
+  yield* second;
 }
 
 /** Requests to one host: so many at once, the others one after the other. */

@@ -34,6 +34,8 @@ export interface HomeFilesQuery {
   readonly before?: string | undefined;
   /** 1 to 1000. */
   readonly limit: number;
+  /** False: every `value` is empty, and none is read, as only the paths are asked for. */
+  readonly values?: boolean | undefined;
 }
 
 export interface HomeFilesChange {

@@ -35,7 +35,8 @@ class MemoryFiles implements HomeFiles {
     ) {
       const path = this.#paths[i]!;
       if (to !== undefined && comparePaths(path, to) >= 0) break;
-      if (inclusive || path !== from) files.push({ path, value: this.#values.get(path)! });
+      const value = query.values === false ? "" : this.#values.get(path)!;
+      if (inclusive || path !== from) files.push({ path, value });
     }
     return files;
   }

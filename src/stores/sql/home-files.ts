@@ -36,7 +36,7 @@ class SqlFiles implements HomeFiles {
     const below = to === undefined ? "" : "AND path < ?";
     const params: SqlValue[] = to === undefined ? [from] : [from, to];
     return this.#sql.all<HomeFile>(
-      `SELECT path, value FROM files WHERE path ${inclusive ? ">=" : ">"} ? ${below}
+      `SELECT path, ${query.values === false ? "''" : "value"} AS value FROM files WHERE path ${inclusive ? ">=" : ">"} ? ${below}
        ORDER BY path LIMIT ?`,
       ...params,
       query.limit,

@@ -161,6 +161,17 @@ export const CASES: HomeFilesCases = {
     equal(await paths(files, { after: "", before: "a/2" }), ["a/1"]);
   },
 
+  "list() gives paths alone where no values are asked for": async ({ files }) => {
+    await files.write({ put: filesAt("a/1", "a/2", "b/1") });
+    equal(await files.list({ prefix: "a/", limit: 9, values: false }), [
+      { path: "a/1", value: "" },
+      { path: "a/2", value: "" },
+    ]);
+    equal(await files.list({ prefix: "a/", limit: 1, values: true }), [
+      { path: "a/1", value: "A/1" },
+    ]);
+  },
+
   "list() gives all in pages": async ({ files }) => {
     const all = Array.from({ length: 2500 }, (_, i) => `p/${String(i).padStart(5, "0")}`);
     await files.write({ put: filesAt(...all) });

@@ -120,6 +120,16 @@ for (const [name, make] of POSTS) {
     );
   });
 
+  void test(`${name}: a refusal whose body never ends is one`, async (t) => {
+    const stalling = await receiver(t, (response) => {
+      response.writeHead(500);
+      response.write("broken");
+    });
+    const { hooks } = sending(t, { post: make(), timeout: 8000 });
+    const { status, error, body } = await once1(hooks, stalling.url);
+    assert.deepEqual([status, error, body], [500, "it answered 500", "broken"]);
+  });
+
   void test(`${name}: a huge answer is not read to its end`, async (t) => {
     let written = 0;
     const { url } = await receiver(t, (response) => {

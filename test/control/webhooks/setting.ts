@@ -63,7 +63,7 @@ export interface Setting {
   /** What the receiver answers, or throws; default 200. */
   answer: (event: CloudEvent, posting: Posting) => Posted | Promise<Posted>;
   /** Another process over the same files. */
-  again(): Webhooks;
+  again(more?: Partial<WebhooksOptions>): Webhooks;
 }
 
 export function setting(options: Partial<WebhooksOptions> = {}): Setting {
@@ -75,7 +75,7 @@ export function setting(options: Partial<WebhooksOptions> = {}): Setting {
     got: [],
     answer: () => ({ status: 200 }),
     hooks: undefined as unknown as Webhooks,
-    again: () =>
+    again: (more = {}) =>
       webhooks({
         files,
         clock,
@@ -86,6 +86,7 @@ export function setting(options: Partial<WebhooksOptions> = {}): Setting {
           return made.answer(event, posting);
         },
         ...options,
+        ...more,
       }),
   };
   return Object.assign(made, { hooks: made.again() });
