@@ -66,6 +66,7 @@ const shown = {
     .optional()
     .register(described, { description: "Why it is not active, when nobody asked for that." }),
   createdAt: time,
+  revision: z.string(),
 };
 
 export const webhook: z.ZodType<Webhook> = shape<Webhook>()(
