@@ -18,8 +18,8 @@ const GLIMPSE = 5;
 
 /** The statuses above 499 that say how an operation's own subject is, and no fault of the server. */
 const EXPECTED: Readonly<Record<string, readonly number[]>> = {
-  // The agent that a hook's sender waits for could not deal with it.
-  hook: [502],
+  // The agent that a hook's sender waits for could not deal with it, or moves: the sender comes again.
+  hook: [502, 503],
   // Whoever is asked about the name cannot be reached.
   resolveName: [502],
 };

@@ -1,4 +1,4 @@
-import { hmac, sameText, toHex, utf8 } from "./hmac.ts";
+import { hmac, toHex, utf8 } from "./hmac.ts";
 import { anyMatches } from "./verifier.ts";
 import type { Verifier } from "./verifier.ts";
 
@@ -10,8 +10,8 @@ import type { Verifier } from "./verifier.ts";
 export const github: Verifier = async ({ headers, body, secrets }) => {
   const given = headers.get("x-hub-signature-256");
   if (given === null) return undefined;
-  const good = await anyMatches(secrets, [given], async (secret, signature) =>
-    sameText(signature, `sha256=${toHex(await hmac("sha256", utf8(secret), [body]))}`),
-  );
+  const good = await anyMatches(secrets, [given], async (secret) => [
+    `sha256=${toHex(await hmac("sha256", utf8(secret), [body]))}`,
+  ]);
   return good ? { id: headers.get("x-github-delivery") ?? undefined } : undefined;
 };

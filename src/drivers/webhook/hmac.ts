@@ -66,7 +66,10 @@ export function sameText(given: string, expected: string): boolean {
   return differs === 0;
 }
 
-function joined(parts: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
+/** Parts as one, texts as UTF-8; what is one part of bytes stays what it is. */
+export function joined(parts: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
+  const [first] = parts;
+  if (parts.length === 1 && typeof first === "object") return first as Uint8Array<ArrayBuffer>;
   const all = parts.map((part) => (typeof part === "string" ? utf8(part) : part));
   const whole = new Uint8Array(all.reduce((sum, { length }) => sum + length, 0));
   let at = 0;

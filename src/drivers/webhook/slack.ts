@@ -1,5 +1,5 @@
 import { sha256Hex } from "../../core/hash.ts";
-import { hmac, sameText, toHex, utf8 } from "./hmac.ts";
+import { hmac, joined, toHex, utf8 } from "./hmac.ts";
 import { anyMatches, isRecent, objectIn, timeOf } from "./verifier.ts";
 import type { Verifier } from "./verifier.ts";
 
@@ -14,9 +14,10 @@ export const slack: Verifier = async (signed) => {
   const time = headers.get("x-slack-request-timestamp");
   const given = headers.get("x-slack-signature");
   if (given === null || !isRecent(timeOf(time), signed)) return undefined;
-  const good = await anyMatches(secrets, [given], async (secret, signature) =>
-    sameText(signature, `v0=${toHex(await hmac("sha256", utf8(secret), [`v0:${time}:`, body]))}`),
-  );
+  const signs = joined([`v0:${time}:`, body]);
+  const good = await anyMatches(secrets, [given], async (secret) => [
+    `v0=${toHex(await hmac("sha256", utf8(secret), [signs]))}`,
+  ]);
   if (!good) return undefined;
   const { type, challenge, event_id: id } = objectIn(body) ?? {};
   if (type === "url_verification" && typeof challenge === "string") {

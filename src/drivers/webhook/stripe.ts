@@ -1,4 +1,4 @@
-import { hmac, sameText, toHex, utf8 } from "./hmac.ts";
+import { hmac, joined, toHex, utf8 } from "./hmac.ts";
 import { anyMatches, isRecent, objectIn, timeOf } from "./verifier.ts";
 import type { Verifier } from "./verifier.ts";
 
@@ -14,9 +14,10 @@ export const stripe: Verifier = async (signed) => {
     items.filter((item) => item.startsWith(`${key}=`)).map((item) => item.slice(key.length + 1));
   const [time, ...more] = valuesOf("t");
   if (time === undefined || more.length > 0 || !isRecent(timeOf(time), signed)) return undefined;
-  const good = await anyMatches(secrets, valuesOf("v1"), async (secret, signature) =>
-    sameText(signature, toHex(await hmac("sha256", utf8(secret), [`${time}.`, body]))),
-  );
+  const signs = joined([`${time}.`, body]);
+  const good = await anyMatches(secrets, valuesOf("v1"), async (secret) => [
+    toHex(await hmac("sha256", utf8(secret), [signs])),
+  ]);
   if (!good) return undefined;
   const id = objectIn(body)?.["id"];
   return { id: typeof id === "string" ? id : undefined };

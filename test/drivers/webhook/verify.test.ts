@@ -303,3 +303,33 @@ void test("secretProblems() says which secrets are missing or none, and shows no
   assert.match(wrong[1]!, /"C" for webhooks of "billing"/);
   assert.ok(!wrong.join().includes("no base64!"));
 });
+
+void test("a request is hashed once for each secret, however many signatures it brings", async (t) => {
+  const sign = t.mock.method(crypto.subtle, "sign");
+  const many = (one: (i: number) => string, between: string): string =>
+    Array.from({ length: 16 }, (_, i) => one(i)).join(between);
+  const standardHeaders = {
+    "webhook-id": "1",
+    "webhook-timestamp": "0",
+    "webhook-signature": many((i) => `v1,${i}`, " "),
+  };
+  const stripeHeaders = { "stripe-signature": `t=0,${many((i) => `v1=${i}`, ",")}` };
+  const secrets = { A: "whsec_YWFh", B: "whsec_YmJi" };
+  for (const [verify, headers] of [
+    ["standard", standardHeaders],
+    ["stripe", stripeHeaders],
+  ] as const) {
+    sign.mock.resetCalls();
+    const hook = { verify, secret: ["A", "B"] } as const;
+    assert.equal(await check({ hook, secrets, headers, body: "x" }), undefined);
+    assert.equal(sign.mock.callCount(), 2, verify);
+    // What is signed with the body is put before it once.
+    const [one, two] = sign.mock.calls.map(({ arguments: [, , data] }) => data);
+    assert.equal(one, two, verify);
+  }
+  sign.mock.resetCalls();
+  const body = utf8("x");
+  const github = { verify: "github", secret: "A" } as const;
+  await check({ hook: github, secrets, headers: { "x-hub-signature-256": "sha256=0" }, body });
+  assert.equal(sign.mock.calls[0]!.arguments[2], body);
+});
