@@ -266,7 +266,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     undo.push(() => runtime.stop(0));
     webhooks.watch(runtime);
     await runtime.start();
-    await webhooks.start(runtime);
+    webhooks.start(runtime);
     await relays?.start(runtime);
     undo.push(() => schedules.stop());
     schedules.start();

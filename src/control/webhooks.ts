@@ -197,7 +197,8 @@ export class Webhooks {
       await this.#files.write({ remove: [PATHS.webhook(id)] });
       this.#webhooks.delete(id);
       this.#waiting.delete(id);
-      await this.#clear(id);
+      await this.#files.clear(PATHS.all(id));
+      if (this.#webhooks.size === 0) await this.#notes.forget();
     });
   }
 
@@ -282,10 +283,13 @@ export class Webhooks {
     await this.#notes.notice(ticks);
   }
 
-  /** Notes what agents did while nobody noticed: to be called at the start, before they go on. */
-  async catchUp(past: PastTicks): Promise<void> {
+  /**
+   * Notes what agents did while nobody noticed: to be called at the start. What they do meanwhile must
+   * not be noticed before it has resolved to true; false when it was ended by its signal.
+   */
+  async catchUp(past: PastTicks, signal?: AbortSignal): Promise<boolean> {
     await this.#load();
-    await this.#notes.catchUp(past);
+    return this.#notes.catchUp(past, signal);
   }
 
   /** Sends what is due now; resolves when all of it was tried. May be called at any time. */
@@ -373,14 +377,6 @@ export class Webhooks {
     }
     for (const id of counts.keys()) this.#sender.stir(id);
     this.#options.due?.();
-  }
-
-  async #clear(id: string): Promise<void> {
-    for (;;) {
-      const remove = await this.#files.paths(PATHS.all(id), { limit: 1000 });
-      if (remove.length === 0) return;
-      await this.#files.write({ remove });
-    }
   }
 }
 

@@ -9,8 +9,8 @@ export interface LocalWebhooks {
   readonly webhooks: Webhooks;
   /** Notes what agents do from now on. To be called before they do anything. */
   watch(runtime: Pick<Runtime, "watch">): void;
-  /** Notes what they did while nobody watched, and begins to send. */
-  start(runtime: Pick<Runtime, "list" | "log">): Promise<void>;
+  /** Begins to send, and to note what they did while nobody watched, which may take long. */
+  start(runtime: Pick<Runtime, "list" | "log">): void;
   /** Lets requests under way end for `grace` ms. */
   stop(grace: number): Promise<void>;
 }
@@ -23,6 +23,9 @@ export interface LocalWebhooksOptions {
   readonly warn: (text: string) => void;
 }
 
+/** How long after a failure what was missed is looked for again, ms. */
+const AGAIN = 10_000;
+
 export function localWebhooks(options: LocalWebhooksOptions): LocalWebhooks {
   const { files, clock, random, allowPrivate, warn } = options;
   const timer = webhookTimer(clock);
@@ -33,6 +36,23 @@ export function localWebhooks(options: LocalWebhooksOptions): LocalWebhooks {
       `Cannot go on with webhooks now: ${error instanceof Error ? error.message : String(error)}`,
     );
   const caughtUp = Promise.withResolvers<void>();
+  const ending = new AbortController();
+  // What was missed is noted, or will be by the next start: until then nothing newer may be.
+  const catchUp = async (runtime: Pick<Runtime, "list" | "log">): Promise<void> => {
+    while (!ending.signal.aborted) {
+      try {
+        if (await hooks.catchUp(runtime, ending.signal)) caughtUp.resolve();
+        return;
+      } catch (error) {
+        problem(error);
+      }
+      await new Promise<void>((resolve) => {
+        clock.after(AGAIN, resolve);
+        ending.signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+  };
+  let catching: Promise<void> = Promise.resolve();
   let unwatch: (() => void) | undefined;
   let stopTimer: (() => void) | undefined;
   return {
@@ -43,19 +63,19 @@ export function localWebhooks(options: LocalWebhooksOptions): LocalWebhooks {
         caughtUp.promise.then(() => hooks.notice([tick])).catch(problem);
       });
     },
-    async start(runtime) {
-      await hooks.catchUp(runtime).catch(problem);
-      caughtUp.resolve();
+    start(runtime) {
+      catching = catchUp(runtime);
       stopTimer = timer.start(hooks, problem);
     },
     async stop(grace) {
       unwatch?.();
+      ending.abort();
       stopTimer?.();
       let cancel = (): void => undefined;
       const late = new Promise<void>((resolve) => {
         cancel = clock.after(grace, resolve);
       });
-      await Promise.race([hooks.stop().catch(problem), late]);
+      await Promise.race([catching.then(() => hooks.stop()).catch(problem), late]);
       cancel();
       post.close();
     },

@@ -186,6 +186,15 @@ export class WebhookFiles {
     return count;
   }
 
+  /** Removes all that is there. */
+  async clear(prefix: string): Promise<void> {
+    for (;;) {
+      const remove = await this.paths(prefix, { limit: PAGE });
+      if (remove.length === 0) return;
+      await this.#files.write({ remove });
+    }
+  }
+
   /** All of it or nothing, durable. */
   async write(change: HomeFilesChange): Promise<void> {
     await this.#files.write(change);

@@ -83,15 +83,18 @@ export class Notes {
 
   /**
    * Notes what agents did while nobody looked: between a tick and its note, the process may have ended.
-   * An agent that was never looked at counts from the oldest webhook on.
+   * An agent that was never looked at counts from the oldest webhook on. False when it was ended before
+   * all was noted.
    */
-  async catchUp(past: PastTicks): Promise<void> {
+  async catchUp(past: PastTicks, signal?: AbortSignal): Promise<boolean> {
     const active = this.#options.webhooks().filter((webhook) => webhook.active);
     const since = Math.min(...active.map(countsFrom));
-    if (since === Infinity) return;
+    const isEnded = (): boolean => signal?.aborted === true;
+    if (since === Infinity) return true;
     for (let cursor: string | undefined; ;) {
       const { items, cursor: next } = await past.list({ limit: 1000, cursor });
       for (const agent of items) {
+        if (isEnded()) return false;
         const known = await this.#holding(past, agent.id);
         const after = known?.n ?? (await firstSince(past, agent.id, since));
         const rows = pages<LogRow>(
@@ -99,6 +102,7 @@ export class Notes {
           logSize,
         );
         for await (const row of rows) {
+          if (isEnded()) return false;
           await this.notice([{ agent, ...readRow(row) }]);
         }
         if (!this.#cursors.has(agent.id)) {
@@ -110,6 +114,15 @@ export class Notes {
       cursor = next;
     }
     await this.flush();
+    return true;
+  }
+
+  /** Forgets how far agents were looked at, as nobody wants their events any more. */
+  async forget(): Promise<void> {
+    await this.#writing;
+    this.#cursors.clear();
+    this.#moved.clear();
+    await this.#options.files.clear(PATHS.cursors);
   }
 
   /** The cursor of an agent, where its record still has what that says. */

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { NotedTick, PastTicks } from "../../../src/control/webhooks.ts";
+import { localWebhooks } from "../../../src/backends/local/webhooks.ts";
 import { leafHash } from "../../../src/core/hash.ts";
 import { canonicalJson } from "../../../src/core/json.ts";
-import type { AgentInfo, LogRow } from "../../../src/index.ts";
+import type { AgentInfo, LogRow, TickEvent } from "../../../src/index.ts";
+import { systemRandom } from "../../../src/index.ts";
+import { memoryHomeFiles } from "../../../src/stores/memory.ts";
+import { manualClock } from "../../../src/testing/manual-clock.ts";
 import { ADA, HOUR, START, URL_OF, setting, tickOf } from "./setting.ts";
 import type { Setting } from "./setting.ts";
 
@@ -96,4 +100,47 @@ void test("what happened while a webhook was off is not announced by the next st
   await home.clock.advance(HOUR);
   await again.update(id, { active: true });
   assert.equal((await again.get(id)).activeSince, START + HOUR);
+});
+
+void test("with the last webhook goes how far agents were looked at", async () => {
+  const home = setting();
+  const made = [await home.hooks.create(tickOnly), await home.hooks.create(tickOnly)];
+  await home.hooks.notice(chain(9));
+  const cursors = (): Promise<readonly unknown[]> =>
+    home.files.list({ prefix: "deliveries/cursors/", limit: 9 });
+  await home.hooks.remove(made[0]!.id);
+  assert.equal((await cursors()).length, 1);
+  await home.hooks.remove(made[1]!.id);
+  assert.deepEqual(await cursors(), []);
+  await home.hooks.stop();
+  assert.deepEqual(await cursors(), []);
+});
+
+void test("a start does not wait until all that was missed is noted, and an end does not either", async () => {
+  const files = memoryHomeFiles();
+  const clock = manualClock(START);
+  const past = pastOf(chain(5));
+  const hung = Promise.withResolvers<readonly LogRow[]>();
+  const local = localWebhooks({
+    files,
+    clock,
+    random: systemRandom,
+    allowPrivate: true,
+    warn: (text) => assert.fail(text),
+  });
+  await local.webhooks.create({ ...tickOnly, url: "http://127.0.0.1:9/" });
+  let tell: ((tick: TickEvent) => void) | undefined;
+  local.watch({
+    watch(_id, listener) {
+      tell = listener;
+      return () => undefined;
+    },
+  });
+  local.start({ ...past, log: () => hung.promise });
+  tell!(tickOf(6) as unknown as TickEvent);
+  const stopped = local.stop(1000);
+  hung.resolve([]);
+  await stopped;
+  // Nothing newer is noted before what was missed: the next start finds all of it.
+  assert.deepEqual(await files.list({ prefix: "deliveries/", limit: 9 }), []);
 });
