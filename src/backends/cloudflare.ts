@@ -144,7 +144,11 @@ export function cloudflare(
     const { files, schedules } = homeCalls(env.HOME);
     const stored = storedTokens({ files, clock: systemClock, random: systemRandom });
     const tokens = rememberedTokens(stored, systemClock);
-    return { schedules, tokens, idempotency: idempotency({ files, clock: systemClock }) };
+    return {
+      schedules,
+      tokens,
+      idempotency: idempotency({ files, clock: systemClock, lease: LEASE }),
+    };
   });
   // The first request to each isolate, so also the first after a deployment, has the relays look.
   let woken = false;
@@ -229,6 +233,9 @@ export function cloudflare(
 
 /** How long it is remembered whether all ticks are stopped, and after how long agents look again, ms. */
 const BRAKE = { fresh: 3_000, again: 10_000 } as const;
+
+/** For how long a request under a key is taken to be done after its isolate was last heard of, ms. */
+const LEASE = 10_000;
 
 function once<A, T>(make: (input: A) => T): (input: A) => T {
   let made: { readonly value: T } | undefined;

@@ -28,6 +28,8 @@ interface Kept {
   /** Digest of the request. */
   readonly request: string;
   readonly at: number;
+  /** Who does it, and until when that holds; only while it is done. */
+  readonly by?: { readonly id: string; readonly until?: number };
   /** Absent while it is being done, and after a crash in the middle. */
   readonly answer?: {
     readonly status: number;
@@ -41,21 +43,34 @@ const PREFIX = "idempotency/";
 const BY_TIME = "idempotency-by-time/";
 /** How long answers are kept, ms: a day. */
 const KEPT = 86_400_000;
-/** After this long, work that has no answer is taken for lost in a crash, ms. */
-const LOST = 600_000;
+/** A lease is renewed this often while it lasts. */
+const RENEWALS = 3;
 /** Old answers that are dropped with each new one. */
 const DROPPED = 10;
 /** The headers of an answer that are kept. */
 const HEADERS = ["content-type", "location", "etag"] as const;
 
-/** `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) over a home's files. */
-export function idempotency({
-  files,
-  clock,
-}: {
+export interface IdempotencyOptions {
   readonly files: HomeFiles;
   readonly clock: Pick<Clock, "now">;
-}): Idempotency {
+  /**
+   * How long what is being done is known to be, ms, unless it is said again; for homes of many processes.
+   * Default: there is this one alone, so that what another one has begun was lost with it.
+   */
+  readonly lease?: number | undefined;
+}
+
+/**
+ * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) over a home's files. What was begun by a
+ * process that ended in the middle of it is done again when it is asked for again: at least once, then.
+ */
+export function idempotency({ files, clock, lease }: IdempotencyOptions): Idempotency {
+  const boot = crypto.randomUUID();
+  const owner = (): NonNullable<Kept["by"]> =>
+    lease === undefined ? { id: boot } : { id: crypto.randomUUID(), until: clock.now() + lease };
+  const isUnderway = ({ by }: Kept): boolean =>
+    by !== undefined && (by.until === undefined ? by.id === boot : clock.now() < by.until);
+
   const timePath = (at: number, name: string): string =>
     `${BY_TIME}${String(at).padStart(16, "0")}/${name}`;
 
@@ -90,10 +105,11 @@ export function idempotency({
           );
         }
         if (known.answer !== undefined) return again(known.answer);
-        if (known.at + LOST > now) throw underway();
+        if (isUnderway(known)) throw underway();
       }
       const begun: Kept = { request: digest, at: now };
-      const mine = JSON.stringify(begun);
+      const by = owner();
+      let mine = JSON.stringify({ ...begun, by });
       const claimed = await files.write({
         expect: [{ path, value: text }],
         remove: await old(now),
@@ -103,15 +119,32 @@ export function idempotency({
         ],
       });
       if (!claimed) throw underway();
+      const renew = async (): Promise<void> => {
+        const next = JSON.stringify({ ...begun, by: { ...by, until: clock.now() + lease! } });
+        const expect = [{ path, value: mine }];
+        // Also where that could not be written: the next time may be the one.
+        if (await files.write({ expect, put: [{ path, value: next }] })) mine = next;
+      };
+      let renewing: Promise<unknown> = Promise.resolve();
+      const timer =
+        lease === undefined
+          ? undefined
+          : setInterval(() => {
+              renewing = renewing.then(renew).catch(() => undefined);
+            }, lease / RENEWALS);
       const drop = (): Promise<boolean> =>
         files.write({ expect: [{ path, value: mine }], remove: [path, timePath(now, name)] });
       let response: Response;
       try {
         response = await work();
       } catch (error) {
+        clearInterval(timer);
+        await renewing;
         await drop();
         throw error;
       }
+      clearInterval(timer);
+      await renewing;
       if (!response.ok) {
         await drop();
         return response;
@@ -124,7 +157,11 @@ export function idempotency({
       );
       const body = secret ? {} : { body: await response.clone().text() };
       const done: Kept = { ...begun, answer: { status: response.status, headers, ...body } };
-      await files.write({ put: [{ path, value: JSON.stringify(done) }] });
+      // Not over what somebody else began meanwhile, who took this for lost.
+      await files.write({
+        expect: [{ path, value: mine }],
+        put: [{ path, value: JSON.stringify(done) }],
+      });
       return response;
     },
   };
