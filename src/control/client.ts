@@ -39,7 +39,7 @@ export interface Client {
   page<T>(path: string): Promise<Page<T>>;
   post<T>(path: string, input?: RequestInput): Promise<T>;
   patch<T>(path: string, input?: RequestInput): Promise<T>;
-  delete(path: string): Promise<void>;
+  delete(path: string, input?: RequestInput): Promise<void>;
   /** What comes, as it comes, of this media type. */
   bytes(path: string, type: string): Promise<ReadableStream<Uint8Array>>;
   /** The same as a text. */
@@ -119,8 +119,8 @@ export function createClient(connection: Connection, options: CallOptions = {}):
     },
     post: (path, input) => json(call("POST", path, input)),
     patch: (path, input) => json(call("PATCH", path, input)),
-    delete: async (path) => {
-      await call("DELETE", path);
+    delete: async (path, input) => {
+      await call("DELETE", path, input);
     },
     bytes: async (path, type) => (await body(path, type)).body!,
     async text(path, type) {

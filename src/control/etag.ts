@@ -5,16 +5,21 @@ export function etagOf({ revision }: { readonly revision: string }): string {
   return `"${revision}"`;
 }
 
+/** A list of entity tags: opaque text in quotes, each of which may be weak. */
+const TAGS = /^(?:[ \t]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")?[ \t]*(?:,|$))+$/;
+
 /**
- * The revision that an `If-Match` asks for; undefined for none, and for `*`, which anything matches.
- * @throws INVALID for what is no strong entity tag
+ * The revisions of which an `If-Match` asks for any (RFC 9110, section 13.1.1); undefined for none, and
+ * for `*`, which anything matches. Weak tags match nothing, so that there may be none.
+ * @throws INVALID for what is no list of entity tags
  */
-export function revisionOf(ifMatch: string | undefined): string | undefined {
+export function revisionsOf(ifMatch: string | undefined): readonly string[] | undefined {
   if (ifMatch === undefined || ifMatch.trim() === "*") return undefined;
-  const tag = /^\s*"([\w-]{1,128})"\s*$/.exec(ifMatch)?.[1];
-  if (tag !== undefined) return tag;
+  const tags =
+    ifMatch.length <= 8_192 && TAGS.test(ifMatch) ? ifMatch.match(/(?:W\/)?"[^"]*"/g) : null;
+  if (tags !== null) return tags.flatMap((tag) => (tag.startsWith("W/") ? [] : [tag.slice(1, -1)]));
   throw new OpenAgentsError(
     "INVALID",
-    'Cannot read "If-Match": it must be one ETag in quotes, as an answer had it, or *',
+    'Cannot read "If-Match": it must be ETags in quotes, as answers had them, with commas between, or *',
   );
 }

@@ -33,6 +33,7 @@ export async function perform(
   options: ControlOptions,
 ): Promise<Response> {
   refuseHead(operation, c);
+  refuseIfMatch(operation, c);
   const { ref = "", ...params } = c.req.param() as Record<string, string>;
   const principal = c.get("principal");
   checkScopeOf(operation, principal);
@@ -114,6 +115,14 @@ async function checkBounds({ ref, runtime, principal }: Address): Promise<void> 
 export function outOfBounds(ref: string, { id }: Principal): OpenAgentsError {
   const problem = "it is not bound to it, or there is no such agent";
   return new OpenAgentsError("DENIED", `Cannot use "${ref}" as "${id}": ${problem}`);
+}
+
+/** Whoever asks for a change under a condition must not have it without. @throws INVALID */
+function refuseIfMatch({ method, headers }: Operation, c: Context<ControlEnv>): void {
+  if (c.req.header("if-match") === undefined || headers?.["If-Match"] !== undefined) return;
+  if (method === "get" || method === "post") return;
+  const problem = `Cannot ${c.req.method} "${c.req.path}" with "If-Match": it is not heeded here: send it without`;
+  throw new OpenAgentsError("INVALID", problem);
 }
 
 /** Answered as GET without its body, a HEAD would leave something open that nobody reads. */

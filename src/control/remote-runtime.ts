@@ -1,5 +1,7 @@
+import type { IfMatch } from "../core/if-match.ts";
+import type { GoalInfo } from "../core/operations.ts";
 import type { Page } from "../core/ports/index.ts";
-import type { FileText, Goal, Peer } from "../core/ports/memory.ts";
+import type { FileText, Peer } from "../core/ports/memory.ts";
 import type { AgentInfo, AlarmInfo } from "../core/runtime.ts";
 import { BUNDLE_TYPE } from "../core/bundle/manifest.ts";
 import { errorInfo } from "../core/errors.ts";
@@ -68,11 +70,15 @@ export function remoteRuntime(connection: Connection, options: CallOptions = {})
       return { cancelled };
     },
     goals: async (ref, after, limit) =>
-      (await client.page<Goal>(of(ref, `/goals${search({ after, limit })}`))).items,
+      (await client.page<GoalInfo>(of(ref, `/goals${search({ after, limit })}`))).items,
     addGoal: (ref, goal) => client.post(of(ref, "/goals"), { body: goal }),
-    updateGoal: (ref, goal, change) =>
-      client.patch(of(ref, `/goals/${encodeURIComponent(goal)}`), { body: change }),
-    removeGoal: (ref, goal) => client.delete(of(ref, `/goals/${encodeURIComponent(goal)}`)),
+    updateGoal: (ref, goal, change, { ifMatch } = {}) =>
+      client.patch(of(ref, `/goals/${encodeURIComponent(goal)}`), {
+        body: change,
+        headers: matching(ifMatch),
+      }),
+    removeGoal: (ref, goal, { ifMatch } = {}) =>
+      client.delete(of(ref, `/goals/${encodeURIComponent(goal)}`), { headers: matching(ifMatch) }),
     files: (ref, query = {}) => client.page<FileText>(of(ref, `/memory${search(query)}`)),
     alarms: async (ref, after, limit) =>
       (await client.page<AlarmInfo>(of(ref, `/alarms${search({ after, limit })}`))).items,
@@ -150,7 +156,7 @@ function remoteSchedules(client: Client): RemoteSchedules {
     list: (query = {}) => client.page(`/schedules${search(query)}`),
     update: (id, change, { ifMatch } = {}) =>
       client.patch(of(id), { body: change, headers: matching(ifMatch) }),
-    remove: (id) => client.delete(of(id)),
+    remove: (id, { ifMatch } = {}) => client.delete(of(id), { headers: matching(ifMatch) }),
     pause: (id) => client.post(of(id, "/pause")),
     resume: (id) => client.post(of(id, "/resume")),
   };
@@ -162,8 +168,9 @@ function remoteWebhooks(client: Client): WebhookAdmin {
     create: (webhook) => client.post("/webhooks", { body: webhook }),
     get: (id) => client.get(of(id)),
     list: async () => (await client.page<Webhook>("/webhooks")).items,
-    update: (id, change) => client.patch(of(id), { body: change }),
-    remove: (id) => client.delete(of(id)),
+    update: (id, change, { ifMatch } = {}) =>
+      client.patch(of(id), { body: change, headers: matching(ifMatch) }),
+    remove: (id, { ifMatch } = {}) => client.delete(of(id), { headers: matching(ifMatch) }),
     rotate: (id) => client.post(of(id, "/rotate")),
     ping: (id) => client.post(of(id, "/ping")),
     deliveries: async (id, limit) =>
@@ -183,7 +190,10 @@ function search(query: object): string {
   return text === "" ? "" : `?${text}`;
 }
 
-/** The header that asks for a revision. */
-function matching(revision: string | undefined): Record<string, string> {
-  return revision === undefined ? {} : { "if-match": etagOf({ revision }) };
+/** The header that asks for a revision, or for one of several. */
+function matching(ifMatch: IfMatch | undefined): Record<string, string> {
+  if (ifMatch === undefined) return {};
+  const tags = [ifMatch].flat().map((revision) => etagOf({ revision }));
+  // A weak tag is met by nothing, as no tag is.
+  return { "if-match": tags.join(", ") || 'W/""' };
 }

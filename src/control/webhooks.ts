@@ -1,4 +1,6 @@
 import { OpenAgentsError } from "../core/errors.ts";
+import { checkRevision } from "../core/if-match.ts";
+import type { Guarded } from "../core/if-match.ts";
 import type { Clock, HomeFiles, Random } from "../core/ports/index.ts";
 import { uuidv7 } from "../core/uuid.ts";
 import type { Attempt, Post } from "./webhooks/attempt.ts";
@@ -16,7 +18,12 @@ import type { Delivery, DeliveryIds, Health } from "./webhooks/files.ts";
 import { Notes } from "./webhooks/notes.ts";
 import type { PastTicks } from "./webhooks/notes.ts";
 import { Sender } from "./webhooks/sender.ts";
-import { checkedWebhook, newSecret, shownWebhook } from "./webhooks/subscription.ts";
+import {
+  checkedWebhook,
+  newSecret,
+  shownWebhook,
+  webhookRevision,
+} from "./webhooks/subscription.ts";
 import type {
   StoredWebhook,
   Webhook,
@@ -159,14 +166,15 @@ export class Webhooks {
     return [...this.#webhooks.values()].map(shownWebhook);
   }
 
-  /** Changes what is given. @throws NOT_FOUND, INVALID, DENIED */
-  async update(id: string, change: WebhookChange): Promise<Webhook> {
+  /** Changes what is given. @throws NOT_FOUND, INVALID, DENIED; PRECONDITION when it is at another revision */
+  async update(id: string, change: WebhookChange, options?: Guarded): Promise<Webhook> {
     await this.#load();
     const { allowPrivate = false } = this.#options;
     const checked = checkedWebhook(change, { allowPrivate });
     // What comes from now on is what the change is about, and not what is looked at late.
     await this.#notes.flush();
     return this.#change(id, async (webhook) => {
+      checkRevision(`webhook "${id}"`, webhookRevision(webhook), options?.ifMatch);
       const { disabled: _why, ...rest } = webhook;
       const isBack = checked.active === true && !webhook.active;
       const next = {
@@ -181,10 +189,11 @@ export class Webhooks {
     });
   }
 
-  /** Removes a webhook with all that waits for it and what is known of its deliveries. @throws NOT_FOUND */
-  async remove(id: string): Promise<void> {
+  /** Removes a webhook with all that waits for it and what is known of its deliveries. @throws NOT_FOUND, PRECONDITION */
+  async remove(id: string, options?: Guarded): Promise<void> {
     await this.#load();
-    await this.#change(id, async () => {
+    await this.#change(id, async (webhook) => {
+      checkRevision(`webhook "${id}"`, webhookRevision(webhook), options?.ifMatch);
       await this.#files.write({ remove: [PATHS.webhook(id)] });
       this.#webhooks.delete(id);
       this.#waiting.delete(id);

@@ -4,6 +4,7 @@ import { revisionOf } from "./agent-info.ts";
 import { checkHere } from "./between-homes.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { OpenAgentsError } from "./errors.ts";
+import { checkRevision } from "./if-match.ts";
 import type { Kernel } from "./kernel.ts";
 import { Serial } from "./kernel.ts";
 import type { AgentUpdate, UpdateOptions } from "./runtime.ts";
@@ -37,13 +38,7 @@ export class Entries {
     if (record === undefined) {
       throw new OpenAgentsError("NOT_FOUND", `There is no agent "${id}" any more`);
     }
-    const revision = revisionOf(record);
-    if (ifMatch !== undefined && ifMatch !== revision) {
-      throw new OpenAgentsError(
-        "PRECONDITION",
-        `Cannot change "${record.name}": it is at revision "${revision}" and not "${ifMatch}": look again`,
-      );
-    }
+    checkRevision(`"${record.name}"`, revisionOf(record), ifMatch);
     checkHere(record);
     const renamed = name !== undefined && name !== record.name;
     if (renamed && record.status === "terminated") {

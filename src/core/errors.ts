@@ -76,6 +76,11 @@ export class UnblamedError extends OpenAgentsError {
   }
 }
 
+/** A command asks for what is not so any more: to try again cannot help, and nobody is to blame. */
+export class RefusedError extends OpenAgentsError {
+  override readonly name: string = "RefusedError";
+}
+
 /** Somebody wants a trigger to be acted on no more: it goes to the dead letters at once, nobody is to blame. */
 export class CancelledError extends OpenAgentsError {
   override readonly name: string = "CancelledError";

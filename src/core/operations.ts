@@ -1,3 +1,4 @@
+import type { Guarded } from "./if-match.ts";
 import type { Json } from "./json.ts";
 import type { Page } from "./ports/index.ts";
 import type { FileText, Goal, GoalChange, NewGoal } from "./ports/memory.ts";
@@ -31,17 +32,25 @@ export interface Operations {
   cancel(ref: string, options?: CancelOptions): Promise<Cancelled>;
 
   /** What the agent is to bring about, by id, after the id `after`; `limit` 1 to 1000. */
-  goals(ref: string, after: string, limit: number): Promise<readonly Goal[]>;
+  goals(ref: string, after: string, limit: number): Promise<readonly GoalInfo[]>;
   /**
    * Each change of the goals is a tick of the agent in which no hook runs, and so on its record. It
    * waits for the tick that runs.
    * @throws as `Goals.add`; BUSY, INVALID when the agent's ticks do not run
    */
-  addGoal(ref: string, goal: NewGoal): Promise<Goal>;
-  /** @throws as `Goals.update`, and as `addGoal` */
-  updateGoal(ref: string, goal: string, change: GoalChange): Promise<Goal>;
-  /** @throws as `Goals.remove`, and as `addGoal` */
-  removeGoal(ref: string, goal: string): Promise<void>;
+  addGoal(ref: string, goal: NewGoal): Promise<GoalInfo>;
+  /**
+   * With `ifMatch` only when the goal is at that revision, also when its turn comes.
+   * @throws as `Goals.update`, and as `addGoal`; PRECONDITION
+   */
+  updateGoal(
+    ref: string,
+    goal: string,
+    change: GoalChange,
+    options?: UpdateOptions,
+  ): Promise<GoalInfo>;
+  /** @throws as `Goals.remove`, and as `addGoal`; PRECONDITION as `updateGoal` */
+  removeGoal(ref: string, goal: string, options?: UpdateOptions): Promise<void>;
 
   /** What the agent remembers beside its state, as files: `memory/…`. @throws INVALID for another prefix */
   files(ref: string, query?: ListFiles): Promise<Page<FileText>>;
@@ -98,6 +107,9 @@ export interface AgentUpdate {
   readonly labels?: readonly string[] | undefined;
 }
 
-export interface UpdateOptions {
-  readonly ifMatch?: string | undefined;
+export type UpdateOptions = Guarded;
+
+/** A goal, and which version of it this is. */
+export interface GoalInfo extends Goal {
+  readonly revision: string;
 }

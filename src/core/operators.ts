@@ -10,11 +10,12 @@ import type { Kernel } from "./kernel.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { alarmsOf, memoryFiles } from "./listings.ts";
 import type { Page } from "./ports/index.ts";
-import type { FileText, Goal, GoalChange, NewGoal } from "./ports/memory.ts";
+import type { FileText, GoalChange, NewGoal } from "./ports/memory.ts";
 import type {
   AgentUpdate,
   AlarmInfo,
   Cancelled,
+  GoalInfo,
   CancelOptions,
   ListFiles,
   Operations,
@@ -65,20 +66,25 @@ export class Operators implements Operations {
     return this.#canceller.cancel(await this.#find(ref), options);
   }
 
-  async goals(ref: string, after: string, limit: number): Promise<readonly Goal[]> {
+  async goals(ref: string, after: string, limit: number): Promise<readonly GoalInfo[]> {
     return this.#goals.list(await this.#atHome(ref), { after, limit });
   }
 
-  async addGoal(ref: string, goal: NewGoal): Promise<Goal> {
+  async addGoal(ref: string, goal: NewGoal): Promise<GoalInfo> {
     return this.#goals.add(await this.#atHome(ref), goal);
   }
 
-  async updateGoal(ref: string, goal: string, change: GoalChange): Promise<Goal> {
-    return this.#goals.update(await this.#atHome(ref), goal, change);
+  async updateGoal(
+    ref: string,
+    goal: string,
+    change: GoalChange,
+    options: UpdateOptions = {},
+  ): Promise<GoalInfo> {
+    return this.#goals.update(await this.#atHome(ref), { goal, change, ...options });
   }
 
-  async removeGoal(ref: string, goal: string): Promise<void> {
-    return this.#goals.remove(await this.#atHome(ref), goal);
+  async removeGoal(ref: string, goal: string, options: UpdateOptions = {}): Promise<void> {
+    return this.#goals.remove(await this.#atHome(ref), { goal, ...options });
   }
 
   async files(ref: string, query: ListFiles = {}): Promise<Page<FileText>> {

@@ -1,6 +1,12 @@
 import type { RetryPolicy } from "./definition.ts";
 import { toMs } from "./duration.ts";
-import { OpenAgentsError, RetryableError, TerminalError, UnblamedError } from "./errors.ts";
+import {
+  OpenAgentsError,
+  RetryableError,
+  TerminalError,
+  RefusedError,
+  UnblamedError,
+} from "./errors.ts";
 
 /** What the supervisor looks at after a tick has failed. */
 export interface Failure {
@@ -45,12 +51,12 @@ export function afterFailure(failure: Failure): Decision {
 
 /** Mail that does not fit is no failure of the agent: else whoever may send could quarantine it. */
 function isSendersFault(error: unknown): boolean {
-  if (error instanceof UnblamedError) return true;
+  if (error instanceof UnblamedError || error instanceof RefusedError) return true;
   return error instanceof OpenAgentsError && error.code === "INVALID";
 }
 
 function isTerminal(error: unknown): boolean {
-  if (error instanceof TerminalError) return true;
+  if (error instanceof TerminalError || error instanceof RefusedError) return true;
   return (
     error instanceof OpenAgentsError &&
     !(error instanceof RetryableError) &&

@@ -1,11 +1,13 @@
 import type { AgentDefinition, Alarm, Hooks, Message } from "./definition.ts";
 import type { State } from "./state.ts";
 import type { Trigger, TriggerType } from "./envelope.ts";
-import { errorInfo, OpenAgentsError, TerminalError } from "./errors.ts";
+import { errorInfo, RefusedError, TerminalError } from "./errors.ts";
 import type { LoadedAgent } from "./kernel.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Context } from "./context.ts";
-import type { GoalChange, Goals, NewGoal } from "./ports/memory.ts";
+import { checkRevision, contentRevision } from "./if-match.ts";
+import type { Guarded } from "./if-match.ts";
+import type { Goal, GoalChange, Goals, NewGoal } from "./ports/memory.ts";
 import type { Session } from "./session.ts";
 import { TickContext } from "./tick-context.ts";
 import { validate } from "./standard-schema.ts";
@@ -21,8 +23,8 @@ export type GoalsCommand = {
   readonly command: "goals";
 } & (
   | { readonly add: NewGoal }
-  | { readonly update: string; readonly change: GoalChange }
-  | { readonly remove: string }
+  | ({ readonly update: string; readonly change: GoalChange } & Guarded)
+  | ({ readonly remove: string } & Guarded)
 );
 
 /** What a tick is going to do: calls into agent code, in order. */
@@ -56,9 +58,18 @@ export function isQuiet(occasion: Occasion): boolean {
   return QUIET.has(commandOf(occasion));
 }
 
-/** Does what a command says of the goals. */
+/** Which version of a goal this is, by what can be changed of it. */
+export function goalRevision({ createdAt: _made, updatedAt: _changed, ...content }: Goal): string {
+  return contentRevision(content);
+}
+
+/** Does what a command says of the goals. @throws PRECONDITION when the goal is at another revision */
 export async function changeGoals(goals: Goals, command: GoalsCommand): Promise<unknown> {
   if ("add" in command) return goals.add(command.add);
+  const id = "update" in command ? command.update : command.remove;
+  const goal = command.ifMatch === undefined ? undefined : await goals.get(id);
+  // One that is not there is refused below, as ever.
+  if (goal !== undefined) checkRevision(`goal "${id}"`, goalRevision(goal), command.ifMatch);
   if ("update" in command) return goals.update(command.update, command.change);
   return goals.remove(command.remove);
 }
@@ -75,7 +86,8 @@ export function think(agent: LoadedAgent, occasion: Occasion): Plan {
       await changeGoals(session.memory.goals, payload as unknown as GoalsCommand).catch(
         (error: unknown) => {
           // It was possible when the operator asked. To try again cannot help, and nobody is to blame.
-          throw new OpenAgentsError("INVALID", errorInfo(error).message);
+          const { code, message } = errorInfo(error);
+          throw new RefusedError(code === "PRECONDITION" ? code : "INVALID", message);
         },
       );
       return;

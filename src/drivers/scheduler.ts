@@ -1,5 +1,7 @@
 import { checkEnvelope } from "../core/envelope.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import { checkRevision } from "../core/if-match.ts";
+import type { Guarded } from "../core/if-match.ts";
 import type { Clock, HomeFiles, Page, Random, Sink } from "../core/ports/index.ts";
 import { systemRandom } from "../core/system.ts";
 import { uuidv7 } from "../core/uuid.ts";
@@ -61,8 +63,8 @@ export interface Scheduler {
    * @throws NOT_FOUND; INVALID, also to resume what is over; PRECONDITION
    */
   update(id: string, change: ScheduleChange, options?: UpdateSchedule): Promise<Schedule>;
-  /** A firing that is under way still comes. @throws NOT_FOUND */
-  remove(id: string): Promise<void>;
+  /** A firing that is under way still comes. @throws NOT_FOUND; PRECONDITION as `update` */
+  remove(id: string, options?: UpdateSchedule): Promise<void>;
   /** Takes up what is due, by the clock, until `stop`. */
   start(): void;
   /** Resolves when nothing is under way. Idempotent. */
@@ -76,9 +78,7 @@ export interface Scheduler {
 /** What an operator does with schedules; what is left is for whoever keeps the time. */
 export type Schedules = Pick<Scheduler, "create" | "get" | "list" | "update" | "remove">;
 
-export interface UpdateSchedule {
-  readonly ifMatch?: string | undefined;
-}
+export type UpdateSchedule = Guarded;
 
 export interface ListSchedules {
   readonly cursor?: string | undefined;
@@ -175,21 +175,16 @@ class FileScheduler implements Scheduler {
   ): Promise<Schedule> {
     for (;;) {
       const before = await this.#read(id);
-      const { revision } = before.schedule;
-      if (ifMatch !== undefined && ifMatch !== revision) {
-        throw new OpenAgentsError(
-          "PRECONDITION",
-          `Cannot change schedule "${id}": it is at revision "${revision}" and not "${ifMatch}": look again`,
-        );
-      }
+      checkRevision(`schedule "${id}"`, before.schedule.revision, ifMatch);
       const schedule = changed(before.schedule, change, this.#clock.now());
       checkSchedule(schedule);
       if (await this.#shelf.replace(before, schedule)) return schedule;
     }
   }
 
-  async remove(id: string): Promise<void> {
-    if (!ID.test(id) || !(await this.#shelf.remove(id))) throw missing(id);
+  async remove(id: string, { ifMatch }: UpdateSchedule = {}): Promise<void> {
+    const check = (revision: string): void => checkRevision(`schedule "${id}"`, revision, ifMatch);
+    if (!ID.test(id) || !(await this.#shelf.remove(id, check))) throw missing(id);
   }
 
   start(): void {

@@ -178,3 +178,38 @@ void test("an agent of a Worker is changed under If-Match, paused, resumed, and 
   const { body: document } = await ask(worker, "GET /openapi.json");
   assert.equal(document["openapi"], "3.1.0");
 });
+
+void test("a Worker heeds If-Match where goals, schedules and webhooks change or go", async () => {
+  await using worker = await startWorker();
+  const kinds = [
+    { at: "/agents/ada/goals", body: { title: "t" }, change: { title: "u" } },
+    { at: "/schedules", body: { agent: "ada", every: "1h" }, change: { every: "2h" } },
+    {
+      at: "/webhooks",
+      body: { url: "https://example.com/x", events: ["*"] },
+      change: { active: false },
+    },
+  ];
+  for (const { at, body, change } of kinds) {
+    const call = async (
+      method: string,
+      path: string,
+      init: { body?: object; headers?: Record<string, string> },
+    ): Promise<Response> =>
+      worker.fetch(path, {
+        method,
+        headers: init.headers ?? {},
+        ...(init.body !== undefined && { body: JSON.stringify(init.body) }),
+      });
+    const made = await call("POST", at, { body });
+    assert.equal(made.status, 201, await made.clone().text());
+    const first = { "if-match": made.headers.get("etag") ?? "" };
+    const path = `${at}/${((await made.json()) as { id: string }).id}`;
+    const changed = await call("PATCH", path, { body: change, headers: first });
+    assert.equal(changed.status, 200, await changed.clone().text());
+    assert.equal((await call("PATCH", path, { body: change, headers: first })).status, 412, at);
+    assert.equal((await call("DELETE", path, { headers: first })).status, 412, at);
+    const second = { "if-match": changed.headers.get("etag") ?? "" };
+    assert.equal((await call("DELETE", path, { headers: second })).status, 204, at);
+  }
+});

@@ -18,7 +18,7 @@ void test("PATCH changes name and labels, under If-Match once for each revision"
   assert.deepEqual([status, problem.code], [412, "PRECONDITION"]);
   const any = await f.call("PATCH", "/agents/eve", { body, headers: { "if-match": "*" } });
   assert.equal(any.status, 200);
-  for (const tag of ["eve", "W/", '"a", "b"', ""]) {
+  for (const tag of ["eve", "W/", ""]) {
     const bad = await f.json("PATCH", "/agents/eve", { body, headers: { "if-match": tag } });
     assert.deepEqual([bad[0], bad[1].code], [400, "INVALID"], tag);
   }

@@ -13,6 +13,7 @@ import { newMnemonic } from "../../src/identity/nip06.ts";
 import { assertContract } from "./contract.ts";
 import { systemClock } from "../../src/core/system.ts";
 import { scheduler } from "../../src/drivers/scheduler.ts";
+import { agentMemory } from "../../src/memory/index.ts";
 import { memoryHomeFiles, memoryStore } from "../../src/stores/memory.ts";
 
 export const TOKEN = "a-token-for-these-tests";
@@ -87,7 +88,7 @@ export async function fixture(
     limits: { envelopeBytes: 1000 },
   });
   const { signer = derivedSigner(newMnemonic()) } = options;
-  const runtime = createRuntime({ definition, store: memoryStore(), signer });
+  const runtime = createRuntime({ definition, store: memoryStore(), signer, memory: agentMemory });
   await runtime.start();
   const schedules = scheduler({
     files: memoryHomeFiles(),

@@ -2,7 +2,7 @@ import type { NotedTick, WebhookAdmin } from "../../control/webhooks.ts";
 import type { HomeFile, HomeFiles, Page } from "../../core/ports/index.ts";
 import type { Schedule, Schedules } from "../../drivers/scheduler.ts";
 import type { NotesAnswer } from "./event-notes.ts";
-import type { UpdateCall } from "./home-object.ts";
+import type { RemoveCall, UpdateCall } from "./home-object.ts";
 import type { ObjectNamespace } from "./platform.ts";
 import { call } from "./wire.ts";
 
@@ -35,17 +35,17 @@ export function homeCalls(namespace: ObjectNamespace): HomeCalls {
       list: (query = {}) => ask<Page<Schedule>>("schedules.list", query),
       update: (id, change, options = {}) =>
         ask<Schedule>("schedules.update", { id, change, options } satisfies UpdateCall),
-      async remove(id) {
-        await ask("schedules.remove", { id });
+      async remove(id, options = {}) {
+        await ask("schedules.remove", { id, options } satisfies RemoveCall);
       },
     },
     webhooks: {
       create: (input) => ask("webhooks.create", input),
       get: (id) => ask("webhooks.get", { id }),
       list: () => ask("webhooks.list", null),
-      update: (id, change) => ask("webhooks.update", { id, change }),
-      async remove(id) {
-        await ask("webhooks.remove", { id });
+      update: (id, change, options = {}) => ask("webhooks.update", { id, change, options }),
+      async remove(id, options = {}) {
+        await ask("webhooks.remove", { id, options } satisfies RemoveCall);
       },
       rotate: (id) => ask("webhooks.rotate", { id }),
       ping: (id) => ask("webhooks.ping", { id }),

@@ -1,3 +1,4 @@
+import type { Guarded } from "../../core/if-match.ts";
 import { fetchPost, webhooks } from "../../control/webhooks.ts";
 import type { NotedTick, WebhookChange, WebhookInput, Webhooks } from "../../control/webhooks.ts";
 import type {
@@ -105,13 +106,14 @@ export class HomeHost {
       "schedules.list": (query: ListSchedules) => schedules.list(query),
       "schedules.update": ({ id, change, options }: UpdateCall) =>
         schedules.update(id, change, options),
-      "schedules.remove": ({ id }: { id: string }) => schedules.remove(id),
+      "schedules.remove": ({ id, options }: RemoveCall) => schedules.remove(id, options),
       "webhooks.create": (input: WebhookInput) => hooks.create(input),
       "webhooks.get": ({ id }: { id: string }) => hooks.get(id),
       "webhooks.list": () => hooks.list(),
-      "webhooks.update": ({ id, change }: { id: string; change: WebhookChange }) =>
-        hooks.update(id, change),
-      "webhooks.remove": async ({ id }: { id: string }) => (await hooks.remove(id)) ?? null,
+      "webhooks.update": ({ id, change, options }: RemoveCall & { change: WebhookChange }) =>
+        hooks.update(id, change, options),
+      "webhooks.remove": async ({ id, options }: RemoveCall) =>
+        (await hooks.remove(id, options)) ?? null,
       "webhooks.rotate": ({ id }: { id: string }) => hooks.rotate(id),
       "webhooks.ping": ({ id }: { id: string }) => hooks.ping(id),
       "webhooks.deliveries": ({ id, limit }: { id: string; limit?: number }) =>
@@ -185,6 +187,12 @@ export class HomeHost {
     this.#alarm = at;
     void this.#context.storage.setAlarm(at);
   }
+}
+
+/** With what something is removed. */
+export interface RemoveCall {
+  readonly id: string;
+  readonly options: Guarded;
 }
 
 /** What `schedules.update` is called with. */

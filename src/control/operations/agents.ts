@@ -7,7 +7,7 @@ import { flagParameter, limitParameter, statusParameter, textParameter } from ".
 import { agentInfo, agentReport } from "../shapes/agent.ts";
 import { tickRecord } from "../shapes/record.ts";
 import { anyJson, pageOf } from "../shapes/shape.ts";
-import { etagOf, revisionOf } from "../etag.ts";
+import { etagOf, revisionsOf } from "../etag.ts";
 import { checkScope, isBound, mayTouch } from "../access.ts";
 
 const labels = z.array(z.string()).optional().register(described, {
@@ -96,7 +96,7 @@ export const agentOperations: readonly Operation[] = [
         const problem = `"${principal.id}" is bound by labels, and may not change them`;
         throw new OpenAgentsError("DENIED", `Cannot label "${ref}": ${problem}`);
       }
-      const ifMatch = revisionOf(c.req.header("if-match"));
+      const ifMatch = revisionsOf(c.req.header("if-match"));
       const agent = await runtime.update(ref, body, { ifMatch });
       return answer(200, agent, { etag: etagOf(agent) });
     },

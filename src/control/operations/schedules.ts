@@ -3,7 +3,7 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import type { Home } from "../../core/runtime.ts";
 import type { Schedules } from "../../drivers/scheduler.ts";
 import { isBound } from "../access.ts";
-import { etagOf, revisionOf } from "../etag.ts";
+import { etagOf, revisionsOf } from "../etag.ts";
 import { operation } from "../operation.ts";
 import type { Address, Operation } from "../operation.ts";
 import { limitParameter, textParameter } from "../query.ts";
@@ -76,7 +76,7 @@ export const scheduleOperations: readonly Operation[] = [
     async run({ home, params, body, c }, answer) {
       const schedules = schedulesOf(c);
       if (body.agent !== undefined) await checkAgent(home, body.agent);
-      const ifMatch = revisionOf(c.req.header("if-match"));
+      const ifMatch = revisionsOf(c.req.header("if-match"));
       const after = await schedules.update(params["id"]!, body, { ifMatch });
       return answer(200, after, { etag: etagOf(after) });
     },
@@ -89,9 +89,11 @@ export const scheduleOperations: readonly Operation[] = [
     tag: "Schedules",
     summary: "Takes a schedule away",
     params: PARAMS,
+    headers: IF_MATCH,
     answers: { 204: { description: "It is gone." } },
     async run({ params, c }, answer) {
-      await schedulesOf(c).remove(params["id"]!);
+      const ifMatch = revisionsOf(c.req.header("if-match"));
+      await schedulesOf(c).remove(params["id"]!, { ifMatch });
       return answer(204);
     },
   }),

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { ControlOptions } from "../api.ts";
+import { etagOf, revisionsOf } from "../etag.ts";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
 import { limitParameter } from "../query.ts";
@@ -17,6 +18,9 @@ import {
 import type { WebhookAdmin } from "../webhooks.ts";
 
 const id = "A webhook's id.";
+const IF_MATCH = {
+  "If-Match": "The ETag of the webhook as it was: refused (412) when it has changed.",
+};
 
 /** @throws NOT_FOUND where a home has none */
 function of({ webhooks }: ControlOptions): WebhookAdmin {
@@ -36,7 +40,10 @@ export const webhookOperations: readonly Operation[] = [
     body: webhookInput,
     secret: true,
     answers: { 201: { description: "The webhook, with its secret.", body: webhookWithSecret } },
-    run: async ({ options, body }, answer) => answer(201, await of(options).create(body)),
+    async run({ options, body }, answer) {
+      const made = await of(options).create(body);
+      return answer(201, made, { location: `/webhooks/${made.id}`, etag: etagOf(made) });
+    },
   }),
   operation({
     id: "listWebhooks",
@@ -57,7 +64,10 @@ export const webhookOperations: readonly Operation[] = [
     summary: "Shows a webhook, and how its receiver is",
     params: { id },
     answers: { 200: { description: "The webhook.", body: webhookReport } },
-    run: async ({ options, params }, answer) => answer(200, await of(options).get(params["id"]!)),
+    async run({ options, params }, answer) {
+      const found = await of(options).get(params["id"]!);
+      return answer(200, found, { etag: etagOf(found) });
+    },
   }),
   operation({
     id: "updateWebhook",
@@ -67,10 +77,14 @@ export const webhookOperations: readonly Operation[] = [
     tag: "Webhooks",
     summary: "Changes a webhook",
     params: { id },
+    headers: IF_MATCH,
     body: webhookChange,
     answers: { 200: { description: "The webhook as it is now.", body: webhook } },
-    run: async ({ options, params, body }, answer) =>
-      answer(200, await of(options).update(params["id"]!, body)),
+    async run({ options, params, body, c }, answer) {
+      const ifMatch = revisionsOf(c.req.header("if-match"));
+      const after = await of(options).update(params["id"]!, body, { ifMatch });
+      return answer(200, after, { etag: etagOf(after) });
+    },
   }),
   operation({
     id: "deleteWebhook",
@@ -80,9 +94,10 @@ export const webhookOperations: readonly Operation[] = [
     tag: "Webhooks",
     summary: "Removes a webhook with all that waits for it",
     params: { id },
+    headers: IF_MATCH,
     answers: { 204: { description: "It is gone." } },
-    async run({ options, params }, answer) {
-      await of(options).remove(params["id"]!);
+    async run({ options, params, c }, answer) {
+      await of(options).remove(params["id"]!, { ifMatch: revisionsOf(c.req.header("if-match")) });
       return answer(204);
     },
   }),

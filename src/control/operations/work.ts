@@ -1,5 +1,6 @@
 import { logSize } from "../../core/pages.ts";
 import { readRow } from "../../core/trajectory.ts";
+import { etagOf, revisionsOf } from "../etag.ts";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
 import { numberedPage } from "../page.ts";
@@ -24,6 +25,9 @@ function fullPage<T extends { readonly id: string }>(
   return last === undefined ? { items } : { items, cursor: last.id };
 }
 
+const IF_MATCH = {
+  "If-Match": "The ETag of the goal as it was: refused (412) when it has changed.",
+};
 const AFTER_ID = textParameter("Those above this id only: the cursor of the page before.");
 
 /** Operations over what an agent is to do, remembers, waits for and says. */
@@ -52,7 +56,8 @@ export const workOperations: readonly Operation[] = [
     answers: { 201: { description: "The goal.", body: goal } },
     async run({ runtime, ref, body }, answer) {
       const added = await runtime.addGoal(ref, body);
-      return answer(201, added, { location: `/agents/${ref}/goals/${added.id}` });
+      const location = `/agents/${ref}/goals/${added.id}`;
+      return answer(201, added, { location, etag: etagOf(added) });
     },
   }),
   operation({
@@ -63,10 +68,14 @@ export const workOperations: readonly Operation[] = [
     tag: "Agents",
     summary: "Changes a goal",
     params: { goal: "The id of the goal." },
+    headers: IF_MATCH,
     body: goalChange,
     answers: { 200: { description: "The goal.", body: goal } },
-    run: async ({ runtime, ref, params, body }, answer) =>
-      answer(200, await runtime.updateGoal(ref, params["goal"] ?? "", body)),
+    async run({ runtime, ref, params, body, c }, answer) {
+      const ifMatch = revisionsOf(c.req.header("if-match"));
+      const after = await runtime.updateGoal(ref, params["goal"] ?? "", body, { ifMatch });
+      return answer(200, after, { etag: etagOf(after) });
+    },
   }),
   operation({
     id: "removeGoal",
@@ -76,9 +85,11 @@ export const workOperations: readonly Operation[] = [
     tag: "Agents",
     summary: "Takes a goal away; those below it go to where it was",
     params: { goal: "The id of the goal." },
+    headers: IF_MATCH,
     answers: { 204: { description: "It is gone." } },
-    async run({ runtime, ref, params }, answer) {
-      await runtime.removeGoal(ref, params["goal"] ?? "");
+    async run({ runtime, ref, params, c }, answer) {
+      const ifMatch = revisionsOf(c.req.header("if-match"));
+      await runtime.removeGoal(ref, params["goal"] ?? "", { ifMatch });
       return answer(204);
     },
   }),

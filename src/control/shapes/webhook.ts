@@ -69,6 +69,7 @@ const shown = {
   activeSince: time.optional().register(described, {
     description: "When it was made active again. Absent where it always was.",
   }),
+  revision: z.string(),
 };
 
 export const webhook: z.ZodType<Webhook> = shape<Webhook>()(

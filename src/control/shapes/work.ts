@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { described } from "../described.ts";
 import { GOAL_STATUS } from "../../core/ports/memory.ts";
-import type { FileText, Goal, GoalChange, NewGoal } from "../../core/ports/memory.ts";
-import type { AlarmInfo } from "../../core/operations.ts";
+import type { FileText, GoalChange, NewGoal } from "../../core/ports/memory.ts";
+import type { AlarmInfo, GoalInfo } from "../../core/operations.ts";
 import type { LogLine } from "../../core/trajectory.ts";
 import { anyJson, count, shape, time } from "./shape.ts";
 
@@ -13,7 +13,7 @@ const priority = z.number().int().min(-100).max(100);
 const progress = z.number().min(0).max(1);
 const status = z.enum(GOAL_STATUS);
 
-export const goal: z.ZodType<Goal> = shape<Goal>()(
+export const goal: z.ZodType<GoalInfo> = shape<GoalInfo>()(
   z
     .strictObject({
       id: goalId,
@@ -25,6 +25,7 @@ export const goal: z.ZodType<Goal> = shape<Goal>()(
       note: note.optional(),
       createdAt: time,
       updatedAt: time,
+      revision: z.string(),
     })
     .register(described, { id: "Goal", description: "What an agent is to bring about." }),
 );

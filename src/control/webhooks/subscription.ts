@@ -1,4 +1,5 @@
 import { OpenAgentsError } from "../../core/errors.ts";
+import { contentRevision } from "../../core/if-match.ts";
 import type { Random } from "../../core/ports/index.ts";
 import { isPublicHost } from "../../core/public-address.ts";
 import { checkPatterns, isWanted } from "./events.ts";
@@ -37,10 +38,12 @@ export interface Webhook {
   readonly createdAt: number;
   /** When it was made active again: what was before does not count. Absent where it always was active. */
   readonly activeSince?: number;
+  /** Which version of it this is, by what can be changed of it. */
+  readonly revision: string;
 }
 
 /** The same as it is stored, with its secrets. */
-export interface StoredWebhook extends Webhook {
+export interface StoredWebhook extends Omit<Webhook, "revision"> {
   /** The newest first; older ones are good until a time, and sign as well. */
   readonly secrets: readonly { readonly secret: string; readonly until?: number }[];
 }
@@ -48,9 +51,15 @@ export interface StoredWebhook extends Webhook {
 /** A webhook and its secret, which is shown this once. */
 export type WebhookWithSecret = Webhook & { readonly secret: string };
 
+/** Which version of a webhook this is. */
+export function webhookRevision(webhook: Omit<Webhook, "revision">): string {
+  const { url, events, agents, labels, description, active, disabled } = webhook;
+  return contentRevision({ url, events, agents, labels, description, active, disabled });
+}
+
 /** What may be seen of a webhook. */
 export function shownWebhook({ secrets: _secrets, ...webhook }: StoredWebhook): Webhook {
-  return webhook;
+  return { ...webhook, revision: webhookRevision(webhook) };
 }
 
 /** A new secret of Standard Webhooks: 32 bytes. */
@@ -138,7 +147,10 @@ export function privateTarget(host: string): OpenAgentsError {
 }
 
 /** True when a webhook has to do with an agent. */
-export function isAbout({ agents, labels }: Webhook, agent: NotedTick["agent"]): boolean {
+export function isAbout(
+  { agents, labels }: Omit<Webhook, "revision">,
+  agent: NotedTick["agent"],
+): boolean {
   if (agents !== undefined && !agents.includes(agent.id) && !agents.includes(agent.name)) {
     return false;
   }
@@ -152,7 +164,7 @@ export function countsFrom({ createdAt, activeSince }: Webhook): number {
 
 /** The types of events of an agent that are to go to a webhook; undefined for none. */
 export function wants(
-  webhook: Webhook,
+  webhook: Omit<Webhook, "revision">,
   { agent, record }: NotedTick,
 ): ((type: string) => boolean) | undefined {
   // What was before it does not count, though it is found in the record.

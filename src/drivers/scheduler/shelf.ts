@@ -83,17 +83,24 @@ export class Shelf {
     });
   }
 
-  /** Takes a schedule away, also one that is damaged; false when there is none. */
-  async remove(id: string): Promise<boolean> {
+  /**
+   * Takes a schedule away, also one that is damaged, whose revision is no text; false when there is none.
+   * @throws what `check` throws of its revision
+   */
+  async remove(id: string, check: (revision: string) => void): Promise<boolean> {
     for (;;) {
       const text = await this.text(id);
       if (text === undefined) return false;
       let index: readonly string[] = [];
+      let revision = "";
       try {
-        index = indexOf(parse(id, text));
+        const schedule = parse(id, text);
+        index = indexOf(schedule);
+        ({ revision } = schedule);
       } catch {
         // Its entry leads nowhere then, and is taken away when it is due.
       }
+      check(revision);
       const path = pathOf(id);
       const remove = [path, ...index];
       if (await this.#files.write({ remove, expect: [{ path, value: text }] })) return true;
