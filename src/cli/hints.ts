@@ -10,6 +10,10 @@ const OF_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
 
 /** The same after messages that say more than their code; `$1` is what the pattern has in brackets. */
 const OF_MESSAGES: readonly (readonly [pattern: RegExp, hint: string])[] = [
+  [
+    /^Cannot use agentd at \S+: the (?:token is|request carries)\b/,
+    "Give the token of its data directory with --data DIR, or another with --token TOKEN or OPENAGENTS_TOKEN",
+  ],
   [/\bschedule "/, 'See what there is with "agentctl schedule list"'],
   [/\btoken "/, 'See what there is with "agentctl tokens list"'],
   [/\bwebhook "/, 'See what there is with "agentctl webhooks list"'],

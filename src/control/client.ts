@@ -1,4 +1,4 @@
-import { errorOf } from "./problem.ts";
+import { errorOf, withRequestId } from "./problem.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Page } from "../core/ports/index.ts";
 import { parseEvents } from "./events.ts";
@@ -186,8 +186,12 @@ async function problemOf(url: string, response: Response): Promise<OpenAgentsErr
   const error = errorOf(await response.json().catch(() => undefined));
   if (error === undefined) return stranger(url, String(response.status));
   if (response.status !== 401) return error;
-  return new OpenAgentsError(
-    "DENIED",
-    `Cannot use agentd at ${url}: the token is wrong: give the one of its data directory with --data DIR, --token TOKEN or OPENAGENTS_TOKEN`,
+  // How to send a token is no business of whoever calls this.
+  const why = error.message
+    .replace(/^Cannot let in: /, "")
+    .replace(/: send "Authorization: .*$/, "");
+  return withRequestId(
+    new OpenAgentsError(error.code, `Cannot use agentd at ${url}: ${why}`),
+    error.requestId,
   );
 }

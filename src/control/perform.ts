@@ -33,6 +33,7 @@ export async function perform(
   options: ControlOptions,
 ): Promise<Response> {
   refuseHead(operation, c);
+  refuseIfMatch(operation, c);
   const { ref = "", ...params } = c.req.param() as Record<string, string>;
   const principal = c.get("principal");
   checkScopeOf(operation, principal);

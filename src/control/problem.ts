@@ -17,10 +17,17 @@ export interface Problem {
 
 /** The error that a problem document stands for; undefined for what is none. */
 export function errorOf(problem: unknown): OpenAgentsError | undefined {
-  const { code, detail, url } = (problem ?? {}) as Partial<Problem>;
+  const { code, detail, url, requestId } = (problem ?? {}) as Partial<Problem>;
   if (typeof code !== "string" || typeof detail !== "string") return undefined;
-  if (code === "MOVED" && typeof url === "string") return new MovedError(detail, url);
-  return new OpenAgentsError(code, detail);
+  const moved = code === "MOVED" && typeof url === "string";
+  const error = moved ? new MovedError(detail, url) : new OpenAgentsError(code, detail);
+  return withRequestId(error, requestId);
+}
+
+/** The same error, of a request that the server knows by an id. */
+export function withRequestId(error: OpenAgentsError, id: string | undefined): OpenAgentsError {
+  if (typeof id === "string") error.requestId = id;
+  return error;
 }
 
 /** An error of the HTTP layer itself, whose status is not the usual one of its code. */

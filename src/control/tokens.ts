@@ -46,12 +46,31 @@ interface StoredToken extends TokenInfo {
   readonly hash: string;
 }
 
-/** `oat_`, an id of 16 letters and digits, and 32 bytes in base64url. */
-const TOKEN = /^oat_([0-9a-f]{16})_[\w-]{43}$/;
+/** `oat_`, an id of 16 letters and digits, 32 bytes in base64url, and 6 letters and digits of checksum. */
+const TOKEN = /^(oat_([0-9a-f]{16})_[\w-]{43})([0-9A-Za-z]{6})$/;
+
+const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/** Six base62 digits of the first 32 bits of a text's SHA-256: it shows slips, and keeps nobody out. */
+function checksum(text: string): string {
+  let rest = Number.parseInt(sha256Hex(text).slice(0, 8), 16);
+  let digits = "";
+  while (digits.length < 6) {
+    digits = BASE62[rest % 62]! + digits;
+    rest = Math.floor(rest / 62);
+  }
+  return digits;
+}
+
+/** The id of a token that is whole; undefined for text that is none, also for one with a slip in it. */
+function idOf(token: string): string | undefined {
+  const [, text, id, sum] = TOKEN.exec(token) ?? [];
+  return text !== undefined && checksum(text) === sum ? id : undefined;
+}
 
 /** True for text that may be a stored token. */
 export function isToken(text: string): boolean {
-  return TOKEN.test(text);
+  return idOf(text) !== undefined;
 }
 
 const PREFIX = "tokens/";
@@ -74,10 +93,12 @@ export interface TokensOptions {
  * chance, which no list of guesses can hold, so that the hash needs no salt and no work.
  */
 export function storedTokens({ files, clock, random }: TokensOptions): Tokens {
+  const absent = forgetful(clock);
   return {
     async create(wanted) {
       const id = [...random.bytes(8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-      const token = `oat_${id}_${base64urlnopad.encode(random.bytes(32))}`;
+      const text = `oat_${id}_${base64urlnopad.encode(random.bytes(32))}`;
+      const token = text + checksum(text);
       const info: TokenInfo = { id, ...wanted, createdAt: clock.now() };
       const stored: StoredToken = { ...info, hash: sha256Hex(token) };
       await files.write({ put: [{ path: PREFIX + id, value: JSON.stringify(stored) }] });
@@ -97,13 +118,37 @@ export function storedTokens({ files, clock, random }: TokensOptions): Tokens {
       await files.write({ remove: [path] });
     },
     async check(token) {
-      const id = TOKEN.exec(token)?.[1];
-      const value = id === undefined ? undefined : await files.read(PREFIX + id);
-      if (value === undefined) return undefined;
+      const id = idOf(token);
+      if (id === undefined || absent.has(id)) return undefined;
+      const value = await files.read(PREFIX + id);
+      if (value === undefined) {
+        absent.add(id);
+        return undefined;
+      }
       const { hash, ...info } = JSON.parse(value) as StoredToken;
       if (!sameText(hash, sha256Hex(token))) return undefined;
       if (info.expiresAt !== undefined && info.expiresAt <= clock.now()) return undefined;
       return principalOf(info);
+    },
+  };
+}
+
+/** How long it is remembered that there is no token with an id, ms: those that come have ids of their own. */
+const ABSENT = 5_000;
+
+/** Ids that were looked for in vain a moment ago, of which the oldest make room. */
+function forgetful(clock: Pick<Clock, "now">): { has(id: string): boolean; add(id: string): void } {
+  const until = new Map<string, number>();
+  return {
+    has(id) {
+      const end = until.get(id);
+      if (end !== undefined && clock.now() < end) return true;
+      until.delete(id);
+      return false;
+    },
+    add(id) {
+      if (until.size >= KEPT) until.delete(until.keys().next().value!);
+      until.set(id, clock.now() + ABSENT);
     },
   };
 }
@@ -120,7 +165,7 @@ function principalOf({ id, scope, agents, labels, rate }: TokenInfo): Principal 
 
 /** How long a token that was good may still let in once it is revoked elsewhere, ms. */
 const REMEMBERED = 5_000;
-/** How many good tokens are remembered. */
+/** How many tokens are remembered, of the good and of the absent. */
 const KEPT = 1_000;
 
 /**

@@ -34,6 +34,8 @@ export interface ErrorOptions {
 export class OpenAgentsError extends Error {
   override readonly name: string = "OpenAgentsError";
   readonly code: ErrorCode;
+  /** The request that a home answered with it, as its log has it; absent for what no home said. */
+  declare requestId?: string;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);

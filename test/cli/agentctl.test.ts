@@ -213,7 +213,11 @@ void test("agentctl exits 2 for wrong usage, 4 for no right, 5 for no agentd", a
   assert.equal((await p.agentctl("--help")).code, 0);
   assert.match(ok(await p.agentctl("--version")), /^\d+\.\d+\.\d+\n$/);
   const daemon = await p.start();
-  fails(await p.agentctl("list", "--token", "wrong"), 4, /the token is wrong/);
+  fails(
+    await p.agentctl("list", "--token", "wrong"),
+    4,
+    /the token is wrong\nGive the token of its data directory with --data DIR/,
+  );
   const env = { OPENAGENTS_TOKEN: "wrong" };
   assert.equal((await p.run(["list"], { env })).code, 4);
   const elsewhere = { OPENAGENTS_URL: daemon.url, OPENAGENTS_HOME: "/nowhere" };

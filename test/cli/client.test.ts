@@ -5,6 +5,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { OpenAgentsError } from "../../src/core/errors.ts";
 import type * as z from "zod";
 import { OPERATIONS } from "../../src/control/operations.ts";
 import { agentSocket, moveAgent, remoteRuntime } from "../../src/control/remote-runtime.ts";
@@ -172,7 +173,12 @@ void test("the client makes tokens that let in as far as they go, and revokes th
     [made.id],
   );
   await home.tokens.revoke(made.id);
-  await assert.rejects(watcher.get("greeter"), { code: "DENIED" });
+  await assert.rejects(watcher.get("greeter"), (error: OpenAgentsError) => {
+    assert.equal(error.code, "DENIED");
+    assert.match(error.message, /: the token is wrong, revoked or out of date$/);
+    assert.match(error.requestId ?? "", /^[\w.:-]{1,128}$/);
+    return true;
+  });
 });
 
 void test("the client makes, changes and removes schedules", async () => {

@@ -26,7 +26,7 @@ void test("agentctl tokens makes a token that lets in as far as it says, until i
   const made = await p.agentctl("tokens", "create", "dashboard", "--scope", "read");
   const token = ok(made).trim();
   // The token alone is on stdout, for `> file` and `$(…)`.
-  assert.match(ok(made), /^oat_[0-9a-f]{16}_[\w-]{43}\n$/);
+  assert.match(ok(made), /^oat_[0-9a-f]{16}_[\w-]{43}[0-9A-Za-z]{6}\n$/);
   const id = token.split("_")[1]!;
   assert.match(made.stderr, new RegExp(`agentctl tokens revoke ${id}`));
   assert.ok(!made.stderr.includes(token));
@@ -40,7 +40,7 @@ void test("agentctl tokens makes a token that lets in as far as it says, until i
   assert.ok(!listed.stdout.includes(token));
   const revoked = await p.agentctl("tokens", "revoke", id);
   assert.equal(ok(revoked), "");
-  fails(await as(token, "list"), 4, /the token is wrong/);
+  fails(await as(token, "list"), 4, /the token is wrong, revoked or out of date\nGive the token/);
   fails(
     await p.agentctl("tokens", "revoke", id),
     3,

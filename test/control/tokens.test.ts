@@ -39,7 +39,7 @@ void test("a token is shown once, kept as its hash, and lets in until it is revo
   const [status, made] = await f.json("POST", "/tokens", { body: { name: "ci", scope: "read" } });
   assert.equal(status, 201);
   const token = String(made["token"]);
-  assert.match(token, /^oat_[0-9a-f]{16}_[\w-]{43}$/);
+  assert.match(token, /^oat_[0-9a-f]{16}_[\w-]{43}[0-9A-Za-z]{6}$/);
   assert.equal(await statusOf(f, token, "GET /agents/ada"), 200);
   const [, list] = await f.json("GET", "/tokens");
   assert.equal(JSON.stringify(list).includes(token), false);
@@ -247,4 +247,37 @@ void test("a token's mail has ids of its own, so that nobody takes the place of 
   const tokens = [one.token, two.token, TOKEN];
   for (const token of tokens) assert.equal(await send(token), "accepted");
   for (const token of tokens) assert.equal(await send(token), "duplicate");
+});
+
+void test("a wrong token costs no look at the files, or one in five seconds for its id", async () => {
+  const clock = { at: 0, now: () => clock.at };
+  const files = memoryHomeFiles();
+  const stored = storedTokens({ files, clock, random: systemRandom });
+  let reads = 0;
+  const counted = {
+    read: (path: string) => {
+      reads += 1;
+      return files.read(path);
+    },
+    list: files.list.bind(files),
+    write: files.write.bind(files),
+    close: async () => {},
+  };
+  const tokens = storedTokens({ files: counted, clock, random: systemRandom });
+  const { token, id } = await stored.create({ name: "a", scope: "read" });
+  for (let i = 0; i < token.length; i += 1) {
+    const slip = token.slice(0, i) + (token[i] === "x" ? "y" : "x") + token.slice(i + 1);
+    assert.equal(await tokens.check(slip), undefined, slip);
+  }
+  assert.equal(await tokens.check(token.slice(0, -6)), undefined);
+  assert.equal(reads, 0);
+  await stored.revoke(id);
+  for (let i = 0; i < 10; i += 1) assert.equal(await tokens.check(token), undefined);
+  assert.equal(reads, 1);
+  clock.at += 5_000;
+  assert.equal(await tokens.check(token), undefined);
+  assert.equal(reads, 2);
+  // One that is made is good at once.
+  const made = await tokens.create({ name: "b", scope: "read" });
+  assert.equal((await tokens.check(made.token))?.scope, "read");
 });

@@ -158,10 +158,7 @@ export function isAbout(
 }
 
 /** From when on ticks count for a webhook, ms since 1970. */
-export function countsFrom({
-  createdAt,
-  activeSince,
-}: Pick<Webhook, "createdAt" | "activeSince">): number {
+export function countsFrom({ createdAt, activeSince }: Omit<Webhook, "revision">): number {
   return activeSince ?? createdAt;
 }
 
