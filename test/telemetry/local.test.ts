@@ -212,9 +212,9 @@ void test("a collector that is down, or never answers, costs spans and nothing e
     collector.answer = answer;
     const local = await start({ otlp: collector.url });
     for (let i = 0; i < 20; i += 1) await send(local);
-    const { ticks, failures } = local.runtime.metrics();
-    assert.ok(ticks >= 40);
-    assert.equal(failures, 0);
+    // What is sent on to the other agent is not waited for.
+    while (local.runtime.metrics().ticks < 40) await sleep(10);
+    assert.equal(local.runtime.metrics().failures, 0);
     await local.stop();
     const { exported, dropped, queued } = local.spans!();
     assert.equal(exported, 0);
