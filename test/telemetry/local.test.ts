@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startLocal } from "../../src/backends/local.ts";
 import type { LocalOptions, LocalRuntime } from "../../src/backends/local.ts";
 import { otelTracer } from "../../src/backends/local/otel.ts";
