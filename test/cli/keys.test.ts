@@ -85,9 +85,11 @@ void test("agentd with a sealed key file and no passphrase starts locked, and ag
   assert.equal((await json(p, "keys", "show", "bob"))["account"], 1);
   const checks = await json<Check[]>(p, "doctor");
   assert.equal(checks.find(({ name }) => name === "keys")?.result, "warn");
-  // Killed while it is locked, and once more: what waits is blamed for nothing.
+  // Killed while it is locked and at rest, and once more: what waits is blamed for nothing.
   await second.end("SIGKILL");
-  await (await p.start()).end("SIGKILL");
+  const between = await p.start();
+  while ((await json(p, "info"))["running"] !== 0);
+  await between.end("SIGKILL");
   const third = await p.start();
   assert.deepEqual(await json(p, "deadletter", "list", "alice"), []);
   const [waiting] = await json<MailRow[]>(p, "inbox", "alice");

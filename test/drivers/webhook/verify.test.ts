@@ -304,8 +304,15 @@ void test("secretProblems() says which secrets are missing or none, and shows no
   assert.ok(!wrong.join().includes("no base64!"));
 });
 
-void test("a request is hashed once for each secret, however many signatures it brings", async (t) => {
-  const sign = t.mock.method(crypto.subtle, "sign");
+void test("a request is hashed once for each secret, however many signatures it brings", async () => {
+  const hashed: unknown[] = [];
+  const { subtle } = crypto;
+  const sign = subtle.sign.bind(subtle) as (...given: unknown[]) => Promise<ArrayBuffer>;
+  const value = (...given: unknown[]): Promise<ArrayBuffer> => {
+    hashed.push(given[2]);
+    return sign(...given);
+  };
+  Object.defineProperty(subtle, "sign", { value, configurable: true });
   const many = (one: (i: number) => string, between: string): string =>
     Array.from({ length: 16 }, (_, i) => one(i)).join(between);
   const standardHeaders = {
@@ -319,17 +326,18 @@ void test("a request is hashed once for each secret, however many signatures it 
     ["standard", standardHeaders],
     ["stripe", stripeHeaders],
   ] as const) {
-    sign.mock.resetCalls();
+    hashed.length = 0;
     const hook = { verify, secret: ["A", "B"] } as const;
     assert.equal(await check({ hook, secrets, headers, body: "x" }), undefined);
-    assert.equal(sign.mock.callCount(), 2, verify);
+    assert.equal(hashed.length, 2, verify);
     // What is signed with the body is put before it once.
-    const [one, two] = sign.mock.calls.map(({ arguments: [, , data] }) => data);
+    const [one, two] = hashed;
     assert.equal(one, two, verify);
   }
-  sign.mock.resetCalls();
+  hashed.length = 0;
   const body = utf8("x");
   const github = { verify: "github", secret: "A" } as const;
   await check({ hook: github, secrets, headers: { "x-hub-signature-256": "sha256=0" }, body });
-  assert.equal(sign.mock.calls[0]!.arguments[2], body);
+  assert.equal(hashed[0], body);
+  Reflect.deleteProperty(subtle, "sign");
 });
