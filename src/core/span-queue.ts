@@ -12,6 +12,7 @@ export class SpanQueue<T> {
   #waiting: T[] = [];
   #exported = 0;
   #dropped = 0;
+  #sending = 0;
 
   constructor(size = 2048) {
     this.#size = size;
@@ -23,7 +24,11 @@ export class SpanQueue<T> {
   }
 
   get counts(): SpanCounts {
-    return { exported: this.#exported, dropped: this.#dropped, queued: this.#waiting.length };
+    return {
+      exported: this.#exported,
+      dropped: this.#dropped,
+      queued: this.#waiting.length + this.#sending,
+    };
   }
 
   /**
@@ -33,12 +38,16 @@ export class SpanQueue<T> {
   async drain(send: (spans: T[]) => Promise<void>, most = 512): Promise<void> {
     while (this.#waiting.length > 0) {
       const spans = this.#waiting.splice(0, most);
+      // Not answered for yet, they are neither here nor there.
+      this.#sending += spans.length;
       try {
         await send(spans);
         this.#exported += spans.length;
       } catch {
         this.#dropped += spans.length;
         return;
+      } finally {
+        this.#sending -= spans.length;
       }
     }
   }
