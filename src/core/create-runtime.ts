@@ -164,8 +164,6 @@ class KernelRuntime implements Runtime {
       this.#kernel.carefulUntil = this.#kernel.startedAt + CAREFUL;
     await this.#makeEnsured();
     await this.#mover.start();
-    // Known from here on, so that no tick waits for it in its middle.
-    if (this.#kernel.waker === undefined) await this.#kernel.brake.on();
     this.#started = true;
     // Whoever keeps the time says when something is due; to begin is to be quick.
     if (this.#kernel.waker === undefined) await this.takeUp();
