@@ -17,6 +17,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   LOCKED: 423,
   INBOX_FULL: 429,
   RATE_LIMITED: 429,
+  UNSUPPORTED: 501,
   FAILED: 500,
   CORRUPT: 500,
   VERSION: 500,

@@ -9,6 +9,7 @@ export type ErrorCode =
   | "INBOX_FULL"
   | "RATE_LIMITED" // more requests than may be made in this time
   | "LIMIT" // a configured limit was reached; the message names it
+  | "UNSUPPORTED" // this cannot be done here, whoever asks
   | "PRECONDITION" // it is not what the caller took it for: look again, then decide
   | "STALE_CLAIM" // the claim was lost to another holder; nothing was written
   | "TIMEOUT"

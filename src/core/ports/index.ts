@@ -2,7 +2,9 @@ import type { AgentRecord } from "../agent.ts";
 import type { Envelope } from "../envelope.ts";
 import type { Receipt } from "./store.ts";
 
+export type * from "./agent-face.ts";
 export type * from "./brake.ts";
+export type * from "./files.ts";
 export type * from "./home-files.ts";
 export type * from "./memory.ts";
 export type * from "./store.ts";
@@ -212,26 +214,6 @@ export interface Waker {
  * elsewhere is told how an agent is (`directory`); the brake is on and is looked at again (`brake`).
  */
 export type Reminder = "move" | "mail" | "directory" | "brake";
-
-/** Files by path. A missing file is ENOENT (`NOT_FOUND`), a refused one EACCES (`DENIED`). */
-export interface FileService {
-  stat(path: string): Promise<FileStat>;
-  list(path: string): Promise<readonly FileStat[]>;
-  read(path: string): Promise<Uint8Array>;
-  write(path: string, data: Uint8Array): Promise<void>;
-  remove(path: string): Promise<void>;
-  rename(from: string, to: string): Promise<void>;
-  /** Yields the path of each change at or below `path` until `signal` aborts. */
-  watch(path: string, signal: AbortSignal): AsyncIterable<string>;
-}
-
-export interface FileStat {
-  readonly path: string;
-  readonly kind: "file" | "directory";
-  /** Bytes; undefined where it is not known before reading. */
-  readonly size: number | undefined;
-  readonly modifiedAt: number | undefined;
-}
 
 /** A language model: the shape of an AI SDK `LanguageModel`, specification V4. */
 export interface Model {
