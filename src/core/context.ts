@@ -2,7 +2,9 @@ import type { State } from "./state.ts";
 import type { Duration } from "./duration.ts";
 import type { Trigger } from "./envelope.ts";
 import type { Json } from "./json.ts";
+import type { FileListQuery, FileRange, FileStat, WriteOptions } from "./ports/files.ts";
 import type { Goals, Memory } from "./ports/memory.ts";
+import type { Page } from "./ports/store.ts";
 
 /**
  * What agent code has in its hands during a tick. Nothing it does through this takes effect before
@@ -19,6 +21,8 @@ export interface Context<S extends State = State> {
   readonly memory: Memory;
   /** What the agent is to bring about. */
   readonly goals: Goals;
+  /** The agent's tree of files: its own directory is `/`. */
+  readonly fs: ContextFiles;
   /** Aborts when the tick is cut off: timeout, cancel, shutdown. */
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -77,6 +81,29 @@ export interface PublicEvent {
   readonly tags?: readonly (readonly string[])[] | undefined;
   /** Whom it mentions, each as a `p` tag: npubs, hex keys or names. */
   readonly mentions?: readonly string[] | undefined;
+}
+
+/**
+ * The files of an agent in the middle of a tick. What it writes to its own is so once the tick is
+ * committed, and read back before; what is outside (`/fs/…`) is changed at once, each use of it a step.
+ * A path that is not mounted, or not for this agent, is ENOENT or EACCES, and the record says who tried.
+ * All throw `FileError`.
+ */
+export interface ContextFiles {
+  /** As text. @throws EINVAL for what is no UTF-8 */
+  read(path: string): Promise<string>;
+  bytes(path: string, range?: FileRange): Promise<Uint8Array>;
+  /** In place of the file, which is made if need be, or after its end; the path where it is. */
+  write(path: string, data: string | Uint8Array, options?: WriteOptions): Promise<string>;
+  list(path: string, query?: FileListQuery): Promise<Page<FileStat>>;
+  stat(path: string): Promise<FileStat>;
+  remove(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  makeDirectory(path: string): Promise<void>;
+  /** Hands something to a file that answers, such as `/identity/sign`. */
+  exchange(path: string, data: string | Uint8Array): Promise<string>;
+  /** Yields the path of what changed outside, at or below `path`, until the tick ends. @throws ENOTSUP for its own */
+  watch(path: string): AsyncIterable<string>;
 }
 
 export interface ContextIdentity {

@@ -1,0 +1,328 @@
+import { FileError } from "../core/file-error.ts";
+import { checkRevision } from "../core/if-match.ts";
+import type {
+  FileListQuery,
+  FileRange,
+  FileService,
+  FileStat,
+  Page,
+  WriteOptions,
+  Written,
+} from "../core/ports/index.ts";
+import { sha256Hex } from "../core/hash.ts";
+import { isWithin, joinPath, nameOf, parentOf, partsOf, pathWithin } from "./path.ts";
+
+/** What is known of a node beside its name, and what follows from what it can do. */
+export type NodeFacts = Partial<Omit<FileStat, "name" | "kind" | "access">>;
+
+/** A file of a service. What it does not have cannot be done with it. */
+export interface FileNode {
+  /** The whole content. */
+  readonly read?: () => Promise<Content> | Content;
+  /** The same for a file that is too long for that: as `FileService.read` gives it. */
+  readonly readRange?: (range: FileRange) => Promise<Uint8Array>;
+  /** Takes a new content, or what belongs at an offset; may say where it went. */
+  readonly write?: (data: Uint8Array, options: WriteOptions) => Promise<Written | void>;
+  /** Takes what belongs after its end. Default: the content with it is written anew. */
+  readonly append?: (data: Uint8Array) => Promise<Written | void>;
+  readonly remove?: () => Promise<void>;
+  readonly exchange?: (data: Uint8Array) => Promise<Content>;
+  readonly follow?: (signal: AbortSignal) => AsyncIterable<Content>;
+  /** What a stat says. Default: size and revision of the content. */
+  readonly facts?: () => Promise<NodeFacts> | NodeFacts;
+}
+
+/** A directory of a service. */
+export interface DirectoryNode {
+  readonly list: (query: FileListQuery) => Promise<Page<NodeEntry>>;
+  /** What has this name; undefined for nothing. */
+  readonly at: (name: string) => Promise<Node | undefined> | Node | undefined;
+  /** Makes a file of a name that nothing has; gives the name that it has. Absent: EACCES. */
+  readonly create?: (name: string, data: Uint8Array, options: WriteOptions) => Promise<string>;
+  /** Takes a new entry and names it. Absent: ENOTSUP. */
+  readonly post?: (data: Uint8Array) => Promise<string>;
+  readonly makeDirectory?: (name: string) => Promise<void>;
+  /** Moves one file below it, by paths from here with no slash before them. */
+  readonly rename?: (from: string, to: string) => Promise<void>;
+  readonly remove?: () => Promise<void>;
+  readonly facts?: () => Promise<NodeFacts> | NodeFacts;
+}
+
+export type Node = FileNode | DirectoryNode;
+export type Content = string | Uint8Array;
+
+/** One entry of a listing. */
+export interface NodeEntry {
+  readonly name: string;
+  readonly node: Node;
+  /** What is known of it already. Without it nothing is said beyond what costs nothing. */
+  readonly facts?: NodeFacts | undefined;
+}
+
+/** A directory whose entries are known beforehand, by name. */
+export function fixedDirectory(entries: Readonly<Record<string, Node>>): DirectoryNode {
+  const items = Object.entries(entries).map(([name, node]) => ({ name, node }));
+  return {
+    list: async () => ({ items }),
+    at: (name) => (Object.hasOwn(entries, name) ? entries[name] : undefined),
+  };
+}
+
+/** What changes below a node, by paths from there; without it a service cannot be watched. */
+export type NodeWatch = (signal: AbortSignal) => AsyncIterable<string>;
+
+/** The files of a tree of nodes. Its root may be one file, which then has the path `/`. */
+export function nodeService(root: Node, changes?: NodeWatch): FileService {
+  return new NodeService(root, changes);
+}
+
+class NodeService implements FileService {
+  readonly #root: Node;
+  readonly #changes: NodeWatch | undefined;
+
+  constructor(root: Node, changes: NodeWatch | undefined) {
+    this.#root = root;
+    this.#changes = changes;
+  }
+
+  async stat(path: string): Promise<FileStat> {
+    const node = await this.#at(path);
+    return statOf(nameOf(path), node, await factsOf(node));
+  }
+
+  async list(path: string, query: FileListQuery = {}): Promise<Page<FileStat>> {
+    const node = await this.#at(path);
+    if (!isDirectory(node)) throw failed("ENOTDIR", "list", path, "it is a file");
+    const { items, cursor } = await node.list(query);
+    return {
+      items: items.map(({ name, node: entry, facts }) => statOf(name, entry, facts ?? {})),
+      ...(cursor !== undefined && { cursor }),
+    };
+  }
+
+  async read(path: string, range: FileRange = {}): Promise<Uint8Array> {
+    const node = await this.#file(path, "read");
+    if (node.readRange !== undefined) return node.readRange(range);
+    if (node.read !== undefined) return part(bytesOf(await node.read()), range);
+    if (node.follow !== undefined) return new Uint8Array(0);
+    throw failed("EACCES", "read", path, "it cannot be read");
+  }
+
+  async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<Written> {
+    const { at, create, ifMatch } = options;
+    const node = await this.#find(path);
+    if (node === undefined) {
+      // Who asks for a revision, or for what is there, asks for nothing new.
+      if (create === "never") throw none(path);
+      if (ifMatch !== undefined) checkRevision(`"${path}"`, "none", ifMatch);
+      const parent = await this.#directory(parentOf(path), "make", path);
+      if (parent.create === undefined) {
+        throw failed("EACCES", "make", path, "nothing can be made there");
+      }
+      checkLimit(path, data, await parent.facts?.());
+      const name = await parent.create(nameOf(path), data, options);
+      return { path: joinPath(parentOf(path), name) };
+    }
+    if (isDirectory(node)) {
+      if (at !== "end") throw failed("EISDIR", "write", path, "it is a directory");
+      if (node.post === undefined) {
+        throw failed("ENOTSUP", "add to", path, "its entries are not named by it");
+      }
+      checkLimit(path, data, await node.facts?.());
+      return { path: joinPath(path, await node.post(data)) };
+    }
+    if (create === "only") throw failed("EEXIST", "make", path, "it is there");
+    if (node.write === undefined) throw failed("EACCES", "write", path, "it cannot be written");
+    const facts = await factsOf(node);
+    const { revision, nature } = facts;
+    if (typeof at === "number" && nature !== "ranged") {
+      throw failed("ENOTSUP", "write", path, "it is written as a whole");
+    }
+    checkLimit(path, data, facts);
+    if (ifMatch !== undefined) checkRevision(`"${path}"`, revision ?? "none", ifMatch);
+    if (at !== "end") return (await node.write(data, options)) ?? { path };
+    if (node.append !== undefined) return (await node.append(data)) ?? { path };
+    const whole = joined(bytesOf((await node.read?.()) ?? ""), data);
+    checkLimit(path, whole, facts);
+    return (await node.write(whole, { ...options, at: undefined })) ?? { path };
+  }
+
+  async remove(path: string): Promise<void> {
+    const node = await this.#at(path);
+    if (node.remove === undefined) throw failed("EACCES", "remove", path, "it cannot be removed");
+    if (isDirectory(node) && (await node.list({ limit: 1 })).items.length > 0) {
+      throw failed("ENOTEMPTY", "remove", path, "it is not empty");
+    }
+    await node.remove();
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#at(from);
+    if (from === to) return;
+    if (isWithin(to, from)) throw failed("EINVAL", "move", from, "it would be below itself");
+    const parent = await this.#directory(parentOf(to), "make", to);
+    const target = await parent.at(nameOf(to));
+    if (target !== undefined && isDirectory(target)) {
+      throw failed("EISDIR", "move", from, `"${to}" is a directory`);
+    }
+    // Whoever has both of them moves it.
+    for (let above = parentOf(from); ; above = parentOf(above)) {
+      const node = await this.#at(above);
+      if (isDirectory(node) && isWithin(to, above) && node.rename !== undefined) {
+        return node.rename(pathWithin(from, above).slice(1), pathWithin(to, above).slice(1));
+      }
+      if (above === "/") throw failed("EXDEV", "move", from, `it cannot become "${to}"`);
+    }
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    if ((await this.#find(path)) !== undefined) throw failed("EEXIST", "make", path, "it is there");
+    const parent = await this.#directory(parentOf(path), "make", path);
+    if (parent.makeDirectory === undefined) {
+      throw failed("EACCES", "make", path, "there can be no directory");
+    }
+    await parent.makeDirectory(nameOf(path));
+  }
+
+  async exchange(path: string, data: Uint8Array): Promise<Uint8Array> {
+    const node = await this.#file(path, "ask");
+    if (node.exchange !== undefined) return bytesOf(await node.exchange(data));
+    throw failed("ENOTSUP", "ask", path, "it does not answer");
+  }
+
+  async *follow(path: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const node = await this.#file(path, "follow");
+    if (node.follow === undefined) throw failed("ENOTSUP", "follow", path, "it is no stream");
+    for await (const content of node.follow(signal)) yield bytesOf(content);
+  }
+
+  async *watch(path: string, signal: AbortSignal): AsyncIterable<string> {
+    await this.#at(path);
+    if (this.#changes === undefined) throw failed("ENOTSUP", "watch", path, "nobody says");
+    for await (const changed of this.#changes(signal)) {
+      if (isWithin(changed, path) || isWithin(path, changed)) yield changed;
+    }
+  }
+
+  async #at(path: string): Promise<Node> {
+    const node = await this.#find(path);
+    if (node === undefined) throw none(path);
+    return node;
+  }
+
+  /** @throws ENOTDIR for something below a file */
+  async #find(path: string): Promise<Node | undefined> {
+    let node: Node | undefined = this.#root;
+    for (const name of partsOf(path)) {
+      if (node === undefined) return undefined;
+      if (!isDirectory(node)) throw failed("ENOTDIR", "find", path, "it is below a file");
+      node = await node.at(name);
+    }
+    return node;
+  }
+
+  async #file(path: string, verb: string): Promise<FileNode> {
+    const node = await this.#at(path);
+    if (isDirectory(node)) throw failed("EISDIR", verb, path, "it is a directory");
+    return node;
+  }
+
+  async #directory(path: string, verb: string, what: string): Promise<DirectoryNode> {
+    const node = await this.#at(path);
+    if (isDirectory(node)) return node;
+    throw failed("ENOTDIR", verb, what, `"${path}" is a file`);
+  }
+}
+
+/** True for a directory. */
+export function isDirectory(node: Node): node is DirectoryNode {
+  return "list" in node;
+}
+
+/** A text as its bytes in UTF-8. */
+export function bytesOf(content: Content): Uint8Array {
+  return typeof content === "string" ? encoder.encode(content) : content;
+}
+
+/**
+ * Bytes as the text that they are in UTF-8; `what` names them in the error.
+ * @throws EINVAL for what is no UTF-8
+ */
+export function textOf(data: Uint8Array, what: string): string {
+  try {
+    return decoder.decode(data);
+  } catch {
+    throw new FileError("EINVAL", `Cannot read ${what}: it is no UTF-8 text`);
+  }
+}
+
+/** Size and revision of a content. */
+export function contentFacts(content: Content): {
+  readonly size: number;
+  readonly revision: string;
+} {
+  const bytes = bytesOf(content);
+  return { size: bytes.byteLength, revision: sha256Hex(bytes).slice(0, 16) };
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function statOf(name: string, node: Node, facts: NodeFacts): FileStat {
+  if (isDirectory(node)) {
+    const writable = node.create ?? node.post ?? node.makeDirectory;
+    return { ...facts, name, kind: "directory", access: writable === undefined ? "r" : "rw" };
+  }
+  const reads = node.read ?? node.readRange ?? node.exchange ?? node.follow;
+  const writes = node.write ?? node.exchange;
+  const access = `${reads === undefined ? "" : "r"}${writes === undefined ? "" : "w"}` as const;
+  const nature = node.exchange ? "exchange" : node.follow ? "stream" : undefined;
+  return { ...(nature !== undefined && { nature }), ...facts, name, kind: "file", access };
+}
+
+async function factsOf(node: Node): Promise<NodeFacts> {
+  const given = await node.facts?.();
+  if (isDirectory(node) || node.read === undefined || node.follow !== undefined) return given ?? {};
+  if (given?.size !== undefined || (given !== undefined && node.readRange !== undefined)) {
+    return given;
+  }
+  return { ...contentFacts(await node.read()), ...given };
+}
+
+/** @throws EFBIG for more than a file, or a new entry of a directory, may have */
+function checkLimit(path: string, data: Uint8Array, { limit }: NodeFacts = {}): void {
+  if (limit === undefined || data.byteLength <= limit) return;
+  throw failed(
+    "EFBIG",
+    "write",
+    path,
+    `${data.byteLength} bytes are more than the ${limit} it may have`,
+  );
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(a.byteLength + b.byteLength);
+  whole.set(a);
+  whole.set(b, a.byteLength);
+  return whole;
+}
+
+function part(bytes: Uint8Array, { offset = 0, length }: FileRange): Uint8Array {
+  if (offset === 0 && (length === undefined || length >= bytes.byteLength)) return bytes;
+  return bytes.subarray(offset, length === undefined ? undefined : offset + length);
+}
+
+function none(path: string): FileError {
+  return new FileError("ENOENT", `Cannot find "${path}": there is no such file or directory`);
+}
+
+type Failure = "EACCES" | "ENOTDIR" | "EISDIR" | "EEXIST" | "ENOTSUP" | "EFBIG" | "EINVAL";
+
+function failed(
+  errno: Failure | "ENOTEMPTY" | "EXDEV",
+  verb: string,
+  path: string,
+  why: string,
+): FileError {
+  return new FileError(errno, `Cannot ${verb} "${path}": ${why}`);
+}
