@@ -192,8 +192,10 @@ export class Session {
     };
     return memoryOver(this.#kernel, {
       read: (path) => open().read(path),
+      bytes: (path) => open().bytes(path),
       list: (query) => open().list(query),
-      write: (path, text) => open().write(path, text),
+      entries: (query) => open().entries(query),
+      write: (path, content) => open().write(path, content),
       remove: (path) => open().remove(path),
     });
   }

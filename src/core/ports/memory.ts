@@ -1,12 +1,21 @@
 /** The files of one agent as a tick sees and changes them: what it wrote is there with its commit. */
 export interface AgentFiles {
-  /** Undefined where there is no file. */
+  /** As text; undefined where there is no file. */
   read(path: string): Promise<string | undefined>;
-  /** Files whose path starts with `prefix` and is above `after`, by path as UTF-8 bytes. */
+  /** The same as bytes, those of a text in UTF-8. */
+  bytes(path: string): Promise<Uint8Array | undefined>;
+  /** Files whose path starts with `prefix` and is above `after`, by path as UTF-8 bytes; each as text. */
   list(query: FilesQuery): Promise<readonly FileText[]>;
-  /** @throws LIMIT for a longer text than `limits.valueBytes` */
-  write(path: string, text: string): void;
+  /** The same without what is in them: of large files as well, little is in memory at once. */
+  entries(query: FilesQuery): Promise<readonly FileSize[]>;
+  /** @throws LIMIT for more bytes than `limits.valueBytes` */
+  write(path: string, content: string | Uint8Array): void;
   remove(path: string): void;
+}
+
+/** What of them goals and peers are kept in. */
+export interface TextFiles extends Pick<AgentFiles, "read" | "list" | "remove"> {
+  write(path: string, text: string): void;
 }
 
 export interface FilesQuery {
@@ -19,6 +28,12 @@ export interface FilesQuery {
 export interface FileText {
   readonly path: string;
   readonly value: string;
+}
+
+export interface FileSize {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** What an agent remembers beside its state. All of it changes with the tick's commit. */
@@ -124,7 +139,7 @@ export interface NewGoal extends GoalChange {
 
 /** What a memory is made over. */
 export interface MemoryTools {
-  readonly files: AgentFiles;
+  readonly files: TextFiles;
   readonly now: () => number;
   readonly newId: () => string;
   /** The npub of a key given as npub or hex; undefined for what is none. */
