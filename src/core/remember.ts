@@ -234,9 +234,9 @@ async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): 
   if (isNpub(from) && kernel.memory !== undefined) {
     await memoryOver(kernel, session.files).met(from);
   }
-  for (const [path, value] of session.files.changes) {
-    if (value === undefined) draft.erase(path);
-    else draft.write(path, value);
+  for (const [path, content] of session.files.changes) {
+    if (content === undefined) draft.erase(path);
+    else draft.write(path, content);
   }
   for (const id of session.takenBack) await dropRetries(kernel, draft, { input, alarm: id });
   if (session.alarms.size === 0) return;

@@ -2,7 +2,7 @@ import { byteLength, bytesAbove } from "./byte-length.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { pages } from "./pages.ts";
 import { comparePaths } from "./path-order.ts";
-import type { AgentFiles, FileSize, FilesQuery, FileText } from "./ports/memory.ts";
+import type { AgentFiles, FilesQuery, FileSize, FileText } from "./ports/memory.ts";
 import type { Ledger, TreeRow, Value } from "./ports/index.ts";
 
 /** A tick's working copy of an agent's files, read as they are needed. Dropping it is the rollback. */
@@ -22,7 +22,7 @@ export class TreeDraft implements AgentFiles {
     this.#limit = limit;
   }
 
-  /** What differs from what is stored: values by path, undefined where a file is to go. */
+  /** What differs from what is stored: contents by path, undefined where a file is to go. */
   get changes(): ReadonlyMap<string, Value | undefined> {
     return this.#changed;
   }
@@ -38,47 +38,21 @@ export class TreeDraft implements AgentFiles {
   }
 
   async list(query: FilesQuery): Promise<readonly FileText[]> {
-    const rows = await this.#rows(query);
-    return rows.map(({ path, value }) => ({ path, value: textOf(value) }));
+    return (await this.#rows(query)).map(({ path, value }) => ({ path, value: textOf(value) }));
   }
 
-  async entries({ prefix, after, limit }: FilesQuery): Promise<readonly FileSize[]> {
+  async sizes({ prefix, after, limit }: FilesQuery): Promise<readonly FileSize[]> {
     const found: FileSize[] = [];
+    // Of large files, few are in memory at once.
     const rows = pages<TreeRow>(
       (last, few) => this.#rows({ prefix, after: last?.path ?? after, limit: few }),
       ({ value }) => value.length,
     );
     for await (const { path, value } of rows) {
       found.push({ path, size: sizeOf(value) });
-      if (found.length >= limit) break;
+      if (found.length === limit) break;
     }
     return found;
-  }
-
-  write(path: string, content: string | Uint8Array): void {
-    const tooMany =
-      typeof content === "string"
-        ? bytesAbove(content, this.#limit)
-        : content.byteLength > this.#limit
-          ? content.byteLength
-          : undefined;
-    if (tooMany !== undefined) {
-      throw new OpenAgentsError(
-        "LIMIT",
-        `Cannot write "${path}": ${tooMany} bytes is above limits.valueBytes (${this.#limit})`,
-      );
-    }
-    this.#changed.set(path, content);
-  }
-
-  remove(path: string): void {
-    this.#changed.set(path, undefined);
-  }
-
-  async #value(path: string): Promise<Value | undefined> {
-    if (this.#changed.has(path)) return this.#changed.get(path);
-    const [value] = await this.#store.read(this.#id, [path]);
-    return value;
   }
 
   async #rows({ prefix, after = "", limit }: FilesQuery): Promise<readonly TreeRow[]> {
@@ -98,12 +72,37 @@ export class TreeDraft implements AgentFiles {
       .sort((a, b) => comparePaths(a.path, b.path))
       .slice(0, limit);
   }
-}
 
-function sizeOf(value: Value): number {
-  return typeof value === "string" ? byteLength(value) : value.byteLength;
+  write(path: string, content: Value): void {
+    const tooMany =
+      typeof content === "string"
+        ? bytesAbove(content, this.#limit)
+        : content.byteLength > this.#limit && content.byteLength;
+    if (tooMany) {
+      throw new OpenAgentsError(
+        "LIMIT",
+        `Cannot write "${path}": ${tooMany} bytes is above limits.valueBytes (${this.#limit})`,
+      );
+    }
+    // What the caller does with its bytes from now on is not what was written.
+    this.#changed.set(path, typeof content === "string" ? content : content.slice());
+  }
+
+  remove(path: string): void {
+    this.#changed.set(path, undefined);
+  }
+
+  async #value(path: string): Promise<Value | undefined> {
+    if (this.#changed.has(path)) return this.#changed.get(path);
+    const [value] = await this.#store.read(this.#id, [path]);
+    return value;
+  }
 }
 
 function textOf(value: Value): string {
   return typeof value === "string" ? value : new TextDecoder().decode(value);
+}
+
+function sizeOf(value: Value): number {
+  return typeof value === "string" ? byteLength(value) : value.byteLength;
 }

@@ -1,21 +1,20 @@
-/** The files of one agent as a tick sees and changes them: what it wrote is there with its commit. */
-export interface AgentFiles {
-  /** As text; undefined where there is no file. */
+/** Files of text of one agent as a tick sees and changes them: what it wrote is there with its commit. */
+export interface TextFiles {
+  /** Undefined where there is no file. */
   read(path: string): Promise<string | undefined>;
-  /** The same as bytes, those of a text in UTF-8. */
-  bytes(path: string): Promise<Uint8Array | undefined>;
-  /** Files whose path starts with `prefix` and is above `after`, by path as UTF-8 bytes; each as text. */
+  /** Files whose path starts with `prefix` and is above `after`, by path as UTF-8 bytes. */
   list(query: FilesQuery): Promise<readonly FileText[]>;
-  /** The same without what is in them: of large files as well, little is in memory at once. */
-  entries(query: FilesQuery): Promise<readonly FileSize[]>;
-  /** @throws LIMIT for more bytes than `limits.valueBytes` */
-  write(path: string, content: string | Uint8Array): void;
+  /** @throws LIMIT for more than `limits.valueBytes` */
+  write(path: string, text: string): void;
   remove(path: string): void;
 }
 
-/** What of them goals and peers are kept in. */
-export interface TextFiles extends Pick<AgentFiles, "read" | "list" | "remove"> {
-  write(path: string, text: string): void;
+/** The same, and files of whatever bytes. */
+export interface AgentFiles extends TextFiles {
+  bytes(path: string): Promise<Uint8Array | undefined>;
+  /** As `list`, with the sizes of files in bytes and not their contents. */
+  sizes(query: FilesQuery): Promise<readonly FileSize[]>;
+  write(path: string, content: string | Uint8Array): void;
 }
 
 export interface FilesQuery {
@@ -25,15 +24,15 @@ export interface FilesQuery {
   readonly limit: number;
 }
 
+/** A file, and how many bytes it has. */
+export interface FileSize {
+  readonly path: string;
+  readonly size: number;
+}
+
 export interface FileText {
   readonly path: string;
   readonly value: string;
-}
-
-export interface FileSize {
-  readonly path: string;
-  /** Bytes. */
-  readonly size: number;
 }
 
 /** What an agent remembers beside its state. All of it changes with the tick's commit. */

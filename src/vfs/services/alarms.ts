@@ -71,7 +71,9 @@ function whenOf(when: Readonly<Record<string, unknown>>, what: string): When {
   if (given.length !== 1) {
     throw refused(what, `it must have one of ${WHEN.map((word) => `"${word}"`).join(", ")}`);
   }
-  const bad = Object.keys(when).find((member) => !["string", "number"].includes(typeof when[member]));
+  const bad = Object.keys(when).find(
+    (member) => !["string", "number"].includes(typeof when[member]),
+  );
   if (bad !== undefined) throw refused(what, `"${bad}" must be text or a number`);
   if (when["timeZone"] !== undefined && when["cron"] === undefined) {
     throw refused(what, '"timeZone" is for "cron" alone');

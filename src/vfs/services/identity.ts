@@ -25,7 +25,10 @@ export function identity({ identity: key, limits }: AgentFace): DirectoryNode {
     verify: answers(async (text) => {
       const [publicKey, hash, signature, ...more] = text.trim().split(/\s+/);
       if (signature === undefined || more.length > 0) {
-        throw refused("/identity/verify", "it must be a public key, a hash and a signature, in hex");
+        throw refused(
+          "/identity/verify",
+          "it must be a public key, a hash and a signature, in hex",
+        );
       }
       return `${key.verify(publicKey!, hash!, signature)}\n`;
     }),
@@ -34,7 +37,11 @@ export function identity({ identity: key, limits }: AgentFace): DirectoryNode {
       return `${await key.encrypt(to, rest)}\n`;
     }),
     decrypt: answers(async (text) => {
-      const [from, rest] = firstLine(text, "/identity/decrypt", "whom it is from, then the payload");
+      const [from, rest] = firstLine(
+        text,
+        "/identity/decrypt",
+        "whom it is from, then the payload",
+      );
       return `${await key.decrypt(from, rest.trim())}\n`;
     }),
   });

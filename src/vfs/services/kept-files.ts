@@ -80,7 +80,7 @@ class KeptFiles {
     if ((await tree.bytes(target)) !== undefined) {
       throw failed("ENOTDIR", "move", from, `"${to}" is a file`);
     }
-    const moved = await tree.entries({ prefix: `${source}/`, limit: MOVABLE + 1 });
+    const moved = await tree.sizes({ prefix: `${source}/`, limit: MOVABLE + 1 });
     if (moved.length > MOVABLE) {
       // What moves files then copies them.
       throw failed("EXDEV", "move", from, `more than ${MOVABLE} files are below it`);
@@ -96,10 +96,10 @@ class KeptFiles {
   async #at(prefix: string, name: string): Promise<Node | undefined> {
     const { tree } = this.#face;
     const path = prefix + encode(name);
-    const [first] = await tree.entries({ prefix: path, limit: 1 });
+    const [first] = await tree.sizes({ prefix: path, limit: 1 });
     if (first === undefined) return undefined;
     if (first.path === path) return this.#file(prefix, path);
-    const [below] = await tree.entries({ prefix: `${path}/`, limit: 1 });
+    const [below] = await tree.sizes({ prefix: `${path}/`, limit: 1 });
     return below === undefined ? undefined : this.#below(`${path}/`);
   }
 
@@ -144,7 +144,7 @@ class KeptFiles {
     const { tree } = this.#face;
     let after = cursor === undefined ? undefined : prefix + pastIt(cursor);
     for (let limit = 16; ; limit = Math.min(limit * 2, 256)) {
-      const rows = await tree.entries({ prefix, after, limit });
+      const rows = await tree.sizes({ prefix, after, limit });
       let jumped = false;
       for (const row of rows) {
         const entry = entryOf(prefix, row);

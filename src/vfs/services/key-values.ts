@@ -54,7 +54,7 @@ async function* eachValue(
 ): AsyncGenerator<FileSize, void, undefined> {
   const limit = 256;
   for (let after = cursor === undefined ? undefined : paths.kv + cursor; ;) {
-    const page = await tree.entries({ prefix: paths.kv, after, limit });
+    const page = await tree.sizes({ prefix: paths.kv, after, limit });
     yield* page;
     if (page.length < limit) return;
     after = page.at(-1)!.path;

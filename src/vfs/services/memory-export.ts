@@ -24,7 +24,7 @@ async function exported({ tree }: AgentFace, range: FileRange): Promise<Uint8Arr
   let at = 0;
   const limit = 256;
   for (let after: string | undefined; ;) {
-    const page = await tree.entries({ prefix: paths.memory, after, limit });
+    const page = await tree.sizes({ prefix: paths.memory, after, limit });
     for (const { path } of page) {
       if (at >= to) return joined(parts);
       const value = kept((await tree.bytes(path)) ?? new Uint8Array(0));
