@@ -58,6 +58,10 @@ class KeptFiles {
         tree.write(prefix + encode(name), kept(data));
         return name;
       },
+      createBelow: async (path, data) => {
+        tickOf(this.#face, "/memory/files");
+        tree.write(prefix + path.split("/").map(encode).join("/"), kept(data));
+      },
       makeDirectory: async (name) => {
         tickOf(this.#face, "/memory/files");
         tree.write(`${prefix}${encode(name)}/${MARKER}`, "");
