@@ -77,16 +77,19 @@ export function fixedDirectory(entries: Readonly<Record<string, Node>>): Directo
 /** What changes below a node, by paths from there; without it a service cannot be watched. */
 export type NodeWatch = (signal: AbortSignal) => AsyncIterable<string>;
 
-/** The files of a tree of nodes. Its root may be one file, which then has the path `/`. */
-export function nodeService(root: Node, changes?: NodeWatch): FileService {
+/**
+ * The files of a tree of nodes. Its root may be one file, which then has the path `/`; a function makes
+ * it once it is needed.
+ */
+export function nodeService(root: Node | (() => Node), changes?: NodeWatch): FileService {
   return new NodeService(root, changes);
 }
 
 class NodeService implements FileService {
-  readonly #root: Node;
+  #root: Node | (() => Node);
   readonly #changes: NodeWatch | undefined;
 
-  constructor(root: Node, changes: NodeWatch | undefined) {
+  constructor(root: Node | (() => Node), changes: NodeWatch | undefined) {
     this.#root = root;
     this.#changes = changes;
   }
@@ -226,6 +229,7 @@ class NodeService implements FileService {
 
   /** @throws ENOTDIR for something below a file */
   async #find(path: string): Promise<Node | undefined> {
+    if (typeof this.#root === "function") this.#root = this.#root();
     let node: Node | undefined = this.#root;
     for (const name of partsOf(path)) {
       if (node === undefined) return undefined;

@@ -1,6 +1,6 @@
 import { isNpub } from "../../core/agent.ts";
 import type { AgentFace } from "../../core/ports/index.ts";
-import type { Peer, PeerFacts } from "../../core/ports/memory.ts";
+import type { Peer } from "../../core/ports/memory.ts";
 import type { DirectoryNode, FileNode } from "../nodes.ts";
 import { JSON_TYPE, parsedObject, pretty, refused, sizeOf } from "./content.ts";
 import { tickOf } from "./in-tick.ts";
@@ -30,7 +30,7 @@ export function peers(face: AgentFace): DirectoryNode {
     const facts = FACTS.filter((field) => given[field] !== undefined);
     const noted = await memory.peers.note(
       npub,
-      Object.fromEntries(facts.map((field) => [field, given[field]])) as PeerFacts,
+      Object.fromEntries(facts.map((field) => [field, given[field]])),
     );
     for (const name of [given["names"] ?? []].flat()) {
       if (noted.names.includes(name as string)) continue;
