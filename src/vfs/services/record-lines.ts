@@ -53,6 +53,8 @@ export class RecordIndex {
   async size(face: AgentFace): Promise<number> {
     const head = await this.#check(face);
     if (head.n > this.#known.n) {
+      // Who knew that size will read what has come since.
+      this.#ended(this.#known);
       for await (const _row of this.#rows(face, this.#known, head.n)) continue;
     }
     return this.#known.at;
@@ -75,8 +77,12 @@ export class RecordIndex {
       at = next;
     }
     // Whoever reads on begins with the record that this read ended in.
-    this.#ends = [{ n, at }, ...this.#ends.filter((end) => end.at !== at)].slice(0, ENDS);
+    this.#ended({ n, at });
     return joined(parts);
+  }
+
+  #ended(place: Place): void {
+    this.#ends = [place, ...this.#ends.filter(({ at }) => at !== place.at)].slice(0, ENDS);
   }
 
   /** Forgets all when the record is not the one that it was: the agent was restored from a bundle. */
