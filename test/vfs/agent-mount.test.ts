@@ -41,7 +41,7 @@ class Home {
     const name = ref.replace(/^npub-/, "");
     const tree = this.tree(name);
     const files = Object.assign(Object.create(tree) as object, {
-      isOutside: async () => false,
+      place: async () => "own" as const,
       mounts: async () => this.#mounts.get(name) ?? [],
     }) as unknown as AgentTree;
     for (const member of ["stat", "list", "read", "write", "remove", "rename", "watch"] as const) {

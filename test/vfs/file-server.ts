@@ -83,12 +83,12 @@ async function answer(
   }
   if (stat === undefined) return void (await files.stat(path));
   if (stat.kind === "directory" || (hasSlash && isHome)) {
-    if (isHome) {
+    if (isHome && request.headers.accept === "application/json") {
       const limit = Number(searchParams.get("limit"));
-      return json(
-        await files.list(path, { limit, cursor: searchParams.get("cursor") ?? undefined }),
-      );
+      const cursor = searchParams.get("cursor") ?? undefined;
+      return json(await files.list(path, { limit, cursor }));
     }
+    if (isHome) return void response.writeHead(200).end("a\nb\n");
     if (!hasSlash) return void response.writeHead(301, { location: `${pathname}/` }).end();
     return void response.writeHead(200, { "content-type": "text/html" }).end("<h1>files</h1>");
   }

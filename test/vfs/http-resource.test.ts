@@ -141,6 +141,10 @@ void test("httpResource() lists what a home lists, in pages", async (t) => {
   assert.equal(names.length, 26);
   assert.equal((await files.stat("/d")).kind, "directory");
   assert.equal((await files.stat("/a")).size, 10);
+  assert.equal(await text(files, "/a"), "0123456789");
+  await served.write("/empty", bytes(""));
+  assert.equal(await text(files, "/empty"), "");
+  await fails(files.read("/d"), "EISDIR");
   await fails(files.stat("/none"), "ENOENT");
   await fails(files.list("/none"), "ENOENT");
   await fails(files.list("/a"), "ENOTDIR");
