@@ -27,7 +27,8 @@ export function agentKind(find: (ref: string) => Promise<OtherAgent>): MountKind
       throw failed("EINVAL", "mount", source, why);
     }
     const path = normalPath(`/${rest.join("/")}`);
-    if (ref === at.agent) throw own(at);
+    const { id: self, publicKey, name } = at.agent;
+    if (ref === self || ref === publicKey || ref === name) throw own(at);
     return subtree(
       otherFiles(() => find(ref), at),
       path,
@@ -40,7 +41,7 @@ function otherFiles(find: () => Promise<OtherAgent>, at: MountPlace): FileServic
   /** @throws EDEADLK for what would lead on to other agents */
   const tree = async (path: string, ...others: readonly string[]): Promise<AgentTree> => {
     const { id, files } = await find();
-    if (id === at.agent) throw own(at);
+    if (id === at.agent.id) throw own(at);
     const mounts = (await files.mounts()).filter(({ kind }) => PASSING.has(kind));
     for (const one of [path, ...others]) {
       if (!mounts.some((mount) => isWithin(one, mount.path))) continue;

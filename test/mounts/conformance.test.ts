@@ -15,6 +15,7 @@ import { agentKind } from "../../src/vfs/agent-mount.ts";
 import { httpResource } from "../../src/vfs/http-resource.ts";
 import { namespace } from "../../src/vfs/namespace.ts";
 import { subtree } from "../../src/vfs/subtree.ts";
+import { agentRecord } from "../vfs/agent-record.ts";
 import { fileServer } from "../vfs/file-server.ts";
 import { newScratch } from "../vfs/fixtures.ts";
 
@@ -66,7 +67,7 @@ async function ofAgent(): Promise<FileServiceFixture> {
   const none = { place: async () => "own" as const, mounts: async () => [] };
   const tree = Object.assign(files, none) satisfies AgentTree;
   const kind = agentKind(async () => ({ id: "npub-other", files: tree }));
-  const at = { agent: "npub-own", path: "/fs/other" };
+  const at = { agent: agentRecord("own"), path: "/fs/other" };
   return { files: kind("other/", at), dispose: async () => undefined };
 }
 
@@ -82,7 +83,7 @@ const SUITES: Readonly<Record<string, readonly [() => Promise<FileServiceFixture
     inDirectory((dir) => {
       mkdirSync(join(dir, "root/below"), { recursive: true });
       symlinkSync("root", join(dir, "link"));
-      const at = { agent: "npub", path: "/fs/x" };
+      const at = { agent: agentRecord("own"), path: "/fs/x" };
       return hostKind({ roots: [join(dir, "link")] })("below", at);
     }),
     PLAIN,

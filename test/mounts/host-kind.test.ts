@@ -7,9 +7,10 @@ import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { errorInfo } from "../../src/core/errors.ts";
 import { errnoOf } from "../../src/core/file-error.ts";
+import { agentRecord } from "../vfs/agent-record.ts";
 import { hostKind } from "../../src/mounts/host-kind.ts";
 
-const AT = { agent: "npub1", path: "/fs/x" };
+const AT = { agent: agentRecord("a"), path: "/fs/x" };
 
 function makeRoots(t: TestContext): { readonly base: string; readonly roots: readonly string[] } {
   const base = realpathSync(mkdtempSync(join(tmpdir(), "openagents-kind-")));

@@ -9,6 +9,7 @@ import type { MountKind } from "../../src/vfs/mount-kind.ts";
 import type { Namespace } from "../../src/vfs/namespace.ts";
 import { namespace } from "../../src/vfs/namespace.ts";
 import { scratch } from "../../src/vfs/scratch.ts";
+import { agentRecord } from "./agent-record.ts";
 import { bytes, text } from "./content.ts";
 
 /** Agents `a`, `b` and `c`, each with a file `/own` and mounts of others. */
@@ -28,7 +29,7 @@ class Home {
   }
 
   mount(agent: string, path: string, source: string): void {
-    const service = this.kind(source, { agent: `npub-${agent}`, path });
+    const service = this.kind(source, { agent: agentRecord(agent), path });
     this.tree(agent).mount({ path, service, access: "read-write" });
     this.#mounts.get(agent)?.push({ path, kind: "agent", source, access: "read-write" });
   }
@@ -38,7 +39,7 @@ class Home {
   }
 
   async #find(ref: string): Promise<OtherAgent> {
-    const name = ref.replace(/^npub-/, "");
+    const name = ref.replace(/^(?:npub-)+/, "");
     const tree = this.tree(name);
     const files = Object.assign(Object.create(tree) as object, {
       place: async () => "own" as const,
@@ -72,7 +73,7 @@ void test("the kind agent shows what another agent has below a path", async () =
 
 void test("the kind agent takes no source without an agent, and none that leads above", () => {
   const { kind } = new Home();
-  const at = { agent: "npub-a", path: "/fs/x" };
+  const at = { agent: agentRecord("a"), path: "/fs/x" };
   for (const source of ["", "/", "/b", "b/../a", "b/x\0"]) {
     assert.throws(
       () => kind(source, at),
@@ -83,11 +84,14 @@ void test("the kind agent takes no source without an agent, and none that leads 
 
 void test("an agent cannot mount its own tree, by its key or by its name", async () => {
   const home = new Home();
-  assert.throws(
-    () => home.mount("a", "/fs/self", "npub-a/"),
-    (error) => errnoOf(error) === "EDEADLK",
-  );
-  home.mount("a", "/fs/self", "a/");
+  for (const ref of ["npub-a", "key-a", "a"]) {
+    assert.throws(
+      () => home.mount("a", "/fs/self", `${ref}/`),
+      (error) => errnoOf(error) === "EDEADLK",
+    );
+  }
+  // Another way of writing it.
+  home.mount("a", "/fs/self", "npub-npub-a/");
   await fails(home.tree("a").read("/fs/self/own"), "EDEADLK");
   await fails(home.tree("a").write("/fs/self/own", bytes("x")), "EDEADLK");
 });
