@@ -3,6 +3,7 @@ import { OpenAgentsError, errorInfo } from "../core/errors.ts";
 import { FileError } from "../core/file-error.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { FileService, FileStat, WriteOptions } from "../core/ports/index.ts";
+import { able } from "../vfs/able.ts";
 import { normalPath, parentOf } from "../vfs/path.ts";
 import type { ControlOptions } from "./api.ts";
 import { BODY_PACE } from "./body.ts";
@@ -54,7 +55,8 @@ export async function getFile(target: Target, query: GetQuery): Promise<Response
   if (slash) throw new FileError("ENOTDIR", `Cannot list "${path}": it is a file`);
   const ranged = c.req.header("range") !== undefined;
   if (stat.nature === "stream" && !ranged && c.req.method === "GET") {
-    const body = await liveBody((signal) => following(files, found.path, signal), live(target));
+    const follow = able(files, "follow", path);
+    const body = await liveBody((signal) => follow(found.path, signal), live(target));
     return c.body(body, 200, { ...LIVE, "content-type": stat.type ?? "application/x-ndjson" });
   }
   return sendFile({ ...target, path: found.path }, stat);
@@ -65,15 +67,6 @@ const LIVE = { "cache-control": "no-store", "x-accel-buffering": "no" };
 
 function live({ options, mayGoOn }: Target): Omit<Parameters<typeof liveBody>[1], "comment"> {
   return { signal: options.stopping, mayGoOn };
-}
-
-function following(
-  files: FileService,
-  path: string,
-  signal: AbortSignal,
-): AsyncIterable<Uint8Array> {
-  if (files.follow !== undefined) return files.follow(path, signal);
-  throw new FileError("ENOTSUP", `Cannot follow "${path}": what is there cannot be followed`);
 }
 
 async function watchFile(target: Target): Promise<Response> {
@@ -254,7 +247,7 @@ export async function putFile(
 ): Promise<Response> {
   if (target.slash) {
     unconditional(target.c);
-    await able(target.files.makeDirectory, target).call(target.files, target.path);
+    await able(target.files, "makeDirectory", target.path)(target.path);
     return created(target, target.path);
   }
   return write(target, await find(target), offset);
@@ -276,15 +269,15 @@ export async function postFile(target: Target, { to, size, as }: PostQuery): Pro
   if (to !== undefined || size !== undefined) {
     unconditional(c);
     if (to !== undefined) await files.rename(path, normalPath(to));
-    else await able(files.resize, target).call(files, path, size!);
+    else await able(files, "resize", path)(path, size!);
     return c.body(null, 204);
   }
   const stat = await find(target);
   const asks = as === "exchange" || (as === undefined && stat?.nature === "exchange");
   if (!asks) return write(target, stat, "end");
   unconditional(c);
-  const answered = able(files.exchange, target);
-  const answer = await answered.call(files, path, await bodyOf(target, stat));
+  const exchange = able(files, "exchange", path);
+  const answer = await exchange(path, await bodyOf(target, stat));
   return c.body(answer as Uint8Array<ArrayBuffer>, 200, {
     "content-type": stat?.type ?? "application/octet-stream",
     "cache-control": "no-store",
@@ -373,12 +366,6 @@ function unconditional(c: Context<ControlEnv>): void {
     const problem = `Cannot ${c.req.method} "${c.req.path}" with "${name}": it is not heeded here`;
     throw new OpenAgentsError("INVALID", problem);
   }
-}
-
-/** @throws ENOTSUP for what the service does not have */
-function able<T>(member: T | undefined, { path }: Target): T {
-  if (member !== undefined) return member;
-  throw new FileError("ENOTSUP", `Cannot do this with "${path}": what is there cannot do it`);
 }
 
 /** The address of a path of the tree of a whole home. */

@@ -4,6 +4,7 @@ import { FileError } from "../core/file-error.ts";
 import type { FileListQuery, FileService, FileStat, Page } from "../core/ports/index.ts";
 import type { Json } from "../core/json.ts";
 import type { AgentInfo, Home } from "../core/runtime.ts";
+import { able } from "./able.ts";
 import { fixedDirectory, nodeService } from "./nodes.ts";
 import { joinPath, partsOf } from "./path.ts";
 
@@ -118,22 +119,22 @@ class HomeTree implements FileService {
 
   async makeDirectory(path: string): Promise<void> {
     const inside = this.#change(path);
-    await able(inside.files.makeDirectory, path).call(inside.files, inside.path);
+    await able(inside.files, "makeDirectory", path)(inside.path);
   }
 
   async resize(path: string, size: number): Promise<void> {
     const inside = this.#change(path);
-    await able(inside.files.resize, path).call(inside.files, inside.path, size);
+    await able(inside.files, "resize", path)(inside.path, size);
   }
 
   async exchange(path: string, data: Uint8Array): Promise<Uint8Array> {
     const inside = this.#change(path);
-    return able(inside.files.exchange, path).call(inside.files, inside.path, data);
+    return able(inside.files, "exchange", path)(inside.path, data);
   }
 
   async *follow(path: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const inside = this.#change(path);
-    yield* able(inside.files.follow, path).call(inside.files, inside.path, signal);
+    yield* able(inside.files, "follow", path)(inside.path, signal);
   }
 
   /** What is in an agent's directory, and that; undefined for what is above. @throws ENOENT for what can be no agent */
@@ -189,10 +190,4 @@ function entriesOf({ id, name, status }: AgentInfo): readonly FileStat[] {
 
 function nobody(path: string): FileError {
   return new FileError("ENOENT", `Cannot find "${path}": there is no such agent`);
-}
-
-/** @throws ENOTSUP for what a service does not have */
-function able<T>(member: T | undefined, path: string): T {
-  if (member !== undefined) return member;
-  throw new FileError("ENOTSUP", `Cannot do this with "${path}": what is there cannot do it`);
 }
