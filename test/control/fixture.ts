@@ -6,7 +6,7 @@ import { createRuntime } from "../../src/core/create-runtime.ts";
 import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
 import type { AgentDefinition, RuntimeDefinition } from "../../src/core/definition.ts";
 import { TerminalError } from "../../src/core/errors.ts";
-import type { Signer } from "../../src/core/ports/index.ts";
+import type { Signer, TreeMaker } from "../../src/core/ports/index.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
@@ -80,6 +80,8 @@ export async function fixture(
     /** Types beside the usual ones. */
     readonly agents?: readonly AgentDefinition[];
     readonly bindings?: Partial<ControlBindings>;
+    /** The trees of its agents. Default: none. */
+    readonly tree?: TreeMaker;
   } = {},
 ): Promise<Fixture> {
   const definition = defineRuntime({
@@ -87,8 +89,14 @@ export async function fixture(
     ensure: [{ name: "ada", type: "echo" }],
     limits: { envelopeBytes: 1000 },
   });
-  const { signer = derivedSigner(newMnemonic()) } = options;
-  const runtime = createRuntime({ definition, store: memoryStore(), signer, memory: agentMemory });
+  const { signer = derivedSigner(newMnemonic()), tree } = options;
+  const runtime = createRuntime({
+    definition,
+    store: memoryStore(),
+    signer,
+    memory: agentMemory,
+    ...(tree !== undefined && { tree }),
+  });
   await runtime.start();
   const schedules = scheduler({
     files: memoryHomeFiles(),
