@@ -22,6 +22,8 @@ export const SPECIAL = {
   locked: "/locked",
 } as const;
 export const BOX_LIMIT = 1000;
+const ODD: ReadonlySet<string> = new Set([SPECIAL.echo, SPECIAL.events, SPECIAL.locked]);
+const MOST = 10_000_000;
 
 interface File {
   data: Uint8Array;
@@ -41,6 +43,14 @@ export function fileTree(): FileTree {
   };
   const fail = (errno: ConstructorParameters<typeof FileError>[0], path: string): FileError =>
     new FileError(errno, `Cannot use "${path}": ${errno}`);
+  /** The content of a plain file. */
+  const dataOf = (path: string): Uint8Array => {
+    if (path === SPECIAL.locked) throw fail("EACCES", path);
+    if (kindOf(path) === "directory") throw fail("EISDIR", path);
+    const file = files.get(path);
+    if (file === undefined) throw fail("EACCES", path);
+    return file.data;
+  };
   const put = (path: string, data: Uint8Array): void => {
     files.set(path, { data, at: (clock += 1000) });
     tell(path);
@@ -108,15 +118,11 @@ export function fileTree(): FileTree {
       return { items, ...(names.length > limit && { cursor: items.at(-1)!.name }) };
     },
     async read(path, { offset = 0, length } = {}) {
-      if (path === SPECIAL.locked || path === SPECIAL.echo) throw fail("EACCES", path);
-      if (kindOf(path) === "directory") throw fail("EISDIR", path);
-      if (path === SPECIAL.events) return new TextEncoder().encode('{"old":1}\n');
-      return files
-        .get(path)!
-        .data.subarray(offset, length === undefined ? undefined : offset + length);
+      const data = path === SPECIAL.events ? new TextEncoder().encode('{"old":1}\n') : dataOf(path);
+      return data.subarray(offset, length === undefined ? undefined : offset + length);
     },
     async write(path, data, { at, create, ifMatch, type } = {}) {
-      if (path === SPECIAL.locked || path === SPECIAL.echo) throw fail("EACCES", path);
+      if (ODD.has(path)) throw fail("EACCES", path);
       if (directories.has(path)) {
         if (at !== "end") throw fail("EISDIR", path);
         if (path !== SPECIAL.box) throw fail("ENOTSUP", path);
@@ -135,6 +141,7 @@ export function fileTree(): FileTree {
       checkRevision(`"${path}"`, revision, ifMatch);
       const before = old?.data ?? new Uint8Array(0);
       const offset = at === "end" ? before.byteLength : at;
+      if ((offset ?? 0) > MOST) throw fail("EFBIG", path);
       if (offset === undefined) put(path, data);
       else {
         const whole = new Uint8Array(Math.max(before.byteLength, offset + data.byteLength));
@@ -147,6 +154,7 @@ export function fileTree(): FileTree {
     },
     async remove(path) {
       const kind = kindOf(path);
+      if (path === "/" || path === SPECIAL.box || ODD.has(path)) throw fail("EACCES", path);
       const inside = [...files.keys(), ...directories].some(
         (one) => one !== path && isWithin(one, path),
       );
@@ -158,18 +166,22 @@ export function fileTree(): FileTree {
     async rename(from, to) {
       if (kindOf(from) === "directory") throw fail("EISDIR", from);
       if (directories.has(to)) throw fail("EISDIR", to);
-      const { data } = files.get(from)!;
+      if (ODD.has(to)) throw fail("EACCES", to);
+      if (kindOf(parentOf(to)) !== "directory") throw fail("ENOTDIR", to);
+      const data = dataOf(from);
       files.delete(from);
       put(to, data);
     },
     async makeDirectory(path) {
-      if (directories.has(path) || files.has(path)) throw fail("EEXIST", path);
+      if (directories.has(path) || files.has(path) || ODD.has(path)) throw fail("EEXIST", path);
       if (kindOf(parentOf(path)) !== "directory") throw fail("ENOTDIR", path);
       directories.add(path);
     },
     async resize(path, size) {
+      const data = dataOf(path);
+      if (size > MOST) throw fail("EFBIG", path);
       const whole = new Uint8Array(size);
-      whole.set(files.get(path)!.data.subarray(0, size));
+      whole.set(data.subarray(0, size));
       put(path, whole);
     },
     async exchange(path, data) {

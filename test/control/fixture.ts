@@ -11,6 +11,7 @@ import type { Runtime } from "../../src/core/runtime.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
 import { assertContract } from "./contract.ts";
+import { treesOf } from "./file-tree.ts";
 import { systemClock } from "../../src/core/system.ts";
 import { scheduler } from "../../src/drivers/scheduler.ts";
 import { agentMemory } from "../../src/memory/index.ts";
@@ -80,7 +81,7 @@ export async function fixture(
     /** Types beside the usual ones. */
     readonly agents?: readonly AgentDefinition[];
     readonly bindings?: Partial<ControlBindings>;
-    /** The trees of its agents. Default: none. */
+    /** The trees of its agents. Default: in memory. */
     readonly tree?: TreeMaker;
   } = {},
 ): Promise<Fixture> {
@@ -89,13 +90,13 @@ export async function fixture(
     ensure: [{ name: "ada", type: "echo" }],
     limits: { envelopeBytes: 1000 },
   });
-  const { signer = derivedSigner(newMnemonic()), tree } = options;
+  const { signer = derivedSigner(newMnemonic()), tree = treesOf().tree } = options;
   const runtime = createRuntime({
     definition,
     store: memoryStore(),
     signer,
     memory: agentMemory,
-    ...(tree !== undefined && { tree }),
+    tree,
   });
   await runtime.start();
   const schedules = scheduler({
