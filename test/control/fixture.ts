@@ -1,5 +1,5 @@
 import { controlApi } from "../../src/control/api.ts";
-import type { ControlOptions } from "../../src/control/api.ts";
+import type { ControlApp, ControlOptions } from "../../src/control/api.ts";
 import { bearerAccess } from "../../src/control/bearer-access.ts";
 import type { ControlBindings } from "../../src/control/operation.ts";
 import { createRuntime } from "../../src/core/create-runtime.ts";
@@ -60,6 +60,8 @@ export interface Fixture {
     request(path: string, init?: RequestInit): Response | Promise<Response>;
     readonly routes: readonly { readonly method: string; readonly path: string }[];
   };
+  /** The same, for a server. */
+  readonly app: ControlApp;
   readonly runtime: Runtime;
   readonly definition: RuntimeDefinition;
   /** A request with the token; an object becomes a JSON body. */
@@ -130,6 +132,7 @@ export async function fixture(
   };
   return {
     api,
+    app,
     runtime,
     definition,
     call,
