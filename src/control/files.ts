@@ -1,9 +1,9 @@
 import type { Context } from "hono";
 import { OpenAgentsError, errorInfo } from "../core/errors.ts";
 import { FileError } from "../core/file-error.ts";
-import { sha256Hex } from "../core/hash.ts";
 import type { FileService, FileStat, WriteOptions } from "../core/ports/index.ts";
 import { able } from "../vfs/able.ts";
+import { contentFacts } from "../vfs/nodes.ts";
 import { normalPath, parentOf } from "../vfs/path.ts";
 import type { ControlOptions } from "./api.ts";
 import { BODY_PACE } from "./body.ts";
@@ -174,31 +174,29 @@ async function open({ files, path, c }: Target, first: FileStat): Promise<Opened
       return { ...opened, body: pieces(files, path, stat, range ?? { offset: 0, length: known }) };
     }
     const bytes = await files.read(path, range);
+    const hash = contentFacts(bytes).revision;
     // What was stored while it was read has another tag.
-    const after = stat.revision === undefined ? stat : await files.stat(path);
-    if (after.revision !== stat.revision && tries < 3) {
-      stat = after;
+    const sure = stat.revision === undefined || stat.revision === hash;
+    const now = sure ? stat : await files.stat(path);
+    if (now.revision !== stat.revision && tries < 3) {
+      stat = now;
       continue;
     }
-    if (range !== undefined) {
-      return { ...opened, range: { ...range, length: bytes.byteLength }, body: bytes };
-    }
-    return whole(
-      bytes,
-      after.revision === stat.revision ? opened : { ...opened, tag: undefined },
-      asked,
-    );
+    const same = now.revision === stat.revision ? tag : undefined;
+    if (range === undefined) return whole(bytes, { ...opened, tag: same ?? fileTag(hash) }, asked);
+    const { byteLength: length } = bytes;
+    const part = length === 0 ? "none" : { ...range, length };
+    return { ...opened, tag: same, range: part, body: bytes };
   }
 }
 
-/** A file whose size was not known before it was read. */
+/** A file that was read as one; of what had no size before, maybe a part is wanted. */
 function whole(bytes: Uint8Array, opened: Opened, asked: string | undefined): Opened {
   const size = bytes.byteLength;
-  const tag = opened.tag ?? fileTag(sha256Hex(bytes).slice(0, 16));
   const range = opened.size === undefined ? byteRange(asked, size) : undefined;
-  if (range === undefined || range === "none") return { ...opened, tag, size, range, body: bytes };
-  const { offset, length } = range;
-  return { ...opened, tag, size, range, body: bytes.subarray(offset, offset + length) };
+  if (range === undefined || range === "none") return { ...opened, size, range, body: bytes };
+  const body = bytes.subarray(range.offset, range.offset + range.length);
+  return { ...opened, size, range, body };
 }
 
 /** A part of a file, piece by piece. It breaks off when the file changes. */

@@ -264,7 +264,7 @@ void test("a new entry of a directory is named by it, and its size is limited be
       body,
       duplex: "half",
       headers: { authorization: `Bearer ${TOKEN}`, "content-length": "1000000000" },
-    } as RequestInit);
+    });
     const problem = (await response.json()) as { readonly errno: string };
     assert.deepEqual([response.status, problem.errno], [413, "EFBIG"]);
   }
@@ -276,7 +276,7 @@ void test("a new entry of a directory is named by it, and its size is limited be
     body: endless,
     duplex: "half",
     headers: { authorization: `Bearer ${TOKEN}` },
-  } as RequestInit);
+  });
   assert.equal(response.status, 413);
 });
 
@@ -291,7 +291,7 @@ void test("a body that does not come is given up", async () => {
     body: new ReadableStream(),
     duplex: "half",
     headers: { authorization: `Bearer ${TOKEN}` },
-  } as RequestInit);
+  });
   assert.equal(response.status, 408);
 });
 

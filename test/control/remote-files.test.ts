@@ -293,22 +293,13 @@ async function raw(target: string, method = "GET"): Promise<number> {
 }
 
 const hostile = fc.constantFrom(
-  ...["..", "%2e%2e", ".%2e", "%2E.", "%252e%252e", "..%2f", "%2f", "%5c", "\\", "..\\", "%00"],
-  ...["%c0%ae%c0%ae", "%e0%80%ae", "%ff", "%", "%zz", "%u002e", "%ef%bc%8e%ef%bc%8e", ".", "%2e"],
-  ...[
-    "",
-    ";",
-    "..;",
-    "x",
-    "agents",
-    "bob",
-    "secret",
-    "%0a",
-    "%7f",
-    "%ed%a0%80",
-    "é",
-    "a".repeat(300),
-  ],
+  ...".. %2e%2e .%2e %2E. %252e%252e ..%2f %2f %5c \\ ..\\ %00 %c0%ae%c0%ae %e0%80%ae".split(" "),
+  ...(
+    "%ff % %zz %u002e %ef%bc%8e%ef%bc%8e . %2e ; ..; x agents bob secret %0a %7f %ed%a0%80 " +
+    "é " +
+    "a".repeat(300)
+  ).split(" "),
+  "",
 );
 
 void test("no path of a raw request leaves the agent that it is about, or makes the server fail", async () => {
