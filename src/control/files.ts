@@ -199,22 +199,27 @@ function whole(bytes: Uint8Array, opened: Opened, asked: string | undefined): Op
   return { ...opened, size, range, body };
 }
 
-/** A part of a file, piece by piece. It breaks off when the file changes. */
+/** A part of a file, piece by piece. It breaks off when the file becomes another one. */
 function pieces(
   files: FileService,
   path: string,
-  { revision }: FileStat,
+  first: FileStat,
   { offset, length }: ByteRange,
 ): ReadableStream<Uint8Array> {
   let at = offset;
   const end = offset + length;
+  const isSame = async (): Promise<boolean> => {
+    if (first.revision === undefined) return true;
+    const { revision, size = 0 } = await files.stat(path);
+    // A record that nobody can write is the same up to where it was before it grew.
+    return revision === first.revision || (first.access === "r" && size > first.size!);
+  };
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const wanted = Math.min(PIECE, end - at);
         const bytes = await files.read(path, { offset: at, length: wanted });
-        const now = revision === undefined ? undefined : (await files.stat(path)).revision;
-        if (bytes.byteLength < wanted || now !== revision) {
+        if (bytes.byteLength < wanted || !(await isSame())) {
           throw new FileError("ESTALE", `Cannot read on in "${path}": it has changed`);
         }
         at += wanted;
