@@ -66,7 +66,8 @@ export class MemoryFiles implements FileService {
       ...more,
     };
     this.entries.set(path, entry);
-    if (entry.kind === "directory" && !this.#children.has(path)) this.#children.set(path, new Map());
+    if (entry.kind === "directory" && !this.#children.has(path))
+      this.#children.set(path, new Map());
     if (path !== "/") this.#children.get(parentOf(path))?.set(nameOf(path), entry);
     this.#tell(path);
     return entry;
@@ -142,7 +143,8 @@ export class MemoryFiles implements FileService {
       known.hear(data);
       return { path };
     }
-    const entry = known ?? this.put(path, "", parent.nature === "ranged" ? { nature: "ranged" } : {});
+    const entry =
+      known ?? this.put(path, "", parent.nature === "ranged" ? { nature: "ranged" } : {});
     this.#change(path, entry, placed(entry.data, data, options.at));
     return { path };
   }
@@ -165,7 +167,9 @@ export class MemoryFiles implements FileService {
       throw new FileError("EISDIR", to);
     }
     if (this.entry(parentOf(to)).limit === -1) throw new FileError("EXDEV", to);
-    const below = [...this.entries].filter(([path]) => path === from || path.startsWith(`${from}/`));
+    const below = [...this.entries].filter(
+      ([path]) => path === from || path.startsWith(`${from}/`),
+    );
     for (const [path] of below) {
       this.entries.delete(path);
       this.#children.get(parentOf(path))?.delete(nameOf(path));

@@ -109,7 +109,7 @@ export class MountState {
       ino: node.ino,
       mode: modeOf(stat),
       size: stat.kind === "directory" || !Number.isSafeInteger(size) ? 0 : Math.max(0, size),
-      time: Math.min(Math.max(Number(stat.modifiedAt ?? this.#epoch) || 0, 0), MAX_TIME),
+      time: Math.min(Math.max(stat.modifiedAt ?? this.#epoch, 0) || 0, MAX_TIME),
       uid,
       gid,
     };

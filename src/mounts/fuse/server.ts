@@ -140,8 +140,8 @@ export class FuseServer {
   end(): void {
     this.#ready.reject(new FileError("ENOTSUP", "It was unmounted before it began"));
     this.#ready.promise.catch(() => {});
-    for (const unique of [...this.#pending.keys()]) this.#giveUp(unique);
-    for (const fh of [...this.#directories.keys()]) this.#releaseDirectory(fh);
+    for (const unique of this.#pending.keys()) this.#giveUp(unique);
+    for (const fh of this.#directories.keys()) this.#releaseDirectory(fh);
     this.#open.releaseAll();
   }
 
@@ -206,8 +206,8 @@ export class FuseServer {
         throw new Refusal(ERRNO.ENOSYS);
       case "refused":
         throw new Refusal(ERRNO[request.errno]);
-      case "forget":
-      case "interrupt":
+      default:
+        // What is not answered is dealt with before.
         return undefined;
     }
   }
