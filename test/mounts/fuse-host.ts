@@ -38,7 +38,7 @@ switch (deed) {
       attempt(() => readdirSync(dir)),
       await readFile(join(dir, "hello")).then(String, errnoOf),
       await inThread(join(dir, "hello")),
-      await started(join(dir)),
+      started(dir),
     ];
     console.log(JSON.stringify(said));
     await mount.unmount();
@@ -73,10 +73,6 @@ function inThread(path: string): Promise<unknown> {
 }
 
 /** A program that starts in the mount: it goes there before it is another process's. */
-function started(cwd: string): Promise<unknown> {
-  return new Promise((resolve) => {
-    const child = spawn("true", { cwd });
-    child.on("error", (error) => resolve(errnoOf(error)));
-    child.on("exit", resolve);
-  });
+function started(cwd: string): unknown {
+  return attempt(() => spawn("true", { cwd }).pid);
 }

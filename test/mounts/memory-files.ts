@@ -34,6 +34,9 @@ export interface Entry {
 
 const encoder = new TextEncoder();
 
+/** The most bytes of a file. */
+const LARGEST = 256 << 20;
+
 /** Files in memory, of every nature, with all that the contract lets a service do. */
 export class MemoryFiles implements FileService {
   readonly entries = new Map<string, Entry>();
@@ -191,6 +194,7 @@ export class MemoryFiles implements FileService {
     this.changes.push(`resize ${path} ${size}`);
     const entry = this.entry(path);
     if (entry.nature !== "ranged") throw new FileError("ENOTSUP", path);
+    if (size > LARGEST) throw new FileError("EFBIG", path);
     const data = new Uint8Array(size);
     data.set(entry.data.subarray(0, size));
     this.#change(path, entry, data);

@@ -67,15 +67,17 @@ export function run(command: string, args: readonly string[]): Promise<Ran> {
       cwd: "/",
       env: { ...process.env, LC_ALL: "C" },
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: 20_000,
-      killSignal: "SIGKILL",
+      detached: true,
     });
+    // With all that it started.
+    const timer = setTimeout(() => process.kill(-(child.pid ?? 0), "SIGKILL"), 20_000);
     const out: Buffer[] = [];
     let err = "";
     child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       err += text;
     });
+    child.on("close", () => clearTimeout(timer));
     child.on("error", (error) => done({ out: "", err: String(error), code: -1 }));
     child.on("close", (code) => {
       done({ out: Buffer.concat(out).toString(), err, code: code ?? -1 });
