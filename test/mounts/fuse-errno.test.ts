@@ -100,26 +100,29 @@ const CALLS: readonly (readonly [call: string, errno: string])[] = [
   ["os.close(write('failing'))", "EDQUOT"],
 ];
 
-test("each call says what POSIX would have it say, and never EIO", { skip: SKIP }, async (t) => {
-  const files = new MemoryFiles();
-  files.directory("/dir");
-  files.put("/dir/below", "");
-  files.put("/file", "file");
-  files.put("/small", "small", { limit: 10 });
-  files.put("/ranged", "ranged", { nature: "ranged" });
-  files.put("/readable", "r", { access: "r" });
-  files.put("/writable", "w", { access: "w" });
-  files.put("/nothing", "", { access: "" });
-  files.directory("/closed", { access: "r" });
-  files.directory("/abroad", { limit: -1 });
-  files.put("/link", "", { kind: "link", target: "file" });
-  files.put("/loop", "", { kind: "link", target: "loop" });
-  files.put("/dangling", "", { kind: "link", target: "nowhere" });
-  files.put("/failing", "", {
-    gate: () => Promise.reject(new FileError("EDQUOT", "on purpose")),
-  });
-  const { sh, problems } = await mountedFor(t, files);
-  const script = `
+void test(
+  "each call says what POSIX would have it say, and never EIO",
+  { skip: SKIP },
+  async (t) => {
+    const files = new MemoryFiles();
+    files.directory("/dir");
+    files.put("/dir/below", "");
+    files.put("/file", "file");
+    files.put("/small", "small", { limit: 10 });
+    files.put("/ranged", "ranged", { nature: "ranged" });
+    files.put("/readable", "r", { access: "r" });
+    files.put("/writable", "w", { access: "w" });
+    files.put("/nothing", "", { access: "" });
+    files.directory("/closed", { access: "r" });
+    files.directory("/abroad", { limit: -1 });
+    files.put("/link", "", { kind: "link", target: "file" });
+    files.put("/loop", "", { kind: "link", target: "loop" });
+    files.put("/dangling", "", { kind: "link", target: "nowhere" });
+    files.put("/failing", "", {
+      gate: () => Promise.reject(new FileError("EDQUOT", "on purpose")),
+    });
+    const { sh, problems } = await mountedFor(t, files);
+    const script = `
 import ctypes, errno, fcntl, os
 libc = ctypes.CDLL(None, use_errno=True)
 def renameat2(a, b, flags):
@@ -136,17 +139,18 @@ for call in ${JSON.stringify(CALLS.map(([call]) => call))}:
     except OSError as e:
         print({95: "ENOTSUP", 35: "EDEADLK"}.get(e.errno) or errno.errorcode[e.errno])
 `;
-  const done = await sh(`python3 - <<'END'\n${script}\nEND`);
-  assert.equal(done.err, "");
-  const said = done.out.trimEnd().split("\n");
-  assert.deepEqual(
-    CALLS.map(([call], index) => [call, said[index]]),
-    CALLS,
-  );
-  assert.deepEqual(problems, []);
-});
+    const done = await sh(`python3 - <<'END'\n${script}\nEND`);
+    assert.equal(done.err, "");
+    const said = done.out.trimEnd().split("\n");
+    assert.deepEqual(
+      CALLS.map(([call], index) => [call, said[index]]),
+      CALLS,
+    );
+    assert.deepEqual(problems, []);
+  },
+);
 
-test("every error of a service has its number on the mount", { skip: SKIP }, async (t) => {
+void test("every error of a service has its number on the mount", { skip: SKIP }, async (t) => {
   const errnos = Object.keys(ERRNO)
     .filter(isErrno)
     // After EINTR, Python tries again.

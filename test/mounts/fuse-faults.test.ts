@@ -52,10 +52,13 @@ function parking(): MemoryFiles {
   return files;
 }
 
-test("whoever waits can be killed, and others do not wait with them", { skip: SKIP }, async (t) => {
-  const files = parking();
-  const { sh } = await mountedFor(t, files);
-  const done = await sh(`
+void test(
+  "whoever waits can be killed, and others do not wait with them",
+  { skip: SKIP },
+  async (t) => {
+    const files = parking();
+    const { sh } = await mountedFor(t, files);
+    const done = await sh(`
     cat live & live=$!
     cat stuck & stuck=$!
     (echo x > stuck) & writer=$!
@@ -64,11 +67,12 @@ test("whoever waits can be killed, and others do not wait with them", { skip: SK
     wait $live; echo $?; wait $stuck; echo $?; wait $writer; echo $?
     timeout -s KILL 0.2 dd if=live of=/dev/null status=none; echo $?
   `);
-  assert.deepEqual(done.out.split("\n"), ["hello", "143", "137", "137", "137", ""]);
-  await until(() => files.followers("/live") === 0);
-});
+    assert.deepEqual(done.out.split("\n"), ["hello", "143", "137", "137", "137", ""]);
+    await until(() => files.followers("/live") === 0);
+  },
+);
 
-test(
+void test(
   "an interrupted read is EINTR, and what comes later is for the next one",
   { skip: SKIP },
   async (t) => {
@@ -93,10 +97,13 @@ print(os.read(f, 100))'`);
   },
 );
 
-test("1,000 parked readers starve nobody, and each gets what comes", { skip: SKIP }, async (t) => {
-  const files = parking();
-  const { sh, mount } = await mountedFor(t, files);
-  const readers = sh(`python3 -c '
+void test(
+  "1,000 parked readers starve nobody, and each gets what comes",
+  { skip: SKIP },
+  async (t) => {
+    const files = parking();
+    const { sh, mount } = await mountedFor(t, files);
+    const readers = sh(`python3 -c '
 import os, threading
 threading.stack_size(65536)
 got = []
@@ -108,18 +115,19 @@ all = [threading.Thread(target=read) for _ in range(1000)]
 for one in all: one.start()
 for one in all: one.join()
 print(len(got), set(got))'`);
-  await until(() => files.followers("/live") === 1000);
-  const others = await sh("for i in $(seq 50); do cat hello; done | wc -l; ls | wc -l");
-  assert.equal(others.out, "50\n3\n");
-  files.feed("/live", "all\n");
-  assert.equal((await readers).out, "1000 {b'all\\n'}\n");
-  const parked = sh("cat live; echo $?");
-  await until(() => files.followers("/live") === 1);
-  await mount.unmount();
-  assert.match((await parked).out, /^1$/m, "who waits at the end gets an error");
-});
+    await until(() => files.followers("/live") === 1000);
+    const others = await sh("for i in $(seq 50); do cat hello; done | wc -l; ls | wc -l");
+    assert.equal(others.out, "50\n3\n");
+    files.feed("/live", "all\n");
+    assert.equal((await readers).out, "1000 {b'all\\n'}\n");
+    const parked = sh("cat live; echo $?");
+    await until(() => files.followers("/live") === 1);
+    await mount.unmount();
+    assert.match((await parked).out, /^1$/m, "who waits at the end gets an error");
+  },
+);
 
-test("it can be unmounted from outside, busy or not", { skip: SKIP }, async (t) => {
+void test("it can be unmounted from outside, busy or not", { skip: SKIP }, async (t) => {
   const first = await mountedFor(t, parking());
   assert.equal((await run("umount", [first.dir])).code, 0);
   await first.mount.closed;
@@ -137,29 +145,37 @@ test("it can be unmounted from outside, busy or not", { skip: SKIP }, async (t) 
 });
 
 for (const deed of ["exit", "throw", "unmount"]) {
-  test(`nothing stays mounted when the process ends by: ${deed}`, { skip: SKIP }, async (t) => {
-    const dir = await emptyDirectory(t);
-    const { code } = await run(process.execPath, [HOST, dir, deed]);
-    assert.equal(code, deed === "throw" ? 1 : 0);
-    await until(async () => !(await isMounted(dir)));
-  });
+  void test(
+    `nothing stays mounted when the process ends by: ${deed}`,
+    { skip: SKIP },
+    async (t) => {
+      const dir = await emptyDirectory(t);
+      const { code } = await run(process.execPath, [HOST, dir, deed]);
+      assert.equal(code, deed === "throw" ? 1 : 0);
+      await until(async () => !(await isMounted(dir)));
+    },
+  );
 }
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGKILL"] as const) {
-  test(`nothing stays mounted and no shell hangs after ${signal}`, { skip: SKIP }, async (t) => {
-    const dir = await emptyDirectory(t);
-    const { pid = 0 } = await host(t, dir);
-    const parked = sh(`cat ${dir}/live; echo $?`);
-    await sh(`cat ${dir}/hello`);
-    // The whole group: nobody is left there to clean up.
-    process.kill(-pid, signal);
-    assert.equal((await parked).out, "1\n");
-    assert.notEqual((await sh(`ls ${dir}/hello`)).code, -1);
-    await until(async () => !(await isMounted(dir)));
-  });
+  void test(
+    `nothing stays mounted and no shell hangs after ${signal}`,
+    { skip: SKIP },
+    async (t) => {
+      const dir = await emptyDirectory(t);
+      const { pid = 0 } = await host(t, dir);
+      const parked = sh(`cat ${dir}/live; echo $?`);
+      await sh(`cat ${dir}/hello`);
+      // The whole group: nobody is left there to clean up.
+      process.kill(-pid, signal);
+      assert.equal((await parked).out, "1\n");
+      assert.notEqual((await sh(`ls ${dir}/hello`)).code, -1);
+      await until(async () => !(await isMounted(dir)));
+    },
+  );
 }
 
-test("a dead mount is taken away by the next one", { skip: SKIP }, async (t) => {
+void test("a dead mount is taken away by the next one", { skip: SKIP }, async (t) => {
   const dir = await emptyDirectory(t);
   const child = await host(t, dir);
   process.kill(await guardOf(dir), "SIGKILL");
@@ -173,7 +189,7 @@ test("a dead mount is taken away by the next one", { skip: SKIP }, async (t) => 
   assert.equal((await sh(`cat ${dir}/hello`)).out, "hello\n");
 });
 
-test(
+void test(
   "a directory is refused that is missing, not empty, a file, or mounted",
   { skip: SKIP },
   async (t) => {
@@ -200,7 +216,7 @@ test(
   },
 );
 
-test(
+void test(
   "a process that uses its own mount is told EDEADLK instead of waiting for itself",
   { skip: SKIP },
   async (t) => {
@@ -211,7 +227,7 @@ test(
   },
 );
 
-test(
+void test(
   "the built files mount as the sources do",
   { skip: SKIP || (!existsSync(BUILT) && "not built") },
   async (t) => {

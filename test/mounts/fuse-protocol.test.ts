@@ -9,7 +9,7 @@ import { frame } from "./frames.ts";
 
 const HEAD = { unique: 2, node: 1, pid: 1234 };
 
-test("parseRequest() reads each kind of request", () => {
+void test("parseRequest() reads each kind of request", () => {
   const cases: [Uint8Array, object][] = [
     [frame("LOOKUP", ["name"]), { op: "lookup", name: "name" }],
     [frame("FORGET", [3]), { op: "forget", nodes: [{ node: 1, count: 3 }] }],
@@ -62,7 +62,7 @@ test("parseRequest() reads each kind of request", () => {
   }
 });
 
-test("parseRequest() refuses names that are none, and numbers that nobody can count with", () => {
+void test("parseRequest() refuses names that are none, and numbers that nobody can count with", () => {
   const refused = (bytes: Uint8Array, errno: string): void => {
     assert.throws(
       () => parseRequest(bytes),
@@ -80,7 +80,7 @@ test("parseRequest() refuses names that are none, and numbers that nobody can co
   assert.equal(parseRequest(frame("LOOKUP", ["\ufeffbom"])).op, "lookup");
 });
 
-test("parseRequest() throws nothing but a ProtocolError, whatever the frame", () => {
+void test("parseRequest() throws nothing but a ProtocolError, whatever the frame", () => {
   const opcode = fc.oneof(fc.integer({ min: 0, max: 60 }), fc.nat());
   const whole = fc
     .tuple(opcode, fc.uint8Array({ maxLength: 200 }))
@@ -100,7 +100,7 @@ test("parseRequest() throws nothing but a ProtocolError, whatever the frame", ()
   );
 });
 
-test("replies say their length, and attributes survive any time and size", () => {
+void test("replies say their length, and attributes survive any time and size", () => {
   assert.deepEqual(
     [...encodeHeader(0x1_0000_0002, 2, 8)],
     [24, 0, 0, 0, 254, 255, 255, 255, 2, 0, 0, 0, 1, 0, 0, 0],
@@ -120,7 +120,7 @@ test("replies say their length, and attributes survive any time and size", () =>
   );
 });
 
-test("DirectoryReply adds whole entries while they fit, at multiples of 8", () => {
+void test("DirectoryReply adds whole entries while they fit, at multiples of 8", () => {
   fc.assert(
     fc.property(
       fc.array(fc.string({ minLength: 1, maxLength: 60 }), { maxLength: 50 }),

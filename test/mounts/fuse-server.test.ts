@@ -65,7 +65,7 @@ const SILENT: ReadonlySet<string | number> = new Set(["FORGET", "INTERRUPT", 2, 
 
 const ENTRY = { node: (reply: Reply): number => Number(reply.body.readBigUInt64LE(0)) };
 
-test("nothing is kept of what the kernel has forgotten and closed", async () => {
+void test("nothing is kept of what the kernel has forgotten and closed", async () => {
   const files = new MemoryFiles();
   files.directory("/a");
   files.directory("/a/b");
@@ -86,7 +86,7 @@ test("nothing is kept of what the kernel has forgotten and closed", async () => 
   assert.deepEqual(server.size, { nodes: 1, files: 0, directories: 0, requests: 0 });
 });
 
-test("a request that was given up leaves no node, no open file, and one answer", async () => {
+void test("a request that was given up leaves no node, no open file, and one answer", async () => {
   const files = new MemoryFiles();
   let go = (): void => {};
   const gate = new Promise<void>((resolve) => {
@@ -109,7 +109,7 @@ test("a request that was given up leaves no node, no open file, and one answer",
   assert.deepEqual(server.size, { nodes: 1, files: 0, directories: 0, requests: 0 });
 });
 
-test("a change under way ends before it is told to be interrupted, when that is soon", async () => {
+void test("a change under way ends before it is told to be interrupted, when that is soon", async () => {
   const files = new MemoryFiles();
   let go = (): void => {};
   files.put("/slow", "x", {
@@ -133,7 +133,7 @@ test("a change under way ends before it is told to be interrupted, when that is 
   assert.equal(files.text("/slow"), "new");
 });
 
-test("invalidate() tells of a node, its name and its directory, and of nothing else", async () => {
+void test("invalidate() tells of a node, its name and its directory, and of nothing else", async () => {
   const files = new MemoryFiles();
   files.put("/known", "x");
   const { server, notices, ask } = serve(files);
@@ -144,7 +144,7 @@ test("invalidate() tells of a node, its name and its directory, and of nothing e
   assert.deepEqual(notices, ["node 1", `node ${node}`, `name ${node}`]);
 });
 
-test("any sequence of frames is answered, each at most once, and nothing is thrown", async () => {
+void test("any sequence of frames is answered, each at most once, and nothing is thrown", async () => {
   const small = fc.nat(4);
   const name = fc.constantFrom("dir", "plain", "ranged", "sign", "live", "ctl", "new", "..", "a/b");
   const flags = fc.constantFrom(0, 1, 2, 0o1001, 0o2001, 0o302, 0o4000, 0o103);
@@ -224,7 +224,7 @@ test("any sequence of frames is answered, each at most once, and nothing is thro
   );
 });
 
-test("NodeTable keeps a node's number when it moves, and gives nobody else the same", () => {
+void test("NodeTable keeps a node's number when it moves, and gives nobody else the same", () => {
   const nodes = new NodeTable();
   const a = nodes.child(nodes.root, "a");
   nodes.keep(a);

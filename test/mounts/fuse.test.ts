@@ -19,7 +19,7 @@ function some(): MemoryFiles {
   return files;
 }
 
-test(
+void test(
   "a mount shows a service to ls, cat, stat, find, grep, head, wc and tar",
   { skip: SKIP },
   async (t) => {
@@ -72,7 +72,7 @@ test(
   },
 );
 
-test("a file is written as a whole, once, when it is closed", { skip: SKIP }, async (t) => {
+void test("a file is written as a whole, once, when it is closed", { skip: SKIP }, async (t) => {
   const files = some();
   const { sh, problems } = await mountedFor(t, files);
   const writes = async (script: string): Promise<string[]> => {
@@ -133,7 +133,7 @@ test("a file is written as a whole, once, when it is closed", { skip: SKIP }, as
   assert.deepEqual(problems, []);
 });
 
-test(
+void test(
   "names are made, moved and removed by mkdir, mv, rm, rmdir, ln and tar",
   { skip: SKIP },
   async (t) => {
@@ -164,7 +164,7 @@ test(
   },
 );
 
-test(
+void test(
   "a directory that names its own files takes each write as one of them",
   { skip: SKIP },
   async (t) => {
@@ -206,7 +206,7 @@ test(
   },
 );
 
-test("commands go to a file without a size each once", { skip: SKIP }, async (t) => {
+void test("commands go to a file without a size each once", { skip: SKIP }, async (t) => {
   const files = new MemoryFiles();
   const heard: string[] = [];
   files.put("/ctl", "", { say: () => "help\n", hear: (data) => heard.push(TEXT.decode(data)) });
@@ -220,7 +220,7 @@ test("commands go to a file without a size each once", { skip: SKIP }, async (t)
   assert.equal(done.out, "help\n");
 });
 
-test(
+void test(
   "a ranged file is read and written in place, through the page cache",
   { skip: SKIP },
   async (t) => {
@@ -252,7 +252,7 @@ with open("disk/made", "rb") as f: print(mmap.mmap(f.fileno(), 0, prot=mmap.PROT
   },
 );
 
-test(
+void test(
   "a file that answers keeps each reader's question and answer apart",
   { skip: SKIP },
   async (t) => {
@@ -278,7 +278,10 @@ print(os.pread(f, 5, 0), os.pread(f, 100, 5), os.pread(f, 100, 9))'
     assert.equal(done.err, "");
     const many = [1, 2, 3, 4, 5, 6, 7, 8].map((index) => `signed ${index}`);
     assert.deepEqual(done.out.split("\n"), [
-      ...["signed two", "signed one", "signed three", "b'signe' b'd py' b''"],
+      "signed two",
+      "signed one",
+      "signed three",
+      "b'signe' b'd py' b''",
       ...many,
       "",
     ]);
@@ -288,7 +291,7 @@ print(os.pread(f, 5, 0), os.pread(f, 100, 5), os.pread(f, 100, 9))'
   },
 );
 
-test(
+void test(
   "a read of a stream waits for what comes; each open has its own place",
   { skip: SKIP },
   async (t) => {
@@ -327,7 +330,7 @@ test(
   },
 );
 
-test(
+void test(
   "tail -f sees a plain file grow, and a change made elsewhere is seen at once",
   { skip: SKIP },
   async (t) => {
@@ -350,7 +353,7 @@ test(
   },
 );
 
-test("a directory of 100,000 entries is listed in pages", { skip: SKIP }, async (t) => {
+void test("a directory of 100,000 entries is listed in pages", { skip: SKIP }, async (t) => {
   const files = new MemoryFiles();
   files.directory("/many");
   for (let index = 0; index < 100_000; index += 1) files.put(`/many/${index}`, "");
@@ -364,7 +367,7 @@ test("a directory of 100,000 entries is listed in pages", { skip: SKIP }, async 
   assert.equal(found, "many/99998");
 });
 
-test(
+void test(
   "names that are none are left out of listings, and strange ones are kept",
   { skip: SKIP },
   async (t) => {
@@ -381,7 +384,7 @@ test(
   },
 );
 
-test("a mount that is read-only refuses every change", { skip: SKIP }, async (t) => {
+void test("a mount that is read-only refuses every change", { skip: SKIP }, async (t) => {
   const files = some();
   const { sh } = await mountedFor(t, files, { readOnly: true });
   const done = await sh(

@@ -26,7 +26,7 @@ export interface Mounted {
   /** What nobody foresaw. */
   readonly problems: unknown[];
   /** Runs a script of bash in its directory. Never in this process: it may not use its own mount. */
-  sh(script: string): Promise<Ran>;
+  readonly sh: (script: string) => Promise<Ran>;
 }
 
 /** An empty directory of its own, and whatever is mounted there is gone after the test. */
