@@ -155,9 +155,14 @@ class Scratch implements FileService {
     this.#changes.tell(path);
   }
 
-  async *watch(path: string, signal: AbortSignal): AsyncGenerator<string> {
-    this.#at(path);
-    yield* this.#changes.watch(path, signal);
+  watch(path: string, signal: AbortSignal): AsyncIterable<string> {
+    const feed = this.#changes.watch(path, signal);
+    try {
+      this.#at(path);
+    } catch (error) {
+      feed.fail(error);
+    }
+    return feed;
   }
 
   #statOf(name: string, node: ScratchNode): FileStat {
