@@ -3,7 +3,7 @@ import type { Clock } from "../core/ports/index.ts";
 import { HttpError } from "./problem.ts";
 
 export interface RawBodyOptions {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "after">;
   /** The most bytes. */
   readonly bytes: number;
   /** What sets that, for the error. */

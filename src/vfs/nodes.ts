@@ -40,7 +40,7 @@ export interface DirectoryNode {
   /** Makes a file of a name that nothing has; gives the name that it has. Absent: EACCES. */
   readonly create?: (name: string, data: Uint8Array, options: WriteOptions) => Promise<string>;
   /** Takes a new entry and names it. Absent: ENOTSUP. */
-  readonly post?: (data: Uint8Array) => Promise<string>;
+  readonly post?: (data: Uint8Array, options: WriteOptions) => Promise<string>;
   readonly makeDirectory?: (name: string) => Promise<void>;
   /** Moves one file below it, by paths from here with no slash before them. */
   readonly rename?: (from: string, to: string) => Promise<void>;
@@ -129,7 +129,7 @@ class NodeService implements FileService {
         throw failed("ENOTSUP", "add to", path, "its entries are not named by it");
       }
       checkLimit(path, data, await node.facts?.());
-      return { path: joinPath(path, await node.post(data)) };
+      return { path: joinPath(path, await node.post(data, options)) };
     }
     if (create === "only") throw failed("EEXIST", "make", path, "it is there");
     if (node.write === undefined) throw failed("EACCES", "write", path, "it cannot be written");
