@@ -60,6 +60,10 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/metrics.ts")).metricsCommand,
   },
   {
+    commands: ["fs"],
+    load: async () => (await import("./commands/fs.ts")).fsCommands,
+  },
+  {
     commands: ["peers", "resolve"],
     load: async () => (await import("./commands/peers.ts")).peerCommands,
   },

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { errnoOf } from "../../core/file-error.ts";
 import type { FileService, FileStat } from "../../core/ports/index.ts";
+import { able } from "../../vfs/able.ts";
 import { checkName, isWithin, nameOf } from "../../vfs/path.ts";
 import { UsageError } from "../usage-error.ts";
 import {
@@ -11,6 +12,7 @@ import {
   makeLocalDirectory,
   writeLocal,
 } from "./local-files.ts";
+import { print } from "./byte-output.ts";
 import { pagesOf } from "./pages.ts";
 import { fileBytes, statIfThere, statThrough } from "./file-bytes.ts";
 import { putFile } from "./put.ts";
@@ -178,11 +180,8 @@ function unfit({ kind, nature, access }: FileStat): string | undefined {
 async function makeDirectory(tree: TreePath, files: FileService): Promise<void> {
   await named(tree, async () => {
     if ((await statIfThere(files, tree.path))?.kind === "directory") return;
-    if (files.makeDirectory === undefined) {
-      throw refused("ENOTSUP", "make", tree.path, "there can be no directory");
-    }
     try {
-      await files.makeDirectory(tree.path);
+      await able(files, "makeDirectory", tree.path)(tree.path);
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw error;
     }
@@ -202,11 +201,4 @@ function nameOfPlace(place: Place): string {
 /** An end of a copy as people know it. */
 function typedOf(place: Place): string {
   return "tree" in place ? place.tree.typed : place.local;
-}
-
-/** Writes bytes to stdout, no faster than they are taken. */
-export function print(bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(bytes, (error) => (error == null ? resolve() : reject(error)));
-  });
 }

@@ -48,10 +48,7 @@ export async function statThrough(files: FileService, path: string): Promise<Fil
 }
 
 /** The same; undefined where there is nothing. */
-export async function statIfThere(
-  files: FileService,
-  path: string,
-): Promise<FileStat | undefined> {
+export async function statIfThere(files: FileService, path: string): Promise<FileStat | undefined> {
   try {
     return await statThrough(files, path);
   } catch (error) {

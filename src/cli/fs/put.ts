@@ -25,9 +25,8 @@ export async function putFile(
 ): Promise<string> {
   const there = await statIfThere(files, path);
   const room = there ?? (await statIfThere(files, parentOf(path)));
-  const tooMuch = (): FileError =>
-    new FileError("EFBIG", `Cannot write "${path}": it may have ${room?.limit} bytes at most`);
-  if (room?.limit !== undefined && (size ?? 0) > room.limit) throw tooMuch();
+  const limit = room?.limit ?? Number.POSITIVE_INFINITY;
+  if ((size ?? 0) > limit) throw tooMuch(path, limit);
   const chunks = bytes[Symbol.asyncIterator]();
   try {
     const gathered = new Gathered();
@@ -37,12 +36,33 @@ export async function putFile(
       const next = await chunks.next();
       if (next.done === true) return (await files.write(path, gathered.whole())).path;
       gathered.add(next.value);
-      if (gathered.size > (room?.limit ?? Number.POSITIVE_INFINITY)) throw tooMuch();
+      if (gathered.size > limit) throw tooMuch(path, limit);
     }
     return await putParts(files, { path, there, gathered, chunks });
   } finally {
     await chunks.return?.();
   }
+}
+
+/** All of a content. @throws EFBIG for more than a limit, before all of it is read */
+export async function gather(
+  { size, bytes }: Source,
+  {
+    path,
+    limit = Number.POSITIVE_INFINITY,
+  }: { readonly path: string; readonly limit?: number | undefined },
+): Promise<Uint8Array> {
+  const gathered = new Gathered();
+  if ((size ?? 0) > limit) throw tooMuch(path, limit);
+  for await (const chunk of bytes) {
+    gathered.add(chunk);
+    if (gathered.size > limit) throw tooMuch(path, limit);
+  }
+  return gathered.whole();
+}
+
+function tooMuch(path: string, limit: number): FileError {
+  return new FileError("EFBIG", `Cannot write "${path}": it may have ${limit} bytes at most`);
 }
 
 /** Only a directory with no limit may have files of parts: one with a limit is for short ones. */
@@ -126,4 +146,3 @@ class Gathered {
     return whole;
   }
 }
-

@@ -6,6 +6,9 @@ import { PART, statThrough } from "./file-bytes.ts";
 /** Between two looks at a file that nobody tells about, and until agentd is tried again, ms. */
 const PAUSE = 1000;
 
+/** A file that changes are told of is looked at after so many of these nevertheless. */
+const MOST_PAUSES = 10;
+
 const NEWLINE = 10;
 
 /** The last lines of what is known of a file: the bytes, and where it ends. */
@@ -25,13 +28,17 @@ export async function lastLines(
     const length = Math.min(PART, from);
     from -= length;
     // All that is there by now behind it belongs to it as well.
-    const part = await files.read(path, bytes.length === 0 ? { offset: from } : { offset: from, length });
+    const part = await files.read(
+      path,
+      bytes.length === 0 ? { offset: from } : { offset: from, length },
+    );
     const joined = new Uint8Array(part.byteLength + bytes.byteLength);
     joined.set(part);
     joined.set(bytes, part.byteLength);
     bytes = joined;
     const start = startOf(bytes, lines);
-    if (start > 0 || from === 0) return { bytes: bytes.subarray(start), end: from + bytes.byteLength };
+    if (start > 0 || from === 0)
+      return { bytes: bytes.subarray(start), end: from + bytes.byteLength };
   }
   return { bytes, end: 0 };
 }
@@ -81,7 +88,8 @@ export async function* followFile(following: Following): AsyncIterable<Uint8Arra
       } else {
         for await (const _ of looks(files, { path, signal, pause })) {
           const { bytes, start } = await added(files, path, end);
-          if (start < end) talk(`It was cut, and is shown from ${start === 0 ? "its start" : "there"}.`);
+          if (start < end)
+            talk(`It was cut, and is shown from ${start === 0 ? "its start" : "there"}.`);
           end = start + bytes.byteLength;
           told = false;
           if (bytes.byteLength > 0) yield bytes;
@@ -117,7 +125,11 @@ async function added(
 /** Yields whenever it is time to look: at once, and when something changes, or else each `pause`. */
 async function* looks(
   files: FileService,
-  { path, signal, pause }: { readonly path: string; readonly signal: AbortSignal; readonly pause: number },
+  {
+    path,
+    signal,
+    pause,
+  }: { readonly path: string; readonly signal: AbortSignal; readonly pause: number },
 ): AsyncIterable<void> {
   const ending = new AbortController();
   const until = AbortSignal.any([signal, ending.signal]);
@@ -133,11 +145,14 @@ async function* looks(
     watched = false;
     changed.resolve();
   })();
+  // Who tells may have begun to do so after the first look.
+  let patience = pause;
   try {
     while (!signal.aborted) {
       yield;
       if (watched) {
-        await changed.promise;
+        await Promise.race([changed.promise, rest(patience, signal)]);
+        patience = Math.min(2 * patience, MOST_PAUSES * pause);
         changed = Promise.withResolvers<void>();
       } else {
         if (failure !== undefined) throw failure;

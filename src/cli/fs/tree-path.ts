@@ -50,6 +50,8 @@ function made(typed: string, path: string): TreePath {
   try {
     return { typed, path: normalPath(path), slash: path.endsWith("/") && !typed.endsWith(":") };
   } catch (error) {
-    throw new UsageError((error as Error).message.replace(/"(?:[^"\\]|\\.)*"/, () => JSON.stringify(typed)));
+    throw new UsageError(
+      (error as Error).message.replace(/"(?:[^"\\]|\\.)*"/, () => JSON.stringify(typed)),
+    );
   }
 }

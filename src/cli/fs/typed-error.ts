@@ -35,10 +35,6 @@ export function localError(verb: string, path: string, error: unknown): unknown 
   if (error instanceof OpenAgentsError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   const known =
-    code === "ENOENT"
-      ? "NOT_FOUND"
-      : code === "EACCES" || code === "EPERM"
-        ? "DENIED"
-        : "FAILED";
+    code === "ENOENT" ? "NOT_FOUND" : code === "EACCES" || code === "EPERM" ? "DENIED" : "FAILED";
   return new OpenAgentsError(known, `Cannot ${verb} "${path}": ${message}`, { cause: error });
 }
