@@ -64,6 +64,10 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/fs.ts")).fsCommands,
   },
   {
+    commands: ["mount", "umount"],
+    load: async () => (await import("./commands/mount.ts")).mountCommands,
+  },
+  {
     commands: ["peers", "resolve"],
     load: async () => (await import("./commands/peers.ts")).peerCommands,
   },
