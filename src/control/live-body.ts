@@ -19,17 +19,18 @@ export async function liveBody(
   { signal, mayGoOn, comment }: LiveOptions,
 ): Promise<ReadableStream<Uint8Array>> {
   const ending = new AbortController();
-  const onAbort = (): void => ending.abort();
-  signal?.addEventListener("abort", onAbort);
-  if (signal?.aborted === true) onAbort();
-  const end = (): void => {
-    signal?.removeEventListener("abort", onAbort);
-    ending.abort();
-  };
   const over = new Promise<"over">((resolve) => {
     ending.signal.addEventListener("abort", () => resolve("over"));
   });
   const source = open(ending.signal)[Symbol.asyncIterator]();
+  const end = (): void => {
+    signal?.removeEventListener("abort", end);
+    ending.abort();
+    // It may rest where it gave something, and never hear of that.
+    source.return?.().catch(() => undefined);
+  };
+  signal?.addEventListener("abort", end);
+  if (signal?.aborted === true) end();
   const next = (): Promise<IteratorResult<Uint8Array>> => {
     const result = source.next();
     result.catch(() => undefined);

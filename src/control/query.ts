@@ -122,10 +122,10 @@ export function waitTime(text: string | undefined): number | undefined {
   return ms;
 }
 
-/** A flag: there with no value, or `true`; absent, or `false`. */
+/** A flag: there with no value, `true` or `1`; absent, or `false`. */
 export function flag(name: string, text: string | undefined): boolean {
   if (text === undefined || text === "false") return false;
-  if (text === "" || text === "true") return true;
+  if (text === "" || text === "true" || text === "1") return true;
   throw invalid(name, "must be true or false");
 }
 

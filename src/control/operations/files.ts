@@ -135,8 +135,9 @@ function agentFile(call: Address): Target {
   const short = !c.req.path.startsWith("/fs/");
   const own = runtime.fs(ref, principal.scope as "read");
   const inside = treeAddress(c.req.url, short ? 2 : 3);
+  const isChange = !/^(?:GET|HEAD)$/.test(c.req.method);
   // It could put agents within the bounds of others, or out of its own.
-  if (principal.labels !== undefined && inside.path === "/config" && c.req.method === "PUT") {
+  if (principal.labels !== undefined && inside.path === "/config" && isChange) {
     const problem = `"${principal.id}" is bound by labels, and may not change them`;
     throw new FileError("EACCES", `Cannot write "/config" of "${ref}": ${problem}`);
   }
