@@ -10,6 +10,7 @@ import type {
   Written,
 } from "../core/ports/index.ts";
 import { sha256Hex } from "../core/hash.ts";
+import { failed, missing } from "./failed.ts";
 import { isWithin, joinPath, nameOf, parentOf, partsOf, pathWithin } from "./path.ts";
 
 /** What is known of a node beside its name, and what follows from what it can do. */
@@ -39,6 +40,11 @@ export interface DirectoryNode {
   readonly at: (name: string) => Promise<Node | undefined> | Node | undefined;
   /** Makes a file of a name that nothing has; gives the name that it has. Absent: EACCES. */
   readonly create?: (name: string, data: Uint8Array, options: WriteOptions) => Promise<string>;
+  /**
+   * Makes a file below directories of which the first is not there, by the path from here with no slash
+   * before it, and them with it. Absent: ENOENT.
+   */
+  readonly createBelow?: (path: string, data: Uint8Array, options: WriteOptions) => Promise<void>;
   /** Takes a new entry and names it. Absent: ENOTSUP. */
   readonly post?: (data: Uint8Array, options: WriteOptions) => Promise<string>;
   readonly makeDirectory?: (name: string) => Promise<void>;
@@ -71,16 +77,19 @@ export function fixedDirectory(entries: Readonly<Record<string, Node>>): Directo
 /** What changes below a node, by paths from there; without it a service cannot be watched. */
 export type NodeWatch = (signal: AbortSignal) => AsyncIterable<string>;
 
-/** The files of a tree of nodes. Its root may be one file, which then has the path `/`. */
-export function nodeService(root: Node, changes?: NodeWatch): FileService {
+/**
+ * The files of a tree of nodes. Its root may be one file, which then has the path `/`; a function makes
+ * it once it is needed.
+ */
+export function nodeService(root: Node | (() => Node), changes?: NodeWatch): FileService {
   return new NodeService(root, changes);
 }
 
 class NodeService implements FileService {
-  readonly #root: Node;
+  #root: Node | (() => Node);
   readonly #changes: NodeWatch | undefined;
 
-  constructor(root: Node, changes: NodeWatch | undefined) {
+  constructor(root: Node | (() => Node), changes: NodeWatch | undefined) {
     this.#root = root;
     this.#changes = changes;
   }
@@ -113,8 +122,16 @@ class NodeService implements FileService {
     const node = await this.#find(path);
     if (node === undefined) {
       // Who asks for a revision, or for what is there, asks for nothing new.
-      if (create === "never") throw none(path);
+      if (create === "never") throw missing(path);
       if (ifMatch !== undefined) checkRevision(`"${path}"`, "none", ifMatch);
+      if ((await this.#find(parentOf(path))) === undefined) {
+        const above = await this.#above(path);
+        const { createBelow, facts } = above.node;
+        if (createBelow === undefined) throw missing(parentOf(path));
+        checkLimit(path, data, await facts?.());
+        await createBelow(pathWithin(path, above.path).slice(1), data, options);
+        return { path };
+      }
       const parent = await this.#directory(parentOf(path), "make", path);
       if (parent.create === undefined) {
         throw failed("EACCES", "make", path, "nothing can be made there");
@@ -206,12 +223,13 @@ class NodeService implements FileService {
 
   async #at(path: string): Promise<Node> {
     const node = await this.#find(path);
-    if (node === undefined) throw none(path);
+    if (node === undefined) throw missing(path);
     return node;
   }
 
   /** @throws ENOTDIR for something below a file */
   async #find(path: string): Promise<Node | undefined> {
+    if (typeof this.#root === "function") this.#root = this.#root();
     let node: Node | undefined = this.#root;
     for (const name of partsOf(path)) {
       if (node === undefined) return undefined;
@@ -219,6 +237,14 @@ class NodeService implements FileService {
       node = await node.at(name);
     }
     return node;
+  }
+
+  /** The lowest directory above a path that is there. */
+  async #above(path: string): Promise<{ readonly node: DirectoryNode; readonly path: string }> {
+    for (let above = parentOf(path); ; above = parentOf(above)) {
+      const node = await this.#find(above);
+      if (node !== undefined && isDirectory(node)) return { node, path: above };
+    }
   }
 
   async #file(path: string, verb: string): Promise<FileNode> {
@@ -310,19 +336,4 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
 function part(bytes: Uint8Array, { offset = 0, length }: FileRange): Uint8Array {
   if (offset === 0 && (length === undefined || length >= bytes.byteLength)) return bytes;
   return bytes.subarray(offset, length === undefined ? undefined : offset + length);
-}
-
-function none(path: string): FileError {
-  return new FileError("ENOENT", `Cannot find "${path}": there is no such file or directory`);
-}
-
-type Failure = "EACCES" | "ENOTDIR" | "EISDIR" | "EEXIST" | "ENOTSUP" | "EFBIG" | "EINVAL";
-
-function failed(
-  errno: Failure | "ENOTEMPTY" | "EXDEV",
-  verb: string,
-  path: string,
-  why: string,
-): FileError {
-  return new FileError(errno, `Cannot ${verb} "${path}": ${why}`);
 }
