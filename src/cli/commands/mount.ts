@@ -3,14 +3,12 @@ import { once } from "node:events";
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
+import { MOUNT_NAME } from "../../backends/local/mount-name.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { FileService } from "../../core/ports/index.ts";
 import { agentPath, homeOf, outputOf } from "../command.ts";
 import type { CommonOptions } from "../command.ts";
 import { notEmpty, UsageError } from "../usage-error.ts";
-
-/** What mount(8) lists these mounts as, behind `fuse.`. */
-const NAME = "openagents";
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
@@ -61,7 +59,7 @@ async function mount(dir: string, flags: MountFlags, command: Command): Promise<
   const mounted = await mountFuse({
     files,
     dir,
-    name: NAME,
+    name: MOUNT_NAME,
     readOnly: flags.readOnly === true,
     onProblem: (problem) => out.talk(`Problem with the mount: ${String(problem)}`),
   });
@@ -169,7 +167,7 @@ function wordsOf(flags: MountFlags): readonly string[] {
 async function unmount(dir: string, path: string, force: boolean): Promise<void> {
   const { mounted, unmountByForce, unmountIdle } = await import("../../mounts/fuse/system.ts");
   const ours = async (): Promise<boolean> =>
-    (await mounted()).findLast((one) => one.dir === path)?.type === `fuse.${NAME}`;
+    (await mounted()).findLast((one) => one.dir === path)?.type === `fuse.${MOUNT_NAME}`;
   if (!(await ours())) {
     throw new OpenAgentsError("NOT_FOUND", `Cannot unmount "${dir}": no home is mounted there`);
   }
