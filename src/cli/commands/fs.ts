@@ -20,6 +20,7 @@ import { below, treePath } from "../fs/tree-path.ts";
 import type { TreePath } from "../fs/tree-path.ts";
 import { named, refused } from "../fs/typed-error.ts";
 import type { Output } from "../output.ts";
+import { sizeText } from "../output.ts";
 import { notEmpty, UsageError, wholeNumber } from "../usage-error.ts";
 
 const MOST_LINES = 1_000_000;
@@ -93,9 +94,10 @@ export function fsCommands(program: Command): void {
       const path = treePath(typed);
       const { files, out } = await toolsOf(command);
       const stat = await named(path, () => files.stat(path.path));
-      printFields(out, { path: path.path, ...stat });
+      const { name, kind, access, size, modifiedAt, ...rest } = stat;
+      printFields(out, { path: path.path, name, kind, access, size, modifiedAt, ...rest });
     });
-  fs.command("cp <from> <to>")
+  fs.command("cp <source> <dest>")
     .description("copy between this machine and the tree, or in the tree")
     .option("-r, --recursive", "directories too, with all that is in them")
     .action(async (from: string, to: string, flags: { recursive?: true }, command: Command) => {
@@ -115,7 +117,7 @@ export function fsCommands(program: Command): void {
       if (copied.length === 1 && only !== undefined) out.talk(`Copied ${only.from} to ${only.to}.`);
       else out.talk(`Copied ${copied.length} files.`);
     });
-  fs.command("mv <from> <to>")
+  fs.command("mv <path> <target>")
     .description("give a file another name or place in the tree")
     .action(async (from: string, to: string, _flags: unknown, command: Command) => {
       const [source, given] = [treePath(from), treePath(to)];
@@ -302,7 +304,7 @@ async function write(
         })
       ).path;
   if (out.json) return out.document({ path: written, bytes });
-  if (written === path) return out.talk(`Wrote ${typed}: ${bytes} bytes.`);
+  if (written === path) return out.talk(`Wrote ${typed}: ${sizeText(bytes)}.`);
   return out.print(written);
 }
 

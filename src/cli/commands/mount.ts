@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { MOUNT_NAME } from "../../backends/local/mount-name.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { FileService } from "../../core/ports/index.ts";
+import type { AgentInfo } from "../../core/runtime.ts";
 import { agentPath, homeOf, outputOf } from "../command.ts";
 import type { CommonOptions } from "../command.ts";
 import { notEmpty, UsageError } from "../usage-error.ts";
@@ -97,7 +98,7 @@ async function treeOf({ agent: name }: MountFlags, command: Command): Promise<Tr
   let agent: string | undefined;
   if (name === undefined) await client.get("/agents?limit=1");
   // By its key, as its name may pass to another.
-  else ({ npub: agent } = await client.get<{ npub: string }>(agentPath(name)));
+  else agent = (await client.get<AgentInfo>(agentPath(name))).id;
   const files = mountedTree(() => homeOf(command), agent);
   return { files, agent, url: connection.url };
 }
@@ -110,6 +111,8 @@ class Starter {
   constructor() {
     if (!this.#there) return;
     process.once("disconnect", () => (this.#gone = true));
+    // What listens to it must not keep a process alive that cannot mount.
+    process.channel?.unref();
     // Nobody reads it once the starter has ended.
     process.stderr.on("error", () => {});
   }
