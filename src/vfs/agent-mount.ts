@@ -1,6 +1,6 @@
 import type { AgentTree, FileService } from "../core/ports/index.ts";
 import { failed } from "./failed.ts";
-import type { MountKind, MountPlace } from "./mount-kind.ts";
+import type { MountKind, MountPlace } from "./agent-mounts.ts";
 import { isWithin, normalPath } from "./path.ts";
 import { subtree } from "./subtree.ts";
 

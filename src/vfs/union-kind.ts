@@ -1,12 +1,12 @@
 import { FileError } from "../core/file-error.ts";
-import type { MountKind } from "./mount-kind.ts";
+import type { MountKind, MountKinds } from "./agent-mounts.ts";
 import { union } from "./union.ts";
 
 /**
  * The kind `union`: several mounts as one, see `union`. The source is two or more of `<kind>:<source>`,
  * parted by white space, of these kinds; the first goes before the others.
  */
-export function unionKind(kinds: Readonly<Record<string, MountKind>>): MountKind {
+export function unionKind(kinds: MountKinds): MountKind {
   return (source, at) => {
     const parts = source.split(/\s+/).filter((part) => part !== "");
     const refuse = (why: string): never => {

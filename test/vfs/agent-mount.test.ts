@@ -5,7 +5,7 @@ import type { AgentTree, FileService, MountEntry } from "../../src/core/ports/in
 import { manualClock } from "../../src/testing/index.ts";
 import type { OtherAgent } from "../../src/vfs/agent-mount.ts";
 import { agentKind } from "../../src/vfs/agent-mount.ts";
-import type { MountKind } from "../../src/vfs/mount-kind.ts";
+import type { MountKind } from "../../src/vfs/agent-mounts.ts";
 import type { Namespace } from "../../src/vfs/namespace.ts";
 import { namespace } from "../../src/vfs/namespace.ts";
 import { scratch } from "../../src/vfs/scratch.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { errnoOf } from "../../src/core/file-error.ts";
-import type { MountKind } from "../../src/vfs/mount-kind.ts";
+import type { MountKind } from "../../src/vfs/agent-mounts.ts";
 import { unionKind } from "../../src/vfs/union-kind.ts";
 import { agentRecord } from "./agent-record.ts";
 import { bytes, text } from "./content.ts";
