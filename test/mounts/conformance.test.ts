@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { AgentTree, FileService } from "../../src/core/ports/index.ts";
+import type { FileService } from "../../src/core/ports/index.ts";
 import { hostDirectory } from "../../src/mounts/host-directory.ts";
 import { hostKind } from "../../src/mounts/host-kind.ts";
 import { publicFetch } from "../../src/mounts/public-fetch.ts";
@@ -55,20 +55,24 @@ async function served(): Promise<FileServiceFixture> {
   };
 }
 
-async function inScratch(): Promise<FileServiceFixture> {
+/** Files in which `/a/b` is an empty directory. */
+async function withDirectory(): Promise<FileService> {
   const whole = newScratch();
   await whole.makeDirectory?.("/a");
   await whole.makeDirectory?.("/a/b");
-  return { files: subtree(whole, "/a/b"), dispose: async () => undefined };
+  await whole.write("/mounts", new Uint8Array(0));
+  return whole;
+}
+
+async function inScratch(): Promise<FileServiceFixture> {
+  return { files: subtree(await withDirectory(), "/a/b"), dispose: async () => undefined };
 }
 
 async function ofAgent(): Promise<FileServiceFixture> {
-  const { files } = await inScratch();
-  const none = { place: async () => "own" as const, mounts: async () => [] };
-  const tree = Object.assign(files, none) satisfies AgentTree;
-  const kind = agentKind(async () => ({ id: "npub-other", files: tree }));
+  const files = await withDirectory();
+  const kind = agentKind(async () => ({ id: "npub-other", files }));
   const at = { agent: agentRecord("own"), path: "/fs/other" };
-  return { files: kind("other/", at), dispose: async () => undefined };
+  return { files: kind("other/a/b", at), dispose: async () => undefined };
 }
 
 type Without = Partial<Record<FileCapability, string>>;

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { errnoOf } from "../../src/core/file-error.ts";
-import type { AgentTree, FileService, MountEntry } from "../../src/core/ports/index.ts";
+import type { FileService, MountEntry } from "../../src/core/ports/index.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import type { OtherAgent } from "../../src/vfs/agent-mount.ts";
 import { agentKind } from "../../src/vfs/agent-mount.ts";
 import type { MountKind } from "../../src/vfs/agent-mounts.ts";
+import { mountTable } from "../../src/vfs/mount-commands.ts";
 import type { Namespace } from "../../src/vfs/namespace.ts";
 import { namespace } from "../../src/vfs/namespace.ts";
 import { scratch } from "../../src/vfs/scratch.ts";
@@ -16,12 +17,15 @@ import { bytes, text } from "./content.ts";
 class Home {
   readonly kind: MountKind = agentKind((ref) => this.#find(ref));
   readonly #mounts = new Map<string, MountEntry[]>();
+  readonly #own = new Map<string, FileService>();
   readonly #trees = new Map<string, Namespace>();
 
   constructor() {
     for (const name of ["a", "b", "c"]) {
       const own = scratch({}, manualClock(1));
       void own.write("/own", bytes(name));
+      void own.write("/mounts", bytes(""));
+      this.#own.set(name, own);
       const service: FileService = own;
       this.#trees.set(name, namespace([{ path: "/", service, access: "read-write" }]));
       this.#mounts.set(name, []);
@@ -31,7 +35,9 @@ class Home {
   mount(agent: string, path: string, source: string): void {
     const service = this.kind(source, { agent: agentRecord(agent), path });
     this.tree(agent).mount({ path, service, access: "read-write" });
-    this.#mounts.get(agent)?.push({ path, kind: "agent", source, access: "read-write" });
+    const entry = { path, kind: "agent", source, access: "read-write" } as const;
+    this.#mounts.get(agent)?.push(entry);
+    void this.#own.get(agent)?.write("/mounts", bytes(mountTable(this.#mounts.get(agent)!)));
   }
 
   tree(agent: string): Namespace {
@@ -40,15 +46,7 @@ class Home {
 
   async #find(ref: string): Promise<OtherAgent> {
     const name = ref.replace(/^(?:npub-)+/, "");
-    const tree = this.tree(name);
-    const files = Object.assign(Object.create(tree) as object, {
-      place: async () => "own" as const,
-      mounts: async () => this.#mounts.get(name) ?? [],
-    }) as unknown as AgentTree;
-    for (const member of ["stat", "list", "read", "write", "remove", "rename", "watch"] as const) {
-      Object.assign(files, { [member]: tree[member].bind(tree) });
-    }
-    return { id: `npub-${name}`, files };
+    return { id: `npub-${name}`, files: this.tree(name) };
   }
 }
 
