@@ -1,7 +1,7 @@
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { FileError } from "../core/file-error.ts";
 import type { FileService } from "../core/ports/index.ts";
-import type { MountKind } from "../vfs/agent-mounts.ts";
+import type { MountKind } from "../vfs/mount-kind.ts";
 import { normalPath } from "../vfs/path.ts";
 import { subtree } from "../vfs/subtree.ts";
 import type { HostDirectoryOptions } from "./host-directory.ts";

@@ -1,6 +1,8 @@
+import { errnoOf } from "../core/file-error.ts";
 import type { FileService } from "../core/ports/index.ts";
 import { failed } from "./failed.ts";
-import type { MountKind, MountPlace } from "./agent-mounts.ts";
+import { mountsIn } from "./mount-commands.ts";
+import type { MountKind, MountPlace } from "./mount-kind.ts";
 import { isWithin, normalPath } from "./path.ts";
 import { subtree } from "./subtree.ts";
 
@@ -8,7 +10,7 @@ import { subtree } from "./subtree.ts";
 export interface OtherAgent {
   /** Its npub. */
   readonly id: string;
-  /** Its tree, as whoever may use it has it: with its file `/mounts`. */
+  /** Its tree, whose `/mounts` says what it has of others. */
   readonly files: FileService;
 }
 
@@ -62,9 +64,9 @@ function otherFiles(find: () => Promise<OtherAgent>, at: MountPlace): FileServic
     async *watch(path, signal) {
       const files = await tree(path);
       // A watch reaches into all that is mounted below, and would come round again.
-      const mount = (await passing(files)).find((mount) => isWithin(mount, path));
-      if (mount !== undefined) {
-        throw failed("ENOTSUP", "watch", path, `"${mount}" in it is mounted from elsewhere`);
+      const below = (await passing(files)).find((mount) => isWithin(mount, path));
+      if (below !== undefined) {
+        throw failed("ENOTSUP", "watch", path, `"${below}" in it is mounted from elsewhere`);
       }
       yield* files.watch(path, signal);
     },
@@ -91,13 +93,17 @@ function otherFiles(find: () => Promise<OtherAgent>, at: MountPlace): FileServic
   };
 }
 
-/** Where in an agent's tree other agents' trees may stand: what `mountTable` says of it. */
+/** Where an agent has something of others. */
 async function passing(files: FileService): Promise<readonly string[]> {
-  const table = new TextDecoder().decode(await files.read("/mounts"));
-  return table.split("\n").flatMap((line) => {
-    const [path = "", kind = ""] = line.split(" ");
-    return PASSING.has(kind) ? [path] : [];
-  });
+  const table = await files.read("/mounts").then(
+    (bytes) => new TextDecoder().decode(bytes),
+    (error: unknown) => {
+      // A tree with no such file has nothing of others.
+      if (errnoOf(error) === "ENOENT") return "";
+      throw error;
+    },
+  );
+  return mountsIn(table).flatMap(({ path, kind }) => (PASSING.has(kind) ? [path] : []));
 }
 
 function own({ path }: MountPlace): Error {

@@ -15,7 +15,7 @@ import { letGo, readBody, refusal } from "./http-resource/answers.ts";
 import { pageOf, statOf } from "./http-resource/shown.ts";
 import type { Asking, Fetcher } from "./http-resource/requests.ts";
 import { Requests } from "./http-resource/requests.ts";
-import type { MountKind } from "./agent-mounts.ts";
+import type { MountKind } from "./mount-kind.ts";
 import { checkName, nameOf, normalPath, partsOf } from "./path.ts";
 
 export type { Fetcher } from "./http-resource/requests.ts";

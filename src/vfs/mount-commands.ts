@@ -4,7 +4,8 @@ import { FileError } from "../core/file-error.ts";
 import { isBudget, isMountPath, LEVELS, MOST_MOUNTS } from "../core/mounts.ts";
 import type { Access, MountBudget, MountEntry } from "../core/ports/index.ts";
 import { isAccess, lower } from "./access.ts";
-import type { MountChanges, MountKinds } from "./agent-mounts.ts";
+import type { MountChanges } from "./agent-mounts.ts";
+import type { MountKinds } from "./mount-kind.ts";
 
 /** Whose mounts are changed, and by whom. */
 export interface MountChanger {
@@ -20,6 +21,17 @@ export function mountTable(mounts: Iterable<MountEntry>): string {
     .map((entry) => `${entry.path} ${entry.kind} ${levelText(entry)} ${entry.source}`.trimEnd())
     .map((line) => `${line}\n`)
     .join("");
+}
+
+/** Where mounts are, and of which kind, by such a table. */
+export function mountsIn(table: string): readonly Pick<MountEntry, "path" | "kind">[] {
+  return table
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [path = "", kind = ""] = line.split(" ");
+      return { path, kind };
+    });
 }
 
 /**

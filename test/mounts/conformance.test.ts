@@ -55,24 +55,18 @@ async function served(): Promise<FileServiceFixture> {
   };
 }
 
-/** Files in which `/a/b` is an empty directory. */
-async function withDirectory(): Promise<FileService> {
+async function inScratch(): Promise<FileServiceFixture> {
   const whole = newScratch();
   await whole.makeDirectory?.("/a");
   await whole.makeDirectory?.("/a/b");
-  await whole.write("/mounts", new Uint8Array(0));
-  return whole;
-}
-
-async function inScratch(): Promise<FileServiceFixture> {
-  return { files: subtree(await withDirectory(), "/a/b"), dispose: async () => undefined };
+  return { files: subtree(whole, "/a/b"), dispose: async () => undefined };
 }
 
 async function ofAgent(): Promise<FileServiceFixture> {
-  const files = await withDirectory();
+  const { files } = await inScratch();
   const kind = agentKind(async () => ({ id: "npub-other", files }));
   const at = { agent: agentRecord("own"), path: "/fs/other" };
-  return { files: kind("other/a/b", at), dispose: async () => undefined };
+  return { files: kind("other/", at), dispose: async () => undefined };
 }
 
 type Without = Partial<Record<FileCapability, string>>;

@@ -6,10 +6,19 @@ import { test } from "node:test";
 import type { Runtime } from "../../src/index.ts";
 import type { FileService } from "../../src/core/ports/index.ts";
 import { hostKind } from "../../src/mounts/host-kind.ts";
-import { agentKind } from "../../src/vfs/agent-mount.ts";
-import { scratch } from "../../src/vfs/scratch.ts";
-import { unionKind } from "../../src/vfs/union-kind.ts";
+import type { OtherAgent } from "../../src/vfs/agent-mount.ts";
+import type { MountKinds } from "../../src/vfs/mount-kind.ts";
+import { mountKinds } from "../../src/vfs/mount-kinds.ts";
 import { errno, fileHome } from "../vfs/home.ts";
+
+async function nobody(): Promise<never> {
+  throw new Error("nobody is asked");
+}
+
+/** The kinds of a home with these agents. */
+function kindsOf(agent: (ref: string) => Promise<OtherAgent>, own: MountKinds = {}): MountKinds {
+  return mountKinds({ clock: { now: () => 1 }, http: { fetcher: nobody }, agent, own });
+}
 
 void test("a host directory is mounted at run time, and an agent's tree has what is in it", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "openagents-tree-"));
@@ -18,8 +27,7 @@ void test("a host directory is mounted at run time, and an agent's tree has what
   writeFileSync(join(dir, "secret"), "what nobody may read");
   symlinkSync("../../secret", join(dir, "open/drafts/link"));
   const host = hostKind({ roots: [join(dir, "open")] });
-  const made = { host, scratch: () => scratch({}, { now: () => 1 }) };
-  const home = await fileHome({ kinds: { ...made, union: unionKind(made) } });
+  const home = await fileHome({ kinds: kindsOf(nobody, { host }) });
 
   await home.write("/mounts", "mount /fs/d host read-write drafts\n");
   assert.equal(await home.read("/mounts"), "/fs/d host read-write drafts\n");
@@ -50,11 +58,11 @@ void test("a host directory is mounted at run time, and an agent's tree has what
 
 void test("an agent's tree has what it is given of another one's, and nothing in a circle", async () => {
   const made: { runtime?: Runtime } = {};
-  const agent = agentKind(async (ref) => ({
+  const kinds = kindsOf(async (ref) => ({
     id: (await made.runtime!.status(ref)).id,
     files: made.runtime!.fs(ref),
   }));
-  const home = await fileHome({ kinds: { agent } });
+  const home = await fileHome({ kinds });
   const { runtime, within } = home;
   made.runtime = runtime;
   await within(runtime.create({ type: "worker", name: "bob" }));

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { errnoOf } from "../../src/core/file-error.ts";
-import type { FileService, MountEntry } from "../../src/core/ports/index.ts";
+import type { FileService } from "../../src/core/ports/index.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import type { OtherAgent } from "../../src/vfs/agent-mount.ts";
 import { agentKind } from "../../src/vfs/agent-mount.ts";
-import type { MountKind } from "../../src/vfs/agent-mounts.ts";
-import { mountTable } from "../../src/vfs/mount-commands.ts";
+import type { MountKind } from "../../src/vfs/mount-kind.ts";
 import type { Namespace } from "../../src/vfs/namespace.ts";
 import { namespace } from "../../src/vfs/namespace.ts";
 import { scratch } from "../../src/vfs/scratch.ts";
@@ -16,7 +15,7 @@ import { bytes, text } from "./content.ts";
 /** Agents `a`, `b` and `c`, each with a file `/own` and mounts of others. */
 class Home {
   readonly kind: MountKind = agentKind((ref) => this.#find(ref));
-  readonly #mounts = new Map<string, MountEntry[]>();
+  readonly #mounts = new Map<string, string[]>();
   readonly #own = new Map<string, FileService>();
   readonly #trees = new Map<string, Namespace>();
 
@@ -35,9 +34,9 @@ class Home {
   mount(agent: string, path: string, source: string): void {
     const service = this.kind(source, { agent: agentRecord(agent), path });
     this.tree(agent).mount({ path, service, access: "read-write" });
-    const entry = { path, kind: "agent", source, access: "read-write" } as const;
-    this.#mounts.get(agent)?.push(entry);
-    void this.#own.get(agent)?.write("/mounts", bytes(mountTable(this.#mounts.get(agent)!)));
+    const mounts = this.#mounts.get(agent)!;
+    mounts.push(`${path} agent read-write ${source}`);
+    void this.#own.get(agent)!.write("/mounts", bytes(mounts.map((line) => `${line}\n`).join("")));
   }
 
   tree(agent: string): Namespace {
