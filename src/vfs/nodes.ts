@@ -47,7 +47,7 @@ export interface DirectoryNode {
    */
   readonly createBelow?: (path: string, data: Uint8Array, options: WriteOptions) => Promise<void>;
   /** Takes a new entry and names it. Absent: ENOTSUP. */
-  readonly post?: (data: Uint8Array) => Promise<string>;
+  readonly post?: (data: Uint8Array, options: WriteOptions) => Promise<string>;
   readonly makeDirectory?: (name: string) => Promise<void>;
   /** Moves one file below it, by paths from here with no slash before them. */
   readonly rename?: (from: string, to: string) => Promise<void>;
@@ -147,7 +147,7 @@ class NodeService implements FileService {
         throw failed("ENOTSUP", "add to", path, "its entries are not named by it");
       }
       checkLimit(path, data.byteLength, await node.facts?.());
-      return { path: joinPath(path, await node.post(data)) };
+      return { path: joinPath(path, await node.post(data, options)) };
     }
     if (create === "only") throw failed("EEXIST", "make", path, "it is there");
     // What is looked at first and then written must be the same.
