@@ -1,5 +1,6 @@
 import { errnoOf } from "../core/file-error.ts";
 import { PathFeed } from "./changes.ts";
+import { missing } from "./failed.ts";
 import type { MountTable, Mounted, Within } from "./mount-table.ts";
 import { isWithin, joinPath, pathWithin } from "./path.ts";
 
@@ -39,6 +40,8 @@ export class MountWatch {
       this.#sources.clear();
       onEnd();
     });
+    const { mounted, point } = this.#table.find(this.#path);
+    if (mounted === undefined && point === undefined) this.#feed.fail(missing(this.#path));
     this.#look();
     return this.#feed;
   }

@@ -276,6 +276,8 @@ class MountedServices implements Namespace {
       if (lost !== undefined) cut(lost);
     };
     this.#running.add(look);
+    // It may have been taken away since.
+    look();
     try {
       yield* values;
     } catch (error) {

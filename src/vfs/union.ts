@@ -71,7 +71,7 @@ class Union implements FileService {
   }
 
   async read(path: string, range?: FileRange): Promise<Uint8Array> {
-    return (await this.#first(path)).service.read(path, range);
+    return (await this.#file(path, "read")).read(path, range);
   }
 
   async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<Written> {
@@ -124,19 +124,19 @@ class Union implements FileService {
   }
 
   async resize(path: string, size: number): Promise<void> {
-    const { service } = await this.#first(path);
+    const service = await this.#file(path, "resize");
     if (service.resize === undefined) throw cannot("resize", path, "files of another size");
     await service.resize(path, size);
   }
 
   async exchange(path: string, data: Uint8Array): Promise<Uint8Array> {
-    const { service } = await this.#first(path);
+    const service = await this.#file(path, "ask");
     if (service.exchange === undefined) throw cannot("ask", path, "files that answer");
     return service.exchange(path, data);
   }
 
   async *follow(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { service } = await this.#first(path);
+    const service = await this.#file(path, "follow");
     if (service.follow === undefined) throw cannot("follow", path, "streams");
     yield* service.follow(path, signal);
   }
@@ -170,6 +170,13 @@ class Union implements FileService {
     const [first] = await this.#holders(path);
     if (first === undefined) throw missing(path);
     return first;
+  }
+
+  /** Who has a file. */
+  async #file(path: string, verb: string): Promise<FileService> {
+    const { service, stat } = await this.#first(path);
+    if (stat.kind !== "directory") return service;
+    throw failed("EISDIR", verb, path, "it is a directory");
   }
 
   /** Whoever has a path as its users see it: of a file the first, of a directory all that have it. */

@@ -180,6 +180,10 @@ const HINTS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   password: smallName,
   labels: fc.array(smallName, { maxLength: 3 }),
   head: fc.constant(null),
+  path: fc.constantFrom("", "a", "b c", "box", "echo", "events", "locked", "unknown", "\u2028é"),
+  as: fc.constantFrom("append", "exchange"),
+  size: fc.constantFrom(0, 1, 7),
+  offset: fc.constantFrom(0, 1, 7),
 };
 
 const timing = fc.oneof(
@@ -346,6 +350,9 @@ const headerText = fc.oneof(
 
 const HEADERS: Readonly<Record<string, fc.Arbitrary<string>>> = {
   "idempotency-key": fc.oneof(fc.stringMatching(/^[a-z]{1,8}$/), headerText),
+  "if-none-match": fc.oneof(pool("etag"), fc.constantFrom("*", '"x"'), headerText),
+  "if-range": fc.oneof(pool("etag"), headerText),
+  range: fc.oneof(fc.constantFrom("bytes=0-", "bytes=1-2", "bytes=-1", "bytes=9-"), headerText),
   "if-match": fc.oneof(pool("etag"), fc.constantFrom("*", '"x"', 'W/"x"', '"a", "b"'), headerText),
   "x-request-id": fc.oneof(fc.stringMatching(/^[\w.:-]{1,20}$/), headerText),
   traceparent: fc.oneof(

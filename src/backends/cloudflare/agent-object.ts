@@ -258,7 +258,7 @@ async function self(store: DurableObjectStore): Promise<AgentRecord | undefined>
 
 /** What a request names the agent by that it is about. */
 function refOf({ url }: Request): string {
-  const [, , ref = ""] = new URL(url).pathname.split("/");
+  const [, ref = ""] = /^(?:\/fs)?\/[^/]*\/([^/]*)/.exec(new URL(url).pathname) ?? [];
   return decodeURIComponent(ref);
 }
 
