@@ -1,17 +1,6 @@
-import type { AgentRecord } from "../core/agent.ts";
-import type { AgentFace, FileService, MountEntry } from "../core/ports/index.ts";
+import type { AgentFace, MountEntry } from "../core/ports/index.ts";
 import { paths } from "../core/tree.ts";
-
-/** What a mount of a kind is made for. */
-export interface MountPlace {
-  /** Whose tree it stands in. */
-  readonly agent: AgentRecord;
-  /** Where. */
-  readonly path: string;
-}
-
-/** Makes the files of a mount out of its source. @throws CONFIG for a source that it cannot make them of */
-export type MountKind = (source: string, at: MountPlace) => FileService;
+import type { MountKind } from "./mount-kind.ts";
 
 /** The kinds of mounts that a home knows, by name. */
 export type MountKinds = Readonly<Record<string, MountKind>>;
