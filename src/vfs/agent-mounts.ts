@@ -1,9 +1,5 @@
 import type { AgentFace, MountEntry } from "../core/ports/index.ts";
 import { paths } from "../core/tree.ts";
-import type { MountKind } from "./mount-kind.ts";
-
-/** The kinds of mounts that a home knows, by name. */
-export type MountKinds = Readonly<Record<string, MountKind>>;
 
 /** Mounts that are changed, by path; null for one that is taken away. */
 export type MountChanges = ReadonlyMap<string, MountEntry | null>;

@@ -17,7 +17,7 @@ import type {
 import { ACCESS } from "./access.ts";
 import type { Act } from "./access.ts";
 import { AgentMounts } from "./mounted.ts";
-import type { MountKinds } from "./agent-mounts.ts";
+import type { MountKinds } from "./mount-kind.ts";
 import { base64 } from "./base64.ts";
 import { PathFeed } from "./changes.ts";
 import { failed } from "./failed.ts";

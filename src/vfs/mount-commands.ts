@@ -11,7 +11,8 @@ import {
 } from "../core/mounts.ts";
 import type { Access, MountBudget, MountEntry } from "../core/ports/index.ts";
 import { isAccess, lower } from "./access.ts";
-import type { MountChanges, MountKinds } from "./agent-mounts.ts";
+import type { MountChanges } from "./agent-mounts.ts";
+import type { MountKinds } from "./mount-kind.ts";
 
 /** Whose mounts are changed, and by whom. */
 export interface MountChanger {
@@ -24,6 +25,17 @@ export interface MountChanger {
 /** The table of mounts: a line for each, `path kind access source`. */
 export function mountTable(mounts: Iterable<MountEntry>): string {
   return [...mounts].map((entry) => `${mountLine(entry)}\n`).join("");
+}
+
+/** Where mounts are, and of which kind, by such a table. */
+export function mountsIn(table: string): readonly Pick<MountEntry, "path" | "kind">[] {
+  return table
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [path = "", kind = ""] = line.split(" ");
+      return { path, kind };
+    });
 }
 
 /**

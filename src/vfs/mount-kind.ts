@@ -15,3 +15,6 @@ export interface MountPlace {
  * @throws INVALID for a source that is none of this kind; DENIED for one that is not allowed here
  */
 export type MountKind = (source: string, at: MountPlace) => FileService;
+
+/** The kinds of mounts that a home knows, by name. */
+export type MountKinds = Readonly<Record<string, MountKind>>;

@@ -1,5 +1,6 @@
 import type { AgentFace, FileService, MountEntry } from "../core/ports/index.ts";
-import type { MountChanges, MountKinds } from "./agent-mounts.ts";
+import type { MountChanges } from "./agent-mounts.ts";
+import type { MountKinds } from "./mount-kind.ts";
 import { brokenService } from "./broken-service.ts";
 import { memoryBudgets } from "./budgets.ts";
 import type { Budgets } from "./budgets.ts";

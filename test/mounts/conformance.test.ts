@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { AgentTree, FileService } from "../../src/core/ports/index.ts";
+import type { FileService } from "../../src/core/ports/index.ts";
 import { hostDirectory } from "../../src/mounts/host-directory.ts";
 import { hostKind } from "../../src/mounts/host-kind.ts";
 import { publicFetch } from "../../src/mounts/public-fetch.ts";
@@ -64,9 +64,7 @@ async function inScratch(): Promise<FileServiceFixture> {
 
 async function ofAgent(): Promise<FileServiceFixture> {
   const { files } = await inScratch();
-  const none = { place: async () => "own" as const, mounts: async () => [] };
-  const tree = Object.assign(files, none) satisfies AgentTree;
-  const kind = agentKind(async () => ({ id: "npub-other", files: tree }));
+  const kind = agentKind(async () => ({ id: "npub-other", files }));
   const at = { agent: agentRecord("own"), path: "/fs/other" };
   return { files: kind("other/", at), dispose: async () => undefined };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { errnoOf } from "../../src/core/file-error.ts";
-import type { AgentTree, FileService, MountEntry } from "../../src/core/ports/index.ts";
+import type { FileService } from "../../src/core/ports/index.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import type { OtherAgent } from "../../src/vfs/agent-mount.ts";
 import { agentKind } from "../../src/vfs/agent-mount.ts";
@@ -15,13 +15,16 @@ import { bytes, text } from "./content.ts";
 /** Agents `a`, `b` and `c`, each with a file `/own` and mounts of others. */
 class Home {
   readonly kind: MountKind = agentKind((ref) => this.#find(ref));
-  readonly #mounts = new Map<string, MountEntry[]>();
+  readonly #mounts = new Map<string, string[]>();
+  readonly #own = new Map<string, FileService>();
   readonly #trees = new Map<string, Namespace>();
 
   constructor() {
     for (const name of ["a", "b", "c"]) {
       const own = scratch({}, manualClock(1));
       void own.write("/own", bytes(name));
+      void own.write("/mounts", bytes(""));
+      this.#own.set(name, own);
       const service: FileService = own;
       this.#trees.set(name, namespace([{ path: "/", service, access: "read-write" }]));
       this.#mounts.set(name, []);
@@ -31,7 +34,9 @@ class Home {
   mount(agent: string, path: string, source: string): void {
     const service = this.kind(source, { agent: agentRecord(agent), path });
     this.tree(agent).mount({ path, service, access: "read-write" });
-    this.#mounts.get(agent)?.push({ path, kind: "agent", source, access: "read-write" });
+    const mounts = this.#mounts.get(agent)!;
+    mounts.push(`${path} agent read-write ${source}`);
+    void this.#own.get(agent)!.write("/mounts", bytes(mounts.map((line) => `${line}\n`).join("")));
   }
 
   tree(agent: string): Namespace {
@@ -40,15 +45,7 @@ class Home {
 
   async #find(ref: string): Promise<OtherAgent> {
     const name = ref.replace(/^(?:npub-)+/, "");
-    const tree = this.tree(name);
-    const files = Object.assign(Object.create(tree) as object, {
-      place: async () => "own" as const,
-      mounts: async () => this.#mounts.get(name) ?? [],
-    }) as unknown as AgentTree;
-    for (const member of ["stat", "list", "read", "write", "remove", "rename", "watch"] as const) {
-      Object.assign(files, { [member]: tree[member].bind(tree) });
-    }
-    return { id: `npub-${name}`, files };
+    return { id: `npub-${name}`, files: this.tree(name) };
   }
 }
 

@@ -6,7 +6,7 @@ import { memoryStore } from "../../src/stores/memory.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import type { ManualClock } from "../../src/testing/index.ts";
 import { agentTree } from "../../src/vfs/agent-tree.ts";
-import type { MountKinds } from "../../src/vfs/agent-mounts.ts";
+import type { MountKinds } from "../../src/vfs/mount-kind.ts";
 import { scratch } from "../../src/vfs/scratch.ts";
 import { signer, START } from "../core/setting.ts";
 
