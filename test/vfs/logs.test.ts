@@ -159,6 +159,33 @@ void test("RecordIndex begins anew when the record is another one", async () => 
   assert.equal(text(await index.read(it.face, {})), '"other"\n');
 });
 
+void test("RecordIndex notes nothing of a record that was replaced while it was read", async () => {
+  const records = ['"a"', '"bb"', '"ccc"'];
+  const it = recorded(records);
+  const index = new RecordIndex();
+  await index.size(it.face);
+  const wait = Promise.withResolvers<void>();
+  const slow = {
+    ...it.face,
+    async log(after: number, limit: number) {
+      const rows = await it.face.log(after, limit);
+      if (after === 0) await wait.promise;
+      return rows;
+    },
+  };
+  const reading = index.read(slow, { offset: 0, length: 7 });
+  await new Promise(setImmediate);
+  records.splice(0, 3, '"other"', '"xx"');
+  it.hash = "x";
+  assert.equal(await index.size(it.face), 13);
+  wait.resolve();
+  await reading;
+  for (let offset = 0; offset < 13; offset += 1) {
+    const rest = text(await index.read(it.face, { offset }));
+    assert.equal(rest, '"other"\n"xx"\n'.slice(offset));
+  }
+});
+
 void test("RecordIndexes keeps those that are used", () => {
   const indexes = new RecordIndexes();
   const first = indexes.of("first");
