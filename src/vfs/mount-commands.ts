@@ -1,6 +1,6 @@
 import type { AgentRecord } from "../core/agent.ts";
 import { toMs } from "../core/duration.ts";
-import { FileError } from "../core/file-error.ts";
+import { errnoOf, FileError } from "../core/file-error.ts";
 import {
   isBudget,
   isMountPath,
@@ -110,7 +110,8 @@ function added(line: string, there: MountEntry | undefined, changer: MountChange
   try {
     make(source, { agent, path });
   } catch (error) {
-    throw wrong(line, (error as Error).message);
+    const denied = errnoOf(error) === "EACCES";
+    throw refuse(denied ? "EACCES" : "EINVAL", line, (error as Error).message);
   }
   return withLevel({ path, kind, source, access: "disabled" }, levelIn(line, level));
 }
