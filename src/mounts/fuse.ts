@@ -81,7 +81,7 @@ export async function mountFuse(options: FuseOptions): Promise<FuseMount> {
   if (reason !== undefined) throw new FileError("ENOTSUP", reason);
   const dir = await freeDirectory(options.dir);
   const [user, group] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
-  const fd = openSync(DEVICE, "r+");
+  const fd = openDevice();
   let at: MountedAt;
   try {
     const flags = "rootmode=40000,nosuid,nodev,default_permissions,allow_other";
@@ -103,6 +103,14 @@ export async function mountFuse(options: FuseOptions): Promise<FuseMount> {
   });
   await made.begin();
   return made;
+}
+
+function openDevice(): number {
+  try {
+    return openSync(DEVICE, "r+");
+  } catch (cause) {
+    throw new FileError("ENOTSUP", `Cannot open ${DEVICE}: ${String(cause)}`, { cause });
+  }
 }
 
 /** What was mounted on a directory last. @throws EIO when somebody took it away at once */

@@ -2,6 +2,7 @@ import { closeSync, write, writeSync, writevSync } from "node:fs";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 
+import { ERRNO } from "./protocol.ts";
 import { encodeHeader } from "./reply.ts";
 import { newRing, RingReader } from "./ring.ts";
 
@@ -63,8 +64,11 @@ export class Connection {
     try {
       if (body === undefined || body.byteLength === 0) writeSync(this.#fd, header);
       else writevSync(this.#fd, [header, body]);
-    } catch {
+    } catch (error) {
       // ENOENT: nobody waits for it any more. ENODEV, EPERM: it was unmounted, as the thread says soon.
+      // EINVAL: the kernel does not take such an answer, and whoever waits must get another one.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EINVAL" && errno !== ERRNO.EIO) this.reply(unique, ERRNO.EIO);
     }
   }
 
