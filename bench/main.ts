@@ -25,6 +25,7 @@ import { giftwrapIngest } from "./rows/relay.ts";
 import { schedulesLate, schedulesRss } from "./rows/schedules.ts";
 import { telemetryOverhead } from "./rows/telemetry.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
+import { vfsResolve } from "./rows/vfs.ts";
 import { sizesOf } from "./sizes.ts";
 
 /** Everything that is measured, in the order of the table. */
@@ -54,6 +55,7 @@ const ROWS = {
   "giftwrap.open": giftwrapOpen,
   "giftwrap.ingest": giftwrapIngest,
   "plumber.route": plumberRoute,
+  "vfs.resolve": vfsResolve,
   "schedules.late": schedulesLate,
   "schedules.rss": schedulesRss,
   move,

@@ -32,6 +32,8 @@ export interface Sizes {
   readonly signatures: number;
   /** Envelopes that are routed in a round. */
   readonly drafts: number;
+  /** Paths that are looked up among mounts in a round. */
+  readonly resolves: number;
   /** Gift wraps that a relay has stored. */
   readonly wraps: number;
   /** Processes that are started for one figure. */
@@ -70,6 +72,7 @@ const FULL: Sizes = {
   payloads: 20_000,
   signatures: 300,
   drafts: 200_000,
+  resolves: 1_000_000,
   wraps: 10_000,
   starts: 7,
   records: 10_000,
@@ -103,6 +106,7 @@ const QUICK: Sizes = {
   payloads: 20,
   signatures: 2,
   drafts: 20_000,
+  resolves: 100_000,
   wraps: 200,
   starts: 1,
   records: 20,
