@@ -1,5 +1,6 @@
 import { byteLength, bytesAbove } from "./byte-length.ts";
 import { OpenAgentsError } from "./errors.ts";
+import { pages } from "./pages.ts";
 import { comparePaths } from "./path-order.ts";
 import type { AgentFiles, FilesQuery, FileSize, FileText } from "./ports/memory.ts";
 import type { Ledger, TreeRow, Value } from "./ports/index.ts";
@@ -40,8 +41,18 @@ export class TreeDraft implements AgentFiles {
     return (await this.#rows(query)).map(({ path, value }) => ({ path, value: textOf(value) }));
   }
 
-  async sizes(query: FilesQuery): Promise<readonly FileSize[]> {
-    return (await this.#rows(query)).map(({ path, value }) => ({ path, size: sizeOf(value) }));
+  async sizes({ prefix, after, limit }: FilesQuery): Promise<readonly FileSize[]> {
+    const found: FileSize[] = [];
+    // Of large files, few are in memory at once.
+    const rows = pages<TreeRow>(
+      (last, few) => this.#rows({ prefix, after: last?.path ?? after, limit: few }),
+      ({ value }) => value.length,
+    );
+    for await (const { path, value } of rows) {
+      found.push({ path, size: sizeOf(value) });
+      if (found.length === limit) break;
+    }
+    return found;
   }
 
   async #rows({ prefix, after = "", limit }: FilesQuery): Promise<readonly TreeRow[]> {

@@ -41,6 +41,11 @@ export interface DirectoryNode {
   readonly at: (name: string) => Promise<Node | undefined> | Node | undefined;
   /** Makes a file of a name that nothing has; gives the name that it has. Absent: EACCES. */
   readonly create?: (name: string, data: Uint8Array, options: WriteOptions) => Promise<string>;
+  /**
+   * Makes a file below directories of which the first is not there, by the path from here with no slash
+   * before it, and them with it. Absent: ENOENT.
+   */
+  readonly createBelow?: (path: string, data: Uint8Array, options: WriteOptions) => Promise<void>;
   /** Takes a new entry and names it. Absent: ENOTSUP. */
   readonly post?: (data: Uint8Array, options: WriteOptions) => Promise<string>;
   readonly makeDirectory?: (name: string) => Promise<void>;
@@ -79,18 +84,21 @@ export function fixedDirectory(entries: Readonly<Record<string, Node>>): Directo
 /** What changes below a node, by paths from there; without it a service cannot be watched. */
 export type NodeWatch = (signal: AbortSignal) => AsyncIterable<string>;
 
-/** The files of a tree of nodes. Its root may be one file, which then has the path `/`. */
-export function nodeService(root: Node, changes?: NodeWatch): FileService {
+/**
+ * The files of a tree of nodes. Its root may be one file, which then has the path `/`; a function makes
+ * it once it is needed.
+ */
+export function nodeService(root: Node | (() => Node), changes?: NodeWatch): FileService {
   return new NodeService(root, changes);
 }
 
 class NodeService implements FileService {
-  readonly #root: Node;
+  #root: Node | (() => Node);
   readonly #changes: NodeWatch | undefined;
   /** The last that somebody does with a path which others must not come between. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor(root: Node, changes: NodeWatch | undefined) {
+  constructor(root: Node | (() => Node), changes: NodeWatch | undefined) {
     this.#root = root;
     this.#changes = changes;
   }
@@ -148,6 +156,14 @@ class NodeService implements FileService {
     // Who asks for a revision, or for what is there, asks for nothing new.
     if (create === "never") throw missing(path);
     checkMatch(path, undefined, ifMatch);
+    if ((await this.#find(parentOf(path))) === undefined) {
+      const above = await this.#above(path);
+      const { createBelow, facts } = above.node;
+      if (createBelow === undefined) throw missing(parentOf(path));
+      checkLimit(path, data.byteLength, await facts?.());
+      await createBelow(pathWithin(path, above.path).slice(1), data, options);
+      return { path };
+    }
     const parent = await this.#directory(parentOf(path), "make", path);
     if (create === "only" && (await parent.at(nameOf(path))) !== undefined) {
       throw failed("EEXIST", "make", path, "it is there");
@@ -243,6 +259,7 @@ class NodeService implements FileService {
 
   /** @throws ENOTDIR for something below a file */
   async #find(path: string): Promise<Node | undefined> {
+    if (typeof this.#root === "function") this.#root = this.#root();
     let node: Node | undefined = this.#root;
     for (const name of partsOf(path)) {
       if (node === undefined) return undefined;
@@ -250,6 +267,14 @@ class NodeService implements FileService {
       node = await node.at(name);
     }
     return node;
+  }
+
+  /** The lowest directory above a path that is there. */
+  async #above(path: string): Promise<{ readonly node: DirectoryNode; readonly path: string }> {
+    for (let above = parentOf(path); ; above = parentOf(above)) {
+      const node = await this.#find(above);
+      if (node !== undefined && isDirectory(node)) return { node, path: above };
+    }
   }
 
   async #file(path: string, verb: string): Promise<FileNode> {

@@ -48,6 +48,15 @@ export function checkName(name: string): string {
   return name;
 }
 
+/** True for what can be one part of a path. */
+export function isName(text: string): boolean {
+  try {
+    return checkName(text) === text;
+  } catch {
+    return false;
+  }
+}
+
 /** The parts of a normal path; none of the root. */
 export function partsOf(path: string): readonly string[] {
   return path === "/" ? [] : path.slice(1).split("/");
