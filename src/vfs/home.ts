@@ -100,10 +100,7 @@ class HomeTree implements FileService {
       const npubs = [one, other].map(({ ref }) => this.#npub(ref, from).catch(() => undefined));
       const [first, second] = await Promise.all(npubs);
       if (first === undefined || first !== second) {
-        throw new FileError(
-          "EXDEV",
-          `Cannot move "${from}" to "${to}": it is not the same agent's`,
-        );
+        throw failed("EXDEV", "move", from, `"${to}" is not the same agent's`);
       }
     }
     await one.files.rename(one.path, other.path);
@@ -191,6 +188,6 @@ function entriesOf({ id, name, status }: AgentInfo): readonly FileStat[] {
   return status === "terminated" ? [own] : [own, { name, kind: "link", access: "r", target: id }];
 }
 
-function nobody(path: string): FileError {
+function nobody(path: string): Error {
   return failed("ENOENT", "find", path, "there is no such agent");
 }
