@@ -339,7 +339,7 @@ async function scratched(): Promise<{
   readonly url: string;
   /** Of the agent `ada`. */
   readonly id: string;
-  dispose(): Promise<void>;
+  readonly dispose: () => Promise<void>;
 }> {
   const trees = new Map<string, FileService>();
   const tree: TreeMaker = ({ agent }) => {
