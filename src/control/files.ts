@@ -304,6 +304,17 @@ async function find({ files, path }: Target): Promise<FileStat | undefined> {
   }
 }
 
+/** The lowest directory above a path that is there: what is made below it has its limit. */
+async function above({ files, path }: Target): Promise<FileStat> {
+  for (let directory = parentOf(path); ; directory = parentOf(directory)) {
+    try {
+      return await files.stat(directory);
+    } catch (error) {
+      if (errorInfo(error).code !== "NOT_FOUND" || directory === "/") throw error;
+    }
+  }
+}
+
 async function write(
   target: Target,
   stat: FileStat | undefined,
@@ -323,7 +334,7 @@ async function write(
     ...(ifNone !== undefined && { create: "only" }),
     type: c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase(),
   };
-  const room = stat ?? (await files.stat(parentOf(path)));
+  const room = stat ?? (await above(target));
   const data = await bodyOf(target, room);
   const unmet = (errno: string): boolean =>
     (there && errno === "ENOENT") || (ifNone !== undefined && errno === "EEXIST");

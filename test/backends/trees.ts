@@ -9,7 +9,7 @@ export function treesOf(runtime: () => Runtime): TreeMaker {
   return agentTree(
     mountKinds({
       clock: systemClock,
-      http: { fetcher: (url, init) => fetch(url, init as RequestInit) },
+      http: { fetcher: (url, init) => fetch(url, init) },
       async agent(ref) {
         const { id } = await runtime().get(ref);
         return { id, files: runtime().fs(id, "operate") };
