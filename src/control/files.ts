@@ -3,6 +3,7 @@ import { OpenAgentsError, errorInfo } from "../core/errors.ts";
 import { FileError } from "../core/file-error.ts";
 import type { FileService, FileStat, WriteOptions } from "../core/ports/index.ts";
 import { able } from "../vfs/able.ts";
+import { failed } from "../vfs/failed.ts";
 import { contentFacts } from "../vfs/nodes.ts";
 import { normalPath, parentOf } from "../vfs/path.ts";
 import type { ControlOptions } from "./api.ts";
@@ -52,7 +53,7 @@ export async function getFile(target: Target, query: GetQuery): Promise<Response
   const found = await reached(files, path);
   const { stat } = found;
   if (stat.kind === "directory") return listDirectory({ ...target, path: found.path }, query);
-  if (slash) throw new FileError("ENOTDIR", `Cannot list "${path}": it is a file`);
+  if (slash) throw failed("ENOTDIR", "list", path, "it is a file");
   const ranged = c.req.header("range") !== undefined;
   if (stat.nature === "stream" && !ranged && c.req.method === "GET") {
     const follow = able(files, "follow", path);
@@ -100,7 +101,7 @@ async function reached(
     }
     at = normalPath(`/${parts.join("/")}`);
   }
-  throw new FileError("ELOOP", `Cannot open "${path}": it leads through too many links`);
+  throw failed("ELOOP", "open", path, "it leads through too many links");
 }
 
 async function listDirectory(
@@ -220,7 +221,7 @@ function pieces(
         const wanted = Math.min(PIECE, end - at);
         const bytes = await files.read(path, { offset: at, length: wanted });
         if (bytes.byteLength < wanted || !(await isSame())) {
-          throw new FileError("ESTALE", `Cannot read on in "${path}": it has changed`);
+          throw failed("ESTALE", "read on in", path, "it has changed");
         }
         at += wanted;
         controller.enqueue(bytes);
