@@ -17,6 +17,8 @@ import { storedTokens } from "../control/tokens.ts";
 import { hookSecrets, redactor, secretValues } from "../control/redact.ts";
 import { observers, tracingRequests } from "../control/request-observer.ts";
 import type { RequestObserver } from "../control/request-observer.ts";
+import type { Json } from "../core/json.ts";
+import type { FuseMount } from "../mounts/fuse.ts";
 import { fileBrake } from "../core/brake.ts";
 import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
@@ -36,6 +38,7 @@ import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
 import { secretProblems } from "../drivers/webhook.ts";
 import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
+import { agentTrees } from "./local/agent-trees.ts";
 import { agentSockets } from "./local/agent-sockets.ts";
 import { clientAddress } from "./local/client-address.ts";
 import type { DataDir } from "./local/data-dir.ts";
@@ -91,6 +94,12 @@ export interface LocalOptions {
    * of the definition.
    */
   readonly plumb?: string | undefined;
+  /** An empty directory of this machine on which the home is mounted as files (Linux). Default: none. */
+  readonly mount?: string | undefined;
+  /** Directories of this machine of which agents' mounts may be. Default: none. */
+  readonly hostDirs?: readonly string[] | undefined;
+  /** Agents' mounts may be of addresses in private networks. Default false. */
+  readonly allowPrivateMounts?: boolean;
   /** Webhooks may go to addresses in private networks. Default false. */
   readonly allowPrivateWebhooks?: boolean;
   /** Default: that of this package. */
@@ -167,11 +176,19 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     undo.push(() => relays?.stop());
     const files = sqliteHomeFiles(privateFile(data.file("home")));
     undo.push(() => files.close());
-    const runtime = createRuntime({
+    const trees = agentTrees({
+      runtime: () => runtime,
+      clock,
+      hostDirs: options.hostDirs ?? [],
+      allowPrivate: options.allowPrivateMounts === true,
+    });
+    undo.push(() => trees.close());
+    const runtime: Runtime = createRuntime({
       definition,
       store,
       signer,
       memory: agentMemory,
+      tree: trees.tree,
       names: domainNames,
       clock,
       random,
@@ -266,6 +283,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     undo.push(() => runtime.stop(0));
     webhooks.watch(runtime);
     await runtime.start();
+    const mounted = await mountOf(options, runtime, version);
+    undo.push(() => mounted?.unmount());
     webhooks.start(runtime);
     await relays?.start(runtime);
     undo.push(() => schedules.stop());
@@ -279,6 +298,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       // The kernel's timers let the process end, which must not happen before the ticks have.
       const alive = setInterval(() => {}, 60_000);
       server.drain();
+      await mounted?.unmount();
       rules.stop();
       await relays?.stop();
       await schedules.stop();
@@ -290,6 +310,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       await webhooks.stop(CLOSE_GRACE);
       await tracing?.stop(SPAN_GRACE);
       unwatch();
+      trees.close();
       await files.close();
       data.release();
       clearInterval(alive);
@@ -330,6 +351,24 @@ function watching(
   if (tracer === undefined) return observer;
   const traces = tracingRequests(tracer);
   return observer === undefined ? traces : observers([traces, observer]);
+}
+
+/** The home as files, where that is asked for. @throws FileError for a directory that cannot be had */
+async function mountOf(
+  { mount: dir, definition, warn = () => {} }: LocalOptions,
+  runtime: Runtime,
+  version: string,
+): Promise<FuseMount | undefined> {
+  if (dir === undefined) return undefined;
+  const types = [...definition.agents.keys()];
+  const about = async (): Promise<Json> => {
+    const { counts: _counts, ...metrics } = runtime.metrics();
+    const paused = await runtime.paused();
+    return JSON.parse(JSON.stringify({ version, types, paused, ...metrics })) as Json;
+  };
+  // Loaded where it is needed: it has much that no home without a mount does.
+  const { mountHome } = await import("./local/home-mount.ts");
+  return mountHome({ runtime, dir, about, warn });
 }
 
 /** The plumber of the file, or else of the definition. @throws CONFIG for rules that are wrong */

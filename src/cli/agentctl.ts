@@ -12,6 +12,7 @@ const NO_AGENTS: ReadonlySet<string> = new Set([
   "restore",
   "context",
   "plumb",
+  "umount",
 ]);
 
 /** How long a home is asked what somebody who mistyped a name may have meant, ms. */
@@ -42,7 +43,11 @@ function isCommanderError(error: unknown): error is { readonly exitCode: number 
 
 /** The names of agents that one which is not there may have been meant for. */
 async function meantFor(message: string, command: Command | undefined): Promise<readonly string[]> {
-  const typed = /There is no agent "([^"]+)"/.exec(message)?.[1];
+  const [, plain, ofPath] =
+    /There is no agent "([^"]+)"|"(?:\/agents\/)?([^"/:]+)[^"]*": there is no such agent/.exec(
+      message,
+    ) ?? [];
+  const typed = plain ?? ofPath;
   if (typed === undefined || command === undefined) return [];
   const { agentNames } = await import("./agent-names.ts");
   const { homeOf } = await import("./command.ts");

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { OpenAgentsError, errorInfo } from "../core/errors.ts";
 import { toMs } from "../core/duration.ts";
@@ -35,6 +36,8 @@ Options:
   --relay URL     a Nostr relay, as wss://HOST, beside those of the configuration; repeatable
   --plumb FILE    rules for what comes in by hooks, webhooks and schedules, in place of those of the
                   configuration; read again when the file changes
+  --mount DIR     show the home as files in this empty directory (Linux); taken away at the end
+  --host-dir DIR  a directory of this machine of which agents' "host" mounts may be; repeatable
   --log-level LEVEL   debug, info, warn or error: what is logged, also of agents' log lines; default
                       warn, and info as JSON
   --log-format FORMAT pretty, or json for a line of JSON each; default OPENAGENTS_LOG or pretty
@@ -62,6 +65,8 @@ interface Arguments {
   readonly port: number;
   readonly relays: readonly string[];
   readonly plumb: string | undefined;
+  readonly mount: string | undefined;
+  readonly hostDirs: readonly string[];
   readonly publicUrl: string | undefined;
   readonly origins: readonly string[];
   readonly tls: TlsFiles | undefined;
@@ -97,6 +102,8 @@ function readArguments(): Arguments | undefined {
       port: { type: "string", default: "4600" },
       relay: { type: "string", multiple: true, default: [] },
       plumb: { type: "string" },
+      mount: { type: "string" },
+      "host-dir": { type: "string", multiple: true, default: [] },
       "public-url": { type: "string" },
       origin: { type: "string", multiple: true, default: [] },
       "tls-cert": { type: "string" },
@@ -113,8 +120,13 @@ function readArguments(): Arguments | undefined {
     process.stdout.write(values.help === true ? USAGE : `${PACKAGE_VERSION}\n`);
     return undefined;
   }
-  for (const name of ["config", "data", "host", "plumb", "tls-cert", "tls-key"] as const)
+  for (const name of ["config", "data", "host", "plumb", "mount", "tls-cert", "tls-key"] as const)
     notEmpty(`--${name}`, values[name]);
+  for (const dir of values["host-dir"]) {
+    if (!statSync(dir || ".", { throwIfNoEntry: false })?.isDirectory() || dir === "") {
+      throw new TypeError(`"--host-dir ${dir}" is no directory: name one that is there`);
+    }
+  }
   const port = /^\d{1,5}$/.test(values.port) ? Number(values.port) : -1;
   if (port < 0 || port > 65_535) {
     throw new TypeError(`"--port ${values.port}" is not a port: use 0 to 65535`);
@@ -150,7 +162,7 @@ function readArguments(): Arguments | undefined {
   if (!/^[1-9]\d{0,6}$/.test(most)) {
     throw new TypeError(`"--max-connections ${most}" is not possible: use 1 to 9999999`);
   }
-  const { config, host, relay: relays, plumb, origin: origins } = values;
+  const { config, host, relay: relays, plumb, mount, origin: origins } = values;
   const allowPrivateWebhooks = values["allow-private-webhooks"];
   return {
     config,
@@ -159,6 +171,8 @@ function readArguments(): Arguments | undefined {
     port,
     relays,
     plumb,
+    mount,
+    hostDirs: values["host-dir"],
     publicUrl,
     origins,
     tls,
@@ -229,6 +243,8 @@ async function main(given: Arguments): Promise<void> {
     port,
     relays,
     plumb,
+    mount: given.mount,
+    hostDirs: given.hostDirs,
     publicUrl,
     origins: given.origins,
     tls: given.tls,

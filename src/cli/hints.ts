@@ -14,6 +14,18 @@ const OF_MESSAGES: readonly (readonly [pattern: RegExp, hint: string])[] = [
     /^Cannot use agentd at \S+: the (?:token is|request carries)\b/,
     "Give the token of its data directory with --data DIR, or another with --token TOKEN or OPENAGENTS_TOKEN",
   ],
+  [/^Cannot mount on "([^"]+)": it does not exist/, "Make it first: mkdir $1"],
+  [/^Cannot mount on /, "Name an empty directory of its own"],
+  [/": there is no such agent$/, 'See what there is with "agentctl list"'],
+  [
+    /^Cannot \w+ "([^"]*[/:])?[^"/:]+": there is no such file/,
+    'See what there is with "agentctl fs ls $1"',
+  ],
+  [
+    /^Cannot remove "([^"]+)": it is not empty/,
+    "Remove it with all that is in it: agentctl fs rm -r $1",
+  ],
+  [/^Cannot make "([^"]+)": it is there/, 'See what it is with "agentctl fs stat $1"'],
   [/\bschedule "/, 'See what there is with "agentctl schedule list"'],
   [/\btoken "/, 'See what there is with "agentctl tokens list"'],
   [/\bwebhook "/, 'See what there is with "agentctl webhooks list"'],

@@ -91,7 +91,7 @@ export function cellText(text: string): string {
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
 /** What agents say, unable to steer a terminal: it may get there through a pipe or a file as well. */
-function harmless(text: string): string {
+export function harmless(text: string): string {
   return stripVTControlCharacters(text).replace(CONTROL, "\uFFFD");
 }
 

@@ -60,6 +60,14 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/metrics.ts")).metricsCommand,
   },
   {
+    commands: ["fs"],
+    load: async () => (await import("./commands/fs.ts")).fsCommands,
+  },
+  {
+    commands: ["mount", "umount"],
+    load: async () => (await import("./commands/mount.ts")).mountCommands,
+  },
+  {
     commands: ["peers", "resolve"],
     load: async () => (await import("./commands/peers.ts")).peerCommands,
   },

@@ -28,7 +28,13 @@ export interface RequestInput {
   readonly body?: unknown;
   /** Sent as it comes. */
   readonly stream?: ReadableStream<Uint8Array>;
+  /** The same, of bytes that are all there. */
+  readonly bytes?: Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Ends this call too. */
+  readonly signal?: AbortSignal;
+  /** Statuses of errors that the caller deals with. */
+  readonly but?: readonly number[];
 }
 
 /** An agentd, over HTTP. Problem documents become errors with their code. */
@@ -44,6 +50,8 @@ export interface Client {
   bytes(path: string, type: string): Promise<ReadableStream<Uint8Array>>;
   /** The same as a text. */
   text(path: string, type: string): Promise<string>;
+  /** An answer as it comes. */
+  answer(method: string, path: string, input?: RequestInput): Promise<Response>;
   /** The status of what answers there, whatever it is. */
   probe(path: string): Promise<number>;
   /** Server-sent events until the connection ends. */
@@ -64,7 +72,8 @@ export function createClient(connection: Connection, options: CallOptions = {}):
     const headers: Record<string, string> = { authorization: `Bearer ${token}`, ...input.headers };
     // A redirection would have the token go where nobody sent it.
     const init: RequestInit = { method, headers, redirect: "manual" };
-    if (signal !== undefined) init.signal = signal;
+    const ends = [signal, input.signal].filter((one) => one !== undefined);
+    if (ends.length > 0) init.signal = ends.length > 1 ? AbortSignal.any(ends) : ends[0]!;
     if (idempotencyKey !== undefined && method === "POST") {
       headers["idempotency-key"] = idempotencyKey;
     }
@@ -72,6 +81,7 @@ export function createClient(connection: Connection, options: CallOptions = {}):
       headers["content-type"] = "application/json";
       init.body = JSON.stringify(input.body);
     }
+    if (input.bytes !== undefined) init.body = input.bytes as Uint8Array<ArrayBuffer>;
     const sent = input.stream?.getReader();
     if (sent !== undefined) Object.assign(init, { body: unread(sent), duplex: "half" });
     try {
@@ -85,8 +95,8 @@ export function createClient(connection: Connection, options: CallOptions = {}):
   };
   const call = async (...request: Parameters<typeof answerTo>): Promise<Response> => {
     const response = await answerTo(...request);
-    if (!response.ok) throw await problemOf(url, response);
-    return response;
+    if (response.ok || request[2]?.but?.includes(response.status) === true) return response;
+    throw await problemOf(url, response);
   };
   const json = async <T>(response: Promise<Response>): Promise<T> => {
     const answer = await response;
@@ -131,6 +141,7 @@ export function createClient(connection: Connection, options: CallOptions = {}):
         throw failed(error);
       }
     },
+    answer: call,
     async probe(path) {
       const { status, body: rest } = await answerTo("GET", path);
       void rest?.cancel().catch(() => undefined);

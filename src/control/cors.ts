@@ -9,6 +9,9 @@ const ALLOWED = [
   "content-type",
   "idempotency-key",
   "if-match",
+  "if-none-match",
+  "if-range",
+  "range",
   "last-event-id",
   "x-request-id",
   "traceparent",
@@ -18,6 +21,8 @@ const ALLOWED = [
 const EXPOSED = [
   "etag",
   "location",
+  "link",
+  "content-range",
   "retry-after",
   "ratelimit",
   "ratelimit-policy",

@@ -23,3 +23,20 @@ export function revisionsOf(ifMatch: string | undefined): readonly string[] | un
     'Cannot read "If-Match": it must be ETags in quotes, as answers had them, with commas between, or *',
   );
 }
+
+/** The entity tag of a file, whose revision may be any text. */
+export function fileTag(revision: string): string {
+  return etagOf({ revision: encodeURIComponent(revision.toWellFormed()) });
+}
+
+/** The revisions of files that an `If-Match` asks for: see `revisionsOf`. */
+export function fileRevisions(ifMatch: string | undefined): readonly string[] | undefined {
+  return revisionsOf(ifMatch)?.map((tag) => {
+    try {
+      return decodeURIComponent(tag);
+    } catch {
+      // Nobody was given it.
+      return tag;
+    }
+  });
+}

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { described } from "./described.ts";
-import { TAGS, takesKey } from "./operation.ts";
+import { hasRest, TAGS, takesKey } from "./operation.ts";
 import type { Operation } from "./operation.ts";
 import { problem } from "./shapes/problem.ts";
 
@@ -23,7 +23,9 @@ export function documentOf(operations: readonly Operation[], version: string): D
   const schemas: Record<string, JsonSchema> = {};
   const paths: Record<string, Record<string, object>> = {};
   for (const operation of operations) {
-    (paths[operation.path] ??= {})[operation.method] = entryOf(operation, schemas);
+    // OpenAPI knows no part that is all the rest: the parameter says so.
+    const path = operation.path.replace("...}", "}");
+    (paths[path] ??= {})[operation.method] = entryOf(operation, schemas);
   }
   return {
     openapi: "3.1.0",
@@ -89,7 +91,7 @@ function entryOf(operation: Operation, schemas: Record<string, JsonSchema>): obj
     ...(scope === "open" && { security: [] }),
     ...(signed === true && { security: [{ token: [] }, { signed: [] }] }),
     ...(parameters.length > 0 && { parameters }),
-    ...(content && { requestBody: { required: true, content } }),
+    ...(content && { requestBody: { required: !hasRest(operation), content } }),
     responses: responsesOf(operation, schemas),
   };
 }
@@ -121,7 +123,7 @@ function schemaOf(
 }
 
 function pathParameters({ path, params = {} }: Operation): readonly object[] {
-  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => ({
+  return [...path.matchAll(/\{(\w+)(?:\.\.\.)?\}/g)].map(([, name = ""]) => ({
     name,
     in: "path",
     required: true,
@@ -141,13 +143,12 @@ const ONCE = "Sent again under the same key within a day, the request is answere
 function responsesOf({ answers }: Operation, schemas: Record<string, JsonSchema>): object {
   const responses: Record<string, object> = {};
   for (const [status, { description, body, type }] of Object.entries(answers)) {
-    const content =
-      body !== undefined
-        ? { "application/json": { schema: schemaOf(body, "output", schemas) } }
-        : type !== undefined && {
-            [type]: { schema: type.startsWith("text/") ? { type: "string" } : BINARY },
-          };
-    responses[status] = { description, ...(content && { content }) };
+    const content = {
+      ...(body && { "application/json": { schema: schemaOf(body, "output", schemas) } }),
+      ...(type && { [type]: { schema: type.startsWith("text/") ? { type: "string" } : BINARY } }),
+    };
+    const empty = body === undefined && type === undefined;
+    responses[status] = { description, ...(!empty && { content }) };
   }
   const problems = { "application/problem+json": { schema: schemaOf(problem, "output", schemas) } };
   responses["4XX"] = { description: "It was refused.", content: problems };

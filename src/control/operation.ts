@@ -45,7 +45,7 @@ export interface AnswerShape {
   readonly description: string;
   /** Of a JSON body; without it and a media type the answer is empty. */
   readonly body?: z.ZodType;
-  /** Of a body that is no JSON. */
+  /** Of a body that is no JSON; beside one that is, what else it may be. */
   readonly type?: string;
 }
 
@@ -87,8 +87,13 @@ export interface OperationSpec<Q extends Query, B, A extends Answers> {
   /** Its name in the document and in clients: a verb and a noun. */
   readonly id: string;
   readonly method: "get" | "post" | "put" | "patch" | "delete";
-  /** With `{name}` for a part that names something; `{ref}` is an agent. */
+  /**
+   * With `{name}` for a part that names something; `{ref}` is an agent. `{path...}` at the end is all that
+   * follows, which may be nothing: see `restOf`. Such an address gives way to every other one.
+   */
   readonly path: string;
+  /** Another address of it, of the same kind. It is known by the first one. */
+  readonly also?: string;
   /** `open`: for everybody. `ticket`: the operation itself looks at who asks. */
   readonly scope: Scope | "open" | "ticket";
   readonly tag: Tag;
@@ -108,6 +113,8 @@ export interface OperationSpec<Q extends Query, B, A extends Answers> {
   readonly stream?: string;
   /** About the home, and still for those who are bound to some agents: it shows no others. */
   readonly bound?: true;
+  /** HEAD is answered as GET is, without its body. Default: where answers are JSON. */
+  readonly head?: true;
   /** It has effect once by itself, under its `Idempotency-Key`. */
   readonly idempotent?: true;
   /** A Nostr key may sign for it, which has no other right. */
@@ -125,6 +132,7 @@ export const TAGS = {
   Agents: "Agents and their lives.",
   Mail: "What agents are sent, and what could not be dealt with.",
   Record: "What agents did, and do now.",
+  Files: "Agents as trees of files.",
   Tokens: "Who may use this API, and for what.",
   Keys: "Agents' keys and the home's own.",
   Moves: "Agents that are copied, or move between homes.",
@@ -152,12 +160,17 @@ export function operation<const Q extends Query, B, const A extends Answers>(
 
 /** True for an operation over one agent: the path names it. */
 export function isAboutAgent({ path }: Operation): boolean {
-  return path.startsWith("/agents/{ref}");
+  return /^(?:\/fs)?\/agents\/\{ref\}/.test(path);
 }
 
-/** The path as the router has it. */
-export function routePath({ path }: Operation): string {
-  return path.replaceAll(/\{(\w+)\}/g, ":$1");
+/** A path as the router has it. */
+export function routePath({ path }: Pick<Operation, "path">): string {
+  return path.replace(/\{\w+\.\.\.\}$/, "*").replaceAll(/\{(\w+)\}/g, ":$1");
+}
+
+/** True for an address that has all that is below it. */
+export function hasRest({ path }: Pick<Operation, "path">): boolean {
+  return path.endsWith("...}");
 }
 
 /** True for an operation whose answers are kept under an `Idempotency-Key`. */

@@ -1,6 +1,7 @@
 import type { Operation } from "./operation.ts";
 import { agentOperations } from "./operations/agents.ts";
 import { bundleOperations } from "./operations/bundles.ts";
+import { fileOperations } from "./operations/files.ts";
 import { homeOperations } from "./operations/home.ts";
 import { keyOperations } from "./operations/keys.ts";
 import { mailOperations } from "./operations/mail.ts";
@@ -26,4 +27,5 @@ export const OPERATIONS: readonly Operation[] = [
   ...scheduleOperations,
   ...metricsOperations,
   ...webhookOperations,
+  ...fileOperations,
 ];

@@ -5,21 +5,19 @@ import type { Principal } from "./access.ts";
 import type { ControlOptions } from "./api.ts";
 import { checkBody, readObject } from "./body.ts";
 import { documentOf } from "./openapi.ts";
-import { takesKey } from "./operation.ts";
+import { isAboutAgent, takesKey } from "./operation.ts";
 import type { Address, Answerer, Answers, ControlEnv, Operation } from "./operation.ts";
 import { OPERATIONS } from "./operations.ts";
 import { HttpError } from "./problem.ts";
 import { agentRef } from "./query.ts";
 
 /** @throws DENIED (403) */
-export function checkScopeOf(
-  { scope, path, signed, bound }: Operation,
-  principal: Principal,
-): void {
+export function checkScopeOf(operation: Operation, principal: Principal): void {
+  const { scope, signed, bound } = operation;
   if (scope === "open" || scope === "ticket") return;
   if (signed === true && principal.scope === "send") return;
   checkScope(principal, scope);
-  if (bound === true || path.startsWith("/agents/{ref}") || !isBound(principal)) return;
+  if (bound === true || isAboutAgent(operation) || !isBound(principal)) return;
   throw new OpenAgentsError(
     "DENIED",
     `Cannot do this as "${principal.id}": it is bound to some agents, and this is about the home`,
@@ -127,8 +125,9 @@ function refuseIfMatch({ method, headers }: Operation, c: Context<ControlEnv>): 
 }
 
 /** Answered as GET without its body, a HEAD would leave something open that nobody reads. */
-function refuseHead({ answers }: Operation, c: Context<ControlEnv>): void {
-  if (c.req.method !== "HEAD" || !Object.values(answers).some(({ type }) => type)) return;
+function refuseHead({ answers, head }: Operation, c: Context<ControlEnv>): void {
+  if (c.req.method !== "HEAD" || head === true || !Object.values(answers).some(({ type }) => type))
+    return;
   const problem = `Cannot HEAD "${c.req.path}": only GET is possible here`;
   throw new HttpError(405, "INVALID", problem, { allow: "GET" });
 }

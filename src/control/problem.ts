@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../core/errors.ts";
 import { MovedError, OpenAgentsError, errorInfo } from "../core/errors.ts";
+import { FileError, isErrno } from "../core/file-error.ts";
 import { HTTP_STATUS } from "./http-status.ts";
 
 /** An error as it goes over HTTP: RFC 9457 problem details, with our `code`. */
@@ -11,16 +12,20 @@ export interface Problem {
   readonly code: ErrorCode;
   /** For `MOVED`: the address of the agent's new home. */
   readonly url?: string;
+  /** Of what cannot be done with a file: which error of POSIX it is. */
+  readonly errno?: string;
   /** The request that it answers, as the server's log has it. */
   readonly requestId?: string;
 }
 
 /** The error that a problem document stands for; undefined for what is none. */
 export function errorOf(problem: unknown): OpenAgentsError | undefined {
-  const { code, detail, url, requestId } = (problem ?? {}) as Partial<Problem>;
+  const { code, detail, url, errno, requestId } = (problem ?? {}) as Partial<Problem>;
   if (typeof code !== "string" || typeof detail !== "string") return undefined;
   const moved = code === "MOVED" && typeof url === "string";
-  const error = moved ? new MovedError(detail, url) : new OpenAgentsError(code, detail);
+  if (moved) return withRequestId(new MovedError(detail, url), requestId);
+  const file = isErrno(errno);
+  const error = file ? new FileError(errno, detail) : new OpenAgentsError(code, detail);
   return withRequestId(error, requestId);
 }
 
@@ -60,6 +65,7 @@ const TITLES: Readonly<Record<number, string>> = {
   412: "Precondition Failed",
   413: "Content Too Large",
   415: "Unsupported Media Type",
+  416: "Range Not Satisfiable",
   421: "Misdirected Request",
   422: "Unprocessable Content",
   423: "Locked",
@@ -93,6 +99,7 @@ export function problemResponse(
     detail: status >= 500 && redact !== undefined ? redact(message) : message,
     code,
     ...(error instanceof MovedError && { url: error.url }),
+    ...(error instanceof FileError && { errno: error.errno }),
     ...(requestId !== undefined && { requestId }),
   };
   const headers: Record<string, string> = { "content-type": "application/problem+json" };

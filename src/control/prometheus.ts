@@ -1,87 +1,8 @@
 import type { HistogramCounts } from "../core/histogram.ts";
-import type { AgentReport, RuntimeMetrics } from "../core/runtime.ts";
+import { info, MS, prometheusText } from "../core/prometheus.ts";
+import type { Metric, Sample } from "../core/prometheus.ts";
+import type { RuntimeMetrics } from "../core/runtime.ts";
 import type { SpanCounts } from "../core/span-queue.ts";
-
-/** The content type of the text format that is written here. */
-export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-
-export type Labels = Readonly<Record<string, string>>;
-
-/** One series of a metric. */
-export interface Sample {
-  readonly labels?: Labels;
-  readonly value: number;
-}
-
-/** A metric, with all of its series. */
-export type Metric = {
-  /** Letters, digits, "_" and ":", no digit at first. */
-  readonly name: string;
-  readonly help: string;
-} & (
-  | { readonly type: "counter" | "gauge"; readonly samples: readonly Sample[] }
-  | {
-      readonly type: "histogram";
-      readonly histogram: HistogramCounts;
-      readonly labels?: Labels;
-      /** What one of what was measured is in the unit of the name. Default 1. */
-      readonly unit?: number;
-    }
-);
-
-/** Metrics in the text format of Prometheus, version 0.0.4. */
-export function prometheusText(metrics: readonly Metric[]): string {
-  return metrics.map((metric) => lines(metric).join("")).join("");
-}
-
-function lines(metric: Metric): readonly string[] {
-  const { name, help, type } = metric;
-  const head = [`# HELP ${name} ${escapeHelp(help)}\n`, `# TYPE ${name} ${type}\n`];
-  if (metric.type !== "histogram") {
-    return [...head, ...metric.samples.map(({ labels, value }) => line(name, labels, value))];
-  }
-  const { histogram, labels = {}, unit = 1 } = metric;
-  let below = 0;
-  const buckets = [...histogram.bounds, Number.POSITIVE_INFINITY].map((bound, i) => {
-    below += histogram.counts[i]!;
-    return line(`${name}_bucket`, { ...labels, le: numberText(inUnit(bound, unit)) }, below);
-  });
-  return [
-    ...head,
-    ...buckets,
-    line(`${name}_sum`, labels, inUnit(histogram.sum, unit)),
-    line(`${name}_count`, labels, histogram.count),
-  ];
-}
-
-function line(name: string, labels: Labels = {}, value: number): string {
-  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
-  const of = pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
-  return `${name}${of} ${numberText(value)}\n`;
-}
-
-/** Without the noise that halves and tenths leave behind. */
-function inUnit(value: number, unit: number): number {
-  return Number((value * unit).toPrecision(12));
-}
-
-function numberText(value: number): string {
-  if (value === Number.POSITIVE_INFINITY) return "+Inf";
-  if (value === Number.NEGATIVE_INFINITY) return "-Inf";
-  return String(value);
-}
-
-function escapeLabel(text: string): string {
-  return text
-    .toWellFormed()
-    .replaceAll("\\", "\\\\")
-    .replaceAll('"', '\\"')
-    .replaceAll("\n", "\\n");
-}
-
-function escapeHelp(text: string): string {
-  return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
-}
 
 /** What a home knows beside what its runtime counts. */
 export interface HomeMeasures {
@@ -93,8 +14,6 @@ export interface HomeMeasures {
   /** Of traces, where there are any. */
   readonly spans?: SpanCounts | undefined;
 }
-
-const MS = 0.001;
 
 /** What a runtime counts, as Prometheus reads it; of a home that counts less, what there is. */
 export function runtimeMetricsText(
@@ -127,33 +46,6 @@ export function runtimeMetricsText(
     gauge("openagents_spans_queued", "Spans that wait to be exported.", spans?.queued),
   ];
   return prometheusText(all.filter((metric) => metric !== undefined));
-}
-
-/** What is known of one agent, as Prometheus reads it. */
-export function agentMetricsText(report: AgentReport): string {
-  const { id, name, type, status, ticks, queued, alarms, parked, lastTick } = report;
-  const labels = { agent: id, name, type };
-  const one = (
-    kind: "counter" | "gauge",
-    [metric, help]: readonly [string, string],
-    value: number,
-  ): Metric => ({ name: metric, help, type: kind, samples: [{ labels, value }] });
-  return prometheusText([
-    info("openagents_agent_info", "The agent, and how it is.", { ...labels, status }),
-    one("counter", ["openagents_agent_ticks_total", "Ticks on its record."], ticks),
-    one("gauge", ["openagents_agent_queued", "Mail that waits in its inbox."], queued),
-    one("gauge", ["openagents_agent_alarms", "Alarms that are set."], alarms.length),
-    one("gauge", ["openagents_agent_parked", "Ticks that are parked."], parked.length),
-    ...(lastTick === undefined
-      ? []
-      : [
-          one(
-            "gauge",
-            ["openagents_agent_last_tick_seconds", "When its last tick began, since 1970."],
-            lastTick.at * MS,
-          ),
-        ]),
-  ]);
 }
 
 function countsOf(counts: RuntimeMetrics["counts"]): readonly Metric[] {
@@ -202,8 +94,4 @@ function gauge(name: string, help: string, value: number | undefined): Metric | 
 
 function counter(name: string, help: string, value: number | undefined): Metric | undefined {
   return value === undefined ? undefined : { name, help, type: "counter", samples: [{ value }] };
-}
-
-function info(name: string, help: string, labels: Labels): Metric {
-  return { name, help, type: "gauge", samples: [{ labels, value: 1 }] };
 }

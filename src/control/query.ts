@@ -27,6 +27,14 @@ export const limitParameter: z.ZodType<number> = parameter(
   pageLimit,
 );
 
+/** A whole number from 0; undefined when it is absent. */
+export function numberParameter(name: string, description: string): z.ZodType<number | undefined> {
+  const range = { min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 };
+  return parameter({ type: "integer", minimum: 0, description }, (text) =>
+    text === undefined ? undefined : wholeNumber(name, text, range),
+  );
+}
+
 /** `after`, for rows with numbers. */
 export const afterParameter: z.ZodType<number> = parameter(
   { type: "integer", minimum: 0, default: 0, description: "Rows above this number only." },
@@ -114,10 +122,10 @@ export function waitTime(text: string | undefined): number | undefined {
   return ms;
 }
 
-/** A flag: there with no value, or `true`; absent, or `false`. */
+/** A flag: there with no value, `true` or `1`; absent, or `false`. */
 export function flag(name: string, text: string | undefined): boolean {
   if (text === undefined || text === "false") return false;
-  if (text === "" || text === "true") return true;
+  if (text === "" || text === "true" || text === "1") return true;
   throw invalid(name, "must be true or false");
 }
 

@@ -1,5 +1,5 @@
 import type { Json } from "../core/json.ts";
-import type { Page } from "../core/ports/index.ts";
+import type { FileService, Page } from "../core/ports/index.ts";
 import type { RemoteRuntime } from "../core/runtime.ts";
 import type { ListSchedules, Schedule, Schedules } from "../drivers/scheduler.ts";
 import type { CallOptions } from "./client.ts";
@@ -21,6 +21,8 @@ export interface RemoteHome extends RemoteRuntime {
   readonly schedules: RemoteSchedules;
   /** Events that go out to whoever subscribes to them. */
   readonly webhooks: WebhookAdmin;
+  /** All of the home as a tree of files; `fs(ref)` is what of it is below `/agents/<ref>`. */
+  readonly tree: FileService;
 
   /** Ticks with a number above `after`, as they stand in the record, parsed. */
   ticks(ref: string, after: number, limit: number): Promise<readonly TickView[]>;

@@ -8,6 +8,7 @@ import { errorInfo } from "../core/errors.ts";
 import { createClient } from "./client.ts";
 import type { CallOptions, Client, Connection } from "./client.ts";
 import { etagOf } from "./etag.ts";
+import { remoteFiles } from "./remote-files.ts";
 import type { RemoteHome, RemoteSchedules, RemoteTokens } from "./remote-home.ts";
 import type { RuntimeStatus } from "./shapes/home.ts";
 import type { TickView } from "./shapes/record.ts";
@@ -18,6 +19,7 @@ export { agentSocket } from "./agent-socket.ts";
 export type { AgentSocket, AgentSocketOptions, SocketMail } from "./agent-socket.ts";
 export type { CallOptions, Connection } from "./client.ts";
 export type { ServerEvent } from "./events.ts";
+export { remoteFiles } from "./remote-files.ts";
 export { moveAgent } from "./move-agent.ts";
 export type { MoveHomes, MoveOptions, MoveResult, MoveStep, MovingHome } from "./move-agent.ts";
 export type { EventFrame } from "./socket-frames.ts";
@@ -79,6 +81,8 @@ export function remoteRuntime(connection: Connection, options: CallOptions = {})
       }),
     removeGoal: (ref, goal, { ifMatch } = {}) =>
       client.delete(of(ref, `/goals/${encodeURIComponent(goal)}`), { headers: matching(ifMatch) }),
+    fs: (ref) => remoteFiles(client, ref),
+    tree: remoteFiles(client),
     files: (ref, query = {}) => client.page<FileText>(of(ref, `/memory${search(query)}`)),
     alarms: async (ref, after, limit) =>
       (await client.page<AlarmInfo>(of(ref, `/alarms${search({ after, limit })}`))).items,

@@ -91,7 +91,7 @@ export function observing<E extends Env>(
 /** The template of the route that a request took, as `/agents/{ref}`; undefined for none. */
 export function routeOf(c: Context): string | undefined {
   // What goes before all routes is registered for every path.
-  const path = matchedRoutes(c).findLast(({ path: route }) => !/^\/?\*$/.test(route))?.path;
+  const path = matchedRoutes(c).find(({ path: route }) => !/^\/?\*$/.test(route))?.path;
   return path?.replace(/:(\w+)(?:\{[^}]*\})?\??/g, "{$1}");
 }
 

@@ -9,7 +9,7 @@ import type { ControlOptions } from "./api.ts";
 import { cors } from "./cors.ts";
 import type { Forward } from "./gateway.ts";
 import { hookRoutes } from "./hook-routes.ts";
-import { routePath } from "./operation.ts";
+import { hasRest, routePath } from "./operation.ts";
 import type { ControlApp, ControlEnv, Operation } from "./operation.ts";
 import { OPERATIONS } from "./operations.ts";
 import { HttpError, problemResponse } from "./problem.ts";
@@ -50,7 +50,9 @@ export function router(
   if (options.origins !== undefined && options.origins.length > 0) app.use(cors(options.origins));
 
   const route = (operation: Operation): void => {
-    app.on(operation.method.toUpperCase(), routePath(operation), handle(operation));
+    for (const path of pathsOf(operation)) {
+      app.on(operation.method.toUpperCase(), path, handle(operation));
+    }
   };
   const open = OPERATIONS.filter(({ scope }) => scope === "open");
   open.forEach(route);
@@ -71,11 +73,22 @@ export function router(
   hooks?.signed(app);
   app.use((c, next) => admit(c, options, next));
   hooks?.others(app);
-  for (const operation of OPERATIONS) {
-    if (operation.scope !== "open" && operation.scope !== "ticket") route(operation);
-  }
-  refuseOtherMethods(app);
+  const known = OPERATIONS.filter(({ scope }) => scope !== "open" && scope !== "ticket");
+  known.filter((one) => !hasRest(one)).forEach(route);
+  refuseOtherMethods(
+    app,
+    OPERATIONS.filter((one) => !hasRest(one)),
+  );
+  // What has all that is below it must not have what others have, whatever the method.
+  const last = known.filter(hasRest);
+  last.forEach(route);
+  refuseOtherMethods(app, last);
   return app;
+}
+
+/** The addresses of an operation, as the router has them. */
+function pathsOf({ path, also = path }: Operation): ReadonlySet<string> {
+  return new Set([path, also].map((one) => routePath({ path: one })));
 }
 
 /** What a log says of a request beside what HTTP does. */
@@ -129,11 +142,12 @@ function checkReady({ ready }: ControlOptions): void {
 }
 
 /** Answers 405 where an address exists but not with this method. */
-function refuseOtherMethods(app: ControlApp): void {
+function refuseOtherMethods(app: ControlApp, operations: readonly Operation[]): void {
   const methods = new Map<string, string[]>();
-  for (const operation of OPERATIONS) {
-    const path = routePath(operation);
-    methods.set(path, [...(methods.get(path) ?? []), operation.method.toUpperCase()]);
+  for (const operation of operations) {
+    for (const path of pathsOf(operation)) {
+      methods.set(path, [...(methods.get(path) ?? []), operation.method.toUpperCase()]);
+    }
   }
   for (const [path, allowed] of methods) {
     const allow = allowed.join(", ");

@@ -86,6 +86,7 @@ class KernelRuntime implements Runtime {
   readonly addGoal: Runtime["addGoal"] = (...args) => this.#operators.addGoal(...args);
   readonly updateGoal: Runtime["updateGoal"] = (...args) => this.#operators.updateGoal(...args);
   readonly removeGoal: Runtime["removeGoal"] = (...args) => this.#operators.removeGoal(...args);
+  readonly fs: Runtime["fs"] = (...args) => this.#operators.fs(...args);
   readonly files: Runtime["files"] = (...args) => this.#operators.files(...args);
   readonly alarms: Runtime["alarms"] = (...args) => this.#operators.alarms(...args);
 
@@ -100,6 +101,8 @@ class KernelRuntime implements Runtime {
       signer: isFactotum(signer) ? signer : factotum(signer, clock),
       carrier: ports.carrier,
       memory: ports.memory,
+      tree: ports.tree,
+      relays: definition.relays,
       names: ports.names,
       registry: ports.registry,
       forwarder: ports.forwarder,
@@ -115,6 +118,7 @@ class KernelRuntime implements Runtime {
       startedAt: clock.now(),
       carefulUntil: 0,
       cache: new Cache<LoadedAgent>(definition.limits.cached),
+      watchers: this.#watchers,
       followers: new Followers(clock, this.#onProblem),
       keyWaits: new KeyWaits(signer.lock, {
         first: () => this.#onProblem("Agents wait for their keys", lockedError()),
@@ -152,6 +156,7 @@ class KernelRuntime implements Runtime {
     this.#operators = new Operators(this.#kernel, {
       dispatcher: this.#dispatcher,
       lifecycle: this.#lifecycle,
+      mailroom: this.#mailroom,
       ticked: (ticked) => this.#ticked(ticked),
     });
     this.#window = new DedupWindow(this.#kernel, (error) =>

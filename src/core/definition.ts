@@ -6,11 +6,12 @@ import { checkHooks } from "./hooks.ts";
 import type { HookDefinition, HookOptions } from "./hooks.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
+import { checkMounts } from "./mounts.ts";
 import { OptionsCheck } from "./options.ts";
 import { isCollector, isSample } from "./otlp-settings.ts";
 import type { TelemetryOptions } from "./otlp-settings.ts";
 import type { PlumberRules } from "./plumber-rules.ts";
-import type { InboxPolicy, Store } from "./ports/index.ts";
+import type { InboxPolicy, MountEntry, Store } from "./ports/index.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 import type { State } from "./state.ts";
 import type { Trigger } from "./envelope.ts";
@@ -82,6 +83,11 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
    * their name. Default: nothing, not even the name.
    */
   readonly profile?: Readonly<Record<string, Json>>;
+  /**
+   * What of outside stands in the trees of its agents, below `/fs/` or `/tools/`. Default: nothing.
+   * Operators change it for one agent by its file `/mounts`.
+   */
+  readonly mounts?: readonly MountEntry[];
 }
 
 /** What follows a failed tick. */
@@ -113,6 +119,8 @@ export interface AgentDefinition {
   readonly retry: RetryPolicy;
   readonly profile: Readonly<Record<string, Json>> | undefined;
   readonly senders: Senders;
+  /** By path. */
+  readonly mounts: readonly MountEntry[];
   readonly hooks: Hooks<State>;
 }
 
@@ -161,6 +169,7 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
     retry,
     profile,
     senders: sendersOf(check, rest.senders ?? []),
+    mounts: checkMounts(check, rest.mounts ?? []),
     // The one place where the type of the state is let go: the kernel stores it as JSON by key.
     hooks: options as unknown as Hooks<State>,
   };
@@ -218,6 +227,7 @@ const AGENT_KEYS = [
   "retry",
   "profile",
   "senders",
+  "mounts",
 ] as const satisfies readonly (keyof AgentOptions)[];
 
 /** What `defineRuntime` takes: the default export of `openagents.config.ts`. */

@@ -1,8 +1,33 @@
 import { OpenAgentsError } from "./errors.ts";
 import type { ErrorCode, ErrorOptions } from "./errors.ts";
 
-/** The errors of files (POSIX `errno.h`), with the code that each has elsewhere: the one table of both. */
-const CODES = {
+/** The errors of files, as POSIX `errno.h` names them. */
+export type Errno =
+  | "ENOENT"
+  | "EACCES"
+  | "EROFS"
+  | "EEXIST"
+  | "ENOTEMPTY"
+  | "EINVAL"
+  | "ENOTDIR"
+  | "EISDIR"
+  | "ENAMETOOLONG"
+  | "ELOOP"
+  | "EXDEV"
+  | "EDEADLK"
+  | "EFBIG"
+  | "ENOSPC"
+  | "EDQUOT"
+  | "EBUSY"
+  | "ENOTSUP"
+  | "ESTALE"
+  | "EINTR"
+  | "ETIMEDOUT"
+  | "EHOSTUNREACH"
+  | "EIO";
+
+/** The code that each has elsewhere: the one table of both. */
+const CODES: Readonly<Record<Errno, ErrorCode>> = {
   ENOENT: "NOT_FOUND",
   EACCES: "DENIED",
   EROFS: "DENIED",
@@ -25,9 +50,7 @@ const CODES = {
   ETIMEDOUT: "TIMEOUT",
   EHOSTUNREACH: "UNREACHABLE",
   EIO: "FAILED",
-} as const satisfies Record<string, ErrorCode>;
-
-export type Errno = keyof typeof CODES;
+};
 
 /** What other errors are among those of files. */
 const ERRNOS: Partial<Record<ErrorCode, Errno>> = {

@@ -15,10 +15,12 @@ import type {
   Registry,
   Store,
   Tracer,
+  TreeMaker,
   Waker,
 } from "./ports/index.ts";
 import type { MemoryTools, TickMemory } from "./ports/memory.ts";
 import { uuidv7 } from "./uuid.ts";
+import type { Watchers } from "./watchers.ts";
 
 /** What every part of the kernel works with: the ports, and what the configuration says. */
 export interface Kernel {
@@ -30,6 +32,10 @@ export interface Kernel {
   readonly names: NameResolver | undefined;
   /** What agents remember beside their state; without one they have no `ctx.memory`. */
   readonly memory: ((tools: MemoryTools) => TickMemory) | undefined;
+  /** Makes agents' trees of files; without one there is no `ctx.fs`. */
+  readonly tree: TreeMaker | undefined;
+  /** The relays of the home. */
+  readonly relays: readonly string[];
   /** Gives names out where the directory is elsewhere; without one the store does. */
   readonly registry: Registry | undefined;
   /** Passes on the mail of agents that moved away; without one it is refused. */
@@ -53,6 +59,8 @@ export interface Kernel {
   carefulUntil: number;
   /** Agents in memory, by id. */
   readonly cache: Cache<LoadedAgent>;
+  /** Told of durable ticks. */
+  readonly watchers: Watchers;
   /** Told of what happens inside running ticks. */
   readonly followers: Followers;
   /** What waits for the keys while they are locked. */

@@ -4,6 +4,7 @@ import { checkHere } from "./between-homes.ts";
 import type { Courier } from "./courier.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { OpenAgentsError } from "./errors.ts";
+import type { FilesCommand } from "./file-edit.ts";
 import type { Kernel } from "./kernel.ts";
 import { noDeadLetter } from "./mailroom.ts";
 import type { Mailroom } from "./mailroom.ts";
@@ -80,6 +81,12 @@ export class Lifecycle {
 
   /** The record of the tick in which the goals were changed, or were not. */
   async changeGoals(record: AgentRecord, command: GoalsCommand): Promise<TickRecord> {
+    this.#checkTicks(record);
+    return this.#mailroom.command(record, command);
+  }
+
+  /** The same for a change of its files. */
+  async changeFiles(record: AgentRecord, command: FilesCommand): Promise<TickRecord> {
     this.#checkTicks(record);
     return this.#mailroom.command(record, command);
   }

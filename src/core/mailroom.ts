@@ -17,7 +17,7 @@ import type { Kernel } from "./kernel.ts";
 import { movedError } from "./between-homes.ts";
 import type { InboxPolicy, Receipt } from "./ports/index.ts";
 import type { Answer, AskOptions, MailInput, Sent, TickEvent } from "./runtime.ts";
-import type { Command, GoalsCommand } from "./think.ts";
+import type { Command, ChangeCommand } from "./think.ts";
 import { readRow } from "./trajectory.ts";
 import type { TickRecord } from "./trajectory.ts";
 import { sealOwn } from "./seal.ts";
@@ -35,7 +35,7 @@ const RECENT = 1000;
 export function controlEnvelope(
   kernel: Kernel,
   to: string,
-  given: Command | "initialize" | "tick" | GoalsCommand,
+  given: Command | "initialize" | "tick" | ChangeCommand,
 ): Envelope {
   const command = nameOf(given);
   const types = { initialize: "initialize", tick: "manual" } as const;
@@ -52,11 +52,11 @@ export function controlEnvelope(
 }
 
 /** The command in an error message. */
-function verbOf(command: Command | "tick" | GoalsCommand): string {
-  return typeof command === "string" ? command : "change the goals of";
+function verbOf(command: Command | "tick" | ChangeCommand): string {
+  return typeof command === "string" ? command : `change the ${command.command} of`;
 }
 
-function nameOf<T extends string>(command: T | GoalsCommand): T | "goals" {
+function nameOf<T extends string>(command: T | ChangeCommand): T | ChangeCommand["command"] {
   return typeof command === "string" ? command : command.command;
 }
 
@@ -239,7 +239,7 @@ export class Mailroom {
    * Has an agent do a command; the record of the first tick that it causes.
    * @throws LOCKED when it has to wait for the keys; it is done when these are open
    */
-  async command(record: AgentRecord, given: Command | "tick" | GoalsCommand): Promise<TickRecord> {
+  async command(record: AgentRecord, given: Command | "tick" | ChangeCommand): Promise<TickRecord> {
     const command = verbOf(given);
     if (await this.#kernel.brake.on()) {
       throw new OpenAgentsError(

@@ -5,11 +5,13 @@ import { Canceller } from "./canceller.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { Entries } from "./entries.ts";
 import { OpenAgentsError } from "./errors.ts";
+import { FileDesk } from "./file-desk.ts";
 import { GoalDesk } from "./goal-desk.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import type { Mailroom } from "./mailroom.ts";
 import { alarmsOf, memoryFiles } from "./listings.ts";
-import type { Page } from "./ports/index.ts";
+import type { FileService, Page } from "./ports/index.ts";
 import type { FileText, GoalChange, NewGoal } from "./ports/memory.ts";
 import type {
   AgentUpdate,
@@ -31,22 +33,30 @@ export class Operators implements Operations {
   readonly #entries: Entries;
   readonly #canceller: Canceller;
   readonly #goals: GoalDesk;
+  readonly #files: FileDesk;
 
   constructor(
     kernel: Kernel,
     parts: {
       readonly dispatcher: Dispatcher;
       readonly lifecycle: Lifecycle;
+      readonly mailroom: Mailroom;
       /** Is told of what is put on a record outside of any tick. */
       readonly ticked: (ticked: Ticked) => void;
     },
   ) {
-    const { dispatcher, lifecycle, ticked } = parts;
+    const { dispatcher, lifecycle, mailroom, ticked } = parts;
     this.#kernel = kernel;
     this.#lifecycle = lifecycle;
     this.#entries = new Entries(kernel, dispatcher);
     this.#goals = new GoalDesk(kernel, lifecycle);
     this.#canceller = new Canceller(kernel, dispatcher, ticked);
+    this.#files = new FileDesk(kernel, {
+      lifecycle,
+      mailroom,
+      entries: this.#entries,
+      canceller: this.#canceller,
+    });
   }
 
   async update(ref: string, change: AgentUpdate, options: UpdateOptions = {}): Promise<AgentInfo> {
@@ -85,6 +95,10 @@ export class Operators implements Operations {
 
   async removeGoal(ref: string, goal: string, options: UpdateOptions = {}): Promise<void> {
     return this.#goals.remove(await this.#atHome(ref), { goal, ...options });
+  }
+
+  fs(ref: string, user: "read" | "operate" | "admin" = "admin"): FileService {
+    return this.#files.files(ref, user);
   }
 
   async files(ref: string, query: ListFiles = {}): Promise<Page<FileText>> {

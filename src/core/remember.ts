@@ -12,7 +12,7 @@ import { allFiles } from "./load.ts";
 import { memoryOver } from "./memory.ts";
 import type { Parked } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
-import type { Changes, Span, TreeRow } from "./ports/index.ts";
+import type { Changes, Span, TreeRow, Value } from "./ports/index.ts";
 import { commandOf } from "./think.ts";
 import { requestsTo } from "./requests.ts";
 import { sealMail } from "./seal.ts";
@@ -133,7 +133,7 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
 
 /** Collects the files, mail and timers that a tick's commit is to change. */
 class Draft {
-  readonly #put = new Map<string, string>();
+  readonly #put = new Map<string, Value>();
   readonly remove = new Set<string>();
   readonly timersSet: Timer[] = [];
   readonly timersRemoved: Timer[] = [];
@@ -143,7 +143,7 @@ class Draft {
   readonly retry: NonNullable<Changes["retry"]>[number][] = [];
   readonly bury: NonNullable<Changes["bury"]>[number][] = [];
 
-  write(path: string, value: string): void {
+  write(path: string, value: Value): void {
     this.remove.delete(path);
     this.#put.set(path, value);
   }
@@ -234,9 +234,9 @@ async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): 
   if (isNpub(from) && kernel.memory !== undefined) {
     await memoryOver(kernel, session.files).met(from);
   }
-  for (const [path, text] of session.files.changes) {
-    if (text === undefined) draft.erase(path);
-    else draft.write(path, text);
+  for (const [path, content] of session.files.changes) {
+    if (content === undefined) draft.erase(path);
+    else draft.write(path, content);
   }
   for (const id of session.takenBack) await dropRetries(kernel, draft, { input, alarm: id });
   if (session.alarms.size === 0) return;

@@ -13,6 +13,7 @@ import type {
   Store,
   TickMemory,
   Tracer,
+  TreeMaker,
   Waker,
 } from "./ports/index.ts";
 
@@ -27,6 +28,8 @@ export interface RuntimePorts {
   readonly names?: NameResolver;
   /** What agents remember beside their state. Default: nothing, and no `ctx.memory`. */
   readonly memory?: (tools: MemoryTools) => TickMemory;
+  /** Makes agents' trees of files. Default: they have none, and no `ctx.fs`. */
+  readonly tree?: TreeMaker;
   /** Gives names out where the directory is elsewhere. Default: the store does. */
   readonly registry?: Registry;
   /** Passes on the mail of agents that moved away. Default: it is refused. */

@@ -14,10 +14,10 @@ import type {
 import { contextIdentity } from "./context-identity.ts";
 import type { Duration } from "./duration.ts";
 import { toMs } from "./duration.ts";
-import { checkEnvelope, hopsOf, PUBLIC, triggerOf } from "./envelope.ts";
+import { PUBLIC, triggerOf } from "./envelope.ts";
 import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
-import { errorInfo, OpenAgentsError, UnblamedError } from "./errors.ts";
+import { errorInfo, OpenAgentsError } from "./errors.ts";
 import type { LiveTick } from "./followers.ts";
 import { sha256Hex } from "./hash.ts";
 import type { Entry } from "./journal.ts";
@@ -25,15 +25,19 @@ import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { letterOf } from "./letter-of.ts";
 import { memoryOver } from "./memory.ts";
 import type { Wait } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Claim, Span } from "./ports/index.ts";
-import type { TickMemory } from "./ports/memory.ts";
+import type { AgentTree } from "./ports/agent-face.ts";
+import type { AgentFiles, TickMemory } from "./ports/memory.ts";
 import { publicEvent } from "./public-event.ts";
 import { StateDraft } from "./state.ts";
 import { failureOf, stepSpan } from "./telemetry.ts";
 import type { State } from "./state.ts";
+import { TickFiles } from "./tick-files.ts";
+import { openFiles, tickTree } from "./tick-tree.ts";
 import { paths } from "./tree.ts";
 import { TreeDraft } from "./tree-draft.ts";
 import type { LogLine, StepNote, TickOutput } from "./trajectory.ts";
@@ -87,12 +91,14 @@ export class Session {
   readonly #input: SessionInput;
   readonly #waits: Wait[] = [];
   readonly #running = new Set<Promise<unknown>>();
+  #fs: TickFiles | undefined;
+  #tree: AgentTree | undefined;
   #abort: AbortController | undefined;
   #cutBy: unknown;
   /** Bytes of replies, events and log lines so far. */
   #spent = 0;
   #logsCut = false;
-  #open = true;
+  #isOpen = true;
   #end: ((ending: Ending) => void) | undefined;
   #onCut: (() => void) | undefined;
 
@@ -141,14 +147,14 @@ export class Session {
     });
     await this.#letStepsEnd();
     stopTimer();
-    this.#open = false;
+    this.#isOpen = false;
     this.draft.close();
     return this.#cutBy === undefined ? ending : { kind: "failed", error: this.#cutBy };
   }
 
   /** Ends the run with an error, whatever the hook is doing. False when it is over. */
   cut(error: unknown): boolean {
-    if (!this.#open) return false;
+    if (!this.#isOpen) return false;
     this.#cutBy = error;
     this.#abort?.abort(error);
     this.#end?.({ kind: "failed", error });
@@ -186,15 +192,35 @@ export class Session {
   /** @throws CONFIG where the runtime was made without a memory */
   get memory(): TickMemory {
     this.#check();
-    const open = (): TreeDraft => {
+    return memoryOver(this.#kernel, this.#open());
+  }
+
+  /** The files while the tick runs. */
+  #open(): AgentFiles {
+    return openFiles(() => {
       this.#check();
       return this.files;
-    };
-    return memoryOver(this.#kernel, {
-      read: (path) => open().read(path),
-      list: (query) => open().list(query),
-      write: (path, text) => open().write(path, text),
-      remove: (path) => open().remove(path),
+    });
+  }
+
+  get fs(): TickFiles {
+    this.#fs ??= new TickFiles({
+      tree: () => (this.#tree ??= this.tree("agent")),
+      step: (name, work) => this.step(name, work),
+      signal: () => this.signal,
+      check: () => this.#check(),
+      note: (note) => this.#stepEnded(note),
+    });
+    return this.#fs;
+  }
+
+  /** The agent's tree of files in this tick. @throws CONFIG where the runtime was made without trees */
+  tree(user: "agent" | "editor"): AgentTree {
+    return tickTree(this.#kernel, {
+      session: this,
+      record: this.#input.agent.record,
+      files: this.#open(),
+      user,
     });
   }
 
@@ -318,7 +344,7 @@ export class Session {
     try {
       const stable = sha256Hex(`${agent.record.id}/${trigger}/${key}`).slice(0, 32);
       const value = await work({ key: stable, signal: this.signal });
-      if (!this.#open)
+      if (!this.#isOpen)
         throw new OpenAgentsError("CANCELLED", `Step "${name}" ended after its tick`);
       const json = value === undefined ? "{}" : toJson({ value }, `result of step "${name}"`);
       const tooMany = bytesAbove(json, limits.valueBytes);
@@ -383,7 +409,7 @@ export class Session {
 
   #check(): void {
     if (this.#cutBy !== undefined) throw this.#cutBy;
-    if (!this.#open) throw new OpenAgentsError("CANCELLED", "Cannot use ctx: its tick is over");
+    if (!this.#isOpen) throw new OpenAgentsError("CANCELLED", "Cannot use ctx: its tick is over");
   }
 
   #envelope(
@@ -392,43 +418,8 @@ export class Session {
     options: SendOptions = {},
   ): Envelope {
     const { occasion, agent } = this.#input;
-    const { limits } = this.#kernel;
-    if (typeof head.to !== "string" || head.to === "") {
-      throw new OpenAgentsError("INVALID", "Cannot send mail: no recipient is given");
-    }
-    const json = toJson(payload ?? null, "payload");
-    const tooMany = bytesAbove(json, limits.envelopeBytes);
-    if (tooMany !== undefined) {
-      throw new OpenAgentsError(
-        "LIMIT",
-        `Cannot send mail: ${tooMany} bytes is above limits.envelopeBytes (${limits.envelopeBytes})`,
-      );
-    }
-    const now = this.now();
-    const { expiresIn, priority } = options;
-    const hops = hopsOf(occasion.envelope) + 1;
-    if (hops > limits.hops) {
-      throw new UnblamedError(
-        `Cannot send mail: this is the ${hops}th mail in a row that caused the next, limits.hops is ${limits.hops}`,
-      );
-    }
-    const envelope: Envelope = {
-      id: newId(this.#kernel),
-      sentAt: now,
-      source: "agent",
-      from: agent.record.id,
-      ...head,
-      payload: JSON.parse(json) as Json,
-      traceId: occasion.envelope.traceId ?? occasion.envelope.id,
-      ...(expiresIn !== undefined && { expiresAt: now + toMs(expiresIn) }),
-      ...(priority !== undefined && { priority }),
-      headers: { ...options.headers, hops: String(hops) },
-    };
-    checkEnvelope(envelope);
-    if ((priority ?? 0) > 99) {
-      throw new OpenAgentsError("INVALID", 'Cannot send mail: "priority" must be from -100 to 99');
-    }
-    return envelope;
+    const from = { id: agent.record.id, occasion };
+    return letterOf(this.#kernel, from, { head, payload, options });
   }
 
   /** Adds a log line; what is beyond the limit of the output is cut, and a last line says so. */

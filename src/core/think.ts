@@ -2,11 +2,15 @@ import type { AgentDefinition, Alarm, Hooks, Message } from "./definition.ts";
 import type { State } from "./state.ts";
 import type { Trigger, TriggerType } from "./envelope.ts";
 import { errorInfo, RefusedError, TerminalError } from "./errors.ts";
+import type { ErrorCode } from "./errors.ts";
+import { applyEdit } from "./file-edit.ts";
+import type { FilesCommand } from "./file-edit.ts";
 import type { LoadedAgent } from "./kernel.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Context } from "./context.ts";
 import { checkRevision, contentRevision } from "./if-match.ts";
 import type { Guarded } from "./if-match.ts";
+import { isLocked } from "./locked.ts";
 import type { Goal, GoalChange, Goals, NewGoal } from "./ports/memory.ts";
 import type { Session } from "./session.ts";
 import { TickContext } from "./tick-context.ts";
@@ -14,9 +18,9 @@ import { validate } from "./standard-schema.ts";
 
 /**
  * A command, as the payload of an envelope of type `control`. `note` runs no hook: its tick puts on the
- * record what the agent's key was used for. `goals` runs none either, and changes the goals.
+ * record what the agent's key was used for. `goals` and `files` run none either, and change those.
  */
-export type Command = "wake" | "hibernate" | "terminate" | "note" | "goals";
+export type Command = "wake" | "hibernate" | "terminate" | "note" | "goals" | "files";
 
 /** The payload of the command `goals`. */
 export type GoalsCommand = {
@@ -26,6 +30,9 @@ export type GoalsCommand = {
   | ({ readonly update: string; readonly change: GoalChange } & Guarded)
   | ({ readonly remove: string } & Guarded)
 );
+
+/** A command that changes something of the agent with no hook run. */
+export type ChangeCommand = GoalsCommand | FilesCommand;
 
 /** What a tick is going to do: calls into agent code, in order. */
 export type Plan = (session: Session) => Promise<void>;
@@ -47,11 +54,13 @@ const OPTIONAL: ReadonlySet<TriggerType> = new Set<TriggerType>(["manual", "init
 export function commandOf({ envelope }: Occasion): Command | undefined {
   if (envelope.type !== "control") return undefined;
   const { payload } = envelope;
-  return typeof payload === "string" ? (payload as Command) : "goals";
+  return typeof payload === "string"
+    ? (payload as Command)
+    : (payload as unknown as ChangeCommand).command;
 }
 
 /** The commands for which no hook runs: the agent does not know of them. */
-const QUIET: ReadonlySet<unknown> = new Set<Command>(["note", "goals"]);
+const QUIET: ReadonlySet<unknown> = new Set<Command>(["note", "goals", "files"]);
 
 /** True for an occasion for which no hook runs. */
 export function isQuiet(occasion: Occasion): boolean {
@@ -81,15 +90,8 @@ export function think(agent: LoadedAgent, occasion: Occasion): Plan {
   const command = commandOf(occasion);
   return async (session) => {
     if (command === "note") return;
-    if (command === "goals") {
-      const { payload } = occasion.envelope;
-      await changeGoals(session.memory.goals, payload as unknown as GoalsCommand).catch(
-        (error: unknown) => {
-          // It was possible when the operator asked. To try again cannot help, and nobody is to blame.
-          const { code, message } = errorInfo(error);
-          throw new RefusedError(code === "PRECONDITION" ? code : "INVALID", message);
-        },
-      );
+    if (command === "goals" || command === "files") {
+      await change(session, occasion.envelope.payload as unknown as ChangeCommand);
       return;
     }
     const ctx = new TickContext(session);
@@ -104,6 +106,30 @@ export function think(agent: LoadedAgent, occasion: Occasion): Plan {
     await runHook(hooks, ctx);
   };
 }
+
+/** Does what an operator's command has changed. */
+async function change(session: Session, command: ChangeCommand): Promise<void> {
+  try {
+    if (command.command === "goals") await changeGoals(session.memory.goals, command);
+    else await applyEdit(session.tree("editor"), command.edit);
+  } catch (error) {
+    if (isLocked(error)) throw error;
+    // It was possible when the operator asked. To try again cannot help, and nobody is to blame.
+    const { code, message } = errorInfo(error);
+    throw new RefusedError(KEPT.has(code) ? code : "INVALID", message);
+  }
+}
+
+/** What a change may come to that says more than that it cannot be. */
+const KEPT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "PRECONDITION",
+  "NOT_FOUND",
+  "EXISTS",
+  "DENIED",
+  "LIMIT",
+  "STATE",
+  "UNSUPPORTED",
+]);
 
 async function runHook(hooks: Hooks<State>, ctx: Context): Promise<void> {
   const { trigger } = ctx;

@@ -1,5 +1,6 @@
 import type {
   Context,
+  ContextFiles,
   ContextIdentity,
   Log,
   PublicEvent,
@@ -45,6 +46,10 @@ export class TickContext implements Context {
 
   get memory(): Memory {
     return this.#session.memory;
+  }
+
+  get fs(): ContextFiles {
+    return this.#session.fs;
   }
 
   get goals(): Goals {

@@ -1,8 +1,9 @@
-import { bytesAbove } from "./byte-length.ts";
+import { byteLength, bytesAbove } from "./byte-length.ts";
 import { OpenAgentsError } from "./errors.ts";
+import { pages } from "./pages.ts";
 import { comparePaths } from "./path-order.ts";
-import type { AgentFiles, FilesQuery, FileText } from "./ports/memory.ts";
-import type { Ledger } from "./ports/index.ts";
+import type { AgentFiles, FilesQuery, FileSize, FileText } from "./ports/memory.ts";
+import type { Ledger, TreeRow, Value } from "./ports/index.ts";
 
 /** A tick's working copy of an agent's files, read as they are needed. Dropping it is the rollback. */
 export class TreeDraft implements AgentFiles {
@@ -10,7 +11,7 @@ export class TreeDraft implements AgentFiles {
   readonly #id: string;
   readonly #limit: number;
   /** Undefined stands for removed. */
-  readonly #changed = new Map<string, string | undefined>();
+  readonly #changed = new Map<string, Value | undefined>();
 
   constructor(
     store: Pick<Ledger, "read" | "files">,
@@ -21,28 +22,50 @@ export class TreeDraft implements AgentFiles {
     this.#limit = limit;
   }
 
-  /** What differs from what is stored: texts by path, undefined where a file is to go. */
-  get changes(): ReadonlyMap<string, string | undefined> {
+  /** What differs from what is stored: contents by path, undefined where a file is to go. */
+  get changes(): ReadonlyMap<string, Value | undefined> {
     return this.#changed;
   }
 
   async read(path: string): Promise<string | undefined> {
-    if (this.#changed.has(path)) return this.#changed.get(path);
-    const [value] = await this.#store.read(this.#id, [path]);
+    const value = await this.#value(path);
     return value === undefined ? undefined : textOf(value);
   }
 
-  async list({ prefix, after = "", limit }: FilesQuery): Promise<readonly FileText[]> {
+  async bytes(path: string): Promise<Uint8Array | undefined> {
+    const value = await this.#value(path);
+    return typeof value === "string" ? new TextEncoder().encode(value) : value;
+  }
+
+  async list(query: FilesQuery): Promise<readonly FileText[]> {
+    return (await this.#rows(query)).map(({ path, value }) => ({ path, value: textOf(value) }));
+  }
+
+  async sizes({ prefix, after, limit }: FilesQuery): Promise<readonly FileSize[]> {
+    const found: FileSize[] = [];
+    // Of large files, few are in memory at once.
+    const rows = pages<TreeRow>(
+      (last, few) => this.#rows({ prefix, after: last?.path ?? after, limit: few }),
+      ({ value }) => value.length,
+    );
+    for await (const { path, value } of rows) {
+      found.push({ path, size: sizeOf(value) });
+      if (found.length === limit) break;
+    }
+    return found;
+  }
+
+  async #rows({ prefix, after = "", limit }: FilesQuery): Promise<readonly TreeRow[]> {
     const gone = [...this.#changed.keys()].filter((path) => path.startsWith(prefix)).length;
     const rows = await this.#store.files(this.#id, { prefix, after, limit: limit + gone });
-    const files = new Map(rows.map(({ path, value }) => [path, textOf(value)]));
+    const files = new Map(rows.map(({ path, value }) => [path, value]));
     // Beyond the last row that was read, what was written may not be next.
     const whole = rows.length < limit + gone;
     const last = rows.at(-1)?.path ?? "";
-    for (const [path, text] of this.#changed) {
+    for (const [path, value] of this.#changed) {
       if (!path.startsWith(prefix) || comparePaths(path, after) <= 0) continue;
-      if (text === undefined) files.delete(path);
-      else if (whole || comparePaths(path, last) <= 0) files.set(path, text);
+      if (value === undefined) files.delete(path);
+      else if (whole || comparePaths(path, last) <= 0) files.set(path, value);
     }
     return [...files]
       .map(([path, value]) => ({ path, value }))
@@ -50,22 +73,36 @@ export class TreeDraft implements AgentFiles {
       .slice(0, limit);
   }
 
-  write(path: string, text: string): void {
-    const tooMany = bytesAbove(text, this.#limit);
-    if (tooMany !== undefined) {
+  write(path: string, content: Value): void {
+    const tooMany =
+      typeof content === "string"
+        ? bytesAbove(content, this.#limit)
+        : content.byteLength > this.#limit && content.byteLength;
+    if (tooMany) {
       throw new OpenAgentsError(
         "LIMIT",
         `Cannot write "${path}": ${tooMany} bytes is above limits.valueBytes (${this.#limit})`,
       );
     }
-    this.#changed.set(path, text);
+    // What the caller does with its bytes from now on is not what was written.
+    this.#changed.set(path, typeof content === "string" ? content : content.slice());
   }
 
   remove(path: string): void {
     this.#changed.set(path, undefined);
   }
+
+  async #value(path: string): Promise<Value | undefined> {
+    if (this.#changed.has(path)) return this.#changed.get(path);
+    const [value] = await this.#store.read(this.#id, [path]);
+    return value;
+  }
 }
 
-function textOf(value: string | Uint8Array): string {
+function textOf(value: Value): string {
   return typeof value === "string" ? value : new TextDecoder().decode(value);
+}
+
+function sizeOf(value: Value): number {
+  return typeof value === "string" ? byteLength(value) : value.byteLength;
 }

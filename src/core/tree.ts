@@ -13,8 +13,12 @@
  * crashes/<trigger>               how many processes died while they worked on it
  * memory/peers/<npub>             a peer that the agent knows, JSON
  * memory/strangers                how many of them it knows only because mail of theirs came
+ * memory/files/<name>/…           what the agent keeps, each part of the path encoded
+ * memory/files/…/%                says that there is a directory here: no name is empty
+ * memory/kv/<key>                 a small file that the agent keeps
  * goals/<id>                      a goal, JSON
  * meta/goals                      how many there are
+ * mounts/<path>                   a mount, JSON; null for one of the definition that is taken away
  * ```
  */
 export const paths = {
@@ -37,6 +41,10 @@ export const paths = {
   peers: "memory/peers/",
   strangers: "memory/strangers",
   memory: "memory/",
+  files: "memory/files/",
+  kv: "memory/kv/",
+  mounts: "mounts/",
+  mount: (path: string): string => `mounts/${encode(path)}`,
   goals: "goals/",
   goal: (id: string): string => `goals/${encode(id)}`,
   goalCount: "meta/goals",
@@ -62,8 +70,13 @@ export function lastSegment(path: string): string {
   return decode(path.slice(path.lastIndexOf("/") + 1));
 }
 
+/** The segments of a path, as they were before they were encoded. */
+export function segmentsOf(path: string): readonly string[] {
+  return path.split("/").map(decode);
+}
+
 /** Any text as one path segment: percent-encoded, never empty, never "." or "..". */
-function encode(segment: string): string {
+export function encode(segment: string): string {
   if (segment === "") return "%";
   if (segment === "." || segment === "..") return segment.replaceAll(".", "%2E");
   return PLAIN.test(segment) ? segment : encodeURIComponent(segment.toWellFormed());

@@ -1,4 +1,5 @@
 import type { BackendFixture, Guarantee } from "./backend/kit.ts";
+import { FILE_CASES } from "./backend/file-cases.ts";
 import { LIFE_CASES } from "./backend/life-cases.ts";
 import { MAIL_CASES } from "./backend/mail-cases.ts";
 import { MOVE_CASES } from "./backend/move-cases.ts";
@@ -23,18 +24,25 @@ export interface BackendConformanceCase extends ConformanceCase {
 export function backendConformance(
   make: () => Promise<BackendFixture>,
 ): readonly BackendConformanceCase[] {
-  return [...MAIL_CASES, ...WORK_CASES, ...LIFE_CASES, ...OPERATOR_CASES, ...MOVE_CASES].map(
-    ({ guarantee, name, body }) => ({
-      guarantee,
-      name: `${guarantee}: ${name}`,
-      run: async () => {
-        const fixture = await make();
-        try {
-          await body(fixture);
-        } finally {
-          await fixture.dispose();
-        }
-      },
-    }),
-  );
+  return ALL_CASES.map(({ guarantee, name, body }) => ({
+    guarantee,
+    name: `${guarantee}: ${name}`,
+    run: async () => {
+      const fixture = await make();
+      try {
+        await body(fixture);
+      } finally {
+        await fixture.dispose();
+      }
+    },
+  }));
 }
+
+const ALL_CASES = [
+  ...MAIL_CASES,
+  ...WORK_CASES,
+  ...LIFE_CASES,
+  ...FILE_CASES,
+  ...OPERATOR_CASES,
+  ...MOVE_CASES,
+];

@@ -96,9 +96,15 @@ async function cases(p: Project, offers: Offers): Promise<void> {
   await has(["--context", ""], ["prod"]);
   await has(["--context", "prod", "send", ""], ["bob"]);
   await has(["--context", "nope", "send", ""], [], ["bob"]);
+  // Paths of the tree begin with an agent; copies are of files of this machine.
+  await has(["fs", ""], ["ls", "cat", "cp"], ["alice"]);
+  await has(["fs", "cat", ""], ["alice", "bob"], ["ls"]);
+  await has(["fs", "cat", "alice:goals/7", ""], ["alice", "bob"]);
+  await has(["mount", "x", "--agent", ""], ["alice"]);
   // Files.
   p.write("note.json", "{}");
   await has(["send", "bob", "--file", "no"], ["note.json"]);
+  await has(["fs", "cp", "no"], ["note.json"], ["alice"]);
 }
 
 void test("agentctl completion bash completes in bash", { skip: missing("bash") }, async () => {

@@ -1,16 +1,17 @@
 import { controlApi } from "../../src/control/api.ts";
-import type { ControlOptions } from "../../src/control/api.ts";
+import type { ControlApp, ControlOptions } from "../../src/control/api.ts";
 import { bearerAccess } from "../../src/control/bearer-access.ts";
 import type { ControlBindings } from "../../src/control/operation.ts";
 import { createRuntime } from "../../src/core/create-runtime.ts";
 import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
 import type { AgentDefinition, RuntimeDefinition } from "../../src/core/definition.ts";
 import { TerminalError } from "../../src/core/errors.ts";
-import type { Signer } from "../../src/core/ports/index.ts";
+import type { Signer, TreeMaker } from "../../src/core/ports/index.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
 import { assertContract } from "./contract.ts";
+import { treesOf } from "./file-tree.ts";
 import { systemClock } from "../../src/core/system.ts";
 import { scheduler } from "../../src/drivers/scheduler.ts";
 import { agentMemory } from "../../src/memory/index.ts";
@@ -59,6 +60,8 @@ export interface Fixture {
     request(path: string, init?: RequestInit): Response | Promise<Response>;
     readonly routes: readonly { readonly method: string; readonly path: string }[];
   };
+  /** The same, for a server. */
+  readonly app: ControlApp;
   readonly runtime: Runtime;
   readonly definition: RuntimeDefinition;
   /** A request with the token; an object becomes a JSON body. */
@@ -80,6 +83,8 @@ export async function fixture(
     /** Types beside the usual ones. */
     readonly agents?: readonly AgentDefinition[];
     readonly bindings?: Partial<ControlBindings>;
+    /** The trees of its agents. Default: in memory. */
+    readonly tree?: TreeMaker;
   } = {},
 ): Promise<Fixture> {
   const definition = defineRuntime({
@@ -87,8 +92,14 @@ export async function fixture(
     ensure: [{ name: "ada", type: "echo" }],
     limits: { envelopeBytes: 1000 },
   });
-  const { signer = derivedSigner(newMnemonic()) } = options;
-  const runtime = createRuntime({ definition, store: memoryStore(), signer, memory: agentMemory });
+  const { signer = derivedSigner(newMnemonic()), tree = treesOf().tree } = options;
+  const runtime = createRuntime({
+    definition,
+    store: memoryStore(),
+    signer,
+    memory: agentMemory,
+    tree,
+  });
   await runtime.start();
   const schedules = scheduler({
     files: memoryHomeFiles(),
@@ -121,6 +132,7 @@ export async function fixture(
   };
   return {
     api,
+    app,
     runtime,
     definition,
     call,

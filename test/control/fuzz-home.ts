@@ -24,6 +24,7 @@ import { newMnemonic } from "../../src/identity/nip06.ts";
 import { HttpTokens } from "../../src/identity/nip98.ts";
 import { nobleSecp } from "../../src/identity/secp.ts";
 import { agentMemory } from "../../src/memory/index.ts";
+import { treesOf } from "./file-tree.ts";
 import { sqlite, sqliteHomeFiles } from "../../src/stores/sqlite.ts";
 
 /** The root token of the home. */
@@ -98,6 +99,7 @@ export async function fuzzHome(): Promise<FuzzHome> {
     store,
     signer: derivedSigner(newMnemonic()),
     memory: agentMemory,
+    tree: treesOf().tree,
     names: async (name) => {
       if (name.startsWith("u")) {
         throw new OpenAgentsError("UNREACHABLE", `Cannot ask about ${JSON.stringify(name)}`);

@@ -180,6 +180,14 @@ const HINTS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   password: smallName,
   labels: fc.array(smallName, { maxLength: 3 }),
   head: fc.constant(null),
+  path: fc.constantFrom(
+    "",
+    ..."a b%20c box box/ box/1 echo events locked unknown".split(" "),
+    ..."d/ d/e d/e/f a/b %E2%80%A8%C3%A9 d/%2e%2e/a d%2fe //a".split(" "),
+  ),
+  as: fc.constantFrom("append", "exchange"),
+  size: fc.constantFrom(0, 1, 7),
+  offset: fc.constantFrom(0, 1, 7),
 };
 
 const timing = fc.oneof(
@@ -346,6 +354,9 @@ const headerText = fc.oneof(
 
 const HEADERS: Readonly<Record<string, fc.Arbitrary<string>>> = {
   "idempotency-key": fc.oneof(fc.stringMatching(/^[a-z]{1,8}$/), headerText),
+  "if-none-match": fc.oneof(pool("etag"), fc.constantFrom("*", '"x"'), headerText),
+  "if-range": fc.oneof(pool("etag"), headerText),
+  range: fc.oneof(fc.constantFrom("bytes=0-", "bytes=1-2", "bytes=-1", "bytes=9-"), headerText),
   "if-match": fc.oneof(pool("etag"), fc.constantFrom("*", '"x"', 'W/"x"', '"a", "b"'), headerText),
   "x-request-id": fc.oneof(fc.stringMatching(/^[\w.:-]{1,20}$/), headerText),
   traceparent: fc.oneof(
@@ -409,7 +420,11 @@ function partsOf({ path }: Described, kind: Kind): fc.Arbitrary<Draft["parts"]> 
       const name = /^\{(\w+)\}$/.exec(part)?.[1];
       if (name === undefined) return fc.constant<Draft["parts"][number]>({ text: part });
       const hint = HINTS[name] as fc.Arbitrary<string> | undefined;
-      const meant = (name === "id" ? idOf(path) : (hint ?? pool(name))).map((text) => ({ text }));
+      const meant = (name === "id" ? idOf(path) : (hint ?? pool(name))).map((text) => ({
+        text,
+        // It has many parts.
+        ...(name === "path" && { raw: true }),
+      }));
       if (kind === "valid") return meant;
       const raw = fc.constantFrom(
         "%00",

@@ -22,6 +22,11 @@ const EXPECTED: Readonly<Record<string, readonly number[]>> = {
   hook: [502, 503],
   // Whoever is asked about the name cannot be reached.
   resolveName: [502],
+  // What is there cannot do that: it is no stream, or does not answer.
+  getFile: [501],
+  getHomeFile: [501],
+  putFile: [501],
+  postFile: [501],
 };
 
 /** What was seen in answers, and who may ask for more. */
@@ -133,7 +138,7 @@ async function check(draft: Draft, request: Request, response: Response): Promis
     assert.ok(EXPECTED[asked ?? ""]?.includes(response.status), `${what}: ${text}`);
   }
   const type = response.headers.get("content-type") ?? "";
-  if (type.startsWith("text/event-stream")) {
+  if (/^(?:text\/event-stream|application\/x-ndjson)/.test(type) && method === "GET") {
     const reader = response.body!.getReader();
     await Promise.race([reader.read(), new Promise((resolve) => setTimeout(resolve, GLIMPSE))]);
     await reader.cancel();

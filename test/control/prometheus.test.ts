@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import {
-  agentMetricsText,
-  prometheusText,
-  runtimeMetricsText,
-} from "../../src/control/prometheus.ts";
+import { runtimeMetricsText } from "../../src/control/prometheus.ts";
 import { Histogram } from "../../src/core/histogram.ts";
+import { prometheusText } from "../../src/core/prometheus.ts";
+import { agentMetricsText } from "../../src/vfs/services/metrics.ts";
 import { fixture } from "./fixture.ts";
 
 /** Reads the text format strictly, as its description has it. */

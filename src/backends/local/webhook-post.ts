@@ -1,5 +1,4 @@
 import { lookup } from "node:dns";
-import type { LookupAddress, LookupOptions } from "node:dns";
 import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
@@ -7,6 +6,7 @@ import { isIP } from "node:net";
 import type { Post, Posted } from "../../control/webhooks.ts";
 import { privateTarget } from "../../control/webhooks.ts";
 import { isPublicAddress } from "../../core/public-address.ts";
+import { publicLookup } from "../../mounts/public-lookup.ts";
 
 export interface WebhookPostOptions {
   /** Addresses in private networks may be sent to. */
@@ -22,19 +22,13 @@ const ANSWER_TIME = 2_000;
 /** How much of it is kept. */
 const KEPT = 500;
 
-type Found = (
-  error: NodeJS.ErrnoException | null,
-  address: string | LookupAddress[],
-  family?: number,
-) => void;
-
 /**
  * Posts by connections of this machine. A name is looked up once for each connection, and what was found
  * is both checked and connected to: who changes the name in between changes nothing.
  */
 export function webhookPost(options: WebhookPostOptions): Post & { close(): void } {
   const { allowPrivate, resolve = lookup } = options;
-  const find = allowPrivate ? resolve : publicLookup(resolve);
+  const find = allowPrivate ? resolve : publicLookup(resolve, privateTarget);
   const pool = { keepAlive: true, maxSockets: 16, maxFreeSockets: 4, timeout: 30_000 };
   const agents = { "http:": new HttpAgent(pool), "https:": new HttpsAgent(pool) };
   const post: Post = ({ url, headers, body, signal }) =>
@@ -87,19 +81,4 @@ function answered(response: IncomingMessage, done: (posted: Posted) => void): vo
     end();
   });
   if (status >= 200 && status < 300) end();
-}
-
-/** Looks a host up, and finds none that is in a private network. */
-function publicLookup(resolve: typeof lookup) {
-  return (host: string, options: LookupOptions, found: Found): void => {
-    resolve(host, { ...options, all: true }, (error, addresses) => {
-      if (error !== null) return found(error, []);
-      const first = addresses[0];
-      if (first === undefined || !addresses.every(({ address }) => isPublicAddress(address))) {
-        return found(privateTarget(host), []);
-      }
-      if (options.all === true) return found(null, addresses);
-      found(null, first.address, first.family);
-    });
-  };
 }

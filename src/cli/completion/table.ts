@@ -18,6 +18,11 @@ const OPTION_SOURCES: Readonly<Record<string, Source>> = {
 const OPERAND_SOURCES: Readonly<Record<string, Source>> = {
   name: "agents",
   agent: "agents",
+  // Agents are where most of them begin.
+  path: "agents",
+  target: "agents",
+  source: "files",
+  dest: "files",
   file: "files",
   dir: "dirs",
   token: "tokens",

@@ -3,10 +3,11 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import { isBound } from "../access.ts";
 import { operation } from "../operation.ts";
-import type { Operation } from "../operation.ts";
+import type { Address, Operation } from "../operation.ts";
 import { limitParameter, textParameter } from "../query.ts";
 import { identity, peer } from "../shapes/agent.ts";
 import { runtimeStatus } from "../shapes/home.ts";
+import type { RuntimeStatus } from "../shapes/home.ts";
 import { anyJson, pageOf } from "../shapes/shape.ts";
 
 /** Operations over the home as a whole, and over whom its agents know. */
@@ -64,12 +65,7 @@ export const homeOperations: readonly Operation[] = [
     tag: "Runtime",
     summary: "Says what the home is, and what it does now",
     answers: { 200: { description: "Its status.", body: runtimeStatus } },
-    async run({ home, principal, options: { version, types = [] } }, answer) {
-      const paused = await home.paused();
-      if (isBound(principal)) return answer(200, { version, types, paused });
-      const { counts: _counts, ...metrics } = home.metrics();
-      return answer(200, { version, types, paused, ...metrics });
-    },
+    run: async (call, answer) => answer(200, await statusOf(call)),
   }),
   operation({
     id: "pauseRuntime",
@@ -126,3 +122,15 @@ export const homeOperations: readonly Operation[] = [
       answer(200, { items: await runtime.peers(ref, after, limit) }),
   }),
 ];
+
+/** What whoever asks may know of a home. */
+export async function statusOf({
+  home,
+  principal,
+  options: { version, types = [] },
+}: Pick<Address, "home" | "principal" | "options">): Promise<RuntimeStatus> {
+  const paused = await home.paused();
+  if (isBound(principal)) return { version, types, paused };
+  const { counts: _counts, ...metrics } = home.metrics();
+  return { version, types, paused, ...metrics };
+}

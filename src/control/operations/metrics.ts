@@ -1,6 +1,8 @@
+import { PROMETHEUS_TYPE } from "../../core/prometheus.ts";
+import { agentMetricsText } from "../../vfs/services/metrics.ts";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
-import { agentMetricsText, PROMETHEUS_TYPE, runtimeMetricsText } from "../prometheus.ts";
+import { runtimeMetricsText } from "../prometheus.ts";
 
 /** Operations that say what is counted, as Prometheus reads it. */
 export const metricsOperations: readonly Operation[] = [

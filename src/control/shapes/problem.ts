@@ -21,6 +21,10 @@ export const problem: z.ZodType<Problem> = shape<Problem>()(
         .string()
         .optional()
         .register(described, { description: "With MOVED: the agent's new home." }),
+      errno: z.string().optional().register(described, {
+        description: "Of files: the error's name in POSIX.",
+        example: "ENOENT",
+      }),
       requestId: z.string().optional(),
     })
     .register(described, { id: "Problem", description: "An error (RFC 9457)." }),

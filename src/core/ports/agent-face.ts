@@ -80,10 +80,13 @@ export type FileEdit =
   | { readonly rename: string; readonly to: string }
   | { readonly makeDirectory: string };
 
-/** The file tree of one agent, for somebody. */
+/** The file tree of one agent, for somebody. It takes paths as people write them, and makes them normal. */
 export interface AgentTree extends FileService {
-  /** True for what is not the agent's own: what is done there is done at once, and not with the tick. */
-  isOutside(path: string): Promise<boolean>;
+  /**
+   * Whose a path is: the agent's `own`, which changes with its ticks; `outside`, where what is done is
+   * done at once; `nowhere`, below no mount. @throws EINVAL, ENAMETOOLONG
+   */
+  place(path: string): Promise<"own" | "outside" | "nowhere">;
   /** The mounts as they are. */
   mounts(): Promise<readonly MountEntry[]>;
 }
@@ -95,4 +98,8 @@ export interface AgentTree extends FileService {
 export type TreeUser = "agent" | "editor" | "read" | "operate" | "admin";
 
 /** Makes the file tree of an agent, for somebody. */
-export type TreeMaker = (face: AgentFace, user: TreeUser) => AgentTree;
+export interface TreeMaker {
+  (face: AgentFace, user: TreeUser): AgentTree;
+  /** The kinds of mounts that there can be in it. */
+  readonly kinds: readonly string[];
+}

@@ -87,6 +87,8 @@ export interface WriteOptions {
   readonly create?: "only" | "never" | undefined;
   /** Only when it is at this revision. */
   readonly ifMatch?: IfMatch | undefined;
+  /** The media type of `data`, where its sender says it: what it is heeded for is up to the service. */
+  readonly type?: string | undefined;
 }
 
 /** What came of a write. */

@@ -1,12 +1,20 @@
-/** The files of one agent as a tick sees and changes them: what it wrote is there with its commit. */
-export interface AgentFiles {
+/** Files of text of one agent as a tick sees and changes them: what it wrote is there with its commit. */
+export interface TextFiles {
   /** Undefined where there is no file. */
   read(path: string): Promise<string | undefined>;
   /** Files whose path starts with `prefix` and is above `after`, by path as UTF-8 bytes. */
   list(query: FilesQuery): Promise<readonly FileText[]>;
-  /** @throws LIMIT for a longer text than `limits.valueBytes` */
+  /** @throws LIMIT for more than `limits.valueBytes` */
   write(path: string, text: string): void;
   remove(path: string): void;
+}
+
+/** The same, and files of whatever bytes. */
+export interface AgentFiles extends TextFiles {
+  bytes(path: string): Promise<Uint8Array | undefined>;
+  /** As `list`, with the sizes of files in bytes and not their contents. */
+  sizes(query: FilesQuery): Promise<readonly FileSize[]>;
+  write(path: string, content: string | Uint8Array): void;
 }
 
 export interface FilesQuery {
@@ -14,6 +22,12 @@ export interface FilesQuery {
   readonly after?: string | undefined;
   /** 1 to 1000. */
   readonly limit: number;
+}
+
+/** A file, and how many bytes it has. */
+export interface FileSize {
+  readonly path: string;
+  readonly size: number;
 }
 
 export interface FileText {
@@ -124,7 +138,7 @@ export interface NewGoal extends GoalChange {
 
 /** What a memory is made over. */
 export interface MemoryTools {
-  readonly files: AgentFiles;
+  readonly files: TextFiles;
   readonly now: () => number;
   readonly newId: () => string;
   /** The npub of a key given as npub or hex; undefined for what is none. */

@@ -1,6 +1,8 @@
 import { defineAgent } from "../../core/definition.ts";
 import type { AgentDefinition } from "../../core/definition.ts";
+import type { ContextFiles } from "../../core/context.ts";
 import { TerminalError } from "../../core/errors.ts";
+import { errnoOf } from "../../core/file-error.ts";
 import type { StandardSchema } from "../../core/standard-schema.ts";
 import type { Outside } from "./outside.ts";
 
@@ -195,6 +197,26 @@ export function conformanceAgents(outside: Outside): readonly AgentDefinition[] 
       onManual: (ctx) => void ctx.state.life.push("manual"),
       onSleep: (ctx) => void ctx.state.life.push("sleep"),
       onTerminate: (ctx) => void ctx.state.life.push("terminate"),
+    }),
+    // Does with its files what it is told, and answers with what came of each.
+    defineAgent({
+      name: "librarian",
+      retry: quick,
+      mounts: [{ path: "/fs/desk", kind: "scratch", source: "", access: "read-write" }],
+      async onMessage(ctx, message) {
+        if (typeof message.payload === "string") return;
+        const { do: acts, fail = 0 } = message.payload as unknown as {
+          do: readonly (readonly [keyof ContextFiles, ...unknown[]])[];
+          fail?: number;
+        };
+        const said: unknown[] = [];
+        for (const [act, ...args] of acts) {
+          const run = ctx.fs[act].bind(ctx.fs) as (...args: unknown[]) => Promise<unknown>;
+          said.push(await run(...args).catch((error: unknown) => errnoOf(error)));
+        }
+        if ((await outside.count(`${message.id} tries`)) <= fail) throw new Error("not yet");
+        await ctx.reply(said);
+      },
     }),
     // Sets itself the goals that it is told.
     defineAgent({

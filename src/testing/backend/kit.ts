@@ -45,6 +45,7 @@ export type Guarantee =
   | "retries"
   | "alarms"
   | "schemas"
+  | "files"
   | "mobility";
 
 let made = 0;

@@ -1,0 +1,45 @@
+import { errnoOf } from "../../core/file-error.ts";
+import type { FileService } from "../../core/ports/index.ts";
+import { able } from "../../vfs/able.ts";
+
+/**
+ * The files of a home that is found when they are first used, and anew after it could not be reached: it may
+ * have another address by then. Its root is there in any case, so that whoever lists what it stands in does
+ * not wait for it.
+ */
+export function lastingFiles(find: () => FileService): FileService {
+  let found: FileService | undefined;
+  const files = (): FileService => (found ??= find());
+  const lost = (error: unknown): unknown => {
+    if (errnoOf(error) === "EHOSTUNREACH") found = undefined;
+    return error;
+  };
+  const use = async <T>(act: (files: FileService) => Promise<T>): Promise<T> => {
+    try {
+      return await act(files());
+    } catch (error) {
+      throw lost(error);
+    }
+  };
+  async function* go<T>(open: (files: FileService) => AsyncIterable<T>): AsyncIterable<T> {
+    try {
+      yield* open(files());
+    } catch (error) {
+      throw lost(error);
+    }
+  }
+  return {
+    stat: async (path) =>
+      path === "/" ? { name: "", kind: "directory", access: "rw" } : use((home) => home.stat(path)),
+    list: (path, query) => use((home) => home.list(path, query)),
+    read: (path, range) => use((home) => home.read(path, range)),
+    write: (path, data, options) => use((home) => home.write(path, data, options)),
+    remove: (path) => use((home) => home.remove(path)),
+    rename: (from, to) => use((home) => home.rename(from, to)),
+    watch: (path, signal) => go((home) => home.watch(path, signal)),
+    makeDirectory: (path) => use((home) => able(home, "makeDirectory", path)(path)),
+    resize: (path, size) => use((home) => able(home, "resize", path)(path, size)),
+    exchange: (path, data) => use((home) => able(home, "exchange", path)(path, data)),
+    follow: (path, signal) => go((home) => able(home, "follow", path)(path, signal)),
+  };
+}

@@ -1,0 +1,16 @@
+import type { FileService } from "../core/ports/index.ts";
+import { failed } from "./failed.ts";
+
+/** What a service may lack. */
+export type Ability = "makeDirectory" | "resize" | "exchange" | "follow";
+
+/** A member of a service that it may lack, for use with `path`. @throws ENOTSUP when it does */
+export function able<K extends Ability>(
+  files: FileService,
+  name: K,
+  path: string,
+): Required<FileService>[K] {
+  const member = files[name] as ((...args: readonly unknown[]) => unknown) | undefined;
+  if (member !== undefined) return member.bind(files) as Required<FileService>[K];
+  throw failed("ENOTSUP", "do this with", path, "what is there cannot do it");
+}

@@ -1,0 +1,56 @@
+import type { AgentFace } from "../../core/ports/index.ts";
+import type { Part } from "../grants.ts";
+import type { Node } from "../nodes.ts";
+import { alarms } from "./alarms.ts";
+import { config } from "./config.ts";
+import { ctl } from "./ctl.ts";
+import { deadletter } from "./deadletter.ts";
+import { goals } from "./goals.ts";
+import { identity } from "./identity.ts";
+import { inbox } from "./inbox.ts";
+import { logs } from "./logs.ts";
+import { memory } from "./memory.ts";
+import { metrics } from "./metrics.ts";
+import { mounts } from "./mounts.ts";
+import type { MountsOptions } from "./mounts.ts";
+import { nostr } from "./nostr.ts";
+import { outbox } from "./outbox.ts";
+import type { RecordIndexes } from "./record-lines.ts";
+import { state } from "./state.ts";
+import { status } from "./status.ts";
+
+/** What the services need beside the agent. */
+export interface ServiceParts extends MountsOptions {
+  readonly indexes: RecordIndexes;
+}
+
+/** The standard services, by the name that each has in an agent's tree. */
+export const SERVICES: Readonly<
+  Record<Exclude<Part, "outside">, (face: AgentFace, parts: ServiceParts) => Node>
+> = {
+  ctl,
+  status,
+  inbox,
+  outbox,
+  deadletter,
+  state,
+  config,
+  goals,
+  memory,
+  identity,
+  alarms,
+  mounts,
+  logs: (face, { indexes }) => logs(face, indexes),
+  metrics,
+  nostr,
+};
+
+/** Those that are the agent's own: what changes them is part of a tick. */
+export const OWN: ReadonlySet<string> = new Set<Part>([
+  "state",
+  "goals",
+  "memory",
+  "alarms",
+  "mounts",
+  "nostr",
+]);

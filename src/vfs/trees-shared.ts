@@ -1,0 +1,99 @@
+import type { AgentFace, FileService, MountEntry } from "../core/ports/index.ts";
+import type { MountChanges } from "./agent-mounts.ts";
+import type { MountKinds } from "./mount-kind.ts";
+import { brokenService } from "./broken-service.ts";
+import { memoryBudgets } from "./budgets.ts";
+import type { Budgets } from "./budgets.ts";
+import { RecordIndexes } from "./services/record-lines.ts";
+
+/** Mounts whose files are kept for the next use, and agents whose budgets are. */
+const KEPT = 10_000;
+
+/** What the trees of one home have in common. */
+export class TreesShared {
+  readonly kinds: MountKinds;
+  readonly indexes: RecordIndexes = new RecordIndexes();
+  readonly #pending = new Map<string, MountChanges[]>();
+  readonly #told = new Map<string, Set<() => void>>();
+  readonly #services = new Map<string, FileService>();
+  readonly #budgets = new Map<string, Budgets>();
+  /** That of the latest face, as all have the clock of the home: no older one is held by it. */
+  #now: () => number = () => 0;
+
+  constructor(kinds: MountKinds) {
+    this.kinds = kinds;
+  }
+
+  /** Changes of an agent's mounts that are accepted, and are not on its record yet. */
+  pending(agent: string): readonly MountChanges[] {
+    return this.#pending.get(agent) ?? [];
+  }
+
+  /** Has changes hold while `edit` puts them on the record: beyond that if it does, else no more. */
+  async whilePending(
+    agent: string,
+    changes: MountChanges,
+    edit: () => Promise<void>,
+  ): Promise<void> {
+    const pending = this.#pending.get(agent) ?? [];
+    this.#pending.set(agent, pending);
+    pending.push(changes);
+    this.#tell(agent);
+    try {
+      await edit();
+    } finally {
+      pending.splice(pending.indexOf(changes), 1);
+      if (pending.length === 0) this.#pending.delete(agent);
+      this.#tell(agent);
+    }
+  }
+
+  /** Calls back when pending changes of an agent's mounts come or go; undo by the result. */
+  onPending(agent: string, listener: () => void): () => void {
+    const listeners = this.#told.get(agent) ?? new Set();
+    this.#told.set(agent, listeners);
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#told.delete(agent);
+    };
+  }
+
+  /** The files of a mount: the same ones for all trees, so that what is in them stays. */
+  service({ agent }: AgentFace, { path, kind, source }: MountEntry): FileService {
+    const key = JSON.stringify([agent.id, path, kind, source]);
+    return kept(this.#services, key, () => {
+      const make = Object.hasOwn(this.kinds, kind) ? this.kinds[kind] : undefined;
+      if (make === undefined) return brokenService(path, Error(`there is no kind "${kind}" here`));
+      try {
+        return make(source, { agent, path });
+      } catch (error) {
+        return brokenService(path, error);
+      }
+    });
+  }
+
+  /** What is left of the budgets of an agent's mounts. */
+  budgets(face: AgentFace): Budgets {
+    this.#now = () => face.now();
+    return kept(this.#budgets, face.agent.id, () => memoryBudgets({ now: () => this.#now() }));
+  }
+
+  #tell(agent: string): void {
+    for (const listener of this.#told.get(agent) ?? []) listener();
+  }
+}
+
+/** What a map has, or else is made for it; what was not used for longest makes room. */
+function kept<T>(map: Map<string, T>, key: string, make: () => T): T {
+  const value = map.get(key) ?? make();
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > KEPT) {
+    for (const oldest of map.keys()) {
+      map.delete(oldest);
+      break;
+    }
+  }
+  return value;
+}
