@@ -105,6 +105,7 @@ void test("the client's errors are those of the service", async () => {
   await fails(own.read("/f/x"), "ENOTDIR");
   await fails(own.read("/box"), "EISDIR");
   await fails(own.list("/f"), "ENOTDIR");
+  await fails(own.list("/events"), "ENOTDIR");
   await fails(own.write("/box", bytes("x")), "EISDIR");
   await fails(own.write("/box", new Uint8Array(BOX_LIMIT + 1), { at: "end" }), "EFBIG");
   await fails(own.read("/locked"), "EACCES");
