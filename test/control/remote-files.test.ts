@@ -118,6 +118,9 @@ void test("the client's errors are those of the service", async () => {
   await fails(whole.write("/srv/x", bytes("x")), "EACCES");
   await fails(whole.remove("/agents"), "EACCES");
   await fails(remoteRuntime({ url: server.url, token: TOKEN }).fs("nobody").stat("/"), "ENOENT");
+  for (const ref of ["..", "ada/box", "", "ada/.."]) {
+    await fails(remoteRuntime({ url: server.url, token: TOKEN }).fs(ref).stat("/"), "EINVAL");
+  }
   await fails(remoteFiles({ url: server.url, token: "wrong" }).stat("/"), "EACCES");
   await fails(remoteFiles({ url: "http://127.0.0.1:1", token: TOKEN }).stat("/"), "EHOSTUNREACH");
   const { signal } = new AbortController();
