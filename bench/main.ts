@@ -19,6 +19,15 @@ import {
 import { create, processCold, wake } from "./rows/life.ts";
 import { mailOpen, mailSealed } from "./rows/mail.ts";
 import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.ts";
+import {
+  fsHttpGet,
+  mountFind,
+  mountGrep,
+  mountParked,
+  mountRead,
+  mountReadOne,
+  mountSequential,
+} from "./rows/mount.ts";
 import { move, moveRss } from "./rows/move.ts";
 import { plumberRoute } from "./rows/plumber.ts";
 import { giftwrapIngest } from "./rows/relay.ts";
@@ -56,6 +65,13 @@ const ROWS = {
   "giftwrap.ingest": giftwrapIngest,
   "plumber.route": plumberRoute,
   "vfs.resolve": vfsResolve,
+  "mount.read": mountRead,
+  "mount.read.one": mountReadOne,
+  "mount.sequential": mountSequential,
+  "mount.parked": mountParked,
+  "mount.find": mountFind,
+  "mount.grep": mountGrep,
+  "fs.http": fsHttpGet,
   "schedules.late": schedulesLate,
   "schedules.rss": schedulesRss,
   move,

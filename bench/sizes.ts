@@ -34,6 +34,14 @@ export interface Sizes {
   readonly drafts: number;
   /** Paths that are looked up among mounts in a round. */
   readonly resolves: number;
+  /** Files that each thread reads of a mount in a round. */
+  readonly reads: number;
+  /** MiB of a long file. */
+  readonly mebibytes: number;
+  /** Readers that are parked in a mount. */
+  readonly parked: number;
+  /** Agents whose tree is walked. */
+  readonly tree: number;
   /** Gift wraps that a relay has stored. */
   readonly wraps: number;
   /** Processes that are started for one figure. */
@@ -77,6 +85,10 @@ const FULL: Sizes = {
   starts: 7,
   records: 10_000,
   heavy: 256,
+  reads: 5000,
+  mebibytes: 100,
+  parked: 1000,
+  tree: 1000,
   clients: 1000,
   fans: 30,
   schedules: 100_000,
@@ -111,6 +123,10 @@ const QUICK: Sizes = {
   starts: 1,
   records: 20,
   heavy: 8,
+  reads: 50,
+  mebibytes: 1,
+  parked: 20,
+  tree: 3,
   clients: 20,
   fans: 2,
   schedules: 200,

@@ -47,7 +47,8 @@ import { TreesShared } from "./trees-shared.ts";
  */
 export function agentTree(kinds: MountKinds): TreeMaker {
   const shared = new TreesShared(kinds);
-  return (face, user) => new Tree(face, user, shared);
+  const make = (face: AgentFace, user: TreeUser): AgentTree => new Tree(face, user, shared);
+  return Object.assign(make, { kinds: Object.keys(kinds) });
 }
 
 class Tree implements AgentTree {

@@ -1,7 +1,14 @@
 import type { AgentRecord } from "../core/agent.ts";
 import { toMs } from "../core/duration.ts";
-import { FileError } from "../core/file-error.ts";
-import { isBudget, isMountPath, LEVELS, MOST_MOUNTS } from "../core/mounts.ts";
+import { errnoOf, FileError } from "../core/file-error.ts";
+import {
+  isBudget,
+  isMountPath,
+  LEVELS,
+  levelText,
+  MOST_MOUNTS,
+  mountLine,
+} from "../core/mounts.ts";
 import type { Access, MountBudget, MountEntry } from "../core/ports/index.ts";
 import { isAccess, lower } from "./access.ts";
 import type { MountChanges } from "./agent-mounts.ts";
@@ -17,10 +24,7 @@ export interface MountChanger {
 
 /** The table of mounts: a line for each, `path kind access source`. */
 export function mountTable(mounts: Iterable<MountEntry>): string {
-  return [...mounts]
-    .map((entry) => `${entry.path} ${entry.kind} ${levelText(entry)} ${entry.source}`.trimEnd())
-    .map((line) => `${line}\n`)
-    .join("");
+  return [...mounts].map((entry) => `${mountLine(entry)}\n`).join("");
 }
 
 /** Where mounts are, and of which kind, by such a table. */
@@ -106,7 +110,8 @@ function added(line: string, there: MountEntry | undefined, changer: MountChange
   try {
     make(source, { agent, path });
   } catch (error) {
-    throw wrong(line, (error as Error).message);
+    const denied = errnoOf(error) === "EACCES";
+    throw refuse(denied ? "EACCES" : "EINVAL", line, (error as Error).message);
   }
   return withLevel({ path, kind, source, access: "disabled" }, levelIn(line, level));
 }
@@ -141,10 +146,6 @@ function timeIn(line: string, text: string): number {
   } catch (error) {
     throw wrong(line, (error as Error).message);
   }
-}
-
-function levelText({ access, budget }: Level | MountEntry): string {
-  return budget === undefined ? access : `${access}:${budget.writes}/${budget.per}ms`;
 }
 
 function withLevel({ path, kind, source }: MountEntry, level: Level): MountEntry {

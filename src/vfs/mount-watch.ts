@@ -2,7 +2,7 @@ import { errnoOf } from "../core/file-error.ts";
 import { PathFeed } from "./changes.ts";
 import { missing } from "./failed.ts";
 import type { MountTable, Mounted, Within } from "./mount-table.ts";
-import { isWithin, joinPath, pathWithin } from "./path.ts";
+import { isPath, isWithin, joinPath, pathWithin } from "./path.ts";
 
 export interface MountWatchOptions {
   readonly path: string;
@@ -86,6 +86,7 @@ export class MountWatch {
     try {
       for await (const path of mounted.service.watch(own?.rest ?? "/", signal)) {
         if (signal.aborted) return;
+        if (!isPath(path)) continue;
         const changed = joinPath(mounted.path, path);
         // Another mount may be in front of it.
         if (this.#table.find(changed).mounted === mounted) this.#feed.push(changed);

@@ -128,14 +128,19 @@ class NodeService implements FileService {
   }
 
   async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<Written> {
-    const { at, create } = options;
-    if (typeof at === "number") countOf(at, "offset");
+    if (typeof options.at === "number") countOf(options.at, "offset");
     const node = await this.#find(path);
-    if (node === undefined) {
-      // Of two that make it at once, one comes too late.
-      if (create === "only") return this.#inTurn(path, () => this.#make(path, data, options));
-      return this.#make(path, data, options);
-    }
+    if (node !== undefined) return this.#put(path, node, data, options);
+    // Of several that make it at once, the others find it there.
+    const made = await this.#inTurn(path, async () => {
+      const there = await this.#find(path);
+      return there === undefined ? this.#make(path, data, options) : undefined;
+    });
+    return made ?? this.write(path, data, options);
+  }
+
+  async #put(path: string, node: Node, data: Uint8Array, options: WriteOptions): Promise<Written> {
+    const { at, create, ifMatch } = options;
     if (isDirectory(node)) {
       if (at !== "end") throw failed("EISDIR", "write", path, "it is a directory");
       if (node.post === undefined) {
@@ -146,7 +151,7 @@ class NodeService implements FileService {
     }
     if (create === "only") throw failed("EEXIST", "make", path, "it is there");
     // What is looked at first and then written must be the same.
-    const looks = options.ifMatch !== undefined || (at === "end" && node.append === undefined);
+    const looks = ifMatch !== undefined || (at === "end" && node.append === undefined);
     if (looks) return this.#inTurn(path, () => change(path, node, data, options));
     return change(path, node, data, options);
   }
@@ -156,21 +161,18 @@ class NodeService implements FileService {
     // Who asks for a revision, or for what is there, asks for nothing new.
     if (create === "never") throw missing(path);
     checkMatch(path, undefined, ifMatch);
+    if (typeof at === "number" && at > 0) throw whole(path);
     if ((await this.#find(parentOf(path))) === undefined) {
       const above = await this.#above(path);
-      const { createBelow, facts } = above.node;
-      if (createBelow === undefined) throw missing(parentOf(path));
-      checkLimit(path, data.byteLength, await facts?.());
-      await createBelow(pathWithin(path, above.path).slice(1), data, options);
+      if (above.node.createBelow === undefined) throw missing(parentOf(path));
+      checkLimit(path, data.byteLength, await above.node.facts?.());
+      await above.node.createBelow(pathWithin(path, above.path).slice(1), data, options);
       return { path };
     }
     const parent = await this.#directory(parentOf(path), "make", path);
-    if (create === "only" && (await parent.at(nameOf(path))) !== undefined) {
-      throw failed("EEXIST", "make", path, "it is there");
-    }
-    if (parent.create === undefined)
+    if (parent.create === undefined) {
       throw failed("EACCES", "make", path, "nothing can be made there");
-    if (typeof at === "number" && at > 0) throw whole(path);
+    }
     checkLimit(path, data.byteLength, await parent.facts?.());
     const name = await parent.create(nameOf(path), data, options);
     return { path: joinPath(parentOf(path), name) };
@@ -186,7 +188,7 @@ class NodeService implements FileService {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await this.#at(from);
+    const node = await this.#at(from);
     if (from === to) return;
     if (to === "/") throw failed("EISDIR", "move", from, `"/" is a directory`);
     if (isWithin(to, from)) throw failed("EINVAL", "move", from, "it would be below itself");
@@ -194,6 +196,9 @@ class NodeService implements FileService {
     const target = await parent.at(nameOf(to));
     if (target !== undefined && isDirectory(target)) {
       throw failed("EISDIR", "move", from, `"${to}" is a directory`);
+    }
+    if (target !== undefined && isDirectory(node)) {
+      throw failed("ENOTDIR", "move", from, `"${to}" is a file`);
     }
     // Whoever has both of them moves it.
     for (let above = parentOf(from); ; above = parentOf(above)) {

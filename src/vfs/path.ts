@@ -48,6 +48,15 @@ export function checkName(name: string): string {
   return name;
 }
 
+/** True for a path in its one form. */
+export function isPath(text: string): boolean {
+  try {
+    return normalPath(text) === text;
+  } catch {
+    return false;
+  }
+}
+
 /** True for what can be one part of a path. */
 export function isName(text: string): boolean {
   try {

@@ -11,7 +11,7 @@ import type {
 import { limitOf } from "./asked.ts";
 import { PathFeed } from "./changes.ts";
 import { failed, missing } from "./failed.ts";
-import { joinPath, parentOf } from "./path.ts";
+import { isName, joinPath, parentOf } from "./path.ts";
 
 /**
  * Several services as one tree, in which the first goes before the others. A file is that of the first
@@ -58,7 +58,8 @@ class Union implements FileService {
       if (holder === undefined) return { items: [] };
       if (holder.rank !== rank) cursor = undefined;
       const page = await holder.service.list(path, { limit, cursor });
-      const items = await this.#own(path, page.items, holder.rank);
+      const named = page.items.filter(({ name }) => isName(name));
+      const items = await this.#own(path, named, holder.rank);
       const next = page.cursor === undefined ? holder.rank + 1 : holder.rank;
       const more = page.cursor !== undefined || holders.some((one) => one.rank >= next);
       if (!more) return { items };

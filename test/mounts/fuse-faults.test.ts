@@ -144,6 +144,69 @@ void test("it can be unmounted from outside, busy or not", { skip: SKIP }, async
   assert.deepEqual([...first.problems, ...second.problems], []);
 });
 
+void test(
+  "it is unmounted though another mount namespace has a copy of it",
+  { skip: SKIP },
+  async (t) => {
+    const files = parking();
+    const { dir, mount } = await mountedFor(t, files);
+    const copy = spawn("unshare", [
+      "-m",
+      "--propagation",
+      "private",
+      "sh",
+      "-c",
+      `echo; exec sleep 60`,
+    ]);
+    t.after(() => copy.kill());
+    const ready = await new Promise((resolve) => {
+      copy.stdout.once("data", () => resolve(true));
+      copy.once("exit", () => resolve(false));
+    });
+    assert.ok(ready);
+    await sh(`: > ${dir}/made`);
+    await mount.unmount();
+    assert.equal(await isMounted(dir), false);
+    assert.equal(files.text("/made"), "", "what was just closed came to be");
+  },
+);
+
+void test(
+  "it ends though it was unmounted lazily and somebody still sits in it",
+  { skip: SKIP },
+  async (t) => {
+    const files = parking();
+    const { sh, dir, mount } = await mountedFor(t, files);
+    const parked = sh("cat live; echo $?");
+    await until(() => files.followers("/live") === 1);
+    assert.equal((await run("umount", ["-i", "-l", dir])).code, 0);
+    await mount.unmount();
+    assert.equal((await parked).out, "1\n");
+  },
+);
+
+void test("what is being written is not cut off by unmounting", { skip: SKIP }, async (t) => {
+  const files = parking();
+  let go = (): void => {};
+  files.put("/slow", "", {
+    gate: () =>
+      new Promise((resolve) => {
+        go = resolve;
+      }),
+  });
+  const { sh, mount } = await mountedFor(t, files);
+  const writer = sh("echo slow > slow");
+  await until(() => files.changes.length > 0);
+  const gone = mount.unmount();
+  await new Promise((resolve) => {
+    setTimeout(resolve, 100);
+  });
+  go();
+  await gone;
+  assert.equal((await writer).code, 0);
+  assert.equal(files.text("/slow"), "slow\n");
+});
+
 for (const deed of ["exit", "throw", "unmount"]) {
   void test(
     `nothing stays mounted when the process ends by: ${deed}`,

@@ -6,6 +6,7 @@ import * as fc from "fast-check";
 
 import { NodeTable } from "../../src/mounts/fuse/node-table.ts";
 import { O } from "../../src/mounts/fuse/protocol.ts";
+import { FRAME_BYTES, newRing, RingReader, RingWriter } from "../../src/mounts/fuse/ring.ts";
 import { FuseServer } from "../../src/mounts/fuse/server.ts";
 import { frame } from "./frames.ts";
 import type { FrameHead } from "./frames.ts";
@@ -205,7 +206,7 @@ void test("any sequence of frames is answered, each at most once, and nothing is
       let unique = 0;
       for (const [[opcode, body], node] of asked) {
         unique += 1;
-        server.take(frame(opcode as "LOOKUP", body as string[], { unique, node }));
+        server.take(frame(opcode, body as string[], { unique, node }));
         if (unique % 3 === 0) await turn();
       }
       await turn();
@@ -243,4 +244,39 @@ void test("NodeTable keeps a node's number when it moves, and gives nobody else 
   assert.equal(nodes.size, 1);
   const again = nodes.child(nodes.root, "a");
   assert.equal(again.ino, ino, "a path has the same number each time");
+});
+
+void test("the ring gives every frame as it was put in, in order, and wakes who sleeps", () => {
+  const length = fc.oneof(fc.nat(FRAME_BYTES), fc.nat(200));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(length, fc.nat(4)), { maxLength: 60 }), (steps) => {
+      const memory = newRing();
+      const writer = new RingWriter(memory);
+      const reader = new RingReader(memory);
+      const inside: { mark: number; length: number }[] = [];
+      let asleep = true;
+      const take = (): void => {
+        const frame = reader.take();
+        const expected = inside.shift();
+        assert.equal(frame?.byteLength, expected?.length);
+        assert.equal(frame?.at(0), expected?.mark);
+        assert.equal(frame?.at(-1), expected?.mark);
+        if (frame === undefined) asleep = true;
+      };
+      for (const [index, [wanted, taken]] of steps.entries()) {
+        // Six of the largest fit for sure.
+        while (inside.length >= 6) take();
+        const mark = index % 256;
+        const bytes = Math.max(1, wanted);
+        writer.room().fill(mark, 0, bytes);
+        assert.equal(writer.push(bytes), asleep, "who sleeps is woken, and nobody else");
+        asleep = false;
+        inside.push({ mark, length: bytes });
+        for (let count = 0; count < taken; count += 1) take();
+      }
+      while (inside.length > 0) take();
+      take();
+    }),
+    { numRuns: 60 },
+  );
 });

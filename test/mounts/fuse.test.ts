@@ -394,3 +394,44 @@ void test("a mount that is read-only refuses every change", { skip: SKIP }, asyn
   assert.equal(done.out, "hello\n");
   assert.deepEqual(files.changes, []);
 });
+
+void test(
+  "what was removed while open is not there again when it is closed",
+  { skip: SKIP },
+  async (t) => {
+    const files = some();
+    const { sh, problems } = await mountedFor(t, files);
+    const done = await sh(`
+    exec 3> hello; echo a >&3; rm hello; echo b >&3; exec 3>&-
+    exec 3> new; echo a >&3; rm new; echo b >&3; exec 3>&-
+    exec 3> dir/new; echo moved >&3; mv dir/new dir/elsewhere; exec 3>&-
+    python3 -c 'import os
+f = open("py", "w"); f.write("unflushed"); os.unlink("py"); f.close()
+f = open("py", "w"); f.write("moved first"); os.rename("py", "py2"); f.close()'
+    ls; ls dir; cat py2`);
+    assert.equal(done.err, "");
+    assert.equal(done.out, "by-name\ndir\npy2\nstatus\ndeep\nelsewhere\none\nmoved first");
+    assert.deepEqual(problems, []);
+  },
+);
+
+void test(
+  "processes that write the same file at once do not interleave",
+  { skip: SKIP },
+  async (t) => {
+    const files = some();
+    const { sh } = await mountedFor(t, files);
+    const done = await sh(`
+    for letter in a b c d; do
+      for i in 1 2 3 4 5; do
+        head -c 300000 /dev/zero | tr '\\0' $letter | dd of=hello bs=7000 status=none
+      done &
+    done
+    for i in $(seq 20); do fold -w 1 < hello | sort | uniq -c | wc -l; done | sort -u
+    wait; wc -c < hello; fold -w 1 < hello | sort -u | wc -l`);
+    assert.equal(done.err, "");
+    assert.match(done.out, /300000\n1\n$/);
+    // hello\n, before the first was done, has four letters.
+    assert.match(done.out, /^(?:1\n)?(?:4\n)?300000\n/);
+  },
+);

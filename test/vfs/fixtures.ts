@@ -7,6 +7,7 @@ import type { ConformanceCase } from "../../src/testing/store-conformance.ts";
 import type { FileService } from "../../src/core/ports/files.ts";
 import { namespace } from "../../src/vfs/namespace.ts";
 import { nodeService } from "../../src/vfs/nodes.ts";
+import { nodeTree } from "./node-tree.ts";
 import { scratch } from "../../src/vfs/scratch.ts";
 import { union } from "../../src/vfs/union.ts";
 
@@ -52,8 +53,8 @@ export function growing(): { readonly service: FileService; readonly grow: () =>
 }
 
 const PLAIN = {
-  exchange: "A scratch has no files that answer",
-  stream: "A scratch has no streams",
+  exchange: "Files in memory do not answer",
+  stream: "Files in memory are no streams",
 } as const;
 
 async function dispose(): Promise<void> {}
@@ -111,6 +112,10 @@ const SUITES: Readonly<Record<string, readonly [() => Promise<FileServiceFixture
     PLAIN,
   ],
   "a read-only mount": [readOnly, { ...PLAIN, write: "It is mounted so" }],
+  nodes: [
+    async () => ({ files: nodeTree(), dispose }),
+    { ...PLAIN, ranges: "What nodes have is written as a whole" },
+  ],
   union: [async () => ({ files: union([newScratch(), newScratch()]), dispose }), PLAIN],
   "a union whose first cannot be written": [
     async () => {

@@ -10,6 +10,10 @@ import type { MountKinds } from "../../src/vfs/mount-kind.ts";
 import { scratch } from "../../src/vfs/scratch.ts";
 import { signer, START } from "../core/setting.ts";
 
+/** JSON of which the test knows what is in it. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Loose = any;
+
 export interface FileHome {
   readonly clock: ManualClock;
   readonly store: Store;
@@ -21,7 +25,7 @@ export interface FileHome {
   /** Waits for something while what is due is done. */
   readonly within: <T>(work: Promise<T>) => Promise<T>;
   readonly read: (path: string) => Promise<string>;
-  readonly json: (path: string) => Promise<any>;
+  readonly json: (path: string) => Promise<Loose>;
   readonly write: (path: string, text: string, options?: WriteOptions) => Promise<string>;
   /** All names in a directory, those of directories with a "/" at the end. */
   readonly names: (path: string) => Promise<readonly string[]>;
@@ -42,7 +46,7 @@ export async function fileHome(
   const agent = defineAgent({
     name: "worker",
     retry: { retries: 0 },
-    onMessage: async (ctx) => void (await todo(ctx as Context)),
+    onMessage: async (ctx) => void (await todo(ctx)),
     ...options.agent,
   });
   const definition = defineRuntime({
@@ -56,10 +60,10 @@ export async function fileHome(
   await runtime.start();
   await clock.advance(0);
   const within = async <T>(work: Promise<T>): Promise<T> => {
-    let over = false;
-    const end = (): void => void (over = true);
+    const going = new Set([work]);
+    const end = (): unknown => going.delete(work);
     work.then(end, end);
-    for (let i = 0; i < 1000 && !over; i += 1) await clock.advance(0);
+    for (let i = 0; i < 1000 && going.size > 0; i += 1) await clock.advance(0);
     return work;
   };
   const files = runtime.fs("ada");

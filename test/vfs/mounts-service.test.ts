@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defineAgent, OpenAgentsError } from "../../src/index.ts";
+import { scratch } from "../../src/vfs/scratch.ts";
 import { errno, fileHome } from "./home.ts";
 import type { FileHome } from "./home.ts";
 
@@ -216,4 +217,30 @@ void test("defineAgent() refuses mounts that cannot be", () => {
   for (const [mounts, said] of wrong) {
     assert.throws(() => defineAgent({ name: "x", mounts: mounts as never }), said);
   }
+});
+
+void test("mounts go with an agent to a home that has their kinds, and to no other", async () => {
+  const magic = { magic: () => scratch({}, { now: () => 0 }) };
+  const from = await fileHome({ kinds: magic, agent: { mounts: [desk] } });
+  await from.write("/mounts", "mount /fs/x magic read-only some where\nunmount /fs/desk\n");
+  const { id } = await from.runtime.get("ada");
+  const bundle = await from.runtime.export(id);
+  const bytesOf = new Uint8Array(await new Response(bundle).arrayBuffer());
+  const stream = (): ReadableStream<Uint8Array> => new Response(bytesOf).body!;
+  const without = await fileHome({ agent: { mounts: [desk] } });
+  await without.within(without.runtime.purge("ada"));
+  await assert.rejects(without.within(without.runtime.import(stream())), (error: Error) => {
+    assert.match(error.message, /kinds that are not here: \/fs\/x magic read-only some where/);
+    return true;
+  });
+  const to = await fileHome({ kinds: magic, agent: { mounts: [desk] } });
+  await to.within(to.runtime.purge("ada"));
+  const { warnings } = await to.within(to.runtime.import(stream()));
+  assert.deepEqual(warnings, [
+    'It has the mount "/fs/x magic read-only some where" here as at its old home',
+  ]);
+  assert.equal(
+    new TextDecoder().decode(await to.runtime.fs(id).read("/mounts")),
+    "/fs/x magic read-only some where\n",
+  );
 });

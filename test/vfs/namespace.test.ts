@@ -465,3 +465,46 @@ void test("follow() ends with its signal when its source does not heed it", asyn
   stop.abort();
   assert.equal(await toldTo(next), "end");
 });
+
+void test("names that are none, of a service that nobody should trust, are not passed on", async () => {
+  const names = [
+    "fine",
+    "..",
+    ".",
+    "",
+    "a/b",
+    "../../etc",
+    "x\u001b[2J",
+    "\ud800",
+    "y".repeat(300),
+  ];
+  const hostile: FileService = {
+    stat: async (path) => {
+      const kind = path === "/file" ? "file" : "directory";
+      return { name: "../../etc", kind, access: "rw" };
+    },
+    list: async () => ({ items: names.map((name) => ({ name, kind: "file", access: "rw" })) }),
+    read: async () => new Uint8Array(0),
+    write: async () => ({ path: "/../../etc/passwd" }),
+    remove: async () => undefined,
+    rename: async () => undefined,
+    watch: async function* () {
+      yield* ["/../../etc", "relative", "/a//b", "/x\u0000", "/fine"];
+    },
+  };
+  for (const files of [
+    namespace([{ path: "/fs/h", service: hostile, access: "read-write" }]),
+    namespace([{ path: "/fs/h", service: [newScratch(), hostile], access: "read-write" }]),
+  ]) {
+    assert.deepEqual(
+      (await files.list("/fs/h")).items.map(({ name }) => name),
+      ["fine"],
+    );
+    assert.equal((await files.stat("/fs/h/d")).name, "d");
+    await refused(files.write("/fs/h/file", bytes("x")), "EIO");
+    const stop = new AbortController();
+    const watch = files.watch("/fs", stop.signal)[Symbol.asyncIterator]();
+    assert.equal(await toldTo(watch.next()), "/fs/h/fine");
+    stop.abort();
+  }
+});

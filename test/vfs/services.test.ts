@@ -61,6 +61,8 @@ void test("inbox delivers what is written to it, and shows what waits by positio
     (await read(`/inbox/${waiting[0]}`)).length,
   );
   assert.equal((await json(`/inbox/${first.envelope.id}`)).position, first.position);
+  const typed = await write("/inbox", "[2]", { at: "end", type: "application/json" });
+  assert.deepEqual((await json(typed)).envelope.payload, [2]);
   await assert.rejects(write("/inbox/y.json", "{"), errno("EINVAL"));
   await assert.rejects(write("/inbox/y", "x", { create: "never" }), errno("ENOENT"));
   await assert.rejects(files.write("/inbox/z", new Uint8Array([0xff])), errno("EINVAL", /UTF-8/));
@@ -222,7 +224,7 @@ void test("goals are made and replaced as a whole, and removed", async () => {
 
 void test("alarms are set by when they are, and cancelled by being removed", async () => {
   const { write, json, names, within, files, clock, tick } = await fileHome({
-    agent: { onAlarm: (ctx, alarm) => void ctx.log.info(String(alarm.payload)) },
+    agent: { onAlarm: () => undefined },
   });
   await write("/alarms/once", '{"in": "1h", "payload": "x"}');
   await write("/alarms/daily", '{"cron": "0 9 * * *", "timeZone": "Europe/Berlin"}');

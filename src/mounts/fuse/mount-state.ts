@@ -130,6 +130,11 @@ export class MountState {
     });
   }
 
+  /** True while something comes into being somewhere. */
+  get bearing(): boolean {
+    return this.#births.size > 0;
+  }
+
   /** Until what is on its way into a directory is there; undefined when nothing is. */
   settled(parent: FuseNode): Promise<unknown> | undefined {
     const births = this.#births.get(parent);

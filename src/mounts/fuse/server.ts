@@ -124,6 +124,11 @@ export class FuseServer {
     }
   }
 
+  /** True while something is being changed: it is not to be cut off in the middle. */
+  get changing(): boolean {
+    return this.#state.bearing || [...this.#pending.values()].some(({ op }) => !LOOKS.has(op));
+  }
+
   /** What is at `path`, or in it, is another one: the kernel forgets what it keeps of it. */
   invalidate(path: string): void {
     const node = this.#state.nodes.find(path);

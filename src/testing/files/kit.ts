@@ -9,6 +9,8 @@ export type FileCapability =
   | "write"
   /** Files can be written at any place and resized. */
   | "ranges"
+  /** A new file needs a directory; without it, those above it are made with it. */
+  | "parents"
   /** Directories can be made. */
   | "directories"
   /** They can be renamed, with all that is in them. */

@@ -139,11 +139,19 @@ export const WRITING: FileCases = {
     },
   },
 
-  "write() to a directory is EISDIR, and where there is none ENOENT": {
+  "write() where there is no directory is ENOENT": {
+    needs: ["write", "parents"],
+    async run({ files, at, root = "/" }) {
+      await refused(files.write(at("none/file"), bytes("x")), "ENOENT");
+      await refused(files.write(at("none/file"), bytes("x"), { at: "end" }), "ENOENT");
+      equal(await names(files, root), []);
+    },
+  },
+
+  "write() to a directory is EISDIR, and below a file ENOTDIR": {
     needs: ["write"],
     async run({ files, at, root = "/" }) {
       await refused(files.write(root, bytes("x")), "EISDIR");
-      await refused(files.write(at("none/file"), bytes("x")), "ENOENT");
       await files.write(at("file"), bytes("x"));
       await refused(files.write(at("file/below"), bytes("x")), "ENOTDIR");
       equal(await names(files, root), ["file"]);
