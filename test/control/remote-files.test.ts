@@ -6,7 +6,7 @@ import * as fc from "fast-check";
 import { listen } from "../../src/backends/local/http-server.ts";
 import type { HttpServer } from "../../src/backends/local/http-server.ts";
 import { FileError } from "../../src/core/file-error.ts";
-import type { FileService, TreeMaker } from "../../src/core/ports/index.ts";
+import type { AgentFace, AgentTree, FileService, TreeMaker } from "../../src/core/ports/index.ts";
 import { systemClock } from "../../src/core/system.ts";
 import { remoteFiles, remoteRuntime } from "../../src/control/remote-runtime.ts";
 import { fileServiceConformance } from "../../src/testing/file-service-conformance.ts";
@@ -346,7 +346,7 @@ async function scratched(): Promise<{
   readonly dispose: () => Promise<void>;
 }> {
   const trees = new Map<string, FileService>();
-  const tree: TreeMaker = ({ agent }) => {
+  const make = ({ agent }: AgentFace): AgentTree => {
     const files = trees.get(agent.id) ?? scratch({}, systemClock);
     trees.set(agent.id, files);
     const bound: FileService = {
@@ -362,6 +362,7 @@ async function scratched(): Promise<{
     };
     return { ...bound, place: async () => "outside", mounts: async () => [] };
   };
+  const tree: TreeMaker = Object.assign(make, { kinds: [] });
   const own = await fixture({ tree });
   const bindings = { home: own.runtime, runtime: own.runtime };
   const at = await listen((request) => own.app.fetch(request, bindings), {
