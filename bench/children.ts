@@ -17,11 +17,11 @@ export interface Agentd {
 }
 
 /** Starts `agentd` on a data directory; resolves when it is ready. */
-export async function startAgentd(data: string): Promise<Agentd> {
+export async function startAgentd(data: string, options: readonly string[] = []): Promise<Agentd> {
   const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
   const args = [path("../bin/agentd.js"), "--config", path("agentd.config.ts")];
   const spawnedAt = performance.now();
-  const child = run([...args, "--data", data, "--port", "0"]);
+  const child = run([...args, "--data", data, "--port", "0", ...options]);
   const url = await addressOf(child);
   const ready = performance.now() - spawnedAt;
   return {
@@ -45,6 +45,14 @@ export async function startHttpFloor(
 /** The floor of the fan-out, see `fanout-floor.ts`, in a process of its own. */
 export async function startFanoutFloor(): Promise<Pick<Agentd, "url" | "token" | "stop">> {
   const child = run([fileURLToPath(new URL("fanout-floor.ts", import.meta.url))]);
+  return { url: await addressOf(child), token: "none", stop: () => stop(child) };
+}
+
+/** The floor of what is read over HTTP, see `static-floor.ts`, in a process of its own. */
+export async function startStaticFloor(
+  bytes: number,
+): Promise<Pick<Agentd, "url" | "token" | "stop">> {
+  const child = run([fileURLToPath(new URL("static-floor.ts", import.meta.url)), String(bytes)]);
   return { url: await addressOf(child), token: "none", stop: () => stop(child) };
 }
 

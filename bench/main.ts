@@ -19,12 +19,22 @@ import {
 import { create, processCold, wake } from "./rows/life.ts";
 import { mailOpen, mailSealed } from "./rows/mail.ts";
 import { activeRss, dormantDue, dormantRss, dormantStart } from "./rows/memory.ts";
+import {
+  fsHttpGet,
+  mountFind,
+  mountGrep,
+  mountParked,
+  mountRead,
+  mountReadOne,
+  mountSequential,
+} from "./rows/mount.ts";
 import { move, moveRss } from "./rows/move.ts";
 import { plumberRoute } from "./rows/plumber.ts";
 import { giftwrapIngest } from "./rows/relay.ts";
 import { schedulesLate, schedulesRss } from "./rows/schedules.ts";
 import { telemetryOverhead } from "./rows/telemetry.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
+import { vfsResolve } from "./rows/vfs.ts";
 import { sizesOf } from "./sizes.ts";
 
 /** Everything that is measured, in the order of the table. */
@@ -54,6 +64,14 @@ const ROWS = {
   "giftwrap.open": giftwrapOpen,
   "giftwrap.ingest": giftwrapIngest,
   "plumber.route": plumberRoute,
+  "vfs.resolve": vfsResolve,
+  "mount.read": mountRead,
+  "mount.read.one": mountReadOne,
+  "mount.sequential": mountSequential,
+  "mount.parked": mountParked,
+  "mount.find": mountFind,
+  "mount.grep": mountGrep,
+  "fs.http": fsHttpGet,
   "schedules.late": schedulesLate,
   "schedules.rss": schedulesRss,
   move,

@@ -32,6 +32,16 @@ export interface Sizes {
   readonly signatures: number;
   /** Envelopes that are routed in a round. */
   readonly drafts: number;
+  /** Paths that are looked up among mounts in a round. */
+  readonly resolves: number;
+  /** Files that each thread reads of a mount in a round. */
+  readonly reads: number;
+  /** MiB of a long file. */
+  readonly mebibytes: number;
+  /** Readers that are parked in a mount. */
+  readonly parked: number;
+  /** Agents whose tree is walked. */
+  readonly tree: number;
   /** Gift wraps that a relay has stored. */
   readonly wraps: number;
   /** Processes that are started for one figure. */
@@ -70,10 +80,15 @@ const FULL: Sizes = {
   payloads: 20_000,
   signatures: 300,
   drafts: 200_000,
+  resolves: 1_000_000,
   wraps: 10_000,
   starts: 7,
   records: 10_000,
   heavy: 256,
+  reads: 5000,
+  mebibytes: 100,
+  parked: 1000,
+  tree: 1000,
   clients: 1000,
   fans: 30,
   schedules: 100_000,
@@ -103,10 +118,15 @@ const QUICK: Sizes = {
   payloads: 20,
   signatures: 2,
   drafts: 20_000,
+  resolves: 100_000,
   wraps: 200,
   starts: 1,
   records: 20,
   heavy: 8,
+  reads: 50,
+  mebibytes: 1,
+  parked: 20,
+  tree: 3,
   clients: 20,
   fans: 2,
   schedules: 200,

@@ -38,6 +38,7 @@ import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
 import { secretProblems } from "../drivers/webhook.ts";
 import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
+import { agentTrees } from "./local/agent-trees.ts";
 import { agentSockets } from "./local/agent-sockets.ts";
 import { clientAddress } from "./local/client-address.ts";
 import type { DataDir } from "./local/data-dir.ts";
@@ -97,6 +98,8 @@ export interface LocalOptions {
   readonly mount?: string | undefined;
   /** Directories of this machine of which agents' mounts may be. Default: none. */
   readonly hostDirs?: readonly string[] | undefined;
+  /** Agents' mounts may be of addresses in private networks. Default false. */
+  readonly allowPrivateMounts?: boolean;
   /** Webhooks may go to addresses in private networks. Default false. */
   readonly allowPrivateWebhooks?: boolean;
   /** Default: that of this package. */
@@ -173,11 +176,19 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     undo.push(() => relays?.stop());
     const files = sqliteHomeFiles(privateFile(data.file("home")));
     undo.push(() => files.close());
-    const runtime = createRuntime({
+    const trees = agentTrees({
+      runtime: () => runtime,
+      clock,
+      hostDirs: options.hostDirs ?? [],
+      allowPrivate: options.allowPrivateMounts === true,
+    });
+    undo.push(() => trees.close());
+    const runtime: Runtime = createRuntime({
       definition,
       store,
       signer,
       memory: agentMemory,
+      tree: trees.tree,
       names: domainNames,
       clock,
       random,
@@ -299,6 +310,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       await webhooks.stop(CLOSE_GRACE);
       await tracing?.stop(SPAN_GRACE);
       unwatch();
+      trees.close();
       await files.close();
       data.release();
       clearInterval(alive);

@@ -3,13 +3,13 @@ import type { Json } from "../core/json.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Clock } from "../core/ports/index.ts";
 import { systemClock } from "../core/system.ts";
-import { HttpError } from "./problem.ts";
+import { readRaw } from "./raw-body.ts";
+import type { RawBodySource } from "./raw-body.ts";
 
 /** The part of a request that a body is read from. */
 interface BodySource {
   header(name: string): string | undefined;
-  arrayBuffer(): Promise<ArrayBuffer>;
-  readonly raw: Request;
+  readonly raw: RawBodySource;
 }
 
 /** How large a body may be. */
@@ -73,75 +73,13 @@ export async function readText(
   limit: BodyLimit,
   { clock, time }: BodyPace = BODY_PACE,
 ): Promise<string> {
-  const length = request.header("content-length");
-  if (length !== undefined && Number(length) > limit.bytes) throw tooLarge(limit);
-  const late = Promise.withResolvers<never>();
-  late.promise.catch(() => undefined);
-  const stop = clock.after(time, () => {
-    const problem = `Cannot read body: it was not here after ${time / 1000}s`;
-    late.reject(new HttpError(408, "TIMEOUT", problem, { connection: "close" }));
-  });
+  const bytes = await readRaw(request.raw, { clock, time, ...limit });
   try {
-    return await (length === undefined
-      ? readChunks(request.raw, limit, late.promise)
-      : readWhole(request, late.promise));
-  } finally {
-    stop();
+    // What is no UTF-8 would be taken for other text, of which the sender knows nothing.
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw invalid("it is not UTF-8");
   }
-}
-
-async function readWhole(request: BodySource, late: Promise<never>): Promise<string> {
-  const bytes = request.arrayBuffer().catch(cutOff);
-  return decoderOf()(await Promise.race([bytes, late]));
-}
-
-/** Sent in chunks of unknown number: they are counted. */
-async function readChunks(
-  { body }: Request,
-  limit: BodyLimit,
-  late: Promise<never>,
-): Promise<string> {
-  if (body === null) return "";
-  const decode = decoderOf();
-  const reader = body.getReader();
-  let text = "";
-  let size = 0;
-  try {
-    for (;;) {
-      const { done, value } = await Promise.race([reader.read().catch(cutOff), late]);
-      if (done) return text + decode();
-      size += value.byteLength;
-      if (size > limit.bytes) throw tooLarge(limit);
-      text += decode(value, true);
-    }
-  } catch (error) {
-    void reader.cancel().catch(() => {});
-    throw error;
-  }
-}
-
-/** What is no UTF-8 would be taken for other text, of which the sender knows nothing. */
-function decoderOf(): (bytes?: ArrayBuffer | Uint8Array, stream?: boolean) => string {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  return (bytes, stream = false) => {
-    try {
-      return decoder.decode(bytes, { stream });
-    } catch {
-      throw invalid("it is not UTF-8");
-    }
-  };
-}
-
-/** Its sender is gone: no fault of the server. */
-function cutOff(): never {
-  throw invalid("it ends in the middle");
-}
-
-function tooLarge({ bytes, setBy }: BodyLimit): OpenAgentsError {
-  return new OpenAgentsError(
-    "LIMIT",
-    `Cannot read body: it is larger than ${bytes} bytes (${setBy})`,
-  );
 }
 
 function invalid(problem: string): OpenAgentsError {

@@ -1,9 +1,10 @@
 import type { Context } from "hono";
 import { OpenAgentsError, errorInfo } from "../core/errors.ts";
 import { FileError } from "../core/file-error.ts";
-import { sha256Hex } from "../core/hash.ts";
 import type { FileService, FileStat, WriteOptions } from "../core/ports/index.ts";
 import { able } from "../vfs/able.ts";
+import { failed } from "../vfs/failed.ts";
+import { contentFacts } from "../vfs/nodes.ts";
 import { normalPath, parentOf } from "../vfs/path.ts";
 import type { ControlOptions } from "./api.ts";
 import { BODY_PACE } from "./body.ts";
@@ -52,7 +53,7 @@ export async function getFile(target: Target, query: GetQuery): Promise<Response
   const found = await reached(files, path);
   const { stat } = found;
   if (stat.kind === "directory") return listDirectory({ ...target, path: found.path }, query);
-  if (slash) throw new FileError("ENOTDIR", `Cannot list "${path}": it is a file`);
+  if (slash) throw failed("ENOTDIR", "list", path, "it is a file");
   const ranged = c.req.header("range") !== undefined;
   if (stat.nature === "stream" && !ranged && c.req.method === "GET") {
     const follow = able(files, "follow", path);
@@ -100,7 +101,7 @@ async function reached(
     }
     at = normalPath(`/${parts.join("/")}`);
   }
-  throw new FileError("ELOOP", `Cannot open "${path}": it leads through too many links`);
+  throw failed("ELOOP", "open", path, "it leads through too many links");
 }
 
 async function listDirectory(
@@ -174,50 +175,53 @@ async function open({ files, path, c }: Target, first: FileStat): Promise<Opened
       return { ...opened, body: pieces(files, path, stat, range ?? { offset: 0, length: known }) };
     }
     const bytes = await files.read(path, range);
+    const hash = contentFacts(bytes).revision;
     // What was stored while it was read has another tag.
-    const after = stat.revision === undefined ? stat : await files.stat(path);
-    if (after.revision !== stat.revision && tries < 3) {
-      stat = after;
+    const sure = stat.revision === undefined || stat.revision === hash;
+    const now = sure ? stat : await files.stat(path);
+    if (now.revision !== stat.revision && tries < 3) {
+      stat = now;
       continue;
     }
-    if (range !== undefined) {
-      return { ...opened, range: { ...range, length: bytes.byteLength }, body: bytes };
-    }
-    return whole(
-      bytes,
-      after.revision === stat.revision ? opened : { ...opened, tag: undefined },
-      asked,
-    );
+    const same = now.revision === stat.revision ? tag : undefined;
+    if (range === undefined) return whole(bytes, { ...opened, tag: same ?? fileTag(hash) }, asked);
+    const { byteLength: length } = bytes;
+    const part = length === 0 ? "none" : { ...range, length };
+    return { ...opened, tag: same, range: part, body: bytes };
   }
 }
 
-/** A file whose size was not known before it was read. */
+/** A file that was read as one; of what had no size before, maybe a part is wanted. */
 function whole(bytes: Uint8Array, opened: Opened, asked: string | undefined): Opened {
   const size = bytes.byteLength;
-  const tag = opened.tag ?? fileTag(sha256Hex(bytes).slice(0, 16));
   const range = opened.size === undefined ? byteRange(asked, size) : undefined;
-  if (range === undefined || range === "none") return { ...opened, tag, size, range, body: bytes };
-  const { offset, length } = range;
-  return { ...opened, tag, size, range, body: bytes.subarray(offset, offset + length) };
+  if (range === undefined || range === "none") return { ...opened, size, range, body: bytes };
+  const body = bytes.subarray(range.offset, range.offset + range.length);
+  return { ...opened, size, range, body };
 }
 
-/** A part of a file, piece by piece. It breaks off when the file changes. */
+/** A part of a file, piece by piece. It breaks off when the file becomes another one. */
 function pieces(
   files: FileService,
   path: string,
-  { revision }: FileStat,
+  first: FileStat,
   { offset, length }: ByteRange,
 ): ReadableStream<Uint8Array> {
   let at = offset;
   const end = offset + length;
+  const isSame = async (): Promise<boolean> => {
+    if (first.revision === undefined) return true;
+    const { revision, size = 0 } = await files.stat(path);
+    // A record that nobody can write is the same up to where it was before it grew.
+    return revision === first.revision || (first.access === "r" && size > first.size!);
+  };
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const wanted = Math.min(PIECE, end - at);
         const bytes = await files.read(path, { offset: at, length: wanted });
-        const now = revision === undefined ? undefined : (await files.stat(path)).revision;
-        if (bytes.byteLength < wanted || now !== revision) {
-          throw new FileError("ESTALE", `Cannot read on in "${path}": it has changed`);
+        if (bytes.byteLength < wanted || !(await isSame())) {
+          throw failed("ESTALE", "read on in", path, "it has changed");
         }
         at += wanted;
         controller.enqueue(bytes);
@@ -300,6 +304,17 @@ async function find({ files, path }: Target): Promise<FileStat | undefined> {
   }
 }
 
+/** The lowest directory above a path that is there: what is made below it has its limit. */
+async function above({ files, path }: Target): Promise<FileStat> {
+  for (let directory = parentOf(path); ; directory = parentOf(directory)) {
+    try {
+      return await files.stat(directory);
+    } catch (error) {
+      if (errorInfo(error).code !== "NOT_FOUND" || directory === "/") throw error;
+    }
+  }
+}
+
 async function write(
   target: Target,
   stat: FileStat | undefined,
@@ -319,7 +334,7 @@ async function write(
     ...(ifNone !== undefined && { create: "only" }),
     type: c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase(),
   };
-  const room = stat ?? (await files.stat(parentOf(path)));
+  const room = stat ?? (await above(target));
   const data = await bodyOf(target, room);
   const unmet = (errno: string): boolean =>
     (there && errno === "ENOENT") || (ifNone !== undefined && errno === "EEXIST");

@@ -1,6 +1,8 @@
 import { errorInfo, OpenAgentsError } from "../core/errors.ts";
 import { errnoOf, FileError } from "../core/file-error.ts";
 import type { FileService, FileStat, Page, WriteOptions, Written } from "../core/ports/index.ts";
+import { boundsOf } from "../vfs/asked.ts";
+import { failed } from "../vfs/failed.ts";
 import { normalPath, pathWithin } from "../vfs/path.ts";
 import { createClient } from "./client.ts";
 import type { Client, Connection, RequestInput } from "./client.ts";
@@ -44,11 +46,12 @@ class RemoteFiles implements FileService {
     const response = await this.#ask("GET", address, { headers: { accept: "application/json" } });
     if (response.headers.get("accept-ranges") === null) return this.#json(response);
     void response.body?.cancel().catch(() => undefined);
-    throw new FileError("ENOTDIR", `Cannot list "${path}": it is a file`);
+    throw failed("ENOTDIR", "list", path, "it is a file");
   }
 
   async read(...[path, range = {}]: Parameters<FileService["read"]>): Promise<Uint8Array> {
     const { offset = 0, length } = range;
+    boundsOf(range, 0);
     // Of a stream, only a range has an end. One byte is the least that can be asked for.
     const last = length === undefined ? "" : offset + Math.max(1, length) - 1;
     const response = await this.#ask("GET", this.#at(path), {
@@ -58,7 +61,7 @@ class RemoteFiles implements FileService {
     const bytes = await this.#bytes(response);
     if (response.status === 416) return new Uint8Array(0);
     if (response.headers.get("accept-ranges") === null) {
-      throw new FileError("EISDIR", `Cannot read "${path}": it is a directory`);
+      throw failed("EISDIR", "read", path, "it is a directory");
     }
     const from = response.status === 206 ? 0 : offset;
     return bytes.subarray(from, length === undefined ? undefined : from + length);
@@ -150,7 +153,7 @@ class RemoteFiles implements FileService {
       if (signal.aborted) return null;
       throw error;
     }
-    throw new FileError("ENOTSUP", `Cannot follow "${path}": it is no stream`);
+    throw failed("ENOTSUP", "follow", path, "it is no stream");
   }
 
   /** @throws FileError */
@@ -163,7 +166,7 @@ class RemoteFiles implements FileService {
       });
     if (response.status !== 405) return response;
     void response.body?.cancel().catch(() => undefined);
-    throw new FileError("EROFS", `Cannot ${method} "${address}": it is only read`);
+    throw new FileError("EACCES", `Cannot ${method} "${address}": it is only read`);
   }
 
   async #bytes(response: Response): Promise<Uint8Array> {

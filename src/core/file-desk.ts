@@ -90,14 +90,16 @@ export class FileDesk {
 
   #operator(record: AgentRecord): FaceOutside {
     const { lifecycle, mailroom, entries, canceller } = this.#parts;
+    // Each command is for the agent as the one before it has left it.
+    const now = (): Promise<AgentRecord> => this.#find(record.id);
     const verbs: Readonly<Record<string, () => Promise<unknown>>> = {
-      wake: () => lifecycle.wake(record),
-      tick: () => lifecycle.tick(record),
-      hibernate: () => lifecycle.hibernate(record),
-      pause: () => lifecycle.pause(record),
-      resume: () => lifecycle.resume(record),
-      terminate: () => lifecycle.terminate(record),
-      cancel: () => canceller.cancel(record, {}),
+      wake: async () => lifecycle.wake(await now()),
+      tick: async () => lifecycle.tick(await now()),
+      hibernate: async () => lifecycle.hibernate(await now()),
+      pause: async () => lifecycle.pause(await now()),
+      resume: async () => lifecycle.resume(await now()),
+      terminate: async () => lifecycle.terminate(await now()),
+      cancel: async () => canceller.cancel(await now(), {}),
     };
     return {
       async control(verb) {

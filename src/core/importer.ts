@@ -15,6 +15,7 @@ import { errorInfo, OpenAgentsError } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 import { sha256Hex } from "./hash.ts";
 import type { Kernel } from "./kernel.ts";
+import { kindIn } from "./mounts.ts";
 import { moveOf, moveText, settled } from "./move.ts";
 import type { SetAside } from "./move.ts";
 import type { Mover } from "./mover.ts";
@@ -249,21 +250,28 @@ export class Importer {
 
   /** Checks that this runtime can run the agent; warnings of what differs. */
   #checkFits({ agent, definition, mounts }: Manifest, older: boolean): readonly string[] {
-    const { agents } = this.#kernel;
+    const { agents, tree } = this.#kernel;
     const here = agents.get(agent.type);
     if (here === undefined) {
       const types = [...agents.keys()].join(", ");
       throw refuse("INVALID", `there is no agent type "${agent.type}", there are: ${types}`);
     }
-    if (mounts.length > 0) throw refuse("INVALID", `it needs mounts: ${mounts.join(", ")}`);
+    const strange = mounts.filter((line) => tree?.kinds.includes(kindIn(line)) !== true);
+    if (strange.length > 0) {
+      throw refuse("INVALID", `it has mounts of kinds that are not here: ${strange.join(", ")}`);
+    }
+    const warnings = mounts.map((line) => `It has the mount "${line}" here as at its old home`);
     const { version } = definition;
     const its = `its state has version ${version}, and "${here.name}" has version ${here.version}`;
     if (version > here.version) throw refuse("VERSION", `${its}: use the newer definition`);
     if (version > 0 && version < here.version && !older) {
       throw refuse("VERSION", `${its}: to have it migrated, import with mode "migrate"`);
     }
-    if (definition.digest === digestOf(here)) return [];
-    return [`The definition of "${here.name}" is not the one that it had at its old home`];
+    if (definition.digest === digestOf(here)) return warnings;
+    return [
+      `The definition of "${here.name}" is not the one that it had at its old home`,
+      ...warnings,
+    ];
   }
 
   /** A warning for a copy of an agent that may live on elsewhere. */

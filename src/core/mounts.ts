@@ -70,3 +70,18 @@ export function checkMounts(check: OptionsCheck, given: unknown): readonly Mount
   });
   return mounts.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
+
+/** A mount as one line of a table: `path kind access source`; a budget follows its level. */
+export function mountLine(entry: MountEntry): string {
+  return `${entry.path} ${entry.kind} ${levelText(entry)} ${entry.source}`.trimEnd();
+}
+
+/** The kind of mount that a line of a table names. */
+export function kindIn(line: string): string {
+  return line.split(" ")[1] ?? "";
+}
+
+/** A level of access with its budget, as it is written. */
+export function levelText({ access, budget }: Pick<MountEntry, "access" | "budget">): string {
+  return budget === undefined ? access : `${access}:${budget.writes}/${budget.per}ms`;
+}

@@ -5,15 +5,16 @@ const PAGE_BYTES = 1_048_576;
 const MOST = 256;
 
 /**
- * Every row of a listing, page by page. Pages are small at first, and where rows are large, so
- * that little of it is in memory at once.
+ * Every row of a listing, page by page. Pages are small at first (`first` rows), and where rows are
+ * large, so that little of it is in memory at once.
  */
 export async function* pages<T>(
   read: (after: T | undefined, limit: number) => Promise<readonly T[]>,
   size: (row: T) => number,
+  first: number = 1,
 ): AsyncGenerator<T> {
   let after: T | undefined;
-  for (let limit = 1; ;) {
+  for (let limit = first; ;) {
     const rows = await read(after, limit);
     yield* rows;
     if (rows.length < limit) return;

@@ -1,5 +1,5 @@
-import { spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 
 import { FileError } from "../core/file-error.ts";
 import type { FileService } from "../core/ports/files.ts";
@@ -7,16 +7,16 @@ import { Connection } from "./fuse/connection.ts";
 import { FuseServer } from "./fuse/server.ts";
 import {
   DEVICE,
-  FORCED,
   freeDirectory,
   mount,
   mounted,
   readAhead,
   unmountByForce,
-  unmountIdle,
+  unmountByForceSync,
   unmountWhenGone,
   whyNot,
 } from "./fuse/system.ts";
+import type { MountedAt } from "./fuse/system.ts";
 
 export interface FuseOptions {
   /** What is mounted: its root becomes the directory. */
@@ -38,7 +38,10 @@ export interface FuseOptions {
 export interface FuseMount {
   /** The real path of its directory. */
   readonly dir: string;
-  /** Whoever still waits for something in it gets an error. Does nothing when it is unmounted. */
+  /**
+   * Changes that are under way have a second to end; whoever then still waits for something in it gets
+   * an error. Does nothing when it is unmounted. @throws EBUSY with what umount(8) said
+   */
   unmount(): Promise<void>;
   /** Settles when it is unmounted, from wherever that was asked for; never rejects. */
   readonly closed: Promise<void>;
@@ -51,6 +54,10 @@ export interface FuseMount {
 
 /** How much (KiB) of a file that is read in sequence is asked for ahead. */
 const READ_AHEAD = 1024;
+
+/** How long (ms) changes that are under way have for ending before it is unmounted. */
+const PATIENCE = 1000;
+const TURN = 10;
 
 /** Why this process can mount nothing, and what to do instead; undefined when it can. */
 export function canMount(): string | undefined {
@@ -74,11 +81,13 @@ export async function mountFuse(options: FuseOptions): Promise<FuseMount> {
   if (reason !== undefined) throw new FileError("ENOTSUP", reason);
   const dir = await freeDirectory(options.dir);
   const [user, group] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
-  const fd = openSync(DEVICE, "r+");
+  const fd = openDevice();
+  let at: MountedAt;
   try {
     const flags = "rootmode=40000,nosuid,nodev,default_permissions,allow_other";
     const mode = readOnly ? "ro" : "rw";
     await mount(fd, name, dir, `fd=0,${flags},user_id=${user},group_id=${group},${mode}`);
+    at = await found(dir);
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -89,16 +98,31 @@ export async function mountFuse(options: FuseOptions): Promise<FuseMount> {
     uid: options.uid ?? user,
     gid: options.gid ?? group,
     onProblem: options.onProblem ?? (() => {}),
-    dir,
+    at,
     fd,
   });
   await made.begin();
   return made;
 }
 
+function openDevice(): number {
+  try {
+    return openSync(DEVICE, "r+");
+  } catch (cause) {
+    throw new FileError("ENOTSUP", `Cannot open ${DEVICE}: ${String(cause)}`, { cause });
+  }
+}
+
+/** What was mounted on a directory last. @throws EIO when somebody took it away at once */
+async function found(dir: string): Promise<MountedAt> {
+  const at = (await mounted()).findLast((known) => known.dir === dir);
+  if (at === undefined) throw new FileError("EIO", `The mount "${dir}" is gone`);
+  return at;
+}
+
 interface MountParts {
   readonly files: FileService;
-  readonly dir: string;
+  readonly at: MountedAt;
   readonly fd: number;
   readonly readOnly: boolean;
   readonly uid: number;
@@ -107,15 +131,16 @@ interface MountParts {
 }
 
 class Mount implements FuseMount {
-  readonly dir: string;
+  readonly at: MountedAt;
   readonly #files: FileService;
   readonly #server: FuseServer;
   readonly #stop = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
   #dismiss: () => void = () => {};
+  #leaving: Promise<void> | undefined;
 
   constructor(parts: MountParts) {
-    this.dir = parts.dir;
+    this.at = parts.at;
     this.#files = parts.files;
     const { onProblem } = parts;
     let connection: Connection | undefined = undefined;
@@ -137,24 +162,35 @@ class Mount implements FuseMount {
     });
   }
 
+  get dir(): string {
+    return this.at.dir;
+  }
+
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
 
   /** Until the kernel has begun to ask. */
   async begin(): Promise<void> {
-    const there = (await mounted()).findLast((known) => known.dir === this.dir);
-    if (there !== undefined) {
-      if (LIVE.has(this)) this.#dismiss = unmountWhenGone(this.dir, there.id);
-      await readAhead(there.device, READ_AHEAD);
-    }
+    if (LIVE.has(this)) this.#dismiss = unmountWhenGone(this.at);
+    await readAhead(this.at.device, READ_AHEAD);
     await this.#server.ready;
     void this.#watch();
   }
 
   async unmount(): Promise<void> {
-    if (LIVE.has(this) && !(await unmountIdle(this.dir)) && LIVE.has(this)) {
-      await unmountByForce(this.dir);
+    // What was closed a moment ago is still on its way here.
+    const end = performance.now() + PATIENCE;
+    do await setTimeout(TURN);
+    while (this.#server.changing && performance.now() < end);
+    // By force even when nobody uses it here: another mount namespace may have a copy.
+    this.#leaving ??= LIVE.has(this) ? unmountByForce(this.at) : Promise.resolve();
+    try {
+      await this.#leaving;
+    } catch (error) {
+      this.#leaving = undefined;
+      // Else somebody else was faster.
+      if (LIVE.has(this)) throw error;
     }
     await this.closed;
   }
@@ -188,8 +224,5 @@ const LIVE = new Set<Mount>();
 
 /** The process ends: a thread that waits for a request of the kernel would keep it from doing so. */
 function unmountAll(): void {
-  const [command, ...args] = FORCED;
-  for (const { dir } of LIVE) {
-    spawnSync(command, [...args, dir], { cwd: "/", stdio: "ignore", timeout: 5000 });
-  }
+  for (const { at } of LIVE) unmountByForceSync(at);
 }

@@ -184,7 +184,7 @@ class HostDirectory implements FileService {
     this.#checkSize(path, data.byteLength);
     const old = await lookForWriting(place, path);
     checkCreation(path, old !== undefined, create);
-    checkRevision(`"${path}"`, old === undefined ? "none" : revisionOf(old), ifMatch);
+    checkAt(path, old, ifMatch);
     const temporary = `${place.slice(0, place.lastIndexOf("/"))}/${temporaryName()}`;
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | CAREFUL;
     const handle = await open(temporary, flags, old === undefined ? 0o666 : 0o600);
@@ -214,6 +214,7 @@ class HostDirectory implements FileService {
     }
     if (at !== "end") this.#checkSize(path, countOf(at, "offset") + data.byteLength);
     // Who asks for a revision, or for what is there, asks for nothing new.
+    if (ifMatch !== undefined) checkAt(path, await lookForWriting(place, path), ifMatch);
     const isNew = create !== "never" && ifMatch === undefined ? constants.O_CREAT : 0;
     const flags =
       constants.O_WRONLY |
@@ -222,7 +223,7 @@ class HostDirectory implements FileService {
       (at === "end" ? constants.O_APPEND : 0);
     const { handle, stats } = await openPlain(place, flags, "write", path);
     try {
-      checkRevision(`"${path}"`, revisionOf(stats), ifMatch);
+      checkAt(path, stats, ifMatch);
       if (at === "end") this.#checkSize(path, Number(stats.size) + data.byteLength);
       await writePart(handle, data, at === "end" ? null : at);
     } finally {
@@ -310,6 +311,16 @@ async function lookForWriting(place: string, path: string): Promise<BigIntStats 
 function checkCreation(path: string, isThere: boolean, create: WriteOptions["create"]): void {
   if (create === "only" && isThere) throw failed("EEXIST", "make", path, "it is there");
   if (create === "never" && !isThere) throw missing(path);
+}
+
+/** @throws PRECONDITION for another revision than is asked for, and where nothing is that has one */
+function checkAt(
+  path: string,
+  stats: BigIntStats | undefined,
+  ifMatch: WriteOptions["ifMatch"],
+): void {
+  if (stats !== undefined) return checkRevision(`"${path}"`, revisionOf(stats), ifMatch);
+  if (ifMatch !== undefined) checkRevision(`"${path}"`, "none", []);
 }
 
 /** Mode and owner stay, but for the bits that would let the new content run as somebody else. */

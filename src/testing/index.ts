@@ -14,6 +14,15 @@ export type {
   Guarantee,
   Outside,
 } from "./backend-conformance.ts";
+export { fileServiceConformance } from "./file-service-conformance.ts";
+export type {
+  ExchangeSample,
+  FileCapability,
+  FileContent,
+  FileServiceConformanceOptions,
+  FileServiceFixture,
+  StreamSample,
+} from "./file-service-conformance.ts";
 export { homeFilesConformance } from "./home-files-conformance.ts";
 export type { HomeFilesFixture } from "./home-files-conformance.ts";
 export { storeConformance } from "./store-conformance.ts";

@@ -1,5 +1,7 @@
-import type { AgentTree, FileService } from "../core/ports/index.ts";
+import { errnoOf } from "../core/file-error.ts";
+import type { FileService } from "../core/ports/index.ts";
 import { failed } from "./failed.ts";
+import { mountsIn } from "./mount-commands.ts";
 import type { MountKind, MountPlace } from "./mount-kind.ts";
 import { isWithin, normalPath } from "./path.ts";
 import { subtree } from "./subtree.ts";
@@ -8,7 +10,8 @@ import { subtree } from "./subtree.ts";
 export interface OtherAgent {
   /** Its npub. */
   readonly id: string;
-  readonly files: AgentTree;
+  /** Its tree, whose `/mounts` says what it has of others. */
+  readonly files: FileService;
 }
 
 /** Kinds through which one agent's tree comes to stand in another one's. */
@@ -27,7 +30,8 @@ export function agentKind(find: (ref: string) => Promise<OtherAgent>): MountKind
       throw failed("EINVAL", "mount", source, why);
     }
     const path = normalPath(`/${rest.join("/")}`);
-    if (ref === at.agent) throw own(at);
+    const { id: self, publicKey, name } = at.agent;
+    if (ref === self || ref === publicKey || ref === name) throw own(at);
     return subtree(
       otherFiles(() => find(ref), at),
       path,
@@ -38,12 +42,12 @@ export function agentKind(find: (ref: string) => Promise<OtherAgent>): MountKind
 /** The files of an agent that is looked for each time: it may come, go, and have other mounts. */
 function otherFiles(find: () => Promise<OtherAgent>, at: MountPlace): FileService {
   /** @throws EDEADLK for what would lead on to other agents */
-  const tree = async (path: string, ...others: readonly string[]): Promise<AgentTree> => {
+  const tree = async (path: string, ...others: readonly string[]): Promise<FileService> => {
     const { id, files } = await find();
-    if (id === at.agent) throw own(at);
-    const mounts = (await files.mounts()).filter(({ kind }) => PASSING.has(kind));
+    if (id === at.agent.id) throw own(at);
+    const mounts = await passing(files);
     for (const one of [path, ...others]) {
-      if (!mounts.some((mount) => isWithin(one, mount.path))) continue;
+      if (!mounts.some((mount) => isWithin(one, mount))) continue;
       throw failed("EDEADLK", "use", one, "it is mounted from elsewhere, which is not passed on");
     }
     return files;
@@ -60,9 +64,9 @@ function otherFiles(find: () => Promise<OtherAgent>, at: MountPlace): FileServic
     async *watch(path, signal) {
       const files = await tree(path);
       // A watch reaches into all that is mounted below, and would come round again.
-      for (const mount of await files.mounts()) {
-        if (!PASSING.has(mount.kind) || !isWithin(mount.path, path)) continue;
-        throw failed("ENOTSUP", "watch", path, `"${mount.path}" in it is mounted from elsewhere`);
+      const below = (await passing(files)).find((mount) => isWithin(mount, path));
+      if (below !== undefined) {
+        throw failed("ENOTSUP", "watch", path, `"${below}" in it is mounted from elsewhere`);
       }
       yield* files.watch(path, signal);
     },
@@ -87,6 +91,19 @@ function otherFiles(find: () => Promise<OtherAgent>, at: MountPlace): FileServic
       yield* files.follow(path, signal);
     },
   };
+}
+
+/** Where an agent has something of others. */
+async function passing(files: FileService): Promise<readonly string[]> {
+  const table = await files.read("/mounts").then(
+    (bytes) => new TextDecoder().decode(bytes),
+    (error: unknown) => {
+      // A tree with no such file has nothing of others.
+      if (errnoOf(error) === "ENOENT") return "";
+      throw error;
+    },
+  );
+  return mountsIn(table).flatMap(({ path, kind }) => (PASSING.has(kind) ? [path] : []));
 }
 
 function own({ path }: MountPlace): Error {

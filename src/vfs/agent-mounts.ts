@@ -1,20 +1,5 @@
-import type { AgentRecord } from "../core/agent.ts";
-import type { AgentFace, FileService, MountEntry } from "../core/ports/index.ts";
+import type { AgentFace, MountEntry } from "../core/ports/index.ts";
 import { paths } from "../core/tree.ts";
-
-/** What a mount of a kind is made for. */
-export interface MountPlace {
-  /** Whose tree it stands in. */
-  readonly agent: AgentRecord;
-  /** Where. */
-  readonly path: string;
-}
-
-/** Makes the files of a mount out of its source. @throws CONFIG for a source that it cannot make them of */
-export type MountKind = (source: string, at: MountPlace) => FileService;
-
-/** The kinds of mounts that a home knows, by name. */
-export type MountKinds = Readonly<Record<string, MountKind>>;
 
 /** Mounts that are changed, by path; null for one that is taken away. */
 export type MountChanges = ReadonlyMap<string, MountEntry | null>;

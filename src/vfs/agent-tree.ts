@@ -17,7 +17,7 @@ import type {
 import { ACCESS } from "./access.ts";
 import type { Act } from "./access.ts";
 import { AgentMounts } from "./mounted.ts";
-import type { MountKinds } from "./agent-mounts.ts";
+import type { MountKinds } from "./mount-kind.ts";
 import { base64 } from "./base64.ts";
 import { PathFeed } from "./changes.ts";
 import { failed } from "./failed.ts";
@@ -47,7 +47,8 @@ import { TreesShared } from "./trees-shared.ts";
  */
 export function agentTree(kinds: MountKinds): TreeMaker {
   const shared = new TreesShared(kinds);
-  return (face, user) => new Tree(face, user, shared);
+  const make = (face: AgentFace, user: TreeUser): AgentTree => new Tree(face, user, shared);
+  return Object.assign(make, { kinds: Object.keys(kinds) });
 }
 
 class Tree implements AgentTree {

@@ -1,4 +1,7 @@
+import { OpenAgentsError } from "../core/errors.ts";
 import { FileError } from "../core/file-error.ts";
+import { checkRevision } from "../core/if-match.ts";
+import type { IfMatch } from "../core/if-match.ts";
 import type { FileListQuery, FileRange } from "../core/ports/index.ts";
 
 /** How many entries a page has, unless it is asked for others, and the most that it has. */
@@ -24,4 +27,17 @@ export function boundsOf(
   const from = Math.min(countOf(offset, "offset"), size);
   if (length === undefined) return [from, size];
   return [from, Math.min(from + countOf(length, "length"), size)];
+}
+
+/** @throws PRECONDITION for a file that is at none of the wanted revisions, and for one that has none */
+export function checkMatch(
+  path: string,
+  revision: string | undefined,
+  ifMatch: IfMatch | undefined,
+): void {
+  if (revision !== undefined) checkRevision(`"${path}"`, revision, ifMatch);
+  else if (ifMatch !== undefined) {
+    const message = `Cannot change "${path}": it is at no revision, and one was asked for: look again`;
+    throw new OpenAgentsError("PRECONDITION", message);
+  }
 }

@@ -1,10 +1,12 @@
+import { errnoOf, FileError } from "../core/file-error.ts";
 import type { FileService } from "../core/ports/index.ts";
-import { failed } from "./failed.ts";
 
-/** The files of a mount that this home cannot make: whatever is done with them is ENOTSUP and says why. */
-export function brokenService(path: string, why: string): FileService {
+/** The files of a mount that this home cannot make: whatever is done with them fails and says why. */
+export function brokenService(path: string, error: unknown): FileService {
+  const why = (error as Error).message;
   const fail = async (): Promise<never> => {
-    throw failed("ENOTSUP", "use", path, why);
+    const errno = errnoOf(error) === "EACCES" ? "EACCES" : "ENOTSUP";
+    throw new FileError(errno, `Cannot use the mount "${path}": ${why}`, { cause: error });
   };
   return {
     stat: fail,

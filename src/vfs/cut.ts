@@ -13,7 +13,7 @@ export interface Cuttable<T> {
 export function cuttable<T>(
   begin: (signal: AbortSignal) => AsyncIterable<T>,
   signal: AbortSignal,
-  onEnd: () => void,
+  onEnd: () => void = () => undefined,
 ): Cuttable<T> {
   const inner = new AbortController();
   let lost: { readonly error: unknown } | undefined;

@@ -1,10 +1,11 @@
 import { isKey, isNpub } from "../core/agent.ts";
 import { errorInfo } from "../core/errors.ts";
-import { FileError } from "../core/file-error.ts";
 import type { FileListQuery, FileService, FileStat, Page } from "../core/ports/index.ts";
 import type { Json } from "../core/json.ts";
 import type { AgentInfo, Home } from "../core/runtime.ts";
 import { able } from "./able.ts";
+import { limitOf } from "./asked.ts";
+import { failed } from "./failed.ts";
 import { fixedDirectory, nodeService } from "./nodes.ts";
 import { joinPath, partsOf } from "./path.ts";
 
@@ -99,10 +100,7 @@ class HomeTree implements FileService {
       const npubs = [one, other].map(({ ref }) => this.#npub(ref, from).catch(() => undefined));
       const [first, second] = await Promise.all(npubs);
       if (first === undefined || first !== second) {
-        throw new FileError(
-          "EXDEV",
-          `Cannot move "${from}" to "${to}": it is not the same agent's`,
-        );
+        throw failed("EXDEV", "move", from, `"${to}" is not the same agent's`);
       }
     }
     await one.files.rename(one.path, other.path);
@@ -150,11 +148,11 @@ class HomeTree implements FileService {
     };
   }
 
-  /** @throws EROFS for what is above agents */
+  /** @throws EACCES for what is above agents */
   #change(path: string): Inside {
     const inside = this.#inside(path);
     if (inside !== undefined) return inside;
-    throw new FileError("EROFS", `Cannot change "${path}": a home's own tree is only read`);
+    throw failed("EACCES", "change", path, "what is above agents is only read");
   }
 
   async #npub(ref: string, path: string): Promise<string> {
@@ -169,7 +167,9 @@ class HomeTree implements FileService {
    * Each agent is two entries, its directory and the link to it. A cursor is that of the home after `0`,
    * or after `1` where the first entry was given already.
    */
-  async #agents({ cursor = "0", limit = 100 }: FileListQuery): Promise<Page<FileStat>> {
+  async #agents(query: FileListQuery): Promise<Page<FileStat>> {
+    const { cursor = "0" } = query;
+    const limit = limitOf(query);
     const [given, before] = [Number(cursor[0]), cursor.slice(1)];
     const page = await this.#parts.list({
       limit: Math.max(1, Math.floor(limit / 2)),
@@ -188,6 +188,6 @@ function entriesOf({ id, name, status }: AgentInfo): readonly FileStat[] {
   return status === "terminated" ? [own] : [own, { name, kind: "link", access: "r", target: id }];
 }
 
-function nobody(path: string): FileError {
-  return new FileError("ENOENT", `Cannot find "${path}": there is no such agent`);
+function nobody(path: string): Error {
+  return failed("ENOENT", "find", path, "there is no such agent");
 }

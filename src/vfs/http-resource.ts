@@ -137,7 +137,9 @@ class HttpResource implements FileService {
       await this.stat(path);
       return new Uint8Array(0);
     }
-    const isPart = from > 0 || length !== undefined;
+    // Of a stream of a home, only a part has an end; and of a directory there are none.
+    const isHome = await this.#asksHome(path);
+    const isPart = isHome || from > 0 || length !== undefined;
     const last = length === undefined ? "" : from + length - 1;
     const headers = { ...PLAIN, ...(isPart && { range: `bytes=${from}-${last}` }) };
     const asking = { verb: "read", path, method: "GET", url, headers };
@@ -148,7 +150,9 @@ class HttpResource implements FileService {
         return new Uint8Array(0);
       }
       if (!response.ok) throw await refusal(response, "read", path);
-      this.#checkFile(path, url, at);
+      if (at === `${url}/` || (isHome && response.headers.get("accept-ranges") === null)) {
+        throw failed("EISDIR", "read", path, "it is a directory");
+      }
       const begins = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
       // Who knows no ranges sends all of it; who sends another part is not to be trusted with any.
       if (status === 206 && (!isPart || Number(begins) !== from)) {
@@ -228,19 +232,21 @@ class HttpResource implements FileService {
     if (!this.#isDirectory) return false;
     if (this.#isHome !== undefined) return this.#isHome;
     const asking = { verb: "list", path, method: "GET", url: `${this.#base}?limit=1` };
-    this.#isHome = await this.#requests.ask(
+    return this.#requests.ask(
       { ...asking, headers: { ...PLAIN, accept: "application/json" } },
       async (response) => {
         const isJson = response.headers.get("content-type")?.startsWith("application/json");
         if (!response.ok || isJson !== true) {
           letGo(response);
+          // One that is ill says nothing of what it is.
+          if (response.status < 500) this.#isHome = false;
           return false;
         }
         const { bytes, isWhole } = await readBody(response, { skip: 0, most: this.#limit });
-        return isWhole && pageOf(parsed(bytes)) !== undefined;
+        this.#isHome = isWhole && pageOf(parsed(bytes)) !== undefined;
+        return this.#isHome;
       },
     );
-    return this.#isHome;
   }
 
   async #json(asking: Asking): Promise<unknown> {
@@ -276,11 +282,6 @@ class HttpResource implements FileService {
       ...(etag !== undefined && { revision: etag }),
       ...(type !== null && { type }),
     };
-  }
-
-  /** @throws EISDIR where the server led to the directory of that name */
-  #checkFile(path: string, url: string, at: string): void {
-    if (at === `${url}/`) throw failed("EISDIR", "read", path, "it is a directory");
   }
 }
 

@@ -1,10 +1,18 @@
 import type { AgentRecord } from "../core/agent.ts";
 import { toMs } from "../core/duration.ts";
-import { FileError } from "../core/file-error.ts";
-import { isBudget, isMountPath, LEVELS, MOST_MOUNTS } from "../core/mounts.ts";
+import { errnoOf, FileError } from "../core/file-error.ts";
+import {
+  isBudget,
+  isMountPath,
+  LEVELS,
+  levelText,
+  MOST_MOUNTS,
+  mountLine,
+} from "../core/mounts.ts";
 import type { Access, MountBudget, MountEntry } from "../core/ports/index.ts";
 import { isAccess, lower } from "./access.ts";
-import type { MountChanges, MountKinds } from "./agent-mounts.ts";
+import type { MountChanges } from "./agent-mounts.ts";
+import type { MountKinds } from "./mount-kind.ts";
 
 /** Whose mounts are changed, and by whom. */
 export interface MountChanger {
@@ -16,10 +24,18 @@ export interface MountChanger {
 
 /** The table of mounts: a line for each, `path kind access source`. */
 export function mountTable(mounts: Iterable<MountEntry>): string {
-  return [...mounts]
-    .map((entry) => `${entry.path} ${entry.kind} ${levelText(entry)} ${entry.source}`.trimEnd())
-    .map((line) => `${line}\n`)
-    .join("");
+  return [...mounts].map((entry) => `${mountLine(entry)}\n`).join("");
+}
+
+/** Where mounts are, and of which kind, by such a table. */
+export function mountsIn(table: string): readonly Pick<MountEntry, "path" | "kind">[] {
+  return table
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [path = "", kind = ""] = line.split(" ");
+      return { path, kind };
+    });
 }
 
 /**
@@ -94,7 +110,8 @@ function added(line: string, there: MountEntry | undefined, changer: MountChange
   try {
     make(source, { agent, path });
   } catch (error) {
-    throw wrong(line, (error as Error).message);
+    const denied = errnoOf(error) === "EACCES";
+    throw refuse(denied ? "EACCES" : "EINVAL", line, (error as Error).message);
   }
   return withLevel({ path, kind, source, access: "disabled" }, levelIn(line, level));
 }
@@ -129,10 +146,6 @@ function timeIn(line: string, text: string): number {
   } catch (error) {
     throw wrong(line, (error as Error).message);
   }
-}
-
-function levelText({ access, budget }: Level | MountEntry): string {
-  return budget === undefined ? access : `${access}:${budget.writes}/${budget.per}ms`;
 }
 
 function withLevel({ path, kind, source }: MountEntry, level: Level): MountEntry {

@@ -1,4 +1,13 @@
+import type { AgentRecord } from "../core/agent.ts";
 import type { FileService } from "../core/ports/index.ts";
+
+/** What a mount of a kind is made for. */
+export interface MountPlace {
+  /** Whose tree it stands in. */
+  readonly agent: AgentRecord;
+  /** Where. */
+  readonly path: string;
+}
 
 /**
  * Makes what is mounted of a `source`, which an operator wrote. Nothing is opened or asked for yet: what is
@@ -7,9 +16,5 @@ import type { FileService } from "../core/ports/index.ts";
  */
 export type MountKind = (source: string, at: MountPlace) => FileService;
 
-/** Where something is mounted. */
-export interface MountPlace {
-  /** The agent in whose tree it stands: its npub. */
-  readonly agent: string;
-  readonly path: string;
-}
+/** The kinds of mounts that a home knows, by name. */
+export type MountKinds = Readonly<Record<string, MountKind>>;

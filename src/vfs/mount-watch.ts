@@ -1,7 +1,8 @@
 import { errnoOf } from "../core/file-error.ts";
 import { PathFeed } from "./changes.ts";
+import { missing } from "./failed.ts";
 import type { MountTable, Mounted, Within } from "./mount-table.ts";
-import { isWithin, joinPath, pathWithin } from "./path.ts";
+import { isPath, isWithin, joinPath, pathWithin } from "./path.ts";
 
 export interface MountWatchOptions {
   readonly path: string;
@@ -39,6 +40,8 @@ export class MountWatch {
       this.#sources.clear();
       onEnd();
     });
+    const { mounted, point } = this.#table.find(this.#path);
+    if (mounted === undefined && point === undefined) this.#feed.fail(missing(this.#path));
     this.#look();
     return this.#feed;
   }
@@ -83,6 +86,7 @@ export class MountWatch {
     try {
       for await (const path of mounted.service.watch(own?.rest ?? "/", signal)) {
         if (signal.aborted) return;
+        if (!isPath(path)) continue;
         const changed = joinPath(mounted.path, path);
         // Another mount may be in front of it.
         if (this.#table.find(changed).mounted === mounted) this.#feed.push(changed);

@@ -24,7 +24,7 @@ import { failed, missing } from "./failed.ts";
 import { MountTable } from "./mount-table.ts";
 import type { Mounted, Place, Within } from "./mount-table.ts";
 import { MountWatch } from "./mount-watch.ts";
-import { joinPath, nameOf, normalPath, parentOf, pathWithin } from "./path.ts";
+import { isName, isPath, joinPath, nameOf, normalPath, parentOf, pathWithin } from "./path.ts";
 import { union } from "./union.ts";
 
 /** A service at a path. */
@@ -175,7 +175,9 @@ class MountedServices implements Namespace {
       const page = await this.#ownPage(own, { limit: limit - items.length, cursor });
       const twins = point?.points ?? NONE;
       for (const entry of page.items) {
-        if (!twins.has(entry.name)) items.push(shown(entry, mounted.access));
+        // What a service has that is no name could lead whoever follows it anywhere.
+        if (twins.has(entry.name) || !isName(entry.name)) continue;
+        items.push(shown(entry, mounted.access));
       }
       cursor = page.cursor;
       if (cursor === undefined) return { items };
@@ -202,7 +204,8 @@ class MountedServices implements Namespace {
         throw options.create === "never" ? error : this.#refusedBetween(error, own);
       },
     );
-    return { path: joinPath(mounted.path, written.path) };
+    if (isPath(written.path)) return { path: joinPath(mounted.path, written.path) };
+    throw failed("EIO", "write", own.path, "its service says that it is now at what is no path");
   }
 
   async remove(path: string): Promise<void> {
@@ -276,6 +279,8 @@ class MountedServices implements Namespace {
       if (lost !== undefined) cut(lost);
     };
     this.#running.add(look);
+    // It may have been taken away since.
+    look();
     try {
       yield* values;
     } catch (error) {

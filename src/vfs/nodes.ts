@@ -1,5 +1,4 @@
 import { FileError } from "../core/file-error.ts";
-import { checkRevision } from "../core/if-match.ts";
 import type {
   FileListQuery,
   FileRange,
@@ -10,6 +9,8 @@ import type {
   Written,
 } from "../core/ports/index.ts";
 import { sha256Hex } from "../core/hash.ts";
+import { boundsOf, checkMatch, countOf, limitOf } from "./asked.ts";
+import { cuttable } from "./cut.ts";
 import { failed, missing } from "./failed.ts";
 import { isWithin, joinPath, nameOf, parentOf, partsOf, pathWithin } from "./path.ts";
 
@@ -69,7 +70,13 @@ export interface NodeEntry {
 export function fixedDirectory(entries: Readonly<Record<string, Node>>): DirectoryNode {
   const items = Object.entries(entries).map(([name, node]) => ({ name, node }));
   return {
-    list: async () => ({ items }),
+    list: async ({ cursor = "0", limit = items.length }) => {
+      const end = Number(cursor) + limit;
+      return {
+        items: items.slice(Number(cursor), end),
+        ...(end < items.length && { cursor: `${end}` }),
+      };
+    },
     at: (name) => (Object.hasOwn(entries, name) ? entries[name] : undefined),
   };
 }
@@ -88,6 +95,8 @@ export function nodeService(root: Node | (() => Node), changes?: NodeWatch): Fil
 class NodeService implements FileService {
   #root: Node | (() => Node);
   readonly #changes: NodeWatch | undefined;
+  /** The last that somebody does with a path which others must not come between. */
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(root: Node | (() => Node), changes: NodeWatch | undefined) {
     this.#root = root;
@@ -102,7 +111,7 @@ class NodeService implements FileService {
   async list(path: string, query: FileListQuery = {}): Promise<Page<FileStat>> {
     const node = await this.#at(path);
     if (!isDirectory(node)) throw failed("ENOTDIR", "list", path, "it is a file");
-    const { items, cursor } = await node.list(query);
+    const { items, cursor } = await node.list({ ...query, limit: limitOf(query) });
     return {
       items: items.map(({ name, node: entry, facts }) => statOf(name, entry, facts ?? {})),
       ...(cursor !== undefined && { cursor }),
@@ -111,57 +120,62 @@ class NodeService implements FileService {
 
   async read(path: string, range: FileRange = {}): Promise<Uint8Array> {
     const node = await this.#file(path, "read");
+    boundsOf(range, 0);
     if (node.readRange !== undefined) return node.readRange(range);
-    if (node.read !== undefined) return part(bytesOf(await node.read()), range);
+    if (node.read !== undefined) return part(await node.read(), range);
     if (node.follow !== undefined) return new Uint8Array(0);
     throw failed("EACCES", "read", path, "it cannot be read");
   }
 
   async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<Written> {
-    const { at, create, ifMatch } = options;
+    if (typeof options.at === "number") countOf(options.at, "offset");
     const node = await this.#find(path);
-    if (node === undefined) {
-      // Who asks for a revision, or for what is there, asks for nothing new.
-      if (create === "never") throw missing(path);
-      if (ifMatch !== undefined) checkRevision(`"${path}"`, "none", ifMatch);
-      if ((await this.#find(parentOf(path))) === undefined) {
-        const above = await this.#above(path);
-        const { createBelow, facts } = above.node;
-        if (createBelow === undefined) throw missing(parentOf(path));
-        checkLimit(path, data, await facts?.());
-        await createBelow(pathWithin(path, above.path).slice(1), data, options);
-        return { path };
-      }
-      const parent = await this.#directory(parentOf(path), "make", path);
-      if (parent.create === undefined) {
-        throw failed("EACCES", "make", path, "nothing can be made there");
-      }
-      checkLimit(path, data, await parent.facts?.());
-      const name = await parent.create(nameOf(path), data, options);
-      return { path: joinPath(parentOf(path), name) };
-    }
+    if (node !== undefined) return this.#put(path, node, data, options);
+    // Of several that make it at once, the others find it there.
+    const made = await this.#inTurn(path, async () => {
+      const there = await this.#find(path);
+      return there === undefined ? this.#make(path, data, options) : undefined;
+    });
+    return made ?? this.write(path, data, options);
+  }
+
+  async #put(path: string, node: Node, data: Uint8Array, options: WriteOptions): Promise<Written> {
+    const { at, create, ifMatch } = options;
     if (isDirectory(node)) {
       if (at !== "end") throw failed("EISDIR", "write", path, "it is a directory");
       if (node.post === undefined) {
         throw failed("ENOTSUP", "add to", path, "its entries are not named by it");
       }
-      checkLimit(path, data, await node.facts?.());
+      checkLimit(path, data.byteLength, await node.facts?.());
       return { path: joinPath(path, await node.post(data, options)) };
     }
     if (create === "only") throw failed("EEXIST", "make", path, "it is there");
-    if (node.write === undefined) throw failed("EACCES", "write", path, "it cannot be written");
-    const facts = await factsOf(node);
-    const { revision, nature } = facts;
-    if (typeof at === "number" && nature !== "ranged") {
-      throw failed("ENOTSUP", "write", path, "it is written as a whole");
+    // What is looked at first and then written must be the same.
+    const looks = ifMatch !== undefined || (at === "end" && node.append === undefined);
+    if (looks) return this.#inTurn(path, () => change(path, node, data, options));
+    return change(path, node, data, options);
+  }
+
+  async #make(path: string, data: Uint8Array, options: WriteOptions): Promise<Written> {
+    const { at, create, ifMatch } = options;
+    // Who asks for a revision, or for what is there, asks for nothing new.
+    if (create === "never") throw missing(path);
+    checkMatch(path, undefined, ifMatch);
+    if (typeof at === "number" && at > 0) throw whole(path);
+    if ((await this.#find(parentOf(path))) === undefined) {
+      const above = await this.#above(path);
+      if (above.node.createBelow === undefined) throw missing(parentOf(path));
+      checkLimit(path, data.byteLength, await above.node.facts?.());
+      await above.node.createBelow(pathWithin(path, above.path).slice(1), data, options);
+      return { path };
     }
-    checkLimit(path, data, facts);
-    if (ifMatch !== undefined) checkRevision(`"${path}"`, revision ?? "none", ifMatch);
-    if (at !== "end") return (await node.write(data, options)) ?? { path };
-    if (node.append !== undefined) return (await node.append(data)) ?? { path };
-    const whole = joined(bytesOf((await node.read?.()) ?? ""), data);
-    checkLimit(path, whole, facts);
-    return (await node.write(whole, { ...options, at: undefined })) ?? { path };
+    const parent = await this.#directory(parentOf(path), "make", path);
+    if (parent.create === undefined) {
+      throw failed("EACCES", "make", path, "nothing can be made there");
+    }
+    checkLimit(path, data.byteLength, await parent.facts?.());
+    const name = await parent.create(nameOf(path), data, options);
+    return { path: joinPath(parentOf(path), name) };
   }
 
   async remove(path: string): Promise<void> {
@@ -174,13 +188,17 @@ class NodeService implements FileService {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await this.#at(from);
+    const node = await this.#at(from);
     if (from === to) return;
+    if (to === "/") throw failed("EISDIR", "move", from, `"/" is a directory`);
     if (isWithin(to, from)) throw failed("EINVAL", "move", from, "it would be below itself");
     const parent = await this.#directory(parentOf(to), "make", to);
     const target = await parent.at(nameOf(to));
     if (target !== undefined && isDirectory(target)) {
       throw failed("EISDIR", "move", from, `"${to}" is a directory`);
+    }
+    if (target !== undefined && isDirectory(node)) {
+      throw failed("ENOTDIR", "move", from, `"${to}" is a file`);
     }
     // Whoever has both of them moves it.
     for (let above = parentOf(from); ; above = parentOf(above)) {
@@ -207,17 +225,34 @@ class NodeService implements FileService {
     throw failed("ENOTSUP", "ask", path, "it does not answer");
   }
 
-  async *follow(path: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  async *follow(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const node = await this.#file(path, "follow");
     if (node.follow === undefined) throw failed("ENOTSUP", "follow", path, "it is no stream");
-    for await (const content of node.follow(signal)) yield bytesOf(content);
+    const { values } = cuttable((inner) => node.follow!(inner), signal);
+    for await (const content of values) yield bytesOf(content);
   }
 
-  async *watch(path: string, signal: AbortSignal): AsyncIterable<string> {
+  async *watch(path: string, signal: AbortSignal): AsyncGenerator<string> {
     await this.#at(path);
     if (this.#changes === undefined) throw failed("ENOTSUP", "watch", path, "nobody says");
-    for await (const changed of this.#changes(signal)) {
-      if (isWithin(changed, path) || isWithin(path, changed)) yield changed;
+    for await (const changed of cuttable(this.#changes, signal).values) {
+      if (isWithin(changed, path)) yield changed;
+      else if (isWithin(path, changed)) yield path;
+    }
+  }
+
+  /** Does something with a path once nobody else does. */
+  async #inTurn<T>(path: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(path);
+    const turn = (async () => {
+      await before?.catch(() => undefined);
+      return work();
+    })();
+    this.#turns.set(path, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(path) === turn) this.#turns.delete(path);
     }
   }
 
@@ -260,6 +295,29 @@ class NodeService implements FileService {
   }
 }
 
+/** Writes to a file that is there. */
+async function change(
+  path: string,
+  node: FileNode,
+  data: Uint8Array,
+  options: WriteOptions,
+): Promise<Written> {
+  const { at, ifMatch } = options;
+  const adds = at === "end" && node.append !== undefined;
+  if (node.write === undefined && !adds) {
+    throw failed("EACCES", "write", path, "it cannot be written");
+  }
+  const facts = await factsOf(node);
+  if (typeof at === "number" && facts.nature !== "ranged") throw whole(path);
+  checkLimit(path, data.byteLength + (typeof at === "number" ? at : 0), facts);
+  checkMatch(path, facts.revision, ifMatch);
+  if (adds) return (await node.append(data)) ?? { path };
+  if (at !== "end") return (await node.write!(data, options)) ?? { path };
+  const all = joined(bytesOf((await node.read?.()) ?? ""), data);
+  checkLimit(path, all.byteLength, facts);
+  return (await node.write!(all, { ...options, at: undefined })) ?? { path };
+}
+
 /** True for a directory. */
 export function isDirectory(node: Node): node is DirectoryNode {
   return "list" in node;
@@ -300,7 +358,7 @@ function statOf(name: string, node: Node, facts: NodeFacts): FileStat {
     return { ...facts, name, kind: "directory", access: writable === undefined ? "r" : "rw" };
   }
   const reads = node.read ?? node.readRange ?? node.exchange ?? node.follow;
-  const writes = node.write ?? node.exchange;
+  const writes = node.write ?? node.append ?? node.exchange;
   const access = `${reads === undefined ? "" : "r"}${writes === undefined ? "" : "w"}` as const;
   const nature = node.exchange ? "exchange" : node.follow ? "stream" : undefined;
   return { ...(nature !== undefined && { nature }), ...facts, name, kind: "file", access };
@@ -316,14 +374,13 @@ async function factsOf(node: Node): Promise<NodeFacts> {
 }
 
 /** @throws EFBIG for more than a file, or a new entry of a directory, may have */
-function checkLimit(path: string, data: Uint8Array, { limit }: NodeFacts = {}): void {
-  if (limit === undefined || data.byteLength <= limit) return;
-  throw failed(
-    "EFBIG",
-    "write",
-    path,
-    `${data.byteLength} bytes are more than the ${limit} it may have`,
-  );
+function checkLimit(path: string, size: number, { limit }: NodeFacts = {}): void {
+  if (limit === undefined || size <= limit) return;
+  throw failed("EFBIG", "write", path, `${size} bytes are more than the ${limit} it may have`);
+}
+
+function whole(path: string): FileError {
+  return failed("ENOTSUP", "write", path, "it is written as a whole");
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
@@ -333,7 +390,9 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   return whole;
 }
 
-function part(bytes: Uint8Array, { offset = 0, length }: FileRange): Uint8Array {
-  if (offset === 0 && (length === undefined || length >= bytes.byteLength)) return bytes;
-  return bytes.subarray(offset, length === undefined ? undefined : offset + length);
+/** A part of a content, as bytes that nobody else has. */
+function part(content: Content, range: FileRange): Uint8Array {
+  const bytes = bytesOf(content);
+  const bounds = boundsOf(range, bytes.byteLength);
+  return typeof content === "string" ? bytes.subarray(...bounds) : bytes.slice(...bounds);
 }

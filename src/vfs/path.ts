@@ -15,14 +15,15 @@ const CONTROL = /[\u0000-\u001f\u007f]/;
  * ENAMETOOLONG for a name above 255 bytes or a path above 4096
  */
 export function normalPath(path: string): string {
+  if (typeof path !== "string") throw refused("EINVAL", String(path), "it must be a text");
   if (!path.startsWith("/")) throw refused("EINVAL", path, 'it must begin with "/"');
-  if (NORMAL.test(path) && path.length <= LONGEST.name) return path;
+  if (path.length <= LONGEST.name && NORMAL.test(path)) return path;
+  // Before any look at its parts, of which there may be millions.
+  if (path.length > LONGEST.path) throw tooLong(path);
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   for (const part of parts) checkPart(part, path);
   const normal = `/${parts.join("/")}`;
-  if (byteLength(normal) > LONGEST.path) {
-    throw refused("ENAMETOOLONG", path, `a path has at most ${LONGEST.path} bytes`);
-  }
+  if (byteLength(normal) > LONGEST.path) throw tooLong(path);
   return normal;
 }
 
@@ -45,6 +46,15 @@ export function checkName(name: string): string {
   }
   checkPart(name, name);
   return name;
+}
+
+/** True for a path in its one form. */
+export function isPath(text: string): boolean {
+  try {
+    return normalPath(text) === text;
+  } catch {
+    return false;
+  }
 }
 
 /** True for what can be one part of a path. */
@@ -89,7 +99,13 @@ export function pathWithin(path: string, directory: string): string {
   return directory === "/" ? path : path.slice(directory.length) || "/";
 }
 
+function tooLong(path: string): FileError {
+  return refused("ENAMETOOLONG", path, `a path has at most ${LONGEST.path} bytes`);
+}
+
 function refused(errno: "EINVAL" | "ENAMETOOLONG", path: string, why: string): FileError {
   const shown = path.length > 100 ? `${path.slice(0, 100)}…` : path;
-  return new FileError(errno, `Cannot use path ${JSON.stringify(shown.toWellFormed())}: ${why}`);
+  // What JSON leaves as it is and a terminal obeys nevertheless.
+  const quoted = JSON.stringify(shown.toWellFormed()).replaceAll(/[\u007f-\u009f]/g, "\u{fffd}");
+  return new FileError(errno, `Cannot use path ${quoted}: ${why}`);
 }

@@ -1,5 +1,4 @@
 import type { FileError } from "../core/file-error.ts";
-import { checkRevision } from "../core/if-match.ts";
 import type {
   Clock,
   FileListQuery,
@@ -10,7 +9,7 @@ import type {
   WriteOptions,
   Written,
 } from "../core/ports/index.ts";
-import { boundsOf, countOf, limitOf } from "./asked.ts";
+import { boundsOf, checkMatch, countOf, limitOf } from "./asked.ts";
 import { Changes } from "./changes.ts";
 import { failed, missing } from "./failed.ts";
 import { isWithin, nameOf, parentOf, partsOf } from "./path.ts";
@@ -85,7 +84,7 @@ class Scratch implements FileService {
     const found = this.#find(path);
     if (found === undefined) {
       if (create === "never") throw missing(path);
-      checkRevision(`"${path}"`, "none", ifMatch);
+      checkMatch(path, undefined, ifMatch);
       const size = endOf(data, typeof at === "number" ? at : 0);
       const parent = this.#parent(path, "make");
       this.#makeRoom(path, size, 1);
@@ -95,7 +94,7 @@ class Scratch implements FileService {
     } else {
       if (found instanceof ScratchDirectory) throw directory("write", path, at);
       if (create === "only") throw failed("EEXIST", "make", path, "it is there");
-      checkRevision(`"${path}"`, found.revision, ifMatch);
+      checkMatch(path, found.revision, ifMatch);
       const from = at === "end" ? found.size : (at ?? 0);
       const size = at === undefined ? data.byteLength : Math.max(found.size, endOf(data, from));
       this.#makeRoom(path, size - found.size, 0);

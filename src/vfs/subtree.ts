@@ -1,6 +1,7 @@
 import { OpenAgentsError } from "../core/errors.ts";
 import { FileError } from "../core/file-error.ts";
 import type { FileService, FileStat } from "../core/ports/index.ts";
+import { failed } from "./failed.ts";
 import { isWithin, joinPath, nameOf, normalPath, parentOf, partsOf, pathWithin } from "./path.ts";
 
 /**
@@ -12,6 +13,11 @@ export function subtree(service: FileService, path: string): FileService {
   if (top === "/") return service;
   const down = (below: string): string => joinPath(top, normalPath(below));
   const up = (whole: string): string => (isWithin(whole, top) ? pathWithin(whole, top) : "/");
+  /** @throws EBUSY for the root: whose entry it is, that is above it */
+  const notRoot = (whole: string, verb: string): string => {
+    if (whole === top) throw failed("EBUSY", verb, whole, "it is the root");
+    return whole;
+  };
   const doing = async <T>(what: () => Promise<T>): Promise<T> => {
     try {
       return await what();
@@ -26,11 +32,12 @@ export function subtree(service: FileService, path: string): FileService {
         const page = await service.list(down(at), query);
         return { ...page, items: page.items.map((item) => shown(item, joinPath(at, item.name))) };
       }),
-    read: (at, range) => doing(() => service.read(down(at), range)),
+    read: (at, range) => doing(async () => service.read(down(at), range)),
     write: (at, data, options) =>
       doing(async () => ({ path: up((await service.write(down(at), data, options)).path) })),
-    remove: (at) => doing(() => service.remove(down(at))),
-    rename: (from, to) => doing(() => service.rename(down(from), down(to))),
+    remove: (at) => doing(async () => service.remove(notRoot(down(at), "remove"))),
+    rename: (from, to) =>
+      doing(async () => service.rename(notRoot(down(from), "move"), notRoot(down(to), "move"))),
     async *watch(at, signal) {
       try {
         for await (const changed of service.watch(down(at), signal)) yield up(changed);
@@ -45,7 +52,8 @@ export function subtree(service: FileService, path: string): FileService {
       resize: (at: string, size: number) => doing(async () => service.resize?.(down(at), size)),
     }),
     ...(service.exchange !== undefined && {
-      exchange: (at: string, data: Uint8Array) => doing(() => service.exchange!(down(at), data)),
+      exchange: (at: string, data: Uint8Array) =>
+        doing(async () => service.exchange!(down(at), data)),
     }),
     ...(service.follow !== undefined && {
       async *follow(at: string, signal: AbortSignal) {

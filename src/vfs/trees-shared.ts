@@ -1,5 +1,6 @@
 import type { AgentFace, FileService, MountEntry } from "../core/ports/index.ts";
-import type { MountChanges, MountKinds } from "./agent-mounts.ts";
+import type { MountChanges } from "./agent-mounts.ts";
+import type { MountKinds } from "./mount-kind.ts";
 import { brokenService } from "./broken-service.ts";
 import { memoryBudgets } from "./budgets.ts";
 import type { Budgets } from "./budgets.ts";
@@ -63,11 +64,11 @@ export class TreesShared {
     const key = JSON.stringify([agent.id, path, kind, source]);
     return kept(this.#services, key, () => {
       const make = Object.hasOwn(this.kinds, kind) ? this.kinds[kind] : undefined;
-      if (make === undefined) return brokenService(path, `there is no kind "${kind}" here`);
+      if (make === undefined) return brokenService(path, Error(`there is no kind "${kind}" here`));
       try {
         return make(source, { agent, path });
       } catch (error) {
-        return brokenService(path, (error as Error).message);
+        return brokenService(path, error);
       }
     });
   }

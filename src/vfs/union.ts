@@ -11,7 +11,7 @@ import type {
 import { limitOf } from "./asked.ts";
 import { PathFeed } from "./changes.ts";
 import { failed, missing } from "./failed.ts";
-import { joinPath, parentOf } from "./path.ts";
+import { isName, joinPath, parentOf } from "./path.ts";
 
 /**
  * Several services as one tree, in which the first goes before the others. A file is that of the first
@@ -58,7 +58,8 @@ class Union implements FileService {
       if (holder === undefined) return { items: [] };
       if (holder.rank !== rank) cursor = undefined;
       const page = await holder.service.list(path, { limit, cursor });
-      const items = await this.#own(path, page.items, holder.rank);
+      const named = page.items.filter(({ name }) => isName(name));
+      const items = await this.#own(path, named, holder.rank);
       const next = page.cursor === undefined ? holder.rank + 1 : holder.rank;
       const more = page.cursor !== undefined || holders.some((one) => one.rank >= next);
       if (!more) return { items };
@@ -71,7 +72,7 @@ class Union implements FileService {
   }
 
   async read(path: string, range?: FileRange): Promise<Uint8Array> {
-    return (await this.#first(path)).service.read(path, range);
+    return (await this.#file(path, "read")).read(path, range);
   }
 
   async write(path: string, data: Uint8Array, options: WriteOptions = {}): Promise<Written> {
@@ -124,19 +125,19 @@ class Union implements FileService {
   }
 
   async resize(path: string, size: number): Promise<void> {
-    const { service } = await this.#first(path);
+    const service = await this.#file(path, "resize");
     if (service.resize === undefined) throw cannot("resize", path, "files of another size");
     await service.resize(path, size);
   }
 
   async exchange(path: string, data: Uint8Array): Promise<Uint8Array> {
-    const { service } = await this.#first(path);
+    const service = await this.#file(path, "ask");
     if (service.exchange === undefined) throw cannot("ask", path, "files that answer");
     return service.exchange(path, data);
   }
 
   async *follow(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { service } = await this.#first(path);
+    const service = await this.#file(path, "follow");
     if (service.follow === undefined) throw cannot("follow", path, "streams");
     yield* service.follow(path, signal);
   }
@@ -170,6 +171,13 @@ class Union implements FileService {
     const [first] = await this.#holders(path);
     if (first === undefined) throw missing(path);
     return first;
+  }
+
+  /** Who has a file. */
+  async #file(path: string, verb: string): Promise<FileService> {
+    const { service, stat } = await this.#first(path);
+    if (stat.kind !== "directory") return service;
+    throw failed("EISDIR", verb, path, "it is a directory");
   }
 
   /** Whoever has a path as its users see it: of a file the first, of a directory all that have it. */

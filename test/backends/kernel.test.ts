@@ -8,6 +8,7 @@ import { memoryStore } from "../../src/stores/memory.ts";
 import { backendConformance, conformanceAgents, localOutside } from "../../src/testing/index.ts";
 import type { BackendFixture } from "../../src/testing/index.ts";
 import { mortal } from "./mortal.ts";
+import { treesOf } from "./trees.ts";
 
 const mnemonic = newMnemonic();
 const signer = derivedSigner(mnemonic);
@@ -19,8 +20,14 @@ async function kernel(): Promise<BackendFixture> {
   let life = mortal(disk);
   const boot = async (): Promise<Runtime> => {
     const definition = defineRuntime({ agents: conformanceAgents(outside) });
-    const ports = { definition, store: life.store, signer, memory: agentMemory };
-    const runtime = createRuntime(ports);
+    const ports = {
+      definition,
+      store: life.store,
+      signer,
+      memory: agentMemory,
+      tree: treesOf(() => runtime),
+    };
+    const runtime: Runtime = createRuntime(ports);
     await runtime.start();
     return runtime;
   };

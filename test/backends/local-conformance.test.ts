@@ -11,6 +11,7 @@ import { sqlite } from "../../src/stores/sqlite.ts";
 import { backendConformance, conformanceAgents, localOutside } from "../../src/testing/index.ts";
 import type { BackendFixture } from "../../src/testing/index.ts";
 import { mortal } from "./mortal.ts";
+import { treesOf } from "./trees.ts";
 
 const mnemonic = newMnemonic();
 const signer = derivedSigner(mnemonic);
@@ -25,8 +26,14 @@ async function local(): Promise<BackendFixture> {
   const open = (): ReturnType<typeof mortal> => mortal(sqlite(join(directory, "agents.db")));
   const boot = async (): Promise<Runtime> => {
     const definition = defineRuntime({ agents: conformanceAgents(outside) });
-    const ports = { definition, store: life.store, signer, memory: agentMemory };
-    const runtime = createRuntime(ports);
+    const ports = {
+      definition,
+      store: life.store,
+      signer,
+      memory: agentMemory,
+      tree: treesOf(() => runtime),
+    };
+    const runtime: Runtime = createRuntime(ports);
     await runtime.start();
     return runtime;
   };

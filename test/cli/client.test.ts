@@ -217,6 +217,20 @@ void test("the client subscribes to events", async () => {
   server.close();
 });
 
+void test("the client reads and writes agents' files, and lists the home's", async () => {
+  await home.create({ name: "fay", type: "greeter" });
+  const files = home.fs("fay");
+  const data = new TextEncoder().encode("a note");
+  await files.write("/memory/files/a note", data);
+  assert.deepEqual(await files.read("/memory/files/a note"), data);
+  const { path } = await files.write("/goals", data, { at: "end" });
+  assert.match(path, /^\/goals\/./);
+  await files.remove("/memory/files/a note");
+  await assert.rejects(files.stat("/memory/files/a note"), { code: "NOT_FOUND", errno: "ENOENT" });
+  const { items } = await home.tree.list("/agents", { limit: 1000 });
+  assert.ok(items.some(({ name, kind }) => name === "fay" && kind === "link"));
+});
+
 void test("the client moves an agent, or has it stay", async () => {
   await home.create({ name: "mia", type: "greeter" });
   await home.leave("mia", { move: "a-move" });

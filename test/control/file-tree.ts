@@ -1,7 +1,14 @@
 import { FileError } from "../../src/core/file-error.ts";
 import { sha256Hex } from "../../src/core/hash.ts";
 import { checkRevision } from "../../src/core/if-match.ts";
-import type { FileService, FileStat, TreeMaker } from "../../src/core/ports/index.ts";
+import type {
+  AgentFace,
+  AgentTree,
+  FileService,
+  FileStat,
+  TreeMaker,
+  TreeUser,
+} from "../../src/core/ports/index.ts";
 import { isWithin, joinPath, nameOf, normalPath, parentOf } from "../../src/vfs/path.ts";
 
 /** A tree in memory, with one file of each nature. */
@@ -204,20 +211,18 @@ export function fileTree(): FileTree {
 /** Gives each agent a tree in memory of its own, which all who may do anything have alike. */
 export function treesOf(): { readonly trees: Map<string, FileTree>; readonly tree: TreeMaker } {
   const trees = new Map<string, FileTree>();
-  return {
-    trees,
-    tree({ agent }, user) {
-      const files = trees.get(agent.name) ?? fileTree();
-      trees.set(agent.name, files);
-      return {
-        ...files,
-        async write(path, data, options) {
-          if (user === "read") throw new FileError("EACCES", `Cannot write "${path}" as "read"`);
-          return files.write(normalPath(path), data, options);
-        },
-        place: async () => "outside",
-        mounts: async () => [],
-      };
-    },
+  const tree = ({ agent }: AgentFace, user: TreeUser): AgentTree => {
+    const files = trees.get(agent.name) ?? fileTree();
+    trees.set(agent.name, files);
+    return {
+      ...files,
+      async write(path, data, options) {
+        if (user === "read") throw new FileError("EACCES", `Cannot write "${path}" as "read"`);
+        return files.write(normalPath(path), data, options);
+      },
+      place: async () => "outside",
+      mounts: async () => [],
+    };
   };
+  return { trees, tree: Object.assign(tree, { kinds: [] }) };
 }

@@ -180,7 +180,11 @@ const HINTS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   password: smallName,
   labels: fc.array(smallName, { maxLength: 3 }),
   head: fc.constant(null),
-  path: fc.constantFrom("", "a", "b c", "box", "echo", "events", "locked", "unknown", "\u2028é"),
+  path: fc.constantFrom(
+    "",
+    ..."a b%20c box box/ box/1 echo events locked unknown".split(" "),
+    ..."d/ d/e d/e/f a/b %E2%80%A8%C3%A9 d/%2e%2e/a d%2fe //a".split(" "),
+  ),
   as: fc.constantFrom("append", "exchange"),
   size: fc.constantFrom(0, 1, 7),
   offset: fc.constantFrom(0, 1, 7),
@@ -416,7 +420,11 @@ function partsOf({ path }: Described, kind: Kind): fc.Arbitrary<Draft["parts"]> 
       const name = /^\{(\w+)\}$/.exec(part)?.[1];
       if (name === undefined) return fc.constant<Draft["parts"][number]>({ text: part });
       const hint = HINTS[name] as fc.Arbitrary<string> | undefined;
-      const meant = (name === "id" ? idOf(path) : (hint ?? pool(name))).map((text) => ({ text }));
+      const meant = (name === "id" ? idOf(path) : (hint ?? pool(name))).map((text) => ({
+        text,
+        // It has many parts.
+        ...(name === "path" && { raw: true }),
+      }));
       if (kind === "valid") return meant;
       const raw = fc.constantFrom(
         "%00",

@@ -34,6 +34,9 @@ export interface Entry {
 
 const encoder = new TextEncoder();
 
+/** The most bytes of a file. */
+const LARGEST = 256 << 20;
+
 /** Files in memory, of every nature, with all that the contract lets a service do. */
 export class MemoryFiles implements FileService {
   readonly entries = new Map<string, Entry>();
@@ -66,7 +69,8 @@ export class MemoryFiles implements FileService {
       ...more,
     };
     this.entries.set(path, entry);
-    if (entry.kind === "directory" && !this.#children.has(path)) this.#children.set(path, new Map());
+    if (entry.kind === "directory" && !this.#children.has(path))
+      this.#children.set(path, new Map());
     if (path !== "/") this.#children.get(parentOf(path))?.set(nameOf(path), entry);
     this.#tell(path);
     return entry;
@@ -142,7 +146,8 @@ export class MemoryFiles implements FileService {
       known.hear(data);
       return { path };
     }
-    const entry = known ?? this.put(path, "", parent.nature === "ranged" ? { nature: "ranged" } : {});
+    const entry =
+      known ?? this.put(path, "", parent.nature === "ranged" ? { nature: "ranged" } : {});
     this.#change(path, entry, placed(entry.data, data, options.at));
     return { path };
   }
@@ -165,7 +170,9 @@ export class MemoryFiles implements FileService {
       throw new FileError("EISDIR", to);
     }
     if (this.entry(parentOf(to)).limit === -1) throw new FileError("EXDEV", to);
-    const below = [...this.entries].filter(([path]) => path === from || path.startsWith(`${from}/`));
+    const below = [...this.entries].filter(
+      ([path]) => path === from || path.startsWith(`${from}/`),
+    );
     for (const [path] of below) {
       this.entries.delete(path);
       this.#children.get(parentOf(path))?.delete(nameOf(path));
@@ -187,6 +194,7 @@ export class MemoryFiles implements FileService {
     this.changes.push(`resize ${path} ${size}`);
     const entry = this.entry(path);
     if (entry.nature !== "ranged") throw new FileError("ENOTSUP", path);
+    if (size > LARGEST) throw new FileError("EFBIG", path);
     const data = new Uint8Array(size);
     data.set(entry.data.subarray(0, size));
     this.#change(path, entry, data);

@@ -17,6 +17,7 @@ import { domainNames } from "../../identity/domain-names.ts";
 import { agentMemory } from "../../memory/index.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
+import { objectTrees } from "./agent-trees.ts";
 import { objectClock } from "./clock.ts";
 import { objectCarrier } from "./carrier.ts";
 import type { Presence } from "./directory-object.ts";
@@ -177,6 +178,7 @@ export class AgentHost {
       store,
       signer,
       memory: agentMemory,
+      tree: objectTrees({ agents: this.#env.AGENTS, directory, clock }),
       names: domainNames,
       clock,
       carrier: objectCarrier({

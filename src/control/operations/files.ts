@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { FileError } from "../../core/file-error.ts";
 import type { Json } from "../../core/json.ts";
 import type { FileService } from "../../core/ports/index.ts";
+import { failed } from "../../vfs/failed.ts";
 import { homeTree } from "../../vfs/home.ts";
 import { mayTouch } from "../access.ts";
 import { deleteFile, getFile, homeAddress, postFile, putFile } from "../files.ts";
@@ -139,7 +139,7 @@ function agentFile(call: Address): Target {
   // It could put agents within the bounds of others, or out of its own.
   if (principal.labels !== undefined && inside.path === "/config" && isChange) {
     const problem = `"${principal.id}" is bound by labels, and may not change them`;
-    throw new FileError("EACCES", `Cannot write "/config" of "${ref}": ${problem}`);
+    throw failed("EACCES", "write", "/config", problem);
   }
   const mayGoOn = async (): Promise<boolean> => {
     const { id } = await runtime.get(ref);
@@ -160,7 +160,7 @@ function agentFile(call: Address): Target {
 function homeFile(call: Address): Target {
   const { principal, options, c } = call;
   const away = (ref: string): never => {
-    throw new FileError("EINVAL", `Cannot find "${ref}" there: write its path with single slashes`);
+    throw failed("EINVAL", "find", ref, "its path is written with single slashes");
   };
   return {
     ...treeAddress(c.req.url, 1),

@@ -31,7 +31,7 @@ export interface Manifest {
   readonly key: SealedKey | LeftKey;
   /** Its type: the version of the shape of its state (0 before the first tick), and `digestOf`. */
   readonly definition: { readonly version: number; readonly digest: string };
-  /** What it needs mounted. */
+  /** The mounts that it was given, each as `mountLine` has it. */
   readonly mounts: readonly string[];
   /** The end of its trajectory; null before the first record. */
   readonly head: LogHead | null;

@@ -98,4 +98,8 @@ export interface AgentTree extends FileService {
 export type TreeUser = "agent" | "editor" | "read" | "operate" | "admin";
 
 /** Makes the file tree of an agent, for somebody. */
-export type TreeMaker = (face: AgentFace, user: TreeUser) => AgentTree;
+export interface TreeMaker {
+  (face: AgentFace, user: TreeUser): AgentTree;
+  /** The kinds of mounts that there can be in it. */
+  readonly kinds: readonly string[];
+}

@@ -2,6 +2,7 @@ import { closeSync, write, writeSync, writevSync } from "node:fs";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 
+import { ERRNO } from "./protocol.ts";
 import { encodeHeader } from "./reply.ts";
 import { newRing, RingReader } from "./ring.ts";
 
@@ -31,7 +32,8 @@ export class Connection {
   readonly #notices = new Map<string, Uint8Array>();
   #draining = false;
   #ended = false;
-  #noticing = false;
+  /** The notice that is on its way. */
+  #noticing: Promise<void> | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#fd = options.fd;
@@ -62,8 +64,11 @@ export class Connection {
     try {
       if (body === undefined || body.byteLength === 0) writeSync(this.#fd, header);
       else writevSync(this.#fd, [header, body]);
-    } catch {
+    } catch (error) {
       // ENOENT: nobody waits for it any more. ENODEV, EPERM: it was unmounted, as the thread says soon.
+      // EINVAL: the kernel does not take such an answer, and whoever waits must get another one.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EINVAL" && errno !== ERRNO.EIO) this.reply(unique, ERRNO.EIO);
     }
   }
 
@@ -73,30 +78,24 @@ export class Connection {
    */
   notify(key: string, notice: Uint8Array): void {
     this.#notices.set(key, notice);
-    if (!this.#noticing) this.#nextNotice();
+    this.#noticing ??= this.#tellAll();
   }
 
-  #nextNotice(): void {
-    const next = this.#notices.entries().next();
-    this.#noticing = !next.done && !this.#ended;
-    if (next.done || this.#ended) return;
-    const [key, notice] = next.value;
-    this.#notices.delete(key);
-    lane = lane.then(
-      () =>
-        new Promise((resolve) => {
-          if (this.#ended) {
-            resolve();
-            return;
-          }
-          // ENOENT: the kernel does not know it any more.
-          write(this.#fd, notice, () => {
-            this.#noticing = false;
-            resolve();
-            this.#nextNotice();
-          });
-        }),
-    );
+  async #tellAll(): Promise<void> {
+    for (const [key, notice] of this.#notices) {
+      this.#notices.delete(key);
+      lane = lane.then(() => this.#tell(notice));
+      await lane;
+    }
+    this.#noticing = undefined;
+  }
+
+  #tell(notice: Uint8Array): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#ended) resolve();
+      // ENOENT: the kernel does not know it any more.
+      else write(this.#fd, notice, () => resolve());
+    });
   }
 
   #drain(): void {
@@ -124,7 +123,7 @@ export class Connection {
     this.#ended = true;
     this.#notices.clear();
     // A notice may be on its way to the number, which is another file's as soon as it is closed.
-    lane = lane.then(() => closeSync(this.#fd));
+    void (this.#noticing ?? Promise.resolve()).then(() => closeSync(this.#fd));
     this.#end(why);
   }
 }

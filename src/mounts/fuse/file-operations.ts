@@ -59,7 +59,7 @@ export class FileOperations {
 
   /** Nobody has anything open any more. */
   releaseAll(): void {
-    for (const fh of [...this.#handles.keys()]) this.release(fh);
+    for (const fh of this.#handles.keys()) this.release(fh);
   }
 
   async attributes(node: FuseNode, fh: number | undefined): Promise<Answer> {

@@ -109,7 +109,7 @@ export class MountState {
       ino: node.ino,
       mode: modeOf(stat),
       size: stat.kind === "directory" || !Number.isSafeInteger(size) ? 0 : Math.max(0, size),
-      time: Math.min(Math.max(Number(stat.modifiedAt ?? this.#epoch) || 0, 0), MAX_TIME),
+      time: Math.min(Math.max(stat.modifiedAt ?? this.#epoch, 0) || 0, MAX_TIME),
       uid,
       gid,
     };
@@ -128,6 +128,11 @@ export class MountState {
       births.delete(birth);
       if (births.size === 0 && this.#births.get(parent) === births) this.#births.delete(parent);
     });
+  }
+
+  /** True while something comes into being somewhere. */
+  get bearing(): boolean {
+    return this.#births.size > 0;
   }
 
   /** Until what is on its way into a directory is there; undefined when nothing is. */

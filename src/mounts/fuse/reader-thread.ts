@@ -37,15 +37,21 @@ for (;;) {
     // ENOENT: the request was interrupted before it was read.
     if (code === "EINTR" || code === "EAGAIN" || code === "ENOENT") continue;
     // ENODEV: it was unmounted.
-    parentPort?.postMessage(code === "ENODEV" || code === "ECONNABORTED" ? "" : String(error));
+    tell(code === "ENODEV" || code === "ECONNABORTED" ? "" : String(error));
     break;
   }
   if (length === 0) {
-    parentPort?.postMessage("");
+    tell("");
     break;
   }
   if (asksItself(room, length)) continue;
-  if (writer.push(length)) parentPort?.postMessage(0);
+  if (writer.push(length)) tell(0);
+}
+
+/** 0: there are frames. Else this thread ends: "" when it was unmounted, or what went wrong. */
+function tell(message: 0 | string): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is a window's
+  parentPort?.postMessage(message);
 }
 
 /**

@@ -124,6 +124,11 @@ export class FuseServer {
     }
   }
 
+  /** True while something is being changed: it is not to be cut off in the middle. */
+  get changing(): boolean {
+    return this.#state.bearing || [...this.#pending.values()].some(({ op }) => !LOOKS.has(op));
+  }
+
   /** What is at `path`, or in it, is another one: the kernel forgets what it keeps of it. */
   invalidate(path: string): void {
     const node = this.#state.nodes.find(path);
@@ -140,8 +145,8 @@ export class FuseServer {
   end(): void {
     this.#ready.reject(new FileError("ENOTSUP", "It was unmounted before it began"));
     this.#ready.promise.catch(() => {});
-    for (const unique of [...this.#pending.keys()]) this.#giveUp(unique);
-    for (const fh of [...this.#directories.keys()]) this.#releaseDirectory(fh);
+    for (const unique of this.#pending.keys()) this.#giveUp(unique);
+    for (const fh of this.#directories.keys()) this.#releaseDirectory(fh);
     this.#open.releaseAll();
   }
 
@@ -206,8 +211,8 @@ export class FuseServer {
         throw new Refusal(ERRNO.ENOSYS);
       case "refused":
         throw new Refusal(ERRNO[request.errno]);
-      case "forget":
-      case "interrupt":
+      default:
+        // What is not answered is dealt with before.
         return undefined;
     }
   }

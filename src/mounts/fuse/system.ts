@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { readdir, readFile, realpath, stat, writeFile } from "node:fs/promises";
 import { endianness } from "node:os";
@@ -13,6 +13,7 @@ export const DEVICE = "/dev/fuse";
 
 /** A line of /proc/self/mountinfo. */
 export interface MountedAt {
+  /** A number that no other mount has at the same time. */
   readonly id: string;
   /** `major:minor` of its device. */
   readonly device: string;
@@ -70,7 +71,7 @@ export async function freeDirectory(dir: string): Promise<string> {
         `Cannot mount on "${dir}": something is mounted there: unmount it first, or take another directory`,
       );
     }
-    await unmountByForce(path);
+    await unmountByForce(there);
   }
   const problem = await whyUnfit(path);
   if (problem !== undefined) {
@@ -95,27 +96,25 @@ export async function mount(fd: number, name: string, dir: string, options: stri
   if (code !== 0) throw new FileError("EIO", `Cannot mount on "${dir}": ${said}`);
 }
 
-/** Unmounts what nobody uses. False when somebody does. */
-export async function unmountIdle(dir: string): Promise<boolean> {
-  return (await run(["umount", "-i", dir])).code === 0;
+/** Unmounts whoever uses it: what waits for it fails. @throws EBUSY with what the system said */
+export async function unmountByForce(mount: MountedAt): Promise<void> {
+  const { code, said } = await run(unmounting(mount));
+  if (code !== 0) throw new FileError("EBUSY", `Cannot unmount "${mount.dir}": ${said}`);
 }
 
-/** Unmounts whoever uses it: what waits for it fails. */
-export async function unmountByForce(dir: string): Promise<void> {
-  await run([...FORCED, dir]);
+/** The same for a process that ends, which cannot wait otherwise. */
+export function unmountByForceSync(mount: MountedAt): void {
+  const [command, ...args] = unmounting(mount);
+  spawnSync(command, args, { cwd: "/", stdio: "ignore", timeout: PATIENCE });
 }
-
-/** The command that does so, before its directory. */
-export const FORCED: readonly [string, ...string[]] = ["umount", "-i", "-f", "-l"];
 
 /**
  * Starts a process that unmounts by force when this one is gone, whatever ended it. The result has it
  * end without doing so. It has a session of its own, so that no signal to the group of this one hits it.
  */
-export function unmountWhenGone(dir: string, id: string): () => void {
-  const script =
-    'if IFS= read -r _; then exit; fi; if grep -q "^$2 " /proc/self/mountinfo; then umount -i -f -l "$1"; fi';
-  const guard = spawn("sh", ["-c", script, "unmount-when-gone", dir, id], {
+export function unmountWhenGone(mount: MountedAt): () => void {
+  const script = `IFS= read -r _ && exit; grep -q "^$2 " /proc/self/mountinfo && umount -i -f -l "$1"`;
+  const guard = spawn("sh", ["-c", script, "unmount-when-gone", mount.dir, mount.id], {
     cwd: "/",
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
@@ -125,6 +124,20 @@ export function unmountWhenGone(dir: string, id: string): () => void {
   guard.unref();
   (guard.stdin as { unref?: () => void }).unref?.();
   return () => guard.stdin.end("\n");
+}
+
+/**
+ * What is mounted there now may be another one's, and ours may live on where no path leads (umount -l
+ * by somebody else, with users that stay): then the connection is broken off by its number.
+ */
+const UNMOUNT = `
+if grep -q "^$2 " /proc/self/mountinfo; then exec umount -i -f -l "$1"; fi
+connections=/sys/fs/fuse/connections
+[ -e "$connections/$3" ] || mount -i -t fusectl fusectl "$connections"
+[ ! -e "$connections/$3" ] || echo 1 > "$connections/$3/abort"`;
+
+function unmounting({ dir, id, device }: MountedAt): [string, ...string[]] {
+  return ["sh", "-c", UNMOUNT, "unmount", dir, id, device.split(":")[1] ?? ""];
 }
 
 /** Has the kernel read a file that is read in sequence this much ahead, where it lets itself be told. */

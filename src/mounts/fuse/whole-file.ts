@@ -83,7 +83,7 @@ export class WholeFile implements OpenFile, UnbornFile {
     }
     const put = (content: BytesWriter): void =>
       this.#put(content, appends ? content.length : Math.max(0, offset - this.#taken), data);
-    const content = this.#all();
+    const content = this.#all(offset);
     return content instanceof Promise ? content.then(put) : put(content);
   }
 
@@ -97,7 +97,7 @@ export class WholeFile implements OpenFile, UnbornFile {
       this.#appended = undefined;
       this.#failure = undefined;
     }
-    const content = this.#all();
+    const content = this.#all(0);
     return content instanceof Promise ? content.then(cut) : cut(content);
   }
 
@@ -116,6 +116,12 @@ export class WholeFile implements OpenFile, UnbornFile {
 
   drop(): void {
     this.#dropped = true;
+  }
+
+  /** What is written to it is not what is read from it. */
+  get #hears(): boolean {
+    const { stat } = this.#options;
+    return stat !== undefined && stat.size === undefined;
   }
 
   #path(): string {
@@ -140,9 +146,14 @@ export class WholeFile implements OpenFile, UnbornFile {
     }
   }
 
-  /** The content as it is to be, read if need be. */
-  #all(): BytesWriter | Promise<BytesWriter> {
+  /** The content as it is to be, read if need be; `offset` is where it will be written. */
+  #all(offset: number): BytesWriter | Promise<BytesWriter> {
     if (this.#content !== undefined) return this.#content;
+    if (this.#hears) {
+      this.#taken = offset;
+      this.#content = this.#writer();
+      return this.#content;
+    }
     this.#loading ??= this.#load().finally(() => {
       this.#loading = undefined;
     });
@@ -212,13 +223,13 @@ export class WholeFile implements OpenFile, UnbornFile {
   }
 
   async #replace(path: string, content: BytesWriter): Promise<void> {
-    const { files, flags, creates, stat, saved } = this.#options;
+    const { files, flags, creates, saved } = this.#options;
     const data = content.copy();
     const only = creates && this.#opened && (flags & O.EXCL) !== 0;
     this.#opened = false;
     const written = await files.write(path, data, only ? { create: "only" } : {});
     const there = written.path === path;
-    if (!there || (stat !== undefined && stat.size === undefined)) {
+    if (!there || this.#hears) {
       this.#taken += data.byteLength;
       this.#content = this.#writer(content.view(data.byteLength, Infinity).slice());
     }

@@ -17,19 +17,21 @@ import {
   toMailRow,
 } from "./mail.ts";
 import type { Prepared, StoredMail } from "./mail.ts";
+import type { Sql } from "./sql.ts";
 
 /** Whose outgoing mail is carried. */
 const CARRIED = `agents.status NOT IN (${[...BETWEEN].map((status) => `'${status}'`).join(", ")})`;
 /** Why mail is a dead letter when the inbox was full. */
 const FULL = "The inbox was full";
 
-/** The unary plus keeps SQLite from walking the whole table in the order of `pos`. */
-const BOXES = {
-  inbox: `SELECT ${MAIL_COLUMNS} FROM mail
-    WHERE agent = ? AND state = 0 AND +pos > ? ORDER BY +pos LIMIT ?`,
-  deadletter: `SELECT ${MAIL_COLUMNS} FROM mail
-    WHERE agent = ? AND state = 2 AND pos > ? ORDER BY pos LIMIT ?`,
-} as const satisfies Record<MailQuery["box"], string>;
+const DEAD_LETTERS = `SELECT ${MAIL_COLUMNS} FROM mail
+  WHERE agent = ? AND state = 2 AND pos > ? ORDER BY pos LIMIT ?`;
+
+/** Of one priority, waiting mail is in the index by position: no more is read of it than is given. */
+const WAITING = `SELECT ${MAIL_COLUMNS} FROM mail INDEXED BY mail_waiting
+  WHERE agent = ? AND state = 0 AND priority = ? AND pos > ? ORDER BY pos LIMIT ?`;
+const NEXT_PRIORITY = `SELECT priority FROM mail INDEXED BY mail_waiting
+  WHERE agent = ? AND state = 0 AND priority < ? ORDER BY priority DESC LIMIT 1`;
 
 const ONE = {
   inbox: `SELECT ${MAIL_COLUMNS} FROM mail WHERE agent = ? AND id = ? AND state = 0 AND pos > ? LIMIT ?`,
@@ -57,9 +59,11 @@ export function letterbox(base: Base): Direct<Letterbox> {
     mail(id, { box, after = 0, envelope, limit }) {
       const { num } = base.known(id);
       const rows =
-        envelope === undefined
-          ? sql.all<StoredMail>(BOXES[box], num, after, limit)
-          : sql.all<StoredMail>(ONE[box], num, envelope, after, limit);
+        envelope !== undefined
+          ? sql.all<StoredMail>(ONE[box], num, envelope, after, limit)
+          : box === "inbox"
+            ? waitingAfter(sql, num, { after, limit })
+            : sql.all<StoredMail>(DEAD_LETTERS, num, after, limit);
       return rows.map((row) => toMailRow(sql, row));
     },
 
@@ -145,6 +149,23 @@ export function letterbox(base: Base): Direct<Letterbox> {
         return old.length;
       }),
   };
+}
+
+/** Waiting mail by position: of each priority that some has, so much as may be among the first. */
+function waitingAfter(
+  sql: Sql,
+  agent: number,
+  { after, limit }: { readonly after: number; readonly limit: number },
+): readonly StoredMail[] {
+  const found: StoredMail[] = [];
+  let below = Number.MAX_SAFE_INTEGER;
+  for (;;) {
+    const [next] = sql.all<{ priority: number }>(NEXT_PRIORITY, agent, below);
+    if (next === undefined) break;
+    below = next.priority;
+    found.push(...sql.all<StoredMail>(WAITING, agent, below, after, limit));
+  }
+  return found.sort((a, b) => a.pos - b.pos).slice(0, limit);
 }
 
 /** Puts an envelope, as JSON, into the outbox. */

@@ -47,7 +47,7 @@ function isCount(value: unknown): value is number {
 
 function nameIn(name: unknown): string | undefined {
   try {
-    return checkName(String(name));
+    return typeof name === "string" ? checkName(name) : undefined;
   } catch {
     return undefined;
   }

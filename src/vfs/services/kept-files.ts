@@ -12,6 +12,8 @@ import { pageOf } from "./pages.ts";
 const MARKER = encode("");
 /** Above all that a path can have after a slash: names are stored in characters below it. */
 const LAST = "\x7f";
+/** How many files are read at first to find out what is in a directory. */
+const FEW = 4;
 /** So many files may be in a directory that is moved at once. */
 const MOVABLE = 1000;
 
@@ -147,7 +149,8 @@ class KeptFiles {
   ): AsyncGenerator<Entry, void, undefined> {
     const { tree } = this.#face;
     let after = cursor === undefined ? undefined : prefix + pastIt(cursor);
-    for (let limit = 16; ; limit = Math.min(limit * 2, 256)) {
+    // Few at first, as all of them may be below one directory.
+    for (let limit = FEW; ;) {
       const rows = await tree.sizes({ prefix, after, limit });
       let jumped = false;
       for (const row of rows) {
@@ -160,6 +163,7 @@ class KeptFiles {
         if (jumped) break;
       }
       if (!jumped && rows.length < limit) return;
+      limit = jumped ? FEW : Math.min(limit * 2, 256);
     }
   }
 }

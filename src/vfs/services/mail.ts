@@ -5,6 +5,9 @@ import type { DirectoryNode, FileNode } from "../nodes.ts";
 import { jsonFile, pretty, sizeOf } from "./content.ts";
 import { countIn, numberAfter, pageOf } from "./pages.ts";
 
+/** How many letters of a page are read at first: none is large, and stores look for them from the start. */
+const FIRST = 32;
+
 /** A directory of mail: a file for each, by its position. `file`: what can be done with one. */
 export function mailbox(
   face: AgentFace,
@@ -27,6 +30,7 @@ export function mailbox(
           return pages<MailRow>(
             (last, limit) => face.mail({ box, after: last?.position ?? first, limit }),
             ({ envelope }) => byteLength(JSON.stringify(envelope.payload)),
+            FIRST,
           );
         },
         {

@@ -48,11 +48,15 @@ export class RecordIndex {
   /** How far it is known, and the hash of the last record that is. */
   #known: Place = { n: 0, at: 0 };
   #hash = "";
+  /** Another one for each record that took the place of another: what was read of that is not noted. */
+  #era = 0;
 
   /** How many bytes all lines have. */
   async size(face: AgentFace): Promise<number> {
     const head = await this.#check(face);
     if (head.n > this.#known.n) {
+      // Who knew that size will read what has come since.
+      this.#ended(this.#known, this.#era);
       for await (const _row of this.#rows(face, this.#known, head.n)) continue;
     }
     return this.#known.at;
@@ -63,6 +67,7 @@ export class RecordIndex {
     const head = await this.#check(face);
     const [from, to] = boundsOf(range, Number.MAX_SAFE_INTEGER);
     const parts: Uint8Array[] = [];
+    const era = this.#era;
     let { n, at } = this.#before(from);
     for await (const row of at < to ? this.#rows(face, { n, at }, head.n) : []) {
       const next = at + byteLength(row.record) + 1;
@@ -75,8 +80,13 @@ export class RecordIndex {
       at = next;
     }
     // Whoever reads on begins with the record that this read ended in.
-    this.#ends = [{ n, at }, ...this.#ends.filter((end) => end.at !== at)].slice(0, ENDS);
+    this.#ended({ n, at }, era);
     return joined(parts);
+  }
+
+  #ended(place: Place, era: number): void {
+    if (era !== this.#era) return;
+    this.#ends = [place, ...this.#ends.filter(({ at }) => at !== place.at)].slice(0, ENDS);
   }
 
   /** Forgets all when the record is not the one that it was: the agent was restored from a bundle. */
@@ -86,6 +96,7 @@ export class RecordIndex {
     if (n === 0) return head;
     const last = head.n === n ? head : head.n > n ? (await face.log(n - 1, 1))[0] : undefined;
     if (last?.hash !== this.#hash) {
+      this.#era += 1;
       this.#stride = STRIDE;
       this.#points = [{ n: 0, at: 0 }];
       this.#ends = [];
@@ -112,9 +123,10 @@ export class RecordIndex {
       (before, limit) => face.log(before?.n ?? n, Math.min(limit, last - (before?.n ?? n))),
       logSize,
     );
+    const era = this.#era;
     for await (const row of rows) {
       if (row.n > last) return;
-      this.#note(row);
+      if (era === this.#era) this.#note(row);
       yield row;
       if (row.n === last) return;
     }

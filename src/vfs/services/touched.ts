@@ -12,7 +12,6 @@ export function touched({ record, output }: TickEvent): ReadonlySet<string> {
     if (seen === undefined) continue;
     changed.add(seen);
     if (path.startsWith(paths.memory)) changed.add("/memory/export");
-    if (path.startsWith(paths.mounts)) changed.add("/mounts");
   }
   if (record.outcome === "failed" || record.outcome === "expired") changed.add("/deadletter");
   if ((record.sent ?? []).length > 0) changed.add("/outbox");
@@ -23,7 +22,7 @@ export function touched({ record, output }: TickEvent): ReadonlySet<string> {
 /** Where the agent's tree shows a file of the kernel's; undefined for one that it does not show. */
 function pathOf(path: string): string | undefined {
   if (path.startsWith(paths.state)) return "/state";
-  if (path.startsWith(paths.mounts)) return segmentsOf(path)[1];
+  if (path.startsWith(paths.mounts)) return "/mounts";
   const shown = [paths.goals, paths.alarms, paths.peers, paths.files, paths.kv];
   if (!shown.some((prefix) => path.startsWith(prefix))) return undefined;
   // The marker of a directory has no name, and what is removed may be all below a path.
