@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { realpath, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import { MOUNT_NAME } from "../../backends/local/mount-name.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
@@ -40,8 +40,8 @@ export function mountCommands(program: Command): void {
     .option("--force", "also while somebody uses it: what waits for it fails")
     .action(async (dir: string, flags: { readonly force?: true }, command: Command) => {
       const out = outputOf(command);
-      const path = await realDirectory(dir);
-      await unmount(dir, path, flags.force === true);
+      const { unmount } = await import("../fs/unmount.ts");
+      const path = await unmount(dir, flags.force === true);
       if (out.json) out.document({ dir: path, done: "umount" });
       else out.talk(`Unmounted ${path}.`);
     });
@@ -144,7 +144,8 @@ async function detach(dir: string, flags: MountFlags, command: Command): Promise
     process.exitCode = typeof first.code === "number" ? first.code : 1;
     return;
   }
-  const path = await realDirectory(dir);
+  const { mountPoint } = await import("../fs/unmount.ts");
+  const path = await mountPoint(dir);
   await stat(path);
   child.stderr!.destroy();
   child.unref();
@@ -164,31 +165,4 @@ function wordsOf(flags: MountFlags): readonly string[] {
   if (flags.data !== undefined) words.push("--data", resolve(flags.data));
   if (flags.readOnly === true) words.push("--read-only");
   return words;
-}
-
-/** @throws NOT_FOUND where nothing of ours is mounted; BUSY while somebody uses it */
-async function unmount(dir: string, path: string, force: boolean): Promise<void> {
-  const { mounted, unmountByForce, unmountIdle } = await import("../../mounts/fuse/system.ts");
-  const ours = async (): Promise<boolean> =>
-    (await mounted()).findLast((one) => one.dir === path)?.type === `fuse.${MOUNT_NAME}`;
-  if (!(await ours())) {
-    throw new OpenAgentsError("NOT_FOUND", `Cannot unmount "${dir}": no home is mounted there`);
-  }
-  if (await unmountIdle(path)) return;
-  if (force) await unmountByForce(path);
-  if (!(await ours())) return;
-  throw new OpenAgentsError(
-    force ? "FAILED" : "BUSY",
-    `Cannot unmount "${dir}": ${force ? "it stays" : "somebody uses it: end that first, or add --force"}`,
-  );
-}
-
-/** Itself it is not looked at: it may be a mount that does not answer. */
-async function realDirectory(dir: string): Promise<string> {
-  const path = resolve(dir);
-  try {
-    return join(await realpath(dirname(path)), basename(path));
-  } catch {
-    return path;
-  }
 }
