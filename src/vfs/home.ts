@@ -184,7 +184,7 @@ class HomeTree implements FileService {
 
 /** An ended agent has no name any more. */
 function entriesOf({ id, name, status }: AgentInfo): readonly FileStat[] {
-  const own: FileStat = { name: id, kind: "directory", access: "rw" };
+  const own: FileStat = { name: id, kind: "directory", access: "r" };
   return status === "terminated" ? [own] : [own, { name, kind: "link", access: "r", target: id }];
 }
 
