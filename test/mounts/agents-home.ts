@@ -69,12 +69,10 @@ export function mountedHome(config: string = AGENTS): MountedHome {
   const sh = (mount: string, script: string): Promise<Ran> => bash(join(p.dir, mount), script);
   const http = async (path: string, init: RequestInit = {}): Promise<Response> => {
     const token = readFileSync(join(p.data, "token"), "utf8").trim();
-    const headers = { authorization: `Bearer ${token}`, ...init.headers };
-    return fetch(`${started().url}${path}`, {
-      signal: AbortSignal.timeout(30_000),
-      ...init,
-      headers,
-    });
+    const headers = new Headers(init.headers);
+    headers.set("authorization", `Bearer ${token}`);
+    const signal = AbortSignal.timeout(30_000);
+    return fetch(`${started().url}${path}`, { signal, ...init, headers });
   };
   return {
     ...p,
