@@ -212,6 +212,21 @@ void test("the client follows a stream in whole lines, and watches, until its si
   while (ada.following > 0) await new Promise((resolve) => setTimeout(resolve, 5));
 });
 
+void test("a watch whose signal has aborted gives nothing more, also of what came at once", async () => {
+  const event = (path: string): string => `event: change\ndata: ${JSON.stringify({ path })}\n\n`;
+  const files = remoteFiles({
+    url: "http://home",
+    token: TOKEN,
+    fetcher: async () =>
+      new Response(event("/a") + event("/b"), { headers: { "content-type": "text/event-stream" } }),
+  });
+  const stop = new AbortController();
+  const watch = files.watch("/", stop.signal)[Symbol.asyncIterator]();
+  assert.deepEqual(await watch.next(), { done: false, value: "/a" });
+  stop.abort();
+  assert.equal((await watch.next()).done, true);
+});
+
 /** Names that have broken addresses. */
 const name = fc
   .oneof(
