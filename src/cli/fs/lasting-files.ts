@@ -1,6 +1,6 @@
 import { errnoOf } from "../../core/file-error.ts";
 import type { FileService } from "../../core/ports/index.ts";
-import { able } from "../../vfs/able.ts";
+import { able } from "../../core/able.ts";
 
 /**
  * The files of a home that is found when they are first used, and anew after it could not be reached: it may
