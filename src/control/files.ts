@@ -58,7 +58,11 @@ export async function getFile(target: Target, query: GetQuery): Promise<Response
   if (stat.nature === "stream" && !ranged && c.req.method === "GET") {
     const follow = able(files, "follow", path);
     const body = await liveBody((signal) => follow(found.path, signal), live(target));
-    return c.body(body, 200, { ...LIVE, "content-type": stat.type ?? "application/x-ndjson" });
+    return c.body(body, 200, {
+      ...LIVE,
+      "content-type": stat.type ?? "application/x-ndjson",
+      "accept-ranges": "bytes",
+    });
   }
   return sendFile({ ...target, path: found.path }, stat);
 }

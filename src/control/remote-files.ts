@@ -3,7 +3,7 @@ import { errnoOf, FileError } from "../core/file-error.ts";
 import type { FileService, FileStat, Page, WriteOptions, Written } from "../core/ports/index.ts";
 import { boundsOf } from "../vfs/asked.ts";
 import { failed } from "../vfs/failed.ts";
-import { normalPath, pathWithin } from "../vfs/path.ts";
+import { checkName, joinPath, normalPath, pathWithin } from "../vfs/path.ts";
 import { createClient } from "./client.ts";
 import type { Client, Connection, RequestInput } from "./client.ts";
 import { fileTag } from "./etag.ts";
@@ -17,23 +17,23 @@ import { encodePath } from "./tree-address.ts";
  */
 export function remoteFiles(home: Client | Connection, ref?: string): FileService {
   const client = "answer" in home ? home : createClient(home);
-  return new RemoteFiles(client, ref === undefined ? "/" : `/agents/${ref}`);
+  return new RemoteFiles(client, ref);
 }
 
 class RemoteFiles implements FileService {
   readonly #client: Client;
-  /** Where in the home's tree this one begins. */
-  readonly #base: string;
+  readonly #ref: string | undefined;
 
-  constructor(client: Client, base: string) {
+  constructor(client: Client, ref: string | undefined) {
     this.#client = client;
-    this.#base = base;
+    this.#ref = ref;
   }
 
   async stat(path: string): Promise<FileStat> {
     // In the tree of the home a name is a link to what is the root here.
-    const isRoot = this.#base !== "/" && normalPath(path) === "/";
-    const address = isRoot ? `${encodePath(this.#base)}/` : this.#at(path);
+    const base = this.#base();
+    const isRoot = base !== "/" && normalPath(path) === "/";
+    const address = isRoot ? `${encodePath(base)}/` : this.#at(path);
     return this.#json(await this.#ask("GET", `${address}?stat=1`));
   }
 
@@ -193,19 +193,26 @@ class RemoteFiles implements FileService {
 
   /** A path of this tree, as the home has it. */
   #outer(path: string): string {
-    const normal = normalPath(path);
-    return this.#base === "/" ? normal : `${this.#base}${normal === "/" ? "" : normal}`;
+    return joinPath(this.#base(), normalPath(path));
   }
 
   #inner(path: string): string {
-    return pathWithin(path, this.#base);
+    return pathWithin(path, this.#base());
+  }
+
+  /** Where in the home's tree this one begins. @throws EINVAL for what can name no agent */
+  #base(): string {
+    return this.#ref === undefined ? "/" : `/agents/${checkName(this.#ref)}`;
   }
 }
 
 /** What comes until `signal` aborts, or the server ends it. @throws EHOSTUNREACH when the connection breaks */
 async function* until<T>(signal: AbortSignal, source: AsyncIterable<T>): AsyncIterable<T> {
   try {
-    yield* source;
+    for await (const one of source) {
+      if (signal.aborted) return;
+      yield one;
+    }
   } catch (error) {
     if (!signal.aborted) throw lost("the server", error);
   }

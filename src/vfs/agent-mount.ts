@@ -23,13 +23,8 @@ const PASSING: ReadonlySet<string> = new Set(["agent", "union"]);
  * that one alone, and so nothing can lead in a circle. Nor can an agent mount its own tree.
  */
 export function agentKind(find: (ref: string) => Promise<OtherAgent>): MountKind {
-  return (source, at) => {
-    const [ref = "", ...rest] = source.split("/");
-    if (ref === "") {
-      const why = 'a source is the name or npub of an agent, "/" and a path';
-      throw failed("EINVAL", "mount", source, why);
-    }
-    const path = normalPath(`/${rest.join("/")}`);
+  const make = (source: string, at: MountPlace): FileService => {
+    const { ref, path } = partsIn(source);
     const { id: self, publicKey, name } = at.agent;
     if (ref === self || ref === publicKey || ref === name) throw own(at);
     return subtree(
@@ -37,6 +32,19 @@ export function agentKind(find: (ref: string) => Promise<OtherAgent>): MountKind
       path,
     );
   };
+  return Object.assign(make, {
+    async settle(source: string) {
+      const { ref, path } = partsIn(source);
+      return `${(await find(ref)).id}${path}`;
+    },
+  });
+}
+
+function partsIn(source: string): { readonly ref: string; readonly path: string } {
+  const [ref = "", ...rest] = source.split("/");
+  if (ref !== "") return { ref, path: normalPath(`/${rest.join("/")}`) };
+  const why = 'a source is the name or npub of an agent, "/" and a path';
+  throw failed("EINVAL", "mount", source, why);
 }
 
 /** The files of an agent that is looked for each time: it may come, go, and have other mounts. */

@@ -22,17 +22,19 @@ import { base64 } from "./base64.ts";
 import { PathFeed } from "./changes.ts";
 import { failed } from "./failed.ts";
 import { asFileErrors, asFileStream } from "./file-errors.ts";
+import { settled } from "./mount-commands.ts";
 import { GRANTS } from "./grants.ts";
 import type { Part } from "./grants.ts";
 import { namespace } from "./namespace.ts";
 import type { Namespace } from "./namespace.ts";
-import { nodeService } from "./nodes.ts";
+import { bytesOf, nodeService } from "./nodes.ts";
 import type { NodeWatch } from "./nodes.ts";
 import { isWithin, nameOf, normalPath, partsOf, pathWithin } from "./path.ts";
 import { replay } from "./services/deadletter.ts";
 import { OWN, SERVICES } from "./services/index.ts";
 import type { ServiceParts } from "./services/index.ts";
 import { kept } from "./services/kept.ts";
+import { linesOf } from "./services/content.ts";
 import { changesIn } from "./services/mounts.ts";
 import { touched } from "./services/touched.ts";
 import { TreesShared } from "./trees-shared.ts";
@@ -104,6 +106,10 @@ class Tree implements AgentTree {
       if (typeof at === "number") {
         throw failed("ENOTSUP", "write", normal, "it is written as a whole");
       }
+      if (normal === "/mounts") {
+        await this.#editMounts(operator, { path: normal, data, ifMatch });
+        return { path: normal };
+      }
       // Its name is known before its tick, so that it can be told.
       const named = at === "end" && normal === "/goals";
       const write = named ? `/goals/${this.#newName(data)}` : normal;
@@ -115,8 +121,7 @@ class Tree implements AgentTree {
         ...(named ? { create: "only" } : create !== undefined && { create }),
         ...(ifMatch !== undefined && { ifMatch }),
       };
-      if (normal === "/mounts") await this.#editMounts(operator, edit, data);
-      else await operator.edit(edit);
+      await operator.edit(edit);
       return { path: write };
     });
   }
@@ -248,8 +253,14 @@ class Tree implements AgentTree {
     throw failed("EACCES", verb, path, `the mount "/${part}" is ${access}`);
   }
 
-  async #editMounts(operator: FaceOutside, edit: FileEdit, data: Uint8Array): Promise<void> {
-    const changes = await changesIn(this.#face, data, this.#parts);
+  async #editMounts(
+    operator: FaceOutside,
+    given: { readonly path: string; readonly data: Uint8Array } & Pick<WriteOptions, "ifMatch">,
+  ): Promise<void> {
+    const { path, ifMatch } = given;
+    const data = await settled(linesOf(given.data, path), this.#shared.kinds);
+    const changes = await changesIn(this.#face, bytesOf(data), this.#parts);
+    const edit: FileEdit = { write: path, data, ...(ifMatch !== undefined && { ifMatch }) };
     await this.#shared.whilePending(this.#face.agent.id, changes, () => operator.edit(edit));
   }
 

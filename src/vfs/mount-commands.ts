@@ -69,6 +69,21 @@ export function mountChanges(
   return changes;
 }
 
+/** Commands with the sources of what they mount as these are to be kept: see `MountKind.settle`. */
+export async function settled(lines: readonly string[], kinds: MountKinds): Promise<string> {
+  const kept: string[] = [];
+  for (const line of lines) {
+    const [, head = "", kind = "", level = "", source = ""] = MOUNT.exec(line) ?? [];
+    const settle = Object.hasOwn(kinds, kind) ? kinds[kind]?.settle : undefined;
+    kept.push(
+      settle === undefined ? line : `mount ${head} ${kind} ${level} ${await settle(source)}`,
+    );
+  }
+  return kept.map((line) => `${line}\n`).join("");
+}
+
+const MOUNT = /^mount\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+(.*))?$/;
+
 function changeOf(
   line: string,
   mounts: ReadonlyMap<string, MountEntry>,
@@ -97,7 +112,7 @@ function changeOf(
 function added(line: string, there: MountEntry | undefined, changer: MountChanger): MountEntry {
   const { kinds, agent, lowersOnly } = changer;
   if (lowersOnly) throw refuse("EACCES", line, "an agent gives itself no mounts");
-  const parts = /^mount\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+(.*))?$/.exec(line);
+  const parts = MOUNT.exec(line);
   if (parts === null) throw wrong(line, "it is: mount <path> <kind> <access> <source>");
   const [, path = "", kind = "", level = "", source = ""] = parts;
   if (!isMountPath(path)) throw wrong(line, "the path must be below /fs/ or /tools/");

@@ -14,7 +14,14 @@ export interface MountPlace {
  * not there is missed by whoever uses it.
  * @throws INVALID for a source that is none of this kind; DENIED for one that is not allowed here
  */
-export type MountKind = (source: string, at: MountPlace) => FileService;
+export interface MountKind {
+  (source: string, at: MountPlace): FileService;
+  /**
+   * The source as it is kept: with names, which may be another's later and are another's elsewhere, made
+   * what they stand for now. Default: as it was written. @throws NOT_FOUND for nobody's name
+   */
+  readonly settle?: (source: string) => Promise<string>;
+}
 
 /** The kinds of mounts that a home knows, by name. */
 export type MountKinds = Readonly<Record<string, MountKind>>;

@@ -37,24 +37,42 @@ export function mountKinds({ clock, http, agent, own }: HomeMounts): MountKinds 
 
 /** The kind `union`: its source is those of several mounts, `<kind>:<source>`, with spaces between. */
 function unionKind(kinds: MountKinds): MountKind {
-  return (source, at) => {
-    const parts = source.split(/\s+/).filter((part) => part !== "");
-    if (parts.length < 2) {
-      const why = "it is of two or more, <kind>:<source> each, with spaces between";
-      throw new FileError("EINVAL", `Cannot mount union "${source}": ${why}`);
-    }
-    return union(
-      parts.map((part) => {
-        const end = part.indexOf(":");
-        const kind = end < 0 ? part : part.slice(0, end);
-        const make = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
-        if (make !== undefined) return make(end < 0 ? "" : part.slice(end + 1), at);
-        const known = Object.keys(kinds).join(", ");
-        throw new FileError(
-          "EINVAL",
-          `Cannot mount union "${source}": there is no kind "${kind}" in one, there are: ${known}`,
-        );
-      }),
-    );
-  };
+  const make: MountKind = (source, at) =>
+    union(membersOf(source, kinds).map((member) => member.kind(member.source, at)));
+  return Object.assign(make, {
+    settle: async (source: string) =>
+      (
+        await Promise.all(
+          membersOf(source, kinds).map(async (member) => {
+            const kept = (await member.kind.settle?.(member.source)) ?? member.source;
+            return kept === "" ? member.name : `${member.name}:${kept}`;
+          }),
+        )
+      ).join(" "),
+  });
+}
+
+/** One of a union: of which kind, and what of it. */
+interface Member {
+  readonly name: string;
+  readonly kind: MountKind;
+  readonly source: string;
+}
+
+/** @throws EINVAL for what is no source of a union */
+function membersOf(source: string, kinds: MountKinds): readonly Member[] {
+  const refused = (why: string): FileError =>
+    new FileError("EINVAL", `Cannot mount union "${source}": ${why}`);
+  const parts = source.split(/\s+/).filter((part) => part !== "");
+  if (parts.length < 2) {
+    throw refused("it is of two or more, <kind>:<source> each, with spaces between");
+  }
+  return parts.map((part) => {
+    const end = part.indexOf(":");
+    const name = end < 0 ? part : part.slice(0, end);
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    if (kind !== undefined) return { name, kind, source: end < 0 ? "" : part.slice(end + 1) };
+    const known = Object.keys(kinds).join(", ");
+    throw refused(`there is no kind "${name}" in one, there are: ${known}`);
+  });
 }

@@ -6,7 +6,7 @@ import * as fc from "fast-check";
 import { listen } from "../../src/backends/local/http-server.ts";
 import type { HttpServer } from "../../src/backends/local/http-server.ts";
 import { FileError } from "../../src/core/file-error.ts";
-import type { FileService, TreeMaker } from "../../src/core/ports/index.ts";
+import type { AgentFace, AgentTree, FileService, TreeMaker } from "../../src/core/ports/index.ts";
 import { systemClock } from "../../src/core/system.ts";
 import { remoteFiles, remoteRuntime } from "../../src/control/remote-runtime.ts";
 import { fileServiceConformance } from "../../src/testing/file-service-conformance.ts";
@@ -105,6 +105,7 @@ void test("the client's errors are those of the service", async () => {
   await fails(own.read("/f/x"), "ENOTDIR");
   await fails(own.read("/box"), "EISDIR");
   await fails(own.list("/f"), "ENOTDIR");
+  await fails(own.list("/events"), "ENOTDIR");
   await fails(own.write("/box", bytes("x")), "EISDIR");
   await fails(own.write("/box", new Uint8Array(BOX_LIMIT + 1), { at: "end" }), "EFBIG");
   await fails(own.read("/locked"), "EACCES");
@@ -117,6 +118,9 @@ void test("the client's errors are those of the service", async () => {
   await fails(whole.write("/srv/x", bytes("x")), "EACCES");
   await fails(whole.remove("/agents"), "EACCES");
   await fails(remoteRuntime({ url: server.url, token: TOKEN }).fs("nobody").stat("/"), "ENOENT");
+  for (const ref of ["..", "ada/box", "", "ada/.."]) {
+    await fails(remoteRuntime({ url: server.url, token: TOKEN }).fs(ref).stat("/"), "EINVAL");
+  }
   await fails(remoteFiles({ url: server.url, token: "wrong" }).stat("/"), "EACCES");
   await fails(remoteFiles({ url: "http://127.0.0.1:1", token: TOKEN }).stat("/"), "EHOSTUNREACH");
   const { signal } = new AbortController();
@@ -206,6 +210,21 @@ void test("the client follows a stream in whole lines, and watches, until its si
   assert.equal(lines.join(""), '{"n":1}\n{"n":2}\n{"n":3}\n');
   assert.deepEqual(changed, ["/agents/ada/w/1", "/agents/ada/w/2"]);
   while (ada.following > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+void test("a watch whose signal has aborted gives nothing more, also of what came at once", async () => {
+  const event = (path: string): string => `event: change\ndata: ${JSON.stringify({ path })}\n\n`;
+  const files = remoteFiles({
+    url: "http://home",
+    token: TOKEN,
+    fetcher: async () =>
+      new Response(event("/a") + event("/b"), { headers: { "content-type": "text/event-stream" } }),
+  });
+  const stop = new AbortController();
+  const watch = files.watch("/", stop.signal)[Symbol.asyncIterator]();
+  assert.deepEqual(await watch.next(), { done: false, value: "/a" });
+  stop.abort();
+  assert.equal((await watch.next()).done, true);
 });
 
 /** Names that have broken addresses. */
@@ -342,7 +361,7 @@ async function scratched(): Promise<{
   readonly dispose: () => Promise<void>;
 }> {
   const trees = new Map<string, FileService>();
-  const tree: TreeMaker = ({ agent }) => {
+  const make = ({ agent }: AgentFace): AgentTree => {
     const files = trees.get(agent.id) ?? scratch({}, systemClock);
     trees.set(agent.id, files);
     const bound: FileService = {
@@ -358,6 +377,7 @@ async function scratched(): Promise<{
     };
     return { ...bound, place: async () => "outside", mounts: async () => [] };
   };
+  const tree: TreeMaker = Object.assign(make, { kinds: [] });
   const own = await fixture({ tree });
   const bindings = { home: own.runtime, runtime: own.runtime };
   const at = await listen((request) => own.app.fetch(request, bindings), {

@@ -169,6 +169,7 @@ export class MemoryFiles implements FileService {
     if (this.entries.get(to)?.kind === "directory" && entry.kind !== "directory") {
       throw new FileError("EISDIR", to);
     }
+    if ((this.#children.get(to)?.size ?? 0) > 0) throw new FileError("ENOTEMPTY", to);
     if (this.entry(parentOf(to)).limit === -1) throw new FileError("EXDEV", to);
     const below = [...this.entries].filter(
       ([path]) => path === from || path.startsWith(`${from}/`),
@@ -186,8 +187,8 @@ export class MemoryFiles implements FileService {
   async makeDirectory(path: string): Promise<void> {
     this.changes.push(`mkdir ${path}`);
     if (this.entries.has(path)) throw new FileError("EEXIST", path);
-    this.entry(parentOf(path));
-    this.directory(path);
+    const { nature } = this.entry(parentOf(path));
+    this.directory(path, { nature });
   }
 
   async resize(path: string, size: number): Promise<void> {

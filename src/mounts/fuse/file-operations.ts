@@ -76,6 +76,7 @@ export class FileOperations {
     const { size, fh } = asked;
     if (size !== undefined) {
       const file = fh === undefined ? node.unborn : this.#handle(fh).file;
+      if (fh !== undefined) node.writer = file;
       if (file !== undefined) await file.truncate(size);
       else await resize(this.#state.files, this.#state.path(node), size);
       this.#state.doubt(node);
@@ -145,6 +146,7 @@ export class FileOperations {
 
   async write(fh: number, offset: number, data: Uint8Array): Promise<Answer> {
     const { file, node } = this.#handle(fh);
+    node.writer = file;
     await file.write(offset, data);
     this.#state.doubt(node);
     return encodeWritten(data.byteLength);
@@ -166,6 +168,7 @@ export class FileOperations {
     this.#handles.delete(fh);
     const { node, file, done } = handle;
     const end = (): void => {
+      if (node.writer === file) node.writer = undefined;
       if (node.unborn === file) {
         // The service took it for something of its own, or did not take it.
         node.unborn = undefined;
@@ -207,6 +210,8 @@ export class FileOperations {
     const fh = this.#nextHandle++;
     const done = this.#state.nodes.use(node);
     this.#handles.set(fh, { node, file, done, polls: new Set() });
+    // Opening may have emptied it.
+    if (file.sizeNow?.(0) !== undefined) node.writer = file;
     return fh;
   }
 
@@ -215,17 +220,19 @@ export class FileOperations {
     node: FuseNode,
     fh: number | undefined,
   ): Promise<{ stat: FileStat; ttl?: number }> {
-    const file = fh === undefined ? undefined : this.#handles.get(fh)?.file;
+    // The kernel names no open file for fstat(2): the one that was written to is meant.
+    const file = fh === undefined ? node.writer : this.#handles.get(fh)?.file;
     if (node.unborn !== undefined) {
-      const size = file?.size ?? node.unborn.size ?? 0;
+      const size = (file ?? node.unborn).sizeNow?.(0) ?? 0;
       return { stat: this.#state.unbornStat(node, size), ttl: 0 };
     }
     if (this.#state.nodes.pathOf(node) === undefined && file !== undefined) {
-      const stat = node.stat ?? this.#state.unbornStat(node, file.size ?? 0);
-      return { stat, ttl: 0 };
+      const stat = node.stat ?? this.#state.unbornStat(node, 0);
+      return { stat: { ...stat, size: file.sizeNow?.(stat.size) ?? stat.size }, ttl: 0 };
     }
     const stat = await this.#state.stat(node);
-    return file?.size === undefined ? { stat } : { stat: { ...stat, size: file.size }, ttl: 0 };
+    const size = file?.sizeNow?.(stat.size);
+    return size === undefined ? { stat } : { stat: { ...stat, size }, ttl: 0 };
   }
 
   /** @throws ENOTSUP for a change of owner or rights: they follow from what the service lets one do */

@@ -22,6 +22,8 @@ export interface FuseNode {
   children: Map<string, FuseNode> | undefined;
   /** The file that is being written here for the first time, and is not in the service yet. */
   unborn: UnbornFile | undefined;
+  /** The open file that was written to last. */
+  writer: OpenFile | undefined;
   /** What the content was when it was last opened: what the kernel keeps of it may stand if it still is. */
   cached: string | undefined;
 }
@@ -172,6 +174,7 @@ function newNode(id: number, ino: number, name: string): FuseNode {
     uses: 0,
     children: undefined,
     unborn: undefined,
+    writer: undefined,
     cached: undefined,
   };
 }

@@ -11,8 +11,10 @@ export interface OpenFile {
   truncate(size: number): Promise<void> | void;
   /** It is no longer open. The result is awaited by nobody but those who look at its directory. */
   release(): Promise<void> | void;
-  /** Bytes, as this open file sees it; absent where the service knows better. */
-  readonly size?: number | undefined;
+  /**
+   * Bytes, when something was written that the service does not have yet; `kept` are those that it has.
+   */
+  sizeNow?(kept: number | undefined): number | undefined;
   /** True when a read would not block. Absent: it never does. */
   readonly ready?: boolean;
   /** Calls `wake` once, when a read would not block any more. */

@@ -25,6 +25,11 @@ export class Snapshot {
     this.#of = of;
   }
 
+  /** The next read sees what there is then. */
+  forget(): void {
+    this.#content = undefined;
+  }
+
   async read(offset: number, size: number): Promise<Uint8Array> {
     const { files, path } = this.#of;
     if (this.#of.size !== undefined && this.#of.size > PIECES_FROM) {

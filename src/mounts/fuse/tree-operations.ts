@@ -103,7 +103,7 @@ export class TreeOperations {
 
   #unborn(parent: FuseNode, name: string): Uint8Array {
     const node = this.#state.nodes.child(parent, name);
-    const stat = this.#state.unbornStat(node, node.unborn?.size ?? 0);
+    const stat = this.#state.unbornStat(node, node.unborn?.sizeNow?.(0) ?? 0);
     this.#state.nodes.keep(node);
     return encodeEntry(node.id, this.#state.attributes(node, stat), 0);
   }

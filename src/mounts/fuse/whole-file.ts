@@ -58,10 +58,11 @@ export class WholeFile implements OpenFile, UnbornFile {
     if (this.#opened || stat === undefined) this.#content = this.#writer();
   }
 
-  get size(): number | undefined {
+  sizeNow(kept: number | undefined): number | undefined {
+    const exists = this.#options.stat !== undefined;
+    if (exists && !this.#opened && this.#changes === this.#tried) return undefined;
     if (this.#content !== undefined) return this.#taken + this.#content.length;
-    if (this.#appended === undefined || this.#appended.length === 0) return undefined;
-    return (this.#options.stat?.size ?? 0) + this.#appended.length;
+    return (kept ?? 0) + (this.#appended?.length ?? 0);
   }
 
   async read(offset: number, size: number): Promise<Uint8Array> {
@@ -161,7 +162,7 @@ export class WholeFile implements OpenFile, UnbornFile {
   }
 
   async #load(): Promise<BytesWriter> {
-    if (this.#appended !== undefined) await this.#save(false);
+    await this.#saving?.catch(() => {});
     const { files, stat, limit } = this.#options;
     if (stat?.size !== undefined && stat.size > limit) {
       throw new FileError(
@@ -169,8 +170,21 @@ export class WholeFile implements OpenFile, UnbornFile {
         `Cannot change "${this.#options.name}": it has more than ${limit} bytes`,
       );
     }
-    this.#content = this.#writer(new Uint8Array(await files.read(this.#path())));
-    return this.#content;
+    // What was to go after the end is a part of it from now on.
+    const appended = this.#appended;
+    this.#appended = undefined;
+    try {
+      const content = this.#writer(new Uint8Array(await files.read(this.#path())));
+      if (appended !== undefined && appended.length > 0) {
+        content.write(content.length, appended.view(0, Infinity));
+        this.#changes += 1;
+      }
+      this.#content = content;
+      return content;
+    } catch (error) {
+      this.#appended = appended;
+      throw error;
+    }
   }
 
   #isDue(opened: boolean): boolean {
@@ -178,9 +192,7 @@ export class WholeFile implements OpenFile, UnbornFile {
   }
 
   #save(opened: boolean): Promise<void> | undefined {
-    if (this.#saving === undefined && this.#loading === undefined && !this.#isDue(opened)) {
-      return undefined;
-    }
+    if (this.#saving === undefined && !this.#isDue(opened)) return undefined;
     const before = this.#saving ?? Promise.resolve();
     const saving = before
       .catch(() => {})
@@ -193,10 +205,10 @@ export class WholeFile implements OpenFile, UnbornFile {
   }
 
   async #saveNow(opened: boolean): Promise<void> {
-    await this.#loading?.catch(() => {});
     const path = this.#options.path();
     if (path === undefined || !this.#isDue(opened)) return;
     this.#tried = this.#changes;
+    this.#snapshot.forget();
     if (this.#failure !== undefined) {
       this.#opened = false;
       throw this.#failure;
@@ -207,7 +219,8 @@ export class WholeFile implements OpenFile, UnbornFile {
 
   async #append(path: string): Promise<void> {
     const { files, saved } = this.#options;
-    const data = this.#appended?.copy() ?? new Uint8Array(0);
+    const data = this.#appended?.copy();
+    if (data === undefined || data.byteLength === 0) return;
     try {
       await files.write(path, data, { at: "end" });
     } catch (error) {
@@ -216,6 +229,7 @@ export class WholeFile implements OpenFile, UnbornFile {
       whole.write(whole.length, data);
       await files.write(path, whole.copy());
     }
+    this.#snapshot.forget();
     // What came meanwhile is the next.
     const rest = this.#appended?.view(data.byteLength, Infinity).slice();
     this.#appended = rest === undefined ? undefined : this.#writer(rest);

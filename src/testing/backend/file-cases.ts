@@ -222,6 +222,10 @@ export const FILE_CASES: readonly BackendCase[] = [
         { at: "end" },
       );
       equal(await errand(runtime, name, look), [note]);
+      // It was given the files of this agent, and not of whoever has the name later.
+      await runtime.update(other, { name: fresh("renamed") });
+      await runtime.create({ name: other, type: "librarian" });
+      equal(await errand(runtime, name, look), [note]);
       const again = await crash();
       const write: Errand = {
         do: [
