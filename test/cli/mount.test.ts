@@ -193,6 +193,16 @@ void test(
   },
 );
 
+void test("agentctl mount says what there is instead where nothing can be mounted", async () => {
+  await using p = projectWithDir();
+  for (const more of [[], ["--detach"]]) {
+    // Without the programs of the system it cannot be had anywhere.
+    const ended = await p.run(["mount", "mnt", ...more], { env: { PATH: p.mnt } });
+    assert.deepEqual([ended.code, ended.stdout], [1, ""]);
+    assert.match(ended.stderr, /Cannot mount "mnt": .*HTTP \(\/fs\) or `agentctl fs`/);
+  }
+});
+
 void test("agentctl mount leaves nothing that hangs when it is killed", { skip }, async () => {
   await using p = projectWithDir();
   await p.start();
