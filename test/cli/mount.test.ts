@@ -255,6 +255,10 @@ void test(
     const { code, stderr } = await p.agentd(["--port", "0", "--mount", "none"]);
     assert.equal(code, 3);
     assert.match(stderr, /Cannot mount on "none": it does not exist/);
+    const left = await p.start({ args: ["--mount", "mnt"] });
+    await said(p.agentctl("umount", "mnt"));
+    assert.equal((await p.agentctl("list")).code, 0);
+    assert.match((await left.end()).stderr, /no longer mounted on "mnt": somebody unmounted it/);
     // Nothing is held.
     const daemon = await p.start();
     await daemon.end();
