@@ -1,6 +1,6 @@
 import { errnoOf } from "../../core/file-error.ts";
 import type { FileService } from "../../core/ports/index.ts";
-import { able } from "../../vfs/able.ts";
+import { able } from "../../core/able.ts";
 import { rest } from "./tail.ts";
 
 const PAUSE = 1000;
