@@ -96,9 +96,13 @@ export async function mount(fd: number, name: string, dir: string, options: stri
   if (code !== 0) throw new FileError("EIO", `Cannot mount on "${dir}": ${said}`);
 }
 
-/** Unmounts what nobody uses. False when somebody does. */
+/** Unmounts what nobody uses. False when somebody does. @throws EIO with what umount(8) said */
 export async function unmountIdle(dir: string): Promise<boolean> {
-  return (await run(["umount", "-i", dir])).code === 0;
+  const { code, said } = await run(["umount", "-i", dir]);
+  if (code !== 0 && !said.includes("busy")) {
+    throw new FileError("EIO", `Cannot unmount "${dir}": ${said}`);
+  }
+  return code === 0;
 }
 
 /** Unmounts whoever uses it: what waits for it fails. */
