@@ -213,7 +213,10 @@ class RemoteFiles implements FileService {
 /** What comes until `signal` aborts, or the server ends it. @throws EHOSTUNREACH when the connection breaks */
 async function* until<T>(signal: AbortSignal, source: AsyncIterable<T>): AsyncIterable<T> {
   try {
-    yield* source;
+    for await (const one of source) {
+      if (signal.aborted) return;
+      yield one;
+    }
   } catch (error) {
     if (!signal.aborted) throw lost("the server", error);
   }

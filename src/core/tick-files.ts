@@ -1,4 +1,5 @@
 import { base64 } from "@scure/base";
+import { able } from "./able.ts";
 import type { Context, ContextFiles } from "./context.ts";
 import { errorInfo } from "./errors.ts";
 import { errnoOf, FileError } from "./file-error.ts";
@@ -82,15 +83,13 @@ export class TickFiles implements ContextFiles {
   }
 
   makeDirectory(path: string): Promise<void> {
-    const run = async (tree: AgentTree): Promise<void> => tree.makeDirectory?.(path);
+    const run = async (tree: AgentTree): Promise<void> => able(tree, "makeDirectory", path)(path);
     return this.#use("makeDirectory", path, { run, codec: asIs<void>() });
   }
 
   async exchange(path: string, data: string | Uint8Array): Promise<string> {
     const run = async (tree: AgentTree): Promise<string> => {
-      if (tree.exchange !== undefined)
-        return textOf(await tree.exchange(path, bytesOf(data)), path);
-      throw new FileError("ENOTSUP", `Cannot ask "${path}": no file here answers`);
+      return textOf(await able(tree, "exchange", path)(path, bytesOf(data)), path);
     };
     return this.#use("exchange", path, { run, codec: asIs<string>() });
   }

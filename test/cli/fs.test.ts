@@ -9,10 +9,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { test } from "node:test";
+import { shellQuote } from "../../src/cli/shell-quote.ts";
 import type { FileStat } from "../../src/core/ports/index.ts";
-import { project } from "./project.ts";
+import { CONFIG, PACKAGE, project } from "./project.ts";
 import type { Ended, Project } from "./project.ts";
 import { running, runningAgentctl } from "./running.ts";
 
@@ -214,6 +216,36 @@ void test("agentctl fs cp leaves no half file behind when it fails, and none thr
   await daemon.end();
 });
 
+void test(
+  "agentctl fs cat prints what cannot steer a terminal, and bytes as they are elsewhere",
+  {
+    skip: spawnSync("script", ["--version"]).error !== undefined && "script is not installed here",
+  },
+  async () => {
+    await using p = project();
+    await p.start();
+    const content = "a\u001b[2Jb\u0007\r\n";
+    await said(p.run(["fs", "write", "greeter:memory/kv/k"], { stdin: content }));
+    assert.equal(await said(fs(p, "cat", "greeter:memory/kv/k")), content);
+    const words = [process.execPath, join(PACKAGE, "bin/agentctl.js"), "fs", "cat"];
+    const line = [...words, "greeter:memory/kv/k"].map(shellQuote).join(" ");
+    await using terminal = running("script", ["-qec", line, "/dev/null"], p.dir);
+    assert.equal(await terminal.ended, 0);
+    assert.equal(terminal.out(), "ab\uFFFD\r\n");
+  },
+);
+
+void test("agentctl fs cat ends with whoever reads it", async () => {
+  await using p = project();
+  await p.start();
+  await said(p.run(["fs", "write", "greeter:memory/files/f"], { stdin: "line\n".repeat(200_000) }));
+  const words = [process.execPath, join(PACKAGE, "bin/agentctl.js"), "fs", "cat"];
+  const cat = [...words, "greeter:memory/files/f"].map(shellQuote).join(" ");
+  await using pipe = running("sh", ["-c", `{ ${cat}; echo $? >&2; } | head -n 1`], p.dir);
+  assert.equal(await pipe.ended, 0);
+  assert.deepEqual([pipe.out(), pipe.talked()], ["line\n", "0\n"]);
+});
+
 void test("agentctl fs tail prints the last lines, and goes on after agentd was killed", async () => {
   await using p = project();
   let daemon = await p.start();
@@ -248,4 +280,34 @@ void test("agentctl fs tail prints the last lines, and goes on after agentd was 
     assert.ok("event" in (JSON.parse(inner) as object));
   }
   await daemon.end();
+});
+
+void test("agentctl fs cp moves long files in parts through directories that agentd --host-dir opens", async () => {
+  const mounts = '[{ path: "/fs/desk", kind: "host", source: "desk", access: "read-write" }]';
+  await using p = project(
+    CONFIG.replace('{ name: "quiet" }', `{ name: "quiet", mounts: ${mounts} }`),
+  );
+  const [desk, large] = [join(p.dir, "open/desk"), join(p.dir, "large")];
+  mkdirSync(desk, { recursive: true });
+  let daemon = await p.start();
+  await said(p.agentctl("create", "worker", "--type", "quiet"));
+  writeFileSync(large, randomBytes(20_000_001));
+  await fails(fs(p, "cp", "large", "worker:fs/desk/x"), 4, /Cannot/);
+  await daemon.end();
+  daemon = await p.start({ args: ["--host-dir", "open"] });
+  const same = (a: string, b: string): boolean => readFileSync(a).equals(readFileSync(b));
+  await said(fs(p, "cp", "large", "worker:fs/desk/x"));
+  assert.ok(same(large, join(desk, "x")));
+  await said(fs(p, "cp", "worker:fs/desk/x", "back"));
+  assert.ok(same(large, join(p.dir, "back")));
+  writeFileSync(large, randomBytes(12_000_001));
+  await said(fs(p, "cp", "large", "worker:fs/desk/x"));
+  assert.ok(same(large, join(desk, "x")));
+  await said(fs(p, "cp", "worker:fs/desk/x", "worker:fs/desk/y"));
+  assert.ok(same(large, join(desk, "y")));
+  assert.deepEqual(readdirSync(desk).sort(), ["x", "y"]);
+  await daemon.end();
+  const { code, stderr } = await p.agentd(["--host-dir", "none"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /"--host-dir none" is no directory/);
 });

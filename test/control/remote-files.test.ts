@@ -129,7 +129,7 @@ void test("the client's errors are those of the service", async () => {
   await fails(first(own.follow!("/f", signal)), "ENOTSUP");
   await fails(first(own.follow!("/none", signal)), "ENOENT");
   await fails(first(own.watch("/none", signal)), "ENOENT");
-  await fails(first(whole.watch("/agents", signal)), "ENOTSUP");
+  await fails(first(whole.watch("/nothing", signal)), "ENOENT");
 });
 
 void test("the client gives any part of a file, and no more than there is", async () => {
@@ -210,6 +210,21 @@ void test("the client follows a stream in whole lines, and watches, until its si
   assert.equal(lines.join(""), '{"n":1}\n{"n":2}\n{"n":3}\n');
   assert.deepEqual(changed, ["/agents/ada/w/1", "/agents/ada/w/2"]);
   while (ada.following > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+void test("a watch whose signal has aborted gives nothing more, also of what came at once", async () => {
+  const event = (path: string): string => `event: change\ndata: ${JSON.stringify({ path })}\n\n`;
+  const files = remoteFiles({
+    url: "http://home",
+    token: TOKEN,
+    fetcher: async () =>
+      new Response(event("/a") + event("/b"), { headers: { "content-type": "text/event-stream" } }),
+  });
+  const stop = new AbortController();
+  const watch = files.watch("/", stop.signal)[Symbol.asyncIterator]();
+  assert.deepEqual(await watch.next(), { done: false, value: "/a" });
+  stop.abort();
+  assert.equal((await watch.next()).done, true);
 });
 
 /** Names that have broken addresses. */
