@@ -29,8 +29,9 @@ const greeter = defineAgent({
   },
   retry: { retries: 0, quarantineAfter: 1000 },
 });
-const quiet = defineAgent({ name: "quiet", inbox: { depth: 200_000 } });
-const strict = defineAgent({ name: "strict", inbox: { depth: 3, overflow: "reject-new" } });
+const onMessage = () => {};
+const quiet = defineAgent({ name: "quiet", onMessage, inbox: { depth: 200_000 } });
+const strict = defineAgent({ name: "strict", onMessage, inbox: { depth: 3, overflow: "reject-new" } });
 export default defineRuntime({
   agents: [greeter, quiet, strict],
   ensure: ["greeter", "quiet", "strict"].map((name) => ({ name, type: name })),
