@@ -164,10 +164,10 @@ void test("of two that write one file again and again, it is always one's", { sk
            head -c 30000 /dev/zero | tr '\\0' ${letter} > memory/files/both
          done`,
       );
-    let over = false;
+    const over = new AbortController();
     const seen = { goals: 0, files: 0 };
     const read = async (mount: string): Promise<void> => {
-      while (!over) {
+      while (!over.signal.aborted) {
         const goal = await home.sh(mount, "cat agents/greeter/goals/both");
         if (goal.code === 0) {
           const { title } = JSON.parse(goal.out) as { title: string };
@@ -182,7 +182,7 @@ void test("of two that write one file again and again, it is always one's", { sk
       }
     };
     const readers = Promise.all(MOUNTS.map(read));
-    await Promise.all([write(one, "a"), write(other, "b")]).finally(() => (over = true));
+    await Promise.all([write(one, "a"), write(other, "b")]).finally(() => over.abort());
     await readers;
     assert.ok(seen.goals > 2 && seen.files > 2, JSON.stringify(seen));
   }

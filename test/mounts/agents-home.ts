@@ -47,7 +47,7 @@ export interface MountedHome extends Project {
   readonly startHere: (options?: RunOptions) => Promise<Daemon>;
   /** Mounts with agentctl. */
   readonly mountNet: (...flags: string[]) => Promise<Running>;
-  /** Runs a script of bash in the directory of a mount; it must end within 30 s. */
+  /** Runs a script of bash in the directory of a mount; it must end within two minutes. */
   readonly sh: (mount: string, script: string) => Promise<Ran>;
   /** The same for one that must end well; what it printed. */
   readonly says: (mount: string, script: string) => Promise<string>;
@@ -72,7 +72,7 @@ export function mountedHome(config: string = AGENTS): MountedHome {
     const token = readFileSync(join(p.data, "token"), "utf8").trim();
     const headers = new Headers(init.headers);
     headers.set("authorization", `Bearer ${token}`);
-    const signal = AbortSignal.timeout(30_000);
+    const signal = AbortSignal.timeout(120_000);
     return fetch(`${started().url}${path}`, { signal, ...init, headers });
   };
   return {
@@ -140,7 +140,7 @@ export function has(program: string): boolean {
   return spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
 }
 
-/** Runs a script of bash in a directory, for 30 s at most: -1 when it was killed, with all it started. */
+/** Runs a script of bash in a directory, for two minutes at most: -1 when it was killed, with all it started. */
 function bash(dir: string, script: string): Promise<Ran> {
   return new Promise((done) => {
     // This process must not go into what it mounts, so the shell does.
@@ -150,7 +150,7 @@ function bash(dir: string, script: string): Promise<Ran> {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
-    const timer = setTimeout(() => process.kill(-(child.pid ?? 0), "SIGKILL"), 30_000);
+    const timer = setTimeout(() => process.kill(-(child.pid ?? 0), "SIGKILL"), 120_000);
     const out: Buffer[] = [];
     let err = "";
     child.stdout.on("data", (chunk: Buffer) => out.push(chunk));

@@ -85,7 +85,7 @@ function attempt([operation, first, ...more]: Operation): unknown {
     case "stat":
       return fs.lstatSync(path).isDirectory() ? "directory" : "file";
     case "program":
-      return program(String(first), ...more.map(String));
+      return program(first, ...more.map(String));
     default:
       throw new Error(`There is no operation ${operation}`);
   }
