@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Context, ContextFiles, FileService } from "../../src/index.ts";
+import type { Context, FileService } from "../../src/index.ts";
 import { OpenAgentsError } from "../../src/core/errors.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { scratch } from "../../src/vfs/scratch.ts";
@@ -105,7 +105,7 @@ void test("ctx.fs.watch() ends with its loop, and with its tick, which does not 
 
 void test("ctx.fs reads back alarms as the tick has set and cancelled them", async () => {
   const { tick, json } = await fileHome();
-  const names = async (fs: ContextFiles): Promise<readonly string[]> =>
+  const names = async (fs: Context["fs"]): Promise<readonly string[]> =>
     (await fs.list("/alarms")).items.map(({ name }) => name);
   const record = await tick(async (ctx) => {
     await ctx.fs.write("/alarms/b", '{"in": "1h", "payload": 1}');
