@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { OpenAgentsError, errorInfo } from "../core/errors.ts";
 import { FileError } from "../core/file-error.ts";
 import type { FileService, FileStat, WriteOptions } from "../core/ports/index.ts";
-import { able } from "../vfs/able.ts";
+import { able } from "../core/able.ts";
 import { failed } from "../vfs/failed.ts";
 import { contentFacts } from "../vfs/nodes.ts";
 import { normalPath, parentOf } from "../vfs/path.ts";

@@ -1,3 +1,4 @@
+import { able } from "./able.ts";
 import type { AgentRecord } from "./agent.ts";
 import { agentState } from "./agent-info.ts";
 import { checkHere } from "./between-homes.ts";
@@ -51,11 +52,11 @@ export class FileDesk {
       write: async (path, data, options) => (await open()).write(path, data, options),
       remove: async (path) => (await open()).remove(path),
       rename: async (from, to) => (await open()).rename(from, to),
-      makeDirectory: async (path) => able("makeDirectory", await open())(path),
-      resize: async (path, size) => able("resize", await open())(path, size),
-      exchange: async (path, data) => able("exchange", await open())(path, data),
+      makeDirectory: async (path) => able(await open(), "makeDirectory", path)(path),
+      resize: async (path, size) => able(await open(), "resize", path)(path, size),
+      exchange: async (path, data) => able(await open(), "exchange", path)(path, data),
       async *follow(path, signal) {
-        yield* able("follow", await open())(path, signal);
+        yield* able(await open(), "follow", path)(path, signal);
       },
       async *watch(path, signal) {
         yield* (await open()).watch(path, signal);
@@ -157,12 +158,3 @@ export class FileDesk {
 
 /** No tick that could be over, and none that could wait for a key. */
 const UNBOUND = { check: () => undefined, locked: () => undefined };
-
-type Capability = "makeDirectory" | "resize" | "exchange" | "follow";
-
-/** What not every tree can do. @throws ENOTSUP where it cannot */
-function able<C extends Capability>(what: C, tree: FileService): NonNullable<FileService[C]> {
-  const member = tree[what];
-  if (member === undefined) throw new FileError("ENOTSUP", `Cannot ${what}: no file here can`);
-  return member.bind(tree) as NonNullable<FileService[C]>;
-}

@@ -1,4 +1,5 @@
 import { base64 } from "@scure/base";
+import { able } from "./able.ts";
 import type { ContextFiles } from "./context.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
 import { errnoOf, FileError } from "./file-error.ts";
@@ -95,7 +96,7 @@ export class TickFiles implements ContextFiles {
   }
 
   makeDirectory(path: string): Promise<void> {
-    const run = async (tree: AgentTree): Promise<void> => tree.makeDirectory?.(path);
+    const run = async (tree: AgentTree): Promise<void> => able(tree, "makeDirectory", path)(path);
     return this.#use("makeDirectory", path, { run, codec: asIs<void>() });
   }
 
@@ -103,8 +104,7 @@ export class TickFiles implements ContextFiles {
     this.#parts.check();
     const bytes = bytesOf(data, path);
     const run = async (tree: AgentTree): Promise<string> => {
-      if (tree.exchange !== undefined) return textOf(await tree.exchange(path, bytes), path);
-      throw new FileError("ENOTSUP", `Cannot ask "${path}": no file here answers`);
+      return textOf(await able(tree, "exchange", path)(path, bytes), path);
     };
     return this.#use("exchange", path, { run, codec: asIs<string>() });
   }

@@ -6,13 +6,13 @@ import type { FileService } from "../core/ports/files.ts";
 import { Connection } from "./fuse/connection.ts";
 import { FuseServer } from "./fuse/server.ts";
 import {
+  breakOff,
+  breakOffSync,
   DEVICE,
   freeDirectory,
   mount,
   mounted,
   readAhead,
-  unmountByForce,
-  unmountByForceSync,
   unmountWhenGone,
   whyNot,
 } from "./fuse/system.ts";
@@ -184,7 +184,7 @@ class Mount implements FuseMount {
     do await setTimeout(TURN);
     while (this.#server.changing && performance.now() < end);
     // By force even when nobody uses it here: another mount namespace may have a copy.
-    this.#leaving ??= LIVE.has(this) ? unmountByForce(this.at) : Promise.resolve();
+    this.#leaving ??= LIVE.has(this) ? breakOff(this.at) : Promise.resolve();
     try {
       await this.#leaving;
     } catch (error) {
@@ -224,5 +224,5 @@ const LIVE = new Set<Mount>();
 
 /** The process ends: a thread that waits for a request of the kernel would keep it from doing so. */
 function unmountAll(): void {
-  for (const { at } of LIVE) unmountByForceSync(at);
+  for (const { at } of LIVE) breakOffSync(at);
 }

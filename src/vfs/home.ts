@@ -3,7 +3,7 @@ import { errorInfo } from "../core/errors.ts";
 import type { FileListQuery, FileService, FileStat, Page } from "../core/ports/index.ts";
 import type { Json } from "../core/json.ts";
 import type { AgentInfo, Home } from "../core/runtime.ts";
-import { able } from "./able.ts";
+import { able } from "../core/able.ts";
 import { limitOf } from "./asked.ts";
 import { failed } from "./failed.ts";
 import { fixedDirectory, nodeService } from "./nodes.ts";
@@ -13,6 +13,8 @@ import { joinPath, partsOf } from "./path.ts";
 export interface HomeParts extends Pick<Home, "list" | "resolve"> {
   /** The tree of one agent, by npub, hex key or name: whatever it does fails when nobody is meant. */
   readonly agent: (ref: string) => FileService;
+  /** What changes in the whole tree, at or below a path. Default: nobody says, above agents. */
+  readonly changes?: ((path: string, signal: AbortSignal) => AsyncIterable<string>) | undefined;
   /** The runtimes that are known, by name; what is known of each. */
   readonly srv: () => Promise<Readonly<Record<string, Json>>>;
 }
@@ -20,7 +22,7 @@ export interface HomeParts extends Pick<Home, "list" | "resolve"> {
 /**
  * The tree of a whole home. `/agents/<npub>` is an agent's own; `/agents/<name>` is a link to it, also for
  * a hex key, and what is below a link is there as it is below the npub. `/srv/<name>` says of a runtime what
- * is known. Nothing is written here but in agents, and nothing can be watched above them.
+ * is known. Nothing is written here but in agents.
  */
 export function homeTree(parts: HomeParts): FileService {
   return new HomeTree(parts);
@@ -108,7 +110,10 @@ class HomeTree implements FileService {
 
   async *watch(path: string, signal: AbortSignal): AsyncIterable<string> {
     const inside = this.#inside(path);
-    if (inside === undefined) return yield* this.#above.watch(path, signal);
+    if (inside === undefined) {
+      await this.stat(path);
+      return yield* this.#parts.changes?.(path, signal) ?? this.#above.watch(path, signal);
+    }
     for await (const changed of inside.files.watch(inside.path, signal)) {
       yield inside.outer(changed);
     }

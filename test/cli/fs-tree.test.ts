@@ -363,3 +363,28 @@ void test("lastingFiles() finds its home when it is used, and anew when that is 
   await assert.rejects(lasting.read("/none"), { errno: "ENOENT" });
   assert.equal(found, 3);
 });
+
+void test("lastingFiles() has a watch go on when its home is there again", async () => {
+  let tries = 0;
+  const lasting = lastingFiles(
+    () => ({
+      ...bound(memory()),
+      async *watch() {
+        tries += 1;
+        if (tries === 1) yield "/a";
+        if (tries === 2) yield "/b";
+        if (tries === 4) throw new FileError("ENOTSUP", "nobody says");
+        if (tries > 1) throw new FileError("EHOSTUNREACH", "gone");
+      },
+    }),
+    1,
+  );
+  const seen: string[] = [];
+  const watching = async (): Promise<void> => {
+    const { signal } = new AbortController();
+    for await (const path of lasting.watch("/", signal)) seen.push(path);
+  };
+  await assert.rejects(watching(), { errno: "ENOTSUP" });
+  // What has changed while nobody said is all that there is.
+  assert.deepEqual(seen, ["/a", "/", "/b", "/", "/"]);
+});

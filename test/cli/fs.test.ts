@@ -9,10 +9,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { FileStat } from "../../src/core/ports/index.ts";
-import { project } from "./project.ts";
+import { CONFIG, project } from "./project.ts";
 import type { Ended, Project } from "./project.ts";
 import { running, runningAgentctl } from "./running.ts";
 
@@ -248,4 +249,34 @@ void test("agentctl fs tail prints the last lines, and goes on after agentd was 
     assert.ok("event" in (JSON.parse(inner) as object));
   }
   await daemon.end();
+});
+
+void test("agentctl fs cp moves long files in parts through directories that agentd --host-dir opens", async () => {
+  const mounts = '[{ path: "/fs/desk", kind: "host", source: "desk", access: "read-write" }]';
+  await using p = project(
+    CONFIG.replace('{ name: "quiet" }', `{ name: "quiet", mounts: ${mounts} }`),
+  );
+  const [desk, large] = [join(p.dir, "open/desk"), join(p.dir, "large")];
+  mkdirSync(desk, { recursive: true });
+  let daemon = await p.start();
+  await said(p.agentctl("create", "worker", "--type", "quiet"));
+  writeFileSync(large, randomBytes(20_000_001));
+  await fails(fs(p, "cp", "large", "worker:fs/desk/x"), 4, /Cannot/);
+  await daemon.end();
+  daemon = await p.start({ args: ["--host-dir", "open"] });
+  const same = (a: string, b: string): boolean => readFileSync(a).equals(readFileSync(b));
+  await said(fs(p, "cp", "large", "worker:fs/desk/x"));
+  assert.ok(same(large, join(desk, "x")));
+  await said(fs(p, "cp", "worker:fs/desk/x", "back"));
+  assert.ok(same(large, join(p.dir, "back")));
+  writeFileSync(large, randomBytes(12_000_001));
+  await said(fs(p, "cp", "large", "worker:fs/desk/x"));
+  assert.ok(same(large, join(desk, "x")));
+  await said(fs(p, "cp", "worker:fs/desk/x", "worker:fs/desk/y"));
+  assert.ok(same(large, join(desk, "y")));
+  assert.deepEqual(readdirSync(desk).sort(), ["x", "y"]);
+  await daemon.end();
+  const { code, stderr } = await p.agentd(["--host-dir", "none"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /"--host-dir none" is no directory/);
 });

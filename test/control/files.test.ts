@@ -354,7 +354,21 @@ void test("watch=1 tells of changes below a path as server-sent events, by paths
   assert.equal(h.ada.following, 0);
   // What fails at once is said as an error.
   assert.equal((await h.json("GET", `${ADA}/nothing?watch=1`))[1]["errno"], "ENOENT");
-  assert.equal((await h.json("GET", "/fs/agents?watch=1"))[1]["errno"], "ENOTSUP");
+});
+
+void test("watch=1 above agents tells of all of them", async () => {
+  await using h = await home();
+  const { id } = await h.runtime.get("ada");
+  // Its first tick is told of as a new entry too.
+  await h.runtime.ask("ada", { payload: "first" }, { timeout: 10_000 });
+  for (const address of ["/fs", "/fs/agents"]) {
+    const response = await h.api.request(`${address}?watch=1`, AUTHORIZED);
+    const first = await h.runtime.ask("ada", { payload: "hello" }, { timeout: 10_000 });
+    assert.equal(first.outcome, "done");
+    const event = `event: change\ndata: {"path":"/agents/${id}/status"}\n\n`;
+    assert.equal(await heard(response, event.length + 3), `:\n\n${event}`);
+  }
+  assert.equal((await h.json("GET", "/fs/nothing?watch=1"))[1]["errno"], "ENOENT");
 });
 
 void test("streams end when the server stops, and when the token is no longer good", async () => {

@@ -73,6 +73,17 @@ void test(
 );
 
 void test(
+  "a file that the service never takes keeps nobody from its directory",
+  { skip: SKIP },
+  async (t) => {
+    const { sh } = await mountedFor(t, parking());
+    const done = await sh(": > stuck; cat hello; ls; echo x > hello; rm hello; ls");
+    assert.equal(done.err, "");
+    assert.equal(done.out, "hello\nhello\nlive\nstuck\nlive\nstuck\n");
+  },
+);
+
+void test(
   "an interrupted read is EINTR, and what comes later is for the next one",
   { skip: SKIP },
   async (t) => {
@@ -278,6 +289,16 @@ void test(
     await assert.rejects(mountFuse({ files, dir: join(dir, "a b"), name: "a,b" }), /letters/);
   },
 );
+
+void test("canMount() says what is missing, and what to do instead", { skip: SKIP }, async () => {
+  const module = new URL("../../src/mounts/fuse.ts", import.meta.url).href;
+  const script = `const { canMount, mountFuse } = await import(${JSON.stringify(module)});
+    console.log(canMount());
+    await mountFuse({ dir: "/nowhere" }).catch((error) => console.log(error.errno));`;
+  const node = [process.execPath, "--input-type=module", "-e", script];
+  const { out } = await run("setpriv", ["--bounding-set=-sys_admin", "--inh-caps=-all", ...node]);
+  assert.match(out, /^Mounting needs root \(CAP_SYS_ADMIN\).*`agentctl fs`.*\nENOTSUP\n$/);
+});
 
 void test(
   "a process that uses its own mount is told EDEADLK instead of waiting for itself",

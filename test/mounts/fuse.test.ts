@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 
 import { MemoryFiles } from "./memory-files.ts";
@@ -218,6 +219,48 @@ void test("commands go to a file without a size each once", { skip: SKIP }, asyn
   `);
   assert.deepEqual(heard, ["wake\n", "tick\n", "pause\n", "resume\n", "cancel\n"]);
   assert.equal(done.out, "help\n");
+});
+
+void test(
+  "commands go to a file that says something else than was written each once",
+  { skip: SKIP },
+  async (t) => {
+    const files = new MemoryFiles();
+    const heard: string[] = [];
+    files.put("/ctl", "all of the help\n", { hear: (data) => heard.push(TEXT.decode(data)) });
+    files.put("/kept", "");
+    const { sh, problems } = await mountedFor(t, files);
+    const done = await sh(`
+    echo wake > ctl; echo tick >> ctl
+    exec 3> ctl; echo pause >&3; echo resume >&3; echo tick >&3; exec 3>&-
+    (/bin/echo a; /bin/echo b) > ctl
+    (/bin/echo a; /bin/echo b) > kept; cat kept
+  `);
+    assert.equal(done.err, "");
+    assert.equal(done.out, "a\nb\n");
+    assert.deepEqual(heard, ["wake\n", "tick\n", "pause\n", "resume\n", "tick\n", "a\n", "b\n"]);
+    assert.deepEqual(problems, []);
+  },
+);
+
+void test("a large file that is no ranged one is read in pieces", { skip: SKIP }, async (t) => {
+  const files = new MemoryFiles();
+  const large = new Uint8Array(40_000_000).map((_, index) => (index * 7) ^ (index >> 8));
+  files.put("/large", large);
+  const { sh } = await mountedFor(t, files);
+  const sum = createHash("md5").update(large).digest("hex");
+  const done = await sh(
+    "cat large | md5sum; tail -c 5 large | od -An -tu1; dd if=large bs=1M skip=20 count=1 status=none | head -c 3 | od -An -tu1",
+  );
+  const shown = (from: number, count: number): string =>
+    [...large.subarray(from, from + count)].map((byte) => String(byte).padStart(4)).join("");
+  assert.deepEqual(done.out.split("\n"), [
+    `${sum}  -`,
+    shown(39_999_995, 5),
+    shown(20 << 20, 3),
+    "",
+  ]);
+  assert.ok(files.reads < 30, `${files.reads} reads`);
 });
 
 void test(

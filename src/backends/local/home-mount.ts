@@ -2,6 +2,7 @@ import type { Json } from "../../core/json.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { mountFuse } from "../../mounts/fuse.ts";
 import type { FuseMount } from "../../mounts/fuse.ts";
+import { homeChanges } from "../../vfs/home-changes.ts";
 import { homeTree } from "../../vfs/home.ts";
 import { MOUNT_NAME } from "./mount-name.ts";
 
@@ -30,6 +31,7 @@ export async function mountHome({
     list: (query) => runtime.list(query),
     resolve: (ref) => runtime.resolve(ref),
     agent: (ref) => runtime.fs(ref),
+    changes: homeChanges(runtime),
     srv: async () => ({ home: await about() }),
   });
   return mountFuse({

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { errorInfo } from "../../core/errors.ts";
 import type { FileService, FileStat } from "../../core/ports/index.ts";
 import { errnoOf } from "../../core/file-error.ts";
-import { able } from "../../vfs/able.ts";
+import { able } from "../../core/able.ts";
 import { nameOf, partsOf } from "../../vfs/path.ts";
 import { homeOf, optionsOf, outputOf } from "../command.ts";
 import { printFields } from "../fields.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { errnoOf } from "../../core/file-error.ts";
 import type { FileService, FileStat } from "../../core/ports/index.ts";
-import { able } from "../../vfs/able.ts";
+import { able } from "../../core/able.ts";
 import { checkName, isWithin, nameOf } from "../../vfs/path.ts";
 import { UsageError } from "../usage-error.ts";
 import {

@@ -1,13 +1,16 @@
 import { errnoOf } from "../../core/file-error.ts";
 import type { FileService } from "../../core/ports/index.ts";
-import { able } from "../../vfs/able.ts";
+import { able } from "../../core/able.ts";
+import { rest } from "./tail.ts";
+
+const PAUSE = 1000;
 
 /**
  * The files of a home that is found when they are first used, and anew after it could not be reached: it may
  * have another address by then. Its root is there in any case, so that whoever lists what it stands in does
- * not wait for it.
+ * not wait for it. Who watches is told of changes also after that, when it is tried again every `pause` ms.
  */
-export function lastingFiles(find: () => FileService): FileService {
+export function lastingFiles(find: () => FileService, pause: number = PAUSE): FileService {
   let found: FileService | undefined;
   const files = (): FileService => (found ??= find());
   const lost = (error: unknown): unknown => {
@@ -36,7 +39,18 @@ export function lastingFiles(find: () => FileService): FileService {
     write: (path, data, options) => use((home) => home.write(path, data, options)),
     remove: (path) => use((home) => home.remove(path)),
     rename: (from, to) => use((home) => home.rename(from, to)),
-    watch: (path, signal) => go((home) => home.watch(path, signal)),
+    async *watch(path, signal) {
+      while (!signal.aborted) {
+        try {
+          yield* go((home) => home.watch(path, signal));
+        } catch (error) {
+          if (errnoOf(error) !== "EHOSTUNREACH") throw error;
+        }
+        await rest(pause, signal);
+        // What has changed meanwhile nobody knows.
+        if (!signal.aborted) yield path;
+      }
+    },
     makeDirectory: (path) => use((home) => able(home, "makeDirectory", path)(path)),
     resize: (path, size) => use((home) => able(home, "resize", path)(path, size)),
     exchange: (path, data) => use((home) => able(home, "exchange", path)(path, data)),

@@ -166,7 +166,7 @@ async function* looks(
 }
 
 /** Waits, or until `signal` aborts. */
-function rest(ms: number, signal: AbortSignal): Promise<void> {
+export function rest(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer);

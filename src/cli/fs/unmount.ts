@@ -1,12 +1,8 @@
-import { spawnSync } from "node:child_process";
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { MOUNT_NAME } from "../../backends/local/mount-name.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
-import { mounted, unmountByForce } from "../../mounts/fuse/system.ts";
-
-/** How long `umount` may take, ms. */
-const PATIENCE = 10_000;
+import { mounted, unmountByForce, unmountIdle } from "../../mounts/fuse/system.ts";
 
 /**
  * Unmounts the home that is mounted on a directory; with `force` whoever uses it, whose calls then fail.
@@ -19,21 +15,10 @@ export async function unmount(dir: string, force: boolean): Promise<string> {
   if (found?.type !== `fuse.${MOUNT_NAME}`) {
     throw new OpenAgentsError("NOT_FOUND", `Cannot unmount "${dir}": no home is mounted there`);
   }
-  const { status, stderr, error } = spawnSync("umount", ["-i", path], {
-    cwd: "/",
-    env: { ...process.env, LC_ALL: "C" },
-    encoding: "utf8",
-    stdio: ["ignore", "ignore", "pipe"],
-    timeout: PATIENCE,
-  });
-  if (status === 0) return path;
+  if (await unmountIdle(path)) return path;
   if (force) {
-    await unmountByForce(found);
+    await unmountByForce(path);
     return path;
-  }
-  if (!/busy/.test(stderr)) {
-    const why = error?.message ?? stderr.trim();
-    throw new OpenAgentsError("FAILED", `Cannot unmount "${dir}": ${why}`);
   }
   const why = "somebody uses it: end that first, or add --force";
   throw new OpenAgentsError("BUSY", `Cannot unmount "${dir}": ${why}`);

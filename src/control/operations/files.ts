@@ -1,7 +1,9 @@
 import * as z from "zod";
 import type { Json } from "../../core/json.ts";
 import type { FileService } from "../../core/ports/index.ts";
+import type { Home } from "../../core/runtime.ts";
 import { failed } from "../../vfs/failed.ts";
+import { homeChanges } from "../../vfs/home-changes.ts";
 import { homeTree } from "../../vfs/home.ts";
 import { mayTouch } from "../access.ts";
 import { deleteFile, getFile, homeAddress, postFile, putFile } from "../files.ts";
@@ -173,9 +175,11 @@ function homeFile(call: Address): Target {
 }
 
 function treeOf(
-  { home, principal, options }: Address,
+  { home, runtime, principal, options }: Address,
   agent: (ref: string) => FileService,
 ): FileService {
+  // Behind a gateway, a runtime has one agent alone.
+  const whole = (runtime as Home) === home ? runtime : undefined;
   return homeTree({
     async list(query) {
       const page = await home.list(query);
@@ -183,6 +187,9 @@ function treeOf(
     },
     resolve: (ref) => home.resolve(ref),
     agent,
+    ...(whole !== undefined && {
+      changes: homeChanges(whole, (agent) => mayTouch(principal, agent)),
+    }),
     srv: async () => ({ home: (await statusOf({ home, principal, options })) as unknown as Json }),
   });
 }

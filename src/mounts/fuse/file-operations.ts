@@ -87,6 +87,8 @@ export class FileOperations {
   async open(node: FuseNode, flags: number): Promise<Answer> {
     const writes = (flags & O.ACCMODE) !== O.RDONLY;
     if (writes) this.#state.demandWritable();
+    // What was closed may still be on its way.
+    await this.#state.settled(node.parent);
     if (node.unborn !== undefined) {
       const file = this.#whole({ node, name: node.name, stat: undefined, flags, creates: false });
       return () => encodeOpen(this.#add(node, file), FOPEN.DIRECT_IO);
@@ -220,6 +222,7 @@ export class FileOperations {
     node: FuseNode,
     fh: number | undefined,
   ): Promise<{ stat: FileStat; ttl?: number }> {
+    await this.#state.settled(node.parent);
     // The kernel names no open file for fstat(2): the one that was written to is meant.
     const file = fh === undefined ? node.writer : this.#handles.get(fh)?.file;
     if (node.unborn !== undefined) {

@@ -120,12 +120,16 @@ export class MountState {
     return { name: node.name, kind: "file", access: "rw", size };
   }
 
-  /** A file comes into being in a directory: whoever looks there waits for it. */
+  /** A file comes into being in a directory: whoever looks there waits for it, but not for ever. */
   bear(parent: FuseNode, birth: Promise<void>): void {
     const births = this.#births.get(parent) ?? new Set();
-    this.#births.set(parent, births.add(birth));
-    void birth.then(() => {
-      births.delete(birth);
+    const patience = Promise.withResolvers<void>();
+    this.#births.set(parent, births.add(patience.promise));
+    const timer = setTimeout(patience.resolve, PATIENCE).unref();
+    void birth.then(patience.resolve);
+    void patience.promise.then(() => {
+      clearTimeout(timer);
+      births.delete(patience.promise);
       if (births.size === 0 && this.#births.get(parent) === births) this.#births.delete(parent);
     });
   }
@@ -136,11 +140,14 @@ export class MountState {
   }
 
   /** Until what is on its way into a directory is there; undefined when nothing is. */
-  settled(parent: FuseNode): Promise<unknown> | undefined {
-    const births = this.#births.get(parent);
+  settled(parent: FuseNode | undefined): Promise<unknown> | undefined {
+    const births = parent && this.#births.get(parent);
     return births === undefined ? undefined : Promise.all(births);
   }
 }
+
+/** How long (ms) others wait for a file that was closed and is still on its way to the service. */
+const PATIENCE = 1000;
 
 /** ms since 1970: the year 9999. */
 const MAX_TIME = 253_402_300_799_000;

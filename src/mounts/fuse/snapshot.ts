@@ -2,7 +2,10 @@ import type { FileService } from "../../core/ports/files.ts";
 import { EMPTY } from "./open-file.ts";
 
 /** Bytes from which on a file of known size is read piece by piece. */
-const PIECES_FROM = 1 << 20;
+const PIECES_FROM = 16 << 20;
+
+/** Bytes of a piece for who reads on and on: a service may have to make all of it for a part of it. */
+const PIECE = 8 << 20;
 
 /** What a snapshot is of. */
 export interface SnapshotOf {
@@ -15,11 +18,16 @@ export interface SnapshotOf {
 
 /**
  * The content of a file for one reader. What is read from start to end is of one moment, however many
- * reads that takes; a read from the start, or after the end was met, sees what there is then.
+ * reads that takes; a read from the start, or after the end was met, sees what there is then. Only a very
+ * large file is read piece by piece.
  */
 export class Snapshot {
   readonly #of: SnapshotOf;
   #content: Promise<Uint8Array> | Uint8Array | undefined;
+  /** The piece that was read last, and where it begins. */
+  #piece: { readonly start: number; readonly bytes: Uint8Array } | undefined;
+  /** Where the last read ended. */
+  #at = 0;
 
   constructor(of: SnapshotOf) {
     this.#of = of;
@@ -28,13 +36,12 @@ export class Snapshot {
   /** The next read sees what there is then. */
   forget(): void {
     this.#content = undefined;
+    this.#piece = undefined;
   }
 
   async read(offset: number, size: number): Promise<Uint8Array> {
+    if ((this.#of.size ?? 0) > PIECES_FROM) return this.#readPiece(offset, size);
     const { files, path } = this.#of;
-    if (this.#of.size !== undefined && this.#of.size > PIECES_FROM) {
-      return cut(await files.read(path(), { offset, length: size }), 0, size);
-    }
     if (offset === 0 || this.#content === undefined) {
       this.#content = files.read(path());
     }
@@ -48,6 +55,21 @@ export class Snapshot {
     }
     if (this.#content === taken) this.#content = offset < content.byteLength ? content : undefined;
     return offset < content.byteLength ? cut(content, offset, size) : EMPTY;
+  }
+
+  async #readPiece(offset: number, size: number): Promise<Uint8Array> {
+    const { files, path } = this.#of;
+    const there = this.#piece;
+    const goesOn = offset === this.#at && offset > 0;
+    this.#at = offset + size;
+    if (there !== undefined && offset > 0) {
+      const from = offset - there.start;
+      if (from >= 0 && from + size <= there.bytes.byteLength) return cut(there.bytes, from, size);
+    }
+    const length = goesOn ? Math.max(size, PIECE) : size;
+    const bytes = await files.read(path(), { offset, length });
+    this.#piece = goesOn ? { start: offset, bytes } : undefined;
+    return cut(bytes, 0, size);
   }
 }
 

@@ -71,7 +71,7 @@ export async function freeDirectory(dir: string): Promise<string> {
         `Cannot mount on "${dir}": something is mounted there: unmount it first, or take another directory`,
       );
     }
-    await unmountByForce(there);
+    await unmountByForce(path);
   }
   const problem = await whyUnfit(path);
   if (problem !== undefined) {
@@ -96,15 +96,29 @@ export async function mount(fd: number, name: string, dir: string, options: stri
   if (code !== 0) throw new FileError("EIO", `Cannot mount on "${dir}": ${said}`);
 }
 
-/** Unmounts whoever uses it: what waits for it fails. @throws EBUSY with what the system said */
-export async function unmountByForce(mount: MountedAt): Promise<void> {
-  const { code, said } = await run(unmounting(mount));
+/** Unmounts what nobody uses. False when somebody does. @throws EIO with what umount(8) said */
+export async function unmountIdle(dir: string): Promise<boolean> {
+  const { code, said } = await run(["umount", "-i", dir]);
+  if (code !== 0 && !said.includes("busy")) {
+    throw new FileError("EIO", `Cannot unmount "${dir}": ${said}`);
+  }
+  return code === 0;
+}
+
+/** Unmounts whoever uses it: what waits for it fails. */
+export async function unmountByForce(dir: string): Promise<void> {
+  await run(["umount", "-i", "-f", "-l", dir]);
+}
+
+/** The same for a mount of this process, wherever it lives on. @throws EBUSY with what the system said */
+export async function breakOff(mount: MountedAt): Promise<void> {
+  const { code, said } = await run(breakingOff(mount));
   if (code !== 0) throw new FileError("EBUSY", `Cannot unmount "${mount.dir}": ${said}`);
 }
 
 /** The same for a process that ends, which cannot wait otherwise. */
-export function unmountByForceSync(mount: MountedAt): void {
-  const [command, ...args] = unmounting(mount);
+export function breakOffSync(mount: MountedAt): void {
+  const [command, ...args] = breakingOff(mount);
   spawnSync(command, args, { cwd: "/", stdio: "ignore", timeout: PATIENCE });
 }
 
@@ -130,14 +144,14 @@ export function unmountWhenGone(mount: MountedAt): () => void {
  * What is mounted there now may be another one's, and ours may live on where no path leads (umount -l
  * by somebody else, with users that stay): then the connection is broken off by its number.
  */
-const UNMOUNT = `
+const BREAK_OFF = `
 if grep -q "^$2 " /proc/self/mountinfo; then exec umount -i -f -l "$1"; fi
 connections=/sys/fs/fuse/connections
 [ -e "$connections/$3" ] || mount -i -t fusectl fusectl "$connections"
 [ ! -e "$connections/$3" ] || echo 1 > "$connections/$3/abort"`;
 
-function unmounting({ dir, id, device }: MountedAt): [string, ...string[]] {
-  return ["sh", "-c", UNMOUNT, "unmount", dir, id, device.split(":")[1] ?? ""];
+function breakingOff({ dir, id, device }: MountedAt): [string, ...string[]] {
+  return ["sh", "-c", BREAK_OFF, "unmount", dir, id, device.split(":")[1] ?? ""];
 }
 
 /** Has the kernel read a file that is read in sequence this much ahead, where it lets itself be told. */

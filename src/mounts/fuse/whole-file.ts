@@ -45,6 +45,8 @@ export class WholeFile implements OpenFile, UnbornFile {
   #opened: boolean;
   #changes = 0;
   #tried = 0;
+  /** How many bytes the service was given last; it has not been looked at what became of them. */
+  #given: number | undefined;
   #failure: FileError | undefined;
   #saving: Promise<void> | undefined;
   #dropped = false;
@@ -149,16 +151,38 @@ export class WholeFile implements OpenFile, UnbornFile {
 
   /** The content as it is to be, read if need be; `offset` is where it will be written. */
   #all(offset: number): BytesWriter | Promise<BytesWriter> {
-    if (this.#content !== undefined) return this.#content;
+    if (this.#loading !== undefined) return this.#loading;
+    if (this.#content !== undefined) {
+      if (this.#given === undefined) return this.#content;
+      this.#loading = this.#look(this.#content, this.#given).finally(() => {
+        this.#loading = undefined;
+      });
+      return this.#loading;
+    }
     if (this.#hears) {
       this.#taken = offset;
       this.#content = this.#writer();
       return this.#content;
     }
-    this.#loading ??= this.#load().finally(() => {
+    this.#loading = this.#load().finally(() => {
       this.#loading = undefined;
     });
     return this.#loading;
+  }
+
+  /**
+   * Looks, when there is more to write, whether what was given still stands there. What has gone from
+   * there was a command, or was turned into something else: it is not said again with what follows.
+   */
+  async #look(content: BytesWriter, given: number): Promise<BytesWriter> {
+    this.#given = undefined;
+    const path = this.#options.path();
+    if (path === undefined) return content;
+    const stat = await this.#options.files.stat(path).catch(() => undefined);
+    if (stat === undefined || stat.size === given || content.length < given) return content;
+    this.#taken += given;
+    this.#content = this.#writer(content.view(given, Infinity).slice());
+    return this.#content;
   }
 
   async #load(): Promise<BytesWriter> {
@@ -243,7 +267,9 @@ export class WholeFile implements OpenFile, UnbornFile {
     this.#opened = false;
     const written = await files.write(path, data, only ? { create: "only" } : {});
     const there = written.path === path;
+    this.#given = there ? data.byteLength : undefined;
     if (!there || this.#hears) {
+      this.#given = undefined;
       this.#taken += data.byteLength;
       this.#content = this.#writer(content.view(data.byteLength, Infinity).slice());
     }

@@ -1,5 +1,5 @@
-import type { FileService } from "../core/ports/index.ts";
-import { failed } from "./failed.ts";
+import { FileError } from "./file-error.ts";
+import type { FileService } from "./ports/files.ts";
 
 /** What a service may lack. */
 export type Ability = "makeDirectory" | "resize" | "exchange" | "follow";
@@ -12,5 +12,5 @@ export function able<K extends Ability>(
 ): Required<FileService>[K] {
   const member = files[name] as ((...args: readonly unknown[]) => unknown) | undefined;
   if (member !== undefined) return member.bind(files) as Required<FileService>[K];
-  throw failed("ENOTSUP", "do this with", path, "what is there cannot do it");
+  throw new FileError("ENOTSUP", `Cannot do this with "${path}": what is there cannot do it`);
 }
