@@ -30,6 +30,7 @@ export class Editor {
   readonly #counted: string[] = [];
   readonly #tried: string[] = [];
   #count = 0;
+  #told = 0;
 
   constructor(name: string, chance: () => number) {
     this.#name = name;
@@ -39,6 +40,11 @@ export class Editor {
   /** How many changes it has begun. */
   get begun(): number {
     return this.#count;
+  }
+
+  /** How many it was told are made. */
+  get told(): number {
+    return this.#told;
   }
 
   /** Makes one change. */
@@ -156,6 +162,7 @@ export class Editor {
       await work();
       slot.allowed = after;
       slot.open = false;
+      this.#told += 1;
     } catch (error) {
       // At first there is nobody yet, and what is not durable may be undone.
       const nobody = /There is no agent/.test((error as Error).message);

@@ -109,8 +109,11 @@ export async function simulateFiles(seed: number): Promise<string[]> {
       await ctx.sleep("10s");
       enter(ctx);
     }
-    await unless("ENOENT", fs.remove(`/fs/out/${text}.parts`));
-    finished.add(`remove /${text}.parts`);
+    const removing = fs.remove(`/fs/out/${text}.parts`);
+    await unless(
+      "ENOENT",
+      removing.then(() => finished.add(`remove /${text}.parts`)),
+    );
     luck(0.05);
     await fs.write(doing, ` 2`, { at: "end" });
     for (const path of ["box", "done", `done/${client}`]) {
