@@ -17,9 +17,15 @@ export interface Daemon {
   get(path: string): Promise<Record<string, unknown>>;
 }
 
-/** Starts agentd, on any free port unless it is to have one; resolves when it listens. */
-export async function start(config: URL, data: string, port: number = 0): Promise<Daemon> {
-  const args = [AGENTD, "--config", fileURLToPath(config), "--data", data, "--port", String(port)];
+/** Starts agentd, on any free port unless it is to have one, with these options; resolves when it listens. */
+export async function start(
+  config: URL,
+  data: string,
+  port: number = 0,
+  ...options: readonly string[]
+): Promise<Daemon> {
+  const at = ["--config", fileURLToPath(config), "--data", data, "--port", String(port)];
+  const args = [AGENTD, ...at, ...options];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve) => {
     child.once("exit", resolve);

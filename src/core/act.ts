@@ -12,7 +12,7 @@ import type { Ending } from "./session.ts";
 import { validate } from "./standard-schema.ts";
 import type { StateChanges } from "./state.ts";
 import { afterFailure } from "./supervisor.ts";
-import { commandOf } from "./think.ts";
+import { asRefused, commandOf, isQuiet } from "./think.ts";
 import type { Plan } from "./think.ts";
 import { TickContext } from "./tick-context.ts";
 
@@ -83,7 +83,7 @@ export async function act(kernel: Kernel, input: ActInput): Promise<Acted> {
     const state = await settleState(kernel, agent, session);
     return { session, ending, state, version: definition.version };
   } catch (error) {
-    return failed(kernel, input, session, error);
+    return failed(kernel, input, session, isQuiet(occasion) ? asRefused(error) : error);
   }
 }
 
@@ -179,7 +179,7 @@ async function giveUp(
   const ending: Ending = { kind: "failed", error };
   const nothing = { session: last.session, ending, version: agent.version, failure };
   const { onError } = agent.definition.hooks;
-  if (onError === undefined || agent.version === 0) return nothing;
+  if (onError === undefined || agent.version === 0 || isQuiet(occasion)) return nothing;
   const session = new Session(kernel, input, last.session);
   input.running(session);
   try {

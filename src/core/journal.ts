@@ -1,9 +1,27 @@
+import { OpenAgentsError } from "./errors.ts";
 import type { ErrorInfo } from "./errors.ts";
+import { FileError } from "./file-error.ts";
+import type { Errno } from "./file-error.ts";
 import { sha256Hex } from "./hash.ts";
 import type { Json } from "./json.ts";
 
 /** How a step, request or sleep ended: its result, or the error that its caller is to see. */
-export type Entry = { readonly value?: Json } | { readonly error: ErrorInfo };
+export type Entry = { readonly value?: Json } | { readonly error: KeptError };
+
+/** An error as it is journaled; one of files has its name among those. */
+export interface KeptError extends ErrorInfo {
+  readonly errno?: Errno;
+}
+
+/** What an entry has for who asked for it. @throws the error that it is */
+export function valueOf(entry: Entry): Json | undefined {
+  if ("error" in entry) {
+    const { code, message, errno } = entry.error;
+    throw errno === undefined ? new OpenAgentsError(code, message) : new FileError(errno, message);
+  }
+  // A copy: what a hook does to it must not change what is replayed.
+  return typeof entry.value === "object" ? structuredClone(entry.value) : entry.value;
+}
 
 /**
  * The finished steps of one trigger, by key. A key is a name and how many of that name came before

@@ -307,7 +307,9 @@ function park(draft: Draft, { agent, occasion, acted }: RememberInput): void {
 /** Mail waits in the inbox to be tried again; what came from elsewhere waits as a parked tick. */
 function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
   const { letter, mail, parked, attempt } = occasion;
-  const { retryAt } = acted.failure!;
+  const { retryAt, error } = acted.failure!;
+  // What agent code could not do with is asked for anew.
+  for (const key of acted.session.keysOf(error)) draft.erase(paths.step(occasion.envelope.id, key));
   if (mail !== undefined && parked === undefined) {
     draft.retry.push({ position: mail.position, notBefore: retryAt, attempts: attempt });
     draft.setTimer({ at: retryAt, kind: "retry", id: String(mail.position) });

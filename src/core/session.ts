@@ -1,6 +1,6 @@
 import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
-import { byteLength, bytesAbove } from "./byte-length.ts";
+import { byteLength } from "./byte-length.ts";
 import type {
   Context,
   ContextIdentity,
@@ -19,12 +19,12 @@ import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
 import type { LiveTick } from "./followers.ts";
-import { sha256Hex } from "./hash.ts";
-import type { Entry } from "./journal.ts";
+import { valueOf } from "./journal.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
+import { checkLabel } from "./label.ts";
 import { letterOf } from "./letter-of.ts";
 import { memoryOver } from "./memory.ts";
 import type { Wait } from "./parked.ts";
@@ -34,11 +34,10 @@ import type { AgentTree } from "./ports/agent-face.ts";
 import type { AgentFiles, TickMemory } from "./ports/memory.ts";
 import { publicEvent } from "./public-event.ts";
 import { StateDraft } from "./state.ts";
-import { failureOf, stepSpan } from "./telemetry.ts";
 import type { State } from "./state.ts";
+import { Steps } from "./steps.ts";
 import { TickFiles } from "./tick-files.ts";
 import { openFiles, tickTree } from "./tick-tree.ts";
-import { paths } from "./tree.ts";
 import { TreeDraft } from "./tree-draft.ts";
 import type { LogLine, StepNote, TickOutput } from "./trajectory.ts";
 
@@ -90,7 +89,7 @@ export class Session {
   readonly #kernel: Kernel;
   readonly #input: SessionInput;
   readonly #waits: Wait[] = [];
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #steps: Steps;
   #fs: TickFiles | undefined;
   #tree: AgentTree | undefined;
   #abort: AbortController | undefined;
@@ -115,6 +114,13 @@ export class Session {
     this.identity = contextIdentity(kernel, record, {
       check: () => this.#check(),
       locked: (error) => this.cut(error),
+    });
+    this.#steps = new Steps(kernel, input, {
+      check: () => this.#check(),
+      isOpen: () => this.#isOpen,
+      signal: () => this.signal,
+      note: (note) => this.#stepEnded(note),
+      quiet: () => this.#parkWhenQuiet(),
     });
     this.files = new TreeDraft(kernel.store, { id: record.id, limit: kernel.limits.valueBytes });
     const line =
@@ -145,6 +151,7 @@ export class Session {
         (error: unknown) => resolve({ kind: "failed", error }),
       );
     });
+    this.#fs?.end();
     await this.#letStepsEnd();
     stopTimer();
     this.#isOpen = false;
@@ -157,6 +164,7 @@ export class Session {
     if (!this.#isOpen) return false;
     this.#cutBy = error;
     this.#abort?.abort(error);
+    this.#fs?.end();
     this.#end?.({ kind: "failed", error });
     this.#onCut?.();
     return true;
@@ -206,8 +214,7 @@ export class Session {
   get fs(): TickFiles {
     this.#fs ??= new TickFiles({
       tree: () => (this.#tree ??= this.tree("agent")),
-      step: (name, work) => this.step(name, work),
-      signal: () => this.signal,
+      later: (name) => this.#steps.later(name),
       check: () => this.#check(),
       note: (note) => this.#stepEnded(note),
     });
@@ -312,63 +319,25 @@ export class Session {
     this.takenBack.add(alarmId);
   }
 
-  step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
-    const running = this.#step(name, work);
-    this.#running.add(running);
-    const ended = (): void => {
-      this.#running.delete(running);
-      this.#parkWhenQuiet();
-    };
-    running.then(ended, ended);
-    return running;
+  /** Alarms as the commit is to change them, by id. */
+  *alarmsToBe(): Generator<readonly [id: string, alarm: AlarmFile | undefined]> {
+    const { alarm } = this.#input.occasion;
+    if (alarm !== undefined) yield [alarm.id, alarm.next];
+    yield* this.alarms;
   }
 
-  async #step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
-    this.#check();
-    checkLabel(name, "a step");
-    const { agent, claim, occasion, span: ticks } = this.#input;
-    const { store, clock, limits, tracer } = this.#kernel;
-    const key = occasion.journal.nextKey(`step:${name}`);
-    const earlier = occasion.journal.get(key);
-    if (earlier !== undefined) {
-      this.#stepEnded({ key, ms: 0, replayed: true });
-      return valueOf(earlier) as T;
-    }
-    // Nothing may happen outside because of mail that could still be lost.
-    await store.sync();
-    this.#check();
-    const begun = clock.now();
-    this.#input.live?.step(key);
-    const trigger = occasion.envelope.id;
-    const span = tracer && ticks && stepSpan(tracer, ticks.context, key);
-    try {
-      const stable = sha256Hex(`${agent.record.id}/${trigger}/${key}`).slice(0, 32);
-      const value = await work({ key: stable, signal: this.signal });
-      if (!this.#isOpen)
-        throw new OpenAgentsError("CANCELLED", `Step "${name}" ended after its tick`);
-      const json = value === undefined ? "{}" : toJson({ value }, `result of step "${name}"`);
-      const tooMany = bytesAbove(json, limits.valueBytes);
-      if (tooMany !== undefined) {
-        throw new OpenAgentsError(
-          "LIMIT",
-          `Cannot journal step "${name}": ${tooMany} bytes is above limits.valueBytes (${limits.valueBytes})`,
-        );
-      }
-      agent.journaled = true;
-      await store.journal(claim, [{ path: paths.step(trigger, key), value: json }]);
-      await store.sync();
-      occasion.journal.wrote(key, json);
-      this.#stepEnded({ key, ms: clock.now() - begun });
-      span?.end();
-      return value;
-    } catch (error) {
-      this.#stepEnded({ key, ms: clock.now() - begun, error: errorInfo(error) });
-      span?.end(failureOf(error));
-      throw error;
-    }
+  step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
+    return this.#steps.step(name, work);
+  }
+
+  /** As `Steps.keysOf`. */
+  keysOf(error: unknown): readonly string[] {
+    return this.#steps.keysOf(error);
   }
 
   #stepEnded(note: StepNote): void {
+    // The record is made of what there is at the end.
+    if (!this.#isOpen) return;
     this.steps.push(note);
     this.#input.live?.step(note.key, note);
   }
@@ -385,15 +354,15 @@ export class Session {
 
   /** Parks once the hook has nothing to do but wait, which is seen when its own turn is over. */
   #parkWhenQuiet(): void {
-    if (this.#waits.length === 0 || this.#running.size > 0) return;
+    if (this.#waits.length === 0 || this.#steps.running.size > 0) return;
     this.#kernel.clock.after(0, () => {
-      if (this.#running.size === 0) this.#end?.({ kind: "parked", waits: this.#waits });
+      if (this.#steps.running.size === 0) this.#end?.({ kind: "parked", waits: this.#waits });
     });
   }
 
   async #letStepsEnd(): Promise<void> {
-    if (this.#running.size === 0) return;
-    const ended = Promise.allSettled(this.#running);
+    if (this.#steps.running.size === 0) return;
+    const ended = Promise.allSettled(this.#steps.running);
     await new Promise<void>((resolve) => {
       let stop = (): void => undefined;
       this.#onCut = () => {
@@ -459,25 +428,6 @@ export class Session {
   }
 }
 
-/**
- * Agent code names steps, events and alarms, and the record of the tick carries those names.
- * @throws INVALID for a name that it could not carry
- */
-function checkLabel(name: unknown, what: string): asserts name is string {
-  if (typeof name === "string" && name.isWellFormed() && name !== "" && name.length <= 500) return;
-  const given = typeof name === "string" ? JSON.stringify(name) : typeof name;
-  throw new OpenAgentsError(
-    "INVALID",
-    `Cannot name ${what} ${given}: use text of 1 to 500 characters with no lone surrogate`,
-  );
-}
-
 function plain(value: unknown, what: string): Json {
   return JSON.parse(toJson(value, what)) as Json;
-}
-
-function valueOf(entry: Entry): Json | undefined {
-  if ("error" in entry) throw new OpenAgentsError(entry.error.code, entry.error.message);
-  // A copy: what a hook does to it must not change what is replayed.
-  return typeof entry.value === "object" ? structuredClone(entry.value) : entry.value;
 }

@@ -113,12 +113,21 @@ async function change(session: Session, command: ChangeCommand): Promise<void> {
     if (command.command === "goals") await changeGoals(session.memory.goals, command);
     else await applyEdit(session.tree("editor"), command.edit);
   } catch (error) {
-    if (isLocked(error)) throw error;
-    // It was possible when the operator asked. To try again cannot help, and nobody is to blame.
-    const { code, message } = errorInfo(error);
-    throw new RefusedError(KEPT.has(code) ? code : "INVALID", message);
+    throw asRefused(error);
   }
 }
+
+/**
+ * The error of a change, which was possible when the operator asked: to try again cannot help, and nobody
+ * is to blame. What the store or the keys fail with stays as it is.
+ */
+export function asRefused(error: unknown): unknown {
+  const { code, message } = errorInfo(error);
+  if (isLocked(error) || PASSING.has(code)) return error;
+  return new RefusedError(KEPT.has(code) ? code : "INVALID", message);
+}
+
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["STORE", "STALE_CLAIM", "CORRUPT"]);
 
 /** What a change may come to that says more than that it cannot be. */
 const KEPT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

@@ -1,17 +1,19 @@
 import { base64 } from "@scure/base";
 import { able } from "./able.ts";
-import type { Context, ContextFiles } from "./context.ts";
-import { errorInfo } from "./errors.ts";
+import type { ContextFiles } from "./context.ts";
+import { errorInfo, OpenAgentsError } from "./errors.ts";
 import { errnoOf, FileError } from "./file-error.ts";
+import type { Errno } from "./file-error.ts";
 import type { AgentTree } from "./ports/agent-face.ts";
 import type { FileService } from "./ports/files.ts";
+import type { LaterStep } from "./steps.ts";
 import type { StepNote } from "./trajectory.ts";
 
 /** What the files of a tick are made over. */
 export interface TickFilesParts {
   readonly tree: () => AgentTree;
-  readonly step: Context["step"];
-  readonly signal: () => AbortSignal;
+  /** Takes the key of a step, in the order of the calls. */
+  readonly later: (name: string) => LaterStep;
   /** Throws once the tick is over. */
   readonly check: () => void;
   /** Puts on the record what was refused. */
@@ -38,11 +40,20 @@ const SHOWN = 400;
 /** The files of an agent as its code has them in a tick. */
 export class TickFiles implements ContextFiles {
   readonly #parts: TickFilesParts;
+  /** Ends what is watched. */
+  readonly #over = new AbortController();
   #noted = 0;
+  /** Resolves when the use before is done, or is a step that goes on by itself. */
+  #before: Promise<void> = Promise.resolve();
 
   constructor(parts: TickFilesParts) {
     this.#parts = parts;
     Object.freeze(this);
+  }
+
+  /** The tick ends: nothing is watched any more. */
+  end(): void {
+    this.#over.abort();
   }
 
   async read(path: string): Promise<string> {
@@ -53,13 +64,15 @@ export class TickFiles implements ContextFiles {
     return this.#use("read", path, { run: (tree) => tree.read(path, range), codec: BYTES });
   }
 
-  write(
+  async write(
     path: string,
     data: string | Uint8Array,
     options?: Parameters<ContextFiles["write"]>[2],
   ): Promise<string> {
+    this.#parts.check();
+    const bytes = bytesOf(data, path);
     const run = async (tree: AgentTree): Promise<string> =>
-      (await tree.write(path, bytesOf(data), options)).path;
+      (await tree.write(path, bytes, options)).path;
     return this.#use("write", path, { run, codec: asIs<string>() });
   }
 
@@ -88,8 +101,10 @@ export class TickFiles implements ContextFiles {
   }
 
   async exchange(path: string, data: string | Uint8Array): Promise<string> {
+    this.#parts.check();
+    const bytes = bytesOf(data, path);
     const run = async (tree: AgentTree): Promise<string> => {
-      return textOf(await able(tree, "exchange", path)(path, bytesOf(data)), path);
+      return textOf(await able(tree, "exchange", path)(path, bytes), path);
     };
     return this.#use("exchange", path, { run, codec: asIs<string>() });
   }
@@ -103,52 +118,119 @@ export class TickFiles implements ContextFiles {
       );
     };
     await this.#use("watch", path, { run, codec: asIs<void>() });
+    const left = new AbortController();
+    const signal = AbortSignal.any([left.signal, this.#over.signal]);
     let changes: AsyncIterator<string> | undefined;
-    for (;;) {
-      const change = await this.#parts.step(`fs:change:${shown(path)}`, async () => {
-        changes ??= this.#parts.tree().watch(path, this.#parts.signal())[Symbol.asyncIterator]();
-        const { done, value } = await changes.next();
-        return done === true ? null : value;
-      });
-      if (change === null) return;
-      yield change;
+    const next = async (): Promise<string | null> => {
+      changes ??= this.#parts.tree().watch(path, signal)[Symbol.asyncIterator]();
+      const { done, value } = await changes.next();
+      if (done !== true) return value;
+      // That the tick has ended is nothing that its next try should find.
+      if (signal.aborted) throw new OpenAgentsError("CANCELLED", "The tick has ended");
+      return null;
+    };
+    try {
+      for (;;) {
+        this.#parts.check();
+        const change = await this.#parts.later(`fs:change:${shown(path)}`)(next, lasting);
+        if (change === null) return;
+        yield change;
+      }
+    } catch (error) {
+      if (!this.#over.signal.aborted) throw error;
+      this.#parts.check();
+    } finally {
+      left.abort();
     }
   }
 
-  /** What is the agent's own is done at once and with the tick; what is outside, as a step. */
+  /**
+   * What is the agent's own is done in the order of the calls, and with the tick; what is outside, as a
+   * step.
+   */
   async #use<T>(
     act: keyof FileService,
     path: string,
     { run, codec }: { readonly run: (tree: AgentTree) => Promise<T>; readonly codec: Codec<T> },
   ): Promise<T> {
-    const { tree: open, step, check, note } = this.#parts;
+    const { tree: open, later, check, note } = this.#parts;
     check();
     const name = `fs:${act}:${shown(path)}`;
     const tree = open();
+    const begin = later(name);
+    const before = this.#before;
+    const done = Promise.withResolvers<void>();
+    this.#before = done.promise;
+    await before;
     let place: Awaited<ReturnType<AgentTree["place"]>> = "nowhere";
     try {
+      check();
       place = await tree.place(path);
       check();
       if (place !== "outside") return await run(tree);
     } catch (error) {
+      check();
       const refused = place === "nowhere" || errnoOf(error) === "EACCES";
       if (refused && this.#noted < NOTED) {
         this.#noted += 1;
         note({ key: name, ms: 0, error: errorInfo(error) });
       }
       throw error;
+    } finally {
+      done.resolve();
     }
-    return codec.from(await step(name, async () => codec.to(await run(tree))));
+    const keep = (error: unknown): FileError | undefined =>
+      isLimit(error) ? tooLarge(act, path) : lasting(error);
+    return codec.from(await begin(async () => codec.to(await run(tree)), keep));
   }
+}
+
+/** Errors that say how it is outside, and not how it was for a moment. */
+const LASTING: ReadonlySet<Errno> = new Set<Errno>([
+  "ENOENT",
+  "EACCES",
+  "EROFS",
+  "EEXIST",
+  "ENOTEMPTY",
+  "EINVAL",
+  "ENOTDIR",
+  "EISDIR",
+  "ENAMETOOLONG",
+  "ELOOP",
+  "EXDEV",
+  "EDEADLK",
+  "EFBIG",
+  "ENOTSUP",
+  "ESTALE",
+]);
+
+/** What agent code decides by is there again when it is run again, also where it is an error. */
+function lasting(error: unknown): FileError | undefined {
+  return error instanceof FileError && LASTING.has(error.errno) ? error : undefined;
+}
+
+/** True where what came of a step cannot be journaled. */
+function isLimit(error: unknown): boolean {
+  return (
+    error instanceof OpenAgentsError && error.code === "LIMIT" && !(error instanceof FileError)
+  );
+}
+
+function tooLarge(act: string, path: string): FileError {
+  const why = "what comes of it is above limits.valueBytes: ask for less, as a range or a page";
+  return new FileError("EFBIG", `Cannot ${act} "${path}" in a tick: ${why}`);
 }
 
 /** A path in the name of a step. */
 function shown(path: unknown): string {
-  return String(path).toWellFormed().slice(0, SHOWN);
+  return String(path).slice(0, SHOWN).toWellFormed();
 }
 
-function bytesOf(data: string | Uint8Array): Uint8Array {
-  return typeof data === "string" ? new TextEncoder().encode(data) : data;
+/** A copy: what the caller does with its bytes from now on is not what was given. */
+function bytesOf(data: unknown, path: string): Uint8Array {
+  if (typeof data === "string") return new TextEncoder().encode(data);
+  if (data instanceof Uint8Array) return new Uint8Array(data);
+  throw new FileError("EINVAL", `Cannot use what "${path}" is given: it must be text or bytes`);
 }
 
 function textOf(bytes: Uint8Array, path: string): string {

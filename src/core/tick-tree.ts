@@ -7,6 +7,8 @@ import type { Kernel } from "./kernel.ts";
 import type { AgentTree } from "./ports/agent-face.ts";
 import type { AgentFiles } from "./ports/memory.ts";
 import type { Session } from "./session.ts";
+import { paths } from "./tree.ts";
+import { TreeDraft } from "./tree-draft.ts";
 
 /** Whose tree it is, in which tick, and who uses it. */
 export interface TickTreeParts {
@@ -18,13 +20,13 @@ export interface TickTreeParts {
 
 /** An agent's tree of files in a tick. @throws CONFIG where the runtime was made without trees */
 export function tickTree(kernel: Kernel, parts: TickTreeParts): AgentTree {
-  const { session, record, files, user } = parts;
+  const { session, record, user } = parts;
   if (kernel.tree === undefined) {
     throw new OpenAgentsError("CONFIG", "Cannot use ctx.fs: this runtime has no tree of files");
   }
   const face = agentFace(kernel, {
     record,
-    tree: files,
+    tree: withAlarms(kernel, parts),
     identity: session.identity,
     state: async () =>
       JSON.parse(toJson(session.draft.plain(), "state")) as Readonly<Record<string, Json>>,
@@ -39,6 +41,27 @@ export function tickTree(kernel: Kernel, parts: TickTreeParts): AgentTree {
     },
   });
   return kernel.tree(face, user);
+}
+
+/** The files, with the alarms as the commit of the tick is to store them. */
+function withAlarms({ store }: Kernel, { session, record, files }: TickTreeParts): AgentFiles {
+  const of = (path: string): AgentFiles => {
+    if (!path.startsWith(paths.alarms)) return files;
+    const draft = new TreeDraft(store, { id: record.id, limit: Number.MAX_SAFE_INTEGER });
+    for (const [id, alarm] of session.alarmsToBe()) {
+      if (alarm === undefined) draft.remove(paths.alarm(id));
+      else draft.write(paths.alarm(id), JSON.stringify(alarm));
+    }
+    return draft;
+  };
+  return {
+    read: (path) => of(path).read(path),
+    bytes: (path) => of(path).bytes(path),
+    list: (query) => of(query.prefix).list(query),
+    sizes: (query) => of(query.prefix).sizes(query),
+    write: (path, content) => files.write(path, content),
+    remove: (path) => files.remove(path),
+  };
 }
 
 /** Files that are looked for with each use, so that they can be shut. */

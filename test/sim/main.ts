@@ -1,12 +1,14 @@
-// Runs seeds FROM (second argument) up to but not with TO (third) of a simulation, `kernel` or `moves`
-// (first): in a process of its own, where no test runner follows every promise. Prints what broke, and
+// Runs seeds FROM (second argument) up to but not with TO (third) of a simulation, `kernel`, `moves` or
+// `files` (first): in a process of its own, where no test runner follows every promise. Prints what broke, and
 // how to replay it, and exits with 1.
+import { simulateFiles } from "./files.ts";
 import { simulateMoves } from "./moves.ts";
 import { simulate } from "./simulation.ts";
 
 const [what = "", ...range] = process.argv.slice(2);
 const [from, to] = range.map(Number) as [number, number];
-const run = what === "moves" ? simulateMoves : simulate;
+const run = { kernel: simulate, moves: simulateMoves, files: simulateFiles }[what];
+if (run === undefined) throw new Error(`There is no simulation "${what}"`);
 for (let seed = from; seed < to; seed += 1) {
   const broken = await run(seed);
   if (broken.length > 0) {

@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 const SEEDS = Number(process.env["SIM_SEEDS"] ?? 2000);
 /** One of moves takes about eight times as long. */
 const MOVE_SEEDS = Math.ceil(SEEDS / 8);
+/** One of files takes about four times as long. */
+const FILE_SEEDS = Math.ceil(SEEDS / 8);
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
 /** What a process that runs these seeds says. */
@@ -40,4 +42,8 @@ void test(`the kernel keeps its promises under ${SEEDS} seeded schedules of cras
 
 void test(`a moving agent has one owner and loses nothing under ${MOVE_SEEDS} seeded schedules of crashes`, async () => {
   assert.equal(await runAll("moves", MOVE_SEEDS), "");
+});
+
+void test(`changes of an agent's files are made once under ${FILE_SEEDS} seeded schedules of crashes and refusals`, async () => {
+  assert.equal(await runAll("files", FILE_SEEDS), "");
 });

@@ -1,0 +1,157 @@
+import { bytesAbove } from "./byte-length.ts";
+import type { StepTools } from "./context.ts";
+import { errorInfo, OpenAgentsError } from "./errors.ts";
+import type { FileError } from "./file-error.ts";
+import { sha256Hex } from "./hash.ts";
+import { valueOf } from "./journal.ts";
+import type { Entry } from "./journal.ts";
+import { toJson } from "./json.ts";
+import type { Json } from "./json.ts";
+import type { Kernel } from "./kernel.ts";
+import { checkLabel } from "./label.ts";
+import type { SessionInput } from "./session.ts";
+import { failureOf, stepSpan } from "./telemetry.ts";
+import type { StepNote } from "./trajectory.ts";
+import { paths } from "./tree.ts";
+
+/** What the steps of a run need of it. */
+export interface StepsRun {
+  /** Throws once it is over, or cut off. */
+  readonly check: () => void;
+  readonly isOpen: () => boolean;
+  readonly signal: () => AbortSignal;
+  readonly note: (note: StepNote) => void;
+  /** One of them is over. */
+  readonly quiet: () => void;
+}
+
+/** The error of files with which a step is to end and to be journaled, instead of one; undefined for neither. */
+export type Keep = (error: unknown) => FileError | undefined;
+
+type Work<T> = (step: StepTools) => T | Promise<T>;
+
+/** Begins a step whose key is taken. */
+export type LaterStep = <T>(work: Work<T>, keep?: Keep) => Promise<T>;
+
+/** The steps of one run of a hook. */
+export class Steps {
+  /** Those that are not over. */
+  readonly running: Set<Promise<unknown>> = new Set();
+  readonly #kernel: Kernel;
+  readonly #input: SessionInput;
+  readonly #run: StepsRun;
+  /** Errors that are journaled, with their keys. */
+  readonly #kept = new Map<unknown, string>();
+
+  constructor(kernel: Kernel, input: SessionInput, run: StepsRun) {
+    this.#kernel = kernel;
+    this.#input = input;
+    this.#run = run;
+  }
+
+  /** As `Context.step`. */
+  async step<T>(name: string, work: Work<T>): Promise<T> {
+    return this.later(name)(work);
+  }
+
+  /** A step that begins later: the journal knows it by when it was asked for. */
+  later(name: string): LaterStep {
+    this.#run.check();
+    checkLabel(name, "a step");
+    const key = this.#input.occasion.journal.nextKey(`step:${name}`);
+    return (work, keep) => {
+      const running = this.#step({ name, key, keep }, work);
+      this.running.add(running);
+      const ended = (): void => {
+        this.running.delete(running);
+        this.#run.quiet();
+      };
+      running.then(ended, ended);
+      return running;
+    };
+  }
+
+  /** Keys of the journaled errors that an error is, or has as a cause. */
+  keysOf(error: unknown): readonly string[] {
+    const keys: string[] = [];
+    const seen = new Set<unknown>();
+    for (let at = error; at instanceof Error && !seen.has(at); at = at.cause) {
+      seen.add(at);
+      const key = this.#kept.get(at);
+      if (key !== undefined) keys.push(key);
+    }
+    return keys;
+  }
+
+  async #step<T>(
+    {
+      name,
+      key,
+      keep,
+    }: { readonly name: string; readonly key: string; readonly keep?: Keep | undefined },
+    work: Work<T>,
+  ): Promise<T> {
+    const { check, isOpen, note } = this.#run;
+    check();
+    const { agent, occasion, live, span: ticks } = this.#input;
+    const { store, clock, limits, tracer } = this.#kernel;
+    const earlier = occasion.journal.get(key);
+    if (earlier !== undefined) {
+      note({ key, ms: 0, replayed: true });
+      return this.#replayed(key, earlier) as T;
+    }
+    // Nothing may happen outside because of mail that could still be lost.
+    await store.sync();
+    check();
+    const begun = clock.now();
+    live?.step(key);
+    const span = tracer && ticks && stepSpan(tracer, ticks.context, key);
+    try {
+      const trigger = occasion.envelope.id;
+      const stable = sha256Hex(`${agent.record.id}/${trigger}/${key}`).slice(0, 32);
+      const value = await work({ key: stable, signal: this.#run.signal() });
+      if (!isOpen()) throw new OpenAgentsError("CANCELLED", `Step "${name}" ended after its tick`);
+      const json = value === undefined ? "{}" : toJson({ value }, `result of step "${name}"`);
+      const tooMany = bytesAbove(json, limits.valueBytes);
+      if (tooMany !== undefined) {
+        throw new OpenAgentsError(
+          "LIMIT",
+          `Cannot journal step "${name}": ${tooMany} bytes is above limits.valueBytes (${limits.valueBytes})`,
+        );
+      }
+      await this.#journal(key, json);
+      note({ key, ms: clock.now() - begun });
+      span?.end();
+      return value;
+    } catch (cause) {
+      const kept = isOpen() ? keep?.(cause) : undefined;
+      const error = kept ?? cause;
+      const info = errorInfo(error);
+      if (kept !== undefined) {
+        await this.#journal(key, JSON.stringify({ error: { ...info, errno: kept.errno } }));
+        this.#kept.set(kept, key);
+      }
+      note({ key, ms: clock.now() - begun, error: info });
+      span?.end(failureOf(error));
+      throw error;
+    }
+  }
+
+  async #journal(key: string, json: string): Promise<void> {
+    const { agent, claim, occasion } = this.#input;
+    const { store } = this.#kernel;
+    agent.journaled = true;
+    await store.journal(claim, [{ path: paths.step(occasion.envelope.id, key), value: json }]);
+    await store.sync();
+    occasion.journal.wrote(key, json);
+  }
+
+  #replayed(key: string, entry: Entry): Json | undefined {
+    try {
+      return valueOf(entry);
+    } catch (error) {
+      this.#kept.set(error, key);
+      throw error;
+    }
+  }
+}
