@@ -1,6 +1,9 @@
 import { FileError } from "../../src/core/file-error.ts";
 import type { FileService } from "../../src/index.ts";
 
+/** What an editor uses of a tree. */
+export type Edited = Pick<FileService, "stat" | "read" | "write" | "remove" | "rename">;
+
 /** What is at a path; undefined for nothing. */
 type Content = string | undefined;
 
@@ -48,7 +51,7 @@ export class Editor {
   }
 
   /** Makes one change. */
-  async edit(files: FileService): Promise<void> {
+  async edit(files: Edited): Promise<void> {
     this.#count += 1;
     const mark = `${this.#name}${this.#count}`;
     if (this.#chance() < 0.2) return this.#increment(files, mark);
@@ -59,7 +62,7 @@ export class Editor {
   }
 
   /** What is not as it must be. */
-  async judge(files: FileService): Promise<readonly string[]> {
+  async judge(files: Edited): Promise<readonly string[]> {
     const broken = [...this.broken];
     for (const { kind, paths, allowed } of this.#slots) {
       const found: Content[] = [];
@@ -83,7 +86,7 @@ export class Editor {
   }
 
   /** Adds a mark to a file that all share, if nobody else did meanwhile. */
-  async #increment(files: FileService, mark: string): Promise<void> {
+  async #increment(files: Edited, mark: string): Promise<void> {
     const path = "/memory/kv/counter";
     const there = await files.stat(path).catch(() => undefined);
     const marks = there === undefined ? [] : await marksOf(files).catch(() => undefined);
@@ -97,7 +100,7 @@ export class Editor {
     );
   }
 
-  async #make(files: FileService, mark: string): Promise<void> {
+  async #make(files: Edited, mark: string): Promise<void> {
     const kind = KINDS[Math.floor(this.#chance() * KINDS.length)]!;
     const path = pathOf(kind, this.#name, mark);
     const slot: Slot = { kind, paths: [path], allowed: [[undefined]], open: true };
@@ -109,7 +112,7 @@ export class Editor {
     });
   }
 
-  async #change(files: FileService, slot: Slot, mark: string): Promise<void> {
+  async #change(files: Edited, slot: Slot, mark: string): Promise<void> {
     const { kind, paths, allowed } = slot;
     const path = paths.at(-1)!;
     const now = allowed[0]!.at(-1);
@@ -189,7 +192,7 @@ function written(kind: Kind, mark: string): string {
   return kind === "mount" ? "read-write" : mark;
 }
 
-async function contentOf(files: FileService, kind: Kind, path: string): Promise<Content> {
+async function contentOf(files: Edited, kind: Kind, path: string): Promise<Content> {
   if (kind === "mount") {
     const lines = (await read(files, "/mounts")).split("\n").map((line) => line.split(" "));
     return lines.find(([at]) => at === path)?.[2];
@@ -205,7 +208,7 @@ async function contentOf(files: FileService, kind: Kind, path: string): Promise<
   return kind === "alarm" ? (JSON.parse(text) as { payload: string }).payload : text;
 }
 
-async function marksOf(files: FileService): Promise<readonly string[]> {
+async function marksOf(files: Edited): Promise<readonly string[]> {
   try {
     return (await read(files, "/memory/kv/counter")).split(" ");
   } catch (error) {
@@ -214,7 +217,7 @@ async function marksOf(files: FileService): Promise<readonly string[]> {
   }
 }
 
-async function read(files: FileService, path: string): Promise<string> {
+async function read(files: Edited, path: string): Promise<string> {
   return new TextDecoder().decode(await files.read(path));
 }
 
