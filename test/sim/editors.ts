@@ -40,11 +40,6 @@ export class Editor {
     this.#chance = chance;
   }
 
-  /** How many changes it has begun. */
-  get begun(): number {
-    return this.#count;
-  }
-
   /** How many it was told are made. */
   get told(): number {
     return this.#told;
@@ -95,7 +90,10 @@ export class Editor {
     const data = bytes([...marks, mark].join(" "));
     const how = there === undefined ? ({ create: "only" } as const) : { ifMatch: there.revision! };
     await files.write(path, data, how).then(
-      () => void this.#counted.push(mark),
+      () => {
+        this.#counted.push(mark);
+        this.#told += 1;
+      },
       () => undefined,
     );
   }
@@ -167,8 +165,12 @@ export class Editor {
       slot.open = false;
       this.#told += 1;
     } catch (error) {
-      // At first there is nobody yet, and what is not durable may be undone.
+      // At first there is nobody yet, what is not durable may be undone, and an agent may be elsewhere.
       const nobody = /There is no agent/.test((error as Error).message);
+      if (nobody) {
+        slot.allowed = before;
+        slot.open = false;
+      }
       const refused = error instanceof FileError && REFUSED.has(error.errno) && !nobody;
       if (refused) this.broken.push(`${slot.paths.join(", ")}: ${error.message}`);
     }

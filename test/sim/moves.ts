@@ -17,7 +17,7 @@ const WAYS = 3;
 const MESSAGES = 4;
 const BEATS = 5;
 /** Changes of the agent's files, by an operator at whichever home. */
-const EDITS = 12;
+const EDITS = 9;
 
 /** A home on a machine of its own. */
 interface SimHome {
@@ -193,12 +193,41 @@ export async function simulateMoves(seed: number): Promise<string[]> {
     };
   }
 
+  /** How many it has gone. */
+  let way = 0;
+  // An operator who changes its files, and is told where it is no more often than not.
+  const desk = new Machine();
+  const editor = new Editor("e", chance);
+  let editing = false;
+  function edit(): void {
+    if (editing || way === WAYS || editor.told >= (EDITS / WAYS) * (way + 1)) return;
+    editing = true;
+    const home = chance() < 0.8 === (way % 2 === 0) ? a : b;
+    const call =
+      <K extends "stat" | "read" | "write" | "remove" | "rename">(name: K) =>
+      (...args: Parameters<FileService[K]>) =>
+        over(desk, home, (runtime) => {
+          const files = runtime.fs("traveller");
+          return (files[name] as (...all: unknown[]) => Promise<never>)(...args);
+        });
+    const files = {
+      stat: call("stat"),
+      read: call("read"),
+      write: call("write"),
+      remove: call("remove"),
+      rename: call("rename"),
+    };
+    const done = (): void => void (editing = false);
+    editor.edit(files).then(done, done);
+  }
+
   // Who leads: again and again until the agent is where it is to be, and then back.
   const leader = new Machine();
-  let way = 0;
   let leading = -1;
   async function lead(): Promise<void> {
     if (leading === leader.life || way >= WAYS) return;
+    // Somewhere in between it stays for long enough that its files can be changed.
+    if (editor.told < (EDITS / WAYS) * way) return;
     leading = leader.life;
     const { life } = leader;
     const [from, to] = way % 2 === 0 ? [a, b] : [b, a];
@@ -233,32 +262,6 @@ export async function simulateMoves(seed: number): Promise<string[]> {
     void send()
       .catch(rest)
       .finally(() => (sending = false));
-  }
-
-  // An operator who changes its files, and is told where it is no more often than not.
-  const desk = new Machine();
-  const editor = new Editor("e", chance);
-  let editing = false;
-  function edit(): void {
-    if (editing || editor.begun >= (EDITS / WAYS) * (way + 1)) return;
-    editing = true;
-    const home = chance() < 0.5 ? a : b;
-    const call =
-      <K extends "stat" | "read" | "write" | "remove" | "rename">(name: K) =>
-      (...args: Parameters<FileService[K]>) =>
-        over(desk, home, (runtime) => {
-          const files = runtime.fs("traveller");
-          return (files[name] as (...all: unknown[]) => Promise<never>)(...args);
-        });
-    const files = {
-      stat: call("stat"),
-      read: call("read"),
-      write: call("write"),
-      remove: call("remove"),
-      rename: call("rename"),
-    };
-    const done = (): void => void (editing = false);
-    editor.edit(files).then(done, done);
   }
 
   for (const home of homes) void boot(home);
