@@ -12,6 +12,7 @@ export type {
 } from "./core/definition.ts";
 export type {
   Context,
+  ContextFiles,
   ContextIdentity,
   Log,
   PublicEvent,
@@ -32,6 +33,8 @@ export type { EnvelopeType, Trigger, TriggerType } from "./core/envelope.ts";
 export type { HmacOptions, HookDefinition, HookOptions, HookScheme } from "./core/hooks.ts";
 export { OpenAgentsError, RetryableError, TerminalError } from "./core/errors.ts";
 export type { ErrorCode, ErrorInfo } from "./core/errors.ts";
+export { errnoOf, FileError } from "./core/file-error.ts";
+export type { Errno } from "./core/file-error.ts";
 export { agentMessageOf, agentMessages, extendAgentMessages } from "./core/agent-message.ts";
 export type * from "./core/agent-message.ts";
 export type { Json } from "./core/json.ts";

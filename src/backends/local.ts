@@ -285,6 +285,9 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     await runtime.start();
     const mounted = await mountOf(options, runtime, version);
     undo.push(() => mounted?.unmount());
+    void mounted?.closed.then(() => {
+      if (ready) warn(`The home is no longer mounted on "${options.mount}": somebody unmounted it`);
+    });
     webhooks.start(runtime);
     await relays?.start(runtime);
     undo.push(() => schedules.stop());

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { described } from "./described.ts";
 import type { Description } from "./described.ts";
 import type { AgentStatus } from "../core/agent.ts";
-import { TRANSITIONS, isKey } from "../core/agent.ts";
+import { TRANSITIONS, isRef } from "../core/agent.ts";
 import { isMoveId } from "../core/bundle/manifest.ts";
 import { toMs } from "../core/duration.ts";
 import { OpenAgentsError } from "../core/errors.ts";
@@ -156,7 +156,7 @@ export function moveId(text: string | undefined): string | undefined {
  * asked. @throws INVALID
  */
 export function agentRef(text: string): string {
-  if (/^[a-z0-9][a-z0-9._-]{0,62}$/i.test(text) || isKey(text)) return text;
+  if (isRef(text)) return text;
   throw new OpenAgentsError(
     "INVALID",
     `Cannot look up agent ${JSON.stringify(text)}: it is no name, npub or hex key`,

@@ -1,9 +1,10 @@
+import { isRef } from "../core/agent.ts";
 import { errorInfo, OpenAgentsError } from "../core/errors.ts";
 import { errnoOf, FileError } from "../core/file-error.ts";
 import type { FileService, FileStat, Page, WriteOptions, Written } from "../core/ports/index.ts";
 import { boundsOf } from "../vfs/asked.ts";
-import { failed } from "../vfs/failed.ts";
-import { checkName, joinPath, normalPath, pathWithin } from "../vfs/path.ts";
+import { failed, missing } from "../vfs/failed.ts";
+import { checkName, joinPath, normalPath, pathWithin, partsOf } from "../vfs/path.ts";
 import { createClient } from "./client.ts";
 import type { Client, Connection, RequestInput } from "./client.ts";
 import { fileTag } from "./etag.ts";
@@ -186,9 +187,12 @@ class RemoteFiles implements FileService {
     }
   }
 
-  /** The address of a path. @throws EINVAL, ENAMETOOLONG */
+  /** The address of a path. @throws EINVAL, ENAMETOOLONG; ENOENT for what can be no agent */
   #at(path: string): string {
-    return `/fs${encodePath(this.#outer(path))}`;
+    const outer = this.#outer(path);
+    const [top, ref] = partsOf(outer);
+    if (top === "agents" && ref !== undefined && !isRef(ref)) throw missing(path);
+    return `/fs${encodePath(outer)}`;
   }
 
   /** A path of this tree, as the home has it. */

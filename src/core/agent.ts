@@ -121,6 +121,11 @@ export function isLabel(text: unknown): text is string {
   return typeof text === "string" && /^[A-Za-z0-9._:/=-]{1,63}$/.test(text);
 }
 
+/** True for what can be the name of an agent, or one of its keys: else there is none of it. */
+export function isRef(text: string): boolean {
+  return /^[a-z0-9][a-z0-9._-]{0,62}$/i.test(text) || isKey(text);
+}
+
 /** True for an npub or a hex key, which are ids and so cannot be names. */
 export function isKey(text: string): boolean {
   return isNpub(text) || /^[0-9a-f]{64}$/i.test(text);

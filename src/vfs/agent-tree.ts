@@ -69,7 +69,8 @@ class Tree implements AgentTree {
       kinds: shared.kinds,
       lowersOnly: user === "agent",
       pending: () => shared.pending(face.agent.id),
-      indexes: shared.indexes,
+      records: shared.records,
+      events: shared.events,
     };
   }
 

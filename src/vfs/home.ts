@@ -1,4 +1,4 @@
-import { isKey, isNpub } from "../core/agent.ts";
+import { isNpub, isRef } from "../core/agent.ts";
 import { errorInfo } from "../core/errors.ts";
 import type { FileListQuery, FileService, FileStat, Page } from "../core/ports/index.ts";
 import type { Json } from "../core/json.ts";
@@ -144,7 +144,7 @@ class HomeTree implements FileService {
   #inside(path: string): Inside | undefined {
     const [top, ref, ...rest] = partsOf(path);
     if (top !== "agents" || ref === undefined) return undefined;
-    if (!/^[a-z0-9][a-z0-9._-]{0,62}$/i.test(ref) && !isKey(ref)) throw nobody(path);
+    if (!isRef(ref)) throw nobody(path);
     return {
       ref,
       files: this.#parts.agent(ref),
@@ -189,7 +189,7 @@ class HomeTree implements FileService {
 
 /** An ended agent has no name any more. */
 function entriesOf({ id, name, status }: AgentInfo): readonly FileStat[] {
-  const own: FileStat = { name: id, kind: "directory", access: "rw" };
+  const own: FileStat = { name: id, kind: "directory", access: "r" };
   return status === "terminated" ? [own] : [own, { name, kind: "link", access: "r", target: id }];
 }
 

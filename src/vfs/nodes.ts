@@ -49,6 +49,8 @@ export interface DirectoryNode {
   /** Takes a new entry and names it. Absent: ENOTSUP. */
   readonly post?: (data: Uint8Array, options: WriteOptions) => Promise<string>;
   readonly makeDirectory?: (name: string) => Promise<void>;
+  /** Nothing can be made in it, but what is there can be removed. */
+  readonly removable?: true;
   /** Moves one file below it, by paths from here with no slash before them. */
   readonly rename?: (from: string, to: string) => Promise<void>;
   readonly remove?: () => Promise<void>;
@@ -354,8 +356,14 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function statOf(name: string, node: Node, facts: NodeFacts): FileStat {
   if (isDirectory(node)) {
-    const writable = node.create ?? node.post ?? node.makeDirectory;
-    return { ...facts, name, kind: "directory", access: writable === undefined ? "r" : "rw" };
+    const writable = node.create ?? node.post ?? node.makeDirectory ?? node.removable;
+    return {
+      ...facts,
+      name,
+      kind: "directory",
+      access: writable === undefined ? "r" : "rw",
+      ...(node.removable && { limit: 0 }),
+    };
   }
   const reads = node.read ?? node.readRange ?? node.exchange ?? node.follow;
   const writes = node.write ?? node.append ?? node.exchange;

@@ -4,7 +4,8 @@ import type { MountKinds } from "./mount-kind.ts";
 import { brokenService } from "./broken-service.ts";
 import { memoryBudgets } from "./budgets.ts";
 import type { Budgets } from "./budgets.ts";
-import { RecordIndexes } from "./services/record-lines.ts";
+import { eventLines } from "./services/outbox.ts";
+import { RecordIndexes, recordLine } from "./services/record-lines.ts";
 
 /** Mounts whose files are kept for the next use, and agents whose budgets are. */
 const KEPT = 10_000;
@@ -12,7 +13,8 @@ const KEPT = 10_000;
 /** What the trees of one home have in common. */
 export class TreesShared {
   readonly kinds: MountKinds;
-  readonly indexes: RecordIndexes = new RecordIndexes();
+  readonly records: RecordIndexes = new RecordIndexes(recordLine);
+  readonly events: RecordIndexes = new RecordIndexes(eventLines);
   readonly #pending = new Map<string, MountChanges[]>();
   readonly #told = new Map<string, Set<() => void>>();
   readonly #services = new Map<string, FileService>();

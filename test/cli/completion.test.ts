@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { shellQuote } from "../../src/cli/shell-quote.ts";
@@ -22,7 +23,8 @@ function environment({ dir }: Project): NodeJS.ProcessEnv {
 }
 
 function missing(shell: string): string | false {
-  return spawnSync(shell, ["-c", "true"]).error === undefined
+  // Elsewhere, as `script` leaves a file where it runs.
+  return spawnSync(shell, ["-c", "true"], { cwd: tmpdir() }).error === undefined
     ? false
     : `${shell} is not installed here`;
 }

@@ -12,8 +12,9 @@ import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { test } from "node:test";
+import { shellQuote } from "../../src/cli/shell-quote.ts";
 import type { FileStat } from "../../src/core/ports/index.ts";
-import { CONFIG, project } from "./project.ts";
+import { CONFIG, PACKAGE, project } from "./project.ts";
 import type { Ended, Project } from "./project.ts";
 import { running, runningAgentctl } from "./running.ts";
 
@@ -213,6 +214,36 @@ void test("agentctl fs cp leaves no half file behind when it fails, and none thr
   assert.match(cat.out(), /^npub1/);
   assert.ok(statSync(join(p.dir, "pipe")).isFIFO());
   await daemon.end();
+});
+
+void test(
+  "agentctl fs cat prints what cannot steer a terminal, and bytes as they are elsewhere",
+  {
+    skip: spawnSync("script", ["--version"]).error !== undefined && "script is not installed here",
+  },
+  async () => {
+    await using p = project();
+    await p.start();
+    const content = "a\u001b[2Jb\u0007\r\n";
+    await said(p.run(["fs", "write", "greeter:memory/kv/k"], { stdin: content }));
+    assert.equal(await said(fs(p, "cat", "greeter:memory/kv/k")), content);
+    const words = [process.execPath, join(PACKAGE, "bin/agentctl.js"), "fs", "cat"];
+    const line = [...words, "greeter:memory/kv/k"].map(shellQuote).join(" ");
+    await using terminal = running("script", ["-qec", line, "/dev/null"], p.dir);
+    assert.equal(await terminal.ended, 0);
+    assert.equal(terminal.out(), "ab\uFFFD\r\n");
+  },
+);
+
+void test("agentctl fs cat ends with whoever reads it", async () => {
+  await using p = project();
+  await p.start();
+  await said(p.run(["fs", "write", "greeter:memory/files/f"], { stdin: "line\n".repeat(200_000) }));
+  const words = [process.execPath, join(PACKAGE, "bin/agentctl.js"), "fs", "cat"];
+  const cat = [...words, "greeter:memory/files/f"].map(shellQuote).join(" ");
+  await using pipe = running("sh", ["-c", `{ ${cat}; echo $? >&2; } | head -n 1`], p.dir);
+  assert.equal(await pipe.ended, 0);
+  assert.deepEqual([pipe.out(), pipe.talked()], ["line\n", "0\n"]);
 });
 
 void test("agentctl fs tail prints the last lines, and goes on after agentd was killed", async () => {

@@ -193,6 +193,16 @@ void test(
   },
 );
 
+void test("agentctl mount says what there is instead where nothing can be mounted", async () => {
+  await using p = projectWithDir();
+  for (const more of [[], ["--detach"]]) {
+    // Without the programs of the system it cannot be had anywhere.
+    const ended = await p.run(["mount", "mnt", ...more], { env: { PATH: p.mnt } });
+    assert.deepEqual([ended.code, ended.stdout], [1, ""]);
+    assert.match(ended.stderr, /Cannot mount "mnt": .*HTTP \(\/fs\) or `agentctl fs`/);
+  }
+});
+
 void test("agentctl mount leaves nothing that hangs when it is killed", { skip }, async () => {
   await using p = projectWithDir();
   await p.start();
@@ -245,6 +255,10 @@ void test(
     const { code, stderr } = await p.agentd(["--port", "0", "--mount", "none"]);
     assert.equal(code, 3);
     assert.match(stderr, /Cannot mount on "none": it does not exist/);
+    const left = await p.start({ args: ["--mount", "mnt"] });
+    await said(p.agentctl("umount", "mnt"));
+    assert.equal((await p.agentctl("list")).code, 0);
+    assert.match((await left.end()).stderr, /no longer mounted on "mnt": somebody unmounted it/);
     // Nothing is held.
     const daemon = await p.start();
     await daemon.end();

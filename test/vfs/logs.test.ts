@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import type { AgentFace, LogRow } from "../../src/core/ports/index.ts";
-import { RecordIndex, RecordIndexes } from "../../src/vfs/services/record-lines.ts";
+import { RecordIndex, RecordIndexes, recordLine } from "../../src/vfs/services/record-lines.ts";
 import { errno, fileHome } from "./home.ts";
 
 const text = (data: Uint8Array): string => new TextDecoder().decode(data);
@@ -106,7 +106,7 @@ void test("RecordIndex gives any part of the lines, however they are read", asyn
       fc.array(range, { maxLength: 20 }),
       async (records, ranges) => {
         const { face } = recorded(records);
-        const index = new RecordIndex();
+        const index = new RecordIndex(recordLine);
         const whole = Buffer.from(records.map((record) => `${record}\n`).join(""));
         for (const { offset, length } of ranges) {
           const got = Buffer.from(await index.read(face, { offset, length }));
@@ -123,7 +123,7 @@ void test("RecordIndex gives any part of the lines, however they are read", asyn
 void test("RecordIndex reads 100,000 records about once, in order or at random", async () => {
   const records = Array.from({ length: 100_000 }, (_, i) => JSON.stringify({ n: i, x: "é" }));
   const { face, read } = recorded(records);
-  const index = new RecordIndex();
+  const index = new RecordIndex(recordLine);
   const whole = Buffer.from(records.map((record) => `${record}\n`).join(""));
   for (let offset = 0; offset < whole.length; offset += 65_536) {
     const part = Buffer.from(await index.read(face, { offset, length: 65_536 }));
@@ -149,7 +149,7 @@ void test("RecordIndex reads 100,000 records about once, in order or at random",
 void test("RecordIndex begins anew when the record is another one", async () => {
   const records = ['"a"', '"b"', '"c"'];
   const it = recorded(records);
-  const index = new RecordIndex();
+  const index = new RecordIndex(recordLine);
   assert.equal(await index.size(it.face), 12);
   records.splice(1, 2);
   assert.equal(await index.size(it.face), 4);
@@ -162,7 +162,7 @@ void test("RecordIndex begins anew when the record is another one", async () => 
 void test("RecordIndex notes nothing of a record that was replaced while it was read", async () => {
   const records = ['"a"', '"bb"', '"ccc"'];
   const it = recorded(records);
-  const index = new RecordIndex();
+  const index = new RecordIndex(recordLine);
   await index.size(it.face);
   const wait = Promise.withResolvers<void>();
   const slow = {
@@ -187,7 +187,7 @@ void test("RecordIndex notes nothing of a record that was replaced while it was 
 });
 
 void test("RecordIndexes keeps those that are used", () => {
-  const indexes = new RecordIndexes();
+  const indexes = new RecordIndexes(recordLine);
   const first = indexes.of("first");
   for (let i = 0; i < 200; i += 1) indexes.of(`a${i}`);
   assert.equal(indexes.of("first"), first);

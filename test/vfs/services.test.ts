@@ -152,7 +152,8 @@ void test("outbox shows mail on its way, and streams what ticks tell the outside
     ctx.broadcast("found", { n: 1 });
     await ctx.reply("done");
   });
-  const lines = text((await first).value)
+  const came = text((await first).value);
+  const lines = came
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line));
@@ -165,7 +166,10 @@ void test("outbox shows mail on its way, and streams what ticks tell the outside
   );
   stop.abort();
   assert.equal((await events.next()).done, true);
-  assert.equal((await files.read("/outbox/events")).length, 0);
+  // It is kept as well, so that nobody has to have listened.
+  const kept = text(await files.read("/outbox/events"));
+  assert.ok(kept.endsWith(came), kept);
+  assert.equal((await files.stat("/outbox/events")).size, kept.length);
   await tick((ctx) => ctx.publish({ kind: 1, content: "hi" }));
   const waiting = await names("/outbox");
   assert.equal(waiting[0], "events");
@@ -208,7 +212,6 @@ void test("goals are made and replaced as a whole, and removed", async () => {
     ["{}", /must have a "title"/],
     [" ", /must have a title/],
     ['{"title": 5}', /"title" must be text/],
-    ['{"title": "x", "id": "other"}', /"id" must be the name/],
     ['{"title": "x", "colour": "red"}', /no "colour"/],
     ['{"title": "x", "parent": "none"}', /"parent" is no goal/],
     ['{"title": "x", "progress": 2}', /"progress"/],
@@ -220,6 +223,69 @@ void test("goals are made and replaced as a whole, and removed", async () => {
   assert.deepEqual(await names("/goals"), ["a", "b"]);
   await within(files.remove("/goals/a"));
   assert.equal((await json("/goals/b")).parent, undefined);
+});
+
+void test("a goal is copied, and moved into the place of another one as editors do", async () => {
+  const { write, json, names, within, files, read } = await fileHome();
+  await write("/goals/a", '{"title": "A", "priority": 2}');
+  await write("/goals/below", '{"title": "B", "parent": "a"}');
+  await write("/goals/temp", await read("/goals/a"));
+  assert.equal((await json("/goals/temp")).id, "temp");
+  await write("/goals/temp", '{"title": "New"}');
+  await within(files.rename("/goals/temp", "/goals/a"));
+  assert.deepEqual(await names("/goals"), ["a", "below"]);
+  const { title, priority } = await json("/goals/a");
+  assert.deepEqual([title, priority], ["New", 0]);
+  assert.equal((await json("/goals/below")).parent, "a");
+  await within(files.rename("/goals/a", "/goals/z"));
+  assert.deepEqual(await names("/goals"), ["below", "z"]);
+  assert.equal((await json("/goals/below")).parent, "z");
+  await assert.rejects(within(files.rename("/goals/a", "/goals/b")), errno("ENOENT", /no such/));
+});
+
+void test("an alarm can be written as it was read", async () => {
+  const { write, json, read } = await fileHome({ agent: { onAlarm: () => undefined } });
+  await write("/alarms/a", '{"cron": "0 9 * * *", "timeZone": "UTC", "payload": 1}');
+  await write("/alarms/b", await read("/alarms/a"));
+  const { id: _a, ...a } = await json("/alarms/a");
+  const { id, ...b } = await json("/alarms/b");
+  assert.equal(id, "b");
+  assert.deepEqual(b, a);
+  await write("/alarms/c", '{"in": "1h"}');
+  await write("/alarms/d", await read("/alarms/c"));
+  assert.equal((await json("/alarms/d")).at, (await json("/alarms/c")).at);
+});
+
+void test("a listing says when a file changed as its stat does, and a tick changes nothing else", async () => {
+  const { write, files, within, tick } = await fileHome({ agent: { onAlarm: () => undefined } });
+  await write("/memory/files/a", "x");
+  await write("/memory/kv/k", "x");
+  await write("/goals/g", "x");
+  await write("/alarms/a", '{"in": "1h"}');
+  const npub = `npub1${"q".repeat(58)}`;
+  await tick((ctx) => ctx.memory.peers.note(ctx.identity.npub, { note: npub }).then(() => {}));
+  const times = async (): Promise<unknown[]> => {
+    const found: unknown[] = [];
+    for (const path of ["/memory/files", "/memory/kv", "/memory/peers", "/goals", "/alarms"]) {
+      for (const { name, modifiedAt } of (await within(files.list(path))).items) {
+        const stat = await within(files.stat(`${path}/${name}`));
+        assert.equal(stat.modifiedAt, modifiedAt, `${path}/${name}`);
+        found.push([path, name, modifiedAt]);
+      }
+    }
+    return found;
+  };
+  const before = await times();
+  assert.equal(before.length, 5);
+  await write("/memory/files/b", "y");
+  await within(files.remove("/memory/files/b"));
+  assert.deepEqual(await times(), before);
+});
+
+void test("dead letters can be removed, and none can be made", async () => {
+  const { files, within } = await fileHome();
+  const { access, limit } = await within(files.stat("/deadletter"));
+  assert.deepEqual([access, limit], ["rw", 0]);
 });
 
 void test("alarms are set by when they are, and cancelled by being removed", async () => {

@@ -4,11 +4,14 @@ import { able } from "../../core/able.ts";
 import { rest } from "./tail.ts";
 
 const PAUSE = 1000;
+/** The longest that is waited, in pauses. */
+const MOST_PAUSES = 30;
 
 /**
  * The files of a home that is found when they are first used, and anew after it could not be reached: it may
  * have another address by then. Its root is there in any case, so that whoever lists what it stands in does
- * not wait for it. Who watches is told of changes also after that, when it is tried again every `pause` ms.
+ * not wait for it. A watch begins with the first use, and goes on after a loss: that is tried again after
+ * `pause` ms, and ever longer.
  */
 export function lastingFiles(find: () => FileService, pause: number = PAUSE): FileService {
   let found: FileService | undefined;
@@ -17,7 +20,9 @@ export function lastingFiles(find: () => FileService, pause: number = PAUSE): Fi
     if (errnoOf(error) === "EHOSTUNREACH") found = undefined;
     return error;
   };
+  const used = Promise.withResolvers<void>();
   const use = async <T>(act: (files: FileService) => Promise<T>): Promise<T> => {
+    used.resolve();
     try {
       return await act(files());
     } catch (error) {
@@ -40,13 +45,18 @@ export function lastingFiles(find: () => FileService, pause: number = PAUSE): Fi
     remove: (path) => use((home) => home.remove(path)),
     rename: (from, to) => use((home) => home.rename(from, to)),
     async *watch(path, signal) {
-      while (!signal.aborted) {
+      // Nobody has seen anything yet that could change.
+      await Promise.race([used.promise, aborted(signal)]);
+      for (let wait = pause; !signal.aborted; wait = Math.min(2 * wait, MOST_PAUSES * pause)) {
         try {
-          yield* go((home) => home.watch(path, signal));
+          for await (const changed of go((home) => home.watch(path, signal))) {
+            wait = pause;
+            yield changed;
+          }
         } catch (error) {
           if (errnoOf(error) !== "EHOSTUNREACH") throw error;
         }
-        await rest(pause, signal);
+        await rest(wait, signal);
         // What has changed meanwhile nobody knows.
         if (!signal.aborted) yield path;
       }
@@ -56,4 +66,11 @@ export function lastingFiles(find: () => FileService, pause: number = PAUSE): Fi
     exchange: (path, data) => use((home) => able(home, "exchange", path)(path, data)),
     follow: (path, signal) => go((home) => able(home, "follow", path)(path, signal)),
   };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
 }

@@ -62,7 +62,7 @@ export interface FileStat {
    * `ranged`: it can be written at any place and resized. Absent: it is written as a whole.
    */
   readonly nature?: "stream" | "exchange" | "ranged" | undefined;
-  /** The most bytes that it may be given; of a directory, that a new entry may. */
+  /** The most bytes that it may be given; of a directory, that a new entry may, 0 where there can be none. */
   readonly limit?: number | undefined;
   /** Its media type. Default `application/octet-stream`. */
   readonly type?: string | undefined;

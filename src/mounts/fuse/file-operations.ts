@@ -122,7 +122,8 @@ export class FileOperations {
         return encodeCreated(entry, this.#opened(node, known, flags));
       };
     }
-    if (!directory.access.includes("w")) {
+    // One that only lets things be removed has no room for a new entry.
+    if (!directory.access.includes("w") || directory.limit === 0) {
       throw new FileError("EACCES", `Cannot make "${path}": its directory takes nothing`);
     }
     return () => {

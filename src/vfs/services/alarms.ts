@@ -15,8 +15,11 @@ const WHEN = ["in", "at", "every", "cron"] as const;
 export function alarms(face: AgentFace): DirectoryNode {
   const set = async (id: string, data: Uint8Array): Promise<string> => {
     const what = `alarm "${id}"`;
-    const { payload = null, ...when } = parsedObject(data, what, [...WHEN, "timeZone", "payload"]);
-    tickOf(face, what).setAlarm(id, whenOf(when, what), payload);
+    const members = [...WHEN, "timeZone", "payload", "id"];
+    const { payload = null, id: _id, at, ...when } = parsedObject(data, what, members);
+    // What is read of one that repeats says when it is next, too.
+    const once = at !== undefined && when["every"] === undefined && when["cron"] === undefined;
+    tickOf(face, what).setAlarm(id, whenOf({ ...(once && { at }), ...when }, what), payload);
     return id;
   };
   const nodeOf = (alarm: AlarmInfo): FileNode => ({

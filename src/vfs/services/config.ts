@@ -6,10 +6,16 @@ import type { FileNode } from "../nodes.ts";
 import { jsonFile, parsedObject, refused } from "./content.ts";
 import { operatorOf } from "./in-tick.ts";
 
+/** Bytes of what is written: room for a name and all the labels that there can be. */
+const MOST = 65_536;
+
 /** `config`: how the agent is set up, as JSON; its name and its labels can be changed. */
 export function config(face: AgentFace): FileNode {
   return {
-    ...jsonFile(() => configOf(face)),
+    ...jsonFile(
+      () => configOf(face),
+      () => ({ limit: MOST }),
+    ),
     async write(data) {
       const now = configOf(face);
       const next = parsedObject(data, "/config", Object.keys(now));

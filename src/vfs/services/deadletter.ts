@@ -6,7 +6,7 @@ import { mailbox } from "./mail.ts";
 
 /** `deadletter`: what could not be acted on, by its position; `replay` or `discard` is written to it. */
 export function deadletter(face: AgentFace): DirectoryNode {
-  return mailbox(face, "deadletter", ({ envelope: { id } }) => {
+  const letters = mailbox(face, "deadletter", ({ envelope: { id } }) => {
     const act = async (data: Uint8Array): Promise<void> => {
       const verb = spoken(data, "a dead letter");
       if (verb !== "replay" && verb !== "discard") {
@@ -23,6 +23,7 @@ export function deadletter(face: AgentFace): DirectoryNode {
       remove: async () => operatorOf(face, "/deadletter").discard(id),
     };
   });
+  return { ...letters, removable: true };
 }
 
 /** Puts the dead letter of this name back into the inbox; false when there is none. */

@@ -1,7 +1,8 @@
 import type { AgentFace } from "../../core/ports/index.ts";
 import type { Goal, GoalChange } from "../../core/ports/memory.ts";
+import { failed } from "../failed.ts";
 import type { DirectoryNode, FileNode } from "../nodes.ts";
-import { textOf } from "../nodes.ts";
+import { bytesOf, textOf } from "../nodes.ts";
 import { JSON_TYPE, parsedObject, pretty, refused, sizeOf } from "./content.ts";
 import { tickOf } from "./in-tick.ts";
 import { pageOf } from "./pages.ts";
@@ -25,6 +26,17 @@ export function goals(face: AgentFace): DirectoryNode {
       return id;
     }
     return (await memory.goals.add({ ...goal, ...(id !== "" && { id }) })).id;
+  };
+  // What is moved is written where it goes: so do editors save.
+  const rename = async (from: string, to: string): Promise<void> => {
+    const goal = await memory.goals.get(from);
+    if (goal === undefined) throw failed("ENOENT", "move", from, "there is no such goal");
+    if (from === to) return;
+    await write(to, bytesOf(pretty(goal)));
+    for (const { id, parent } of await memory.goals.list({ limit: 1000 })) {
+      if (parent === from) await memory.goals.update(id, { parent: to });
+    }
+    await memory.goals.remove(from);
   };
   const nodeOf = (goal: Goal): FileNode => ({
     read: () => pretty(goal),
@@ -51,6 +63,7 @@ export function goals(face: AgentFace): DirectoryNode {
     },
     create: write,
     post: (data) => write("", data),
+    rename,
     facts: () => ({ limit: MOST }),
   };
 }
@@ -68,7 +81,7 @@ async function* eachGoal(
   }
 }
 
-/** The goal that is written. Its fields are checked by who keeps it. */
+/** The goal that is written: its id is the name of its file, whatever it says. Its fields are checked by who keeps it. */
 function goalIn(data: Uint8Array, id: string): GoalChange & { readonly title: string } {
   const what = `goal "${id}"`;
   const text = textOf(data, what).trim();
@@ -77,9 +90,6 @@ function goalIn(data: Uint8Array, id: string): GoalChange & { readonly title: st
     return { title: text };
   }
   const given = parsedObject(data, what, [...SET, ...READ]);
-  if (given["id"] !== undefined && id !== "" && given["id"] !== id) {
-    throw refused(what, `its "id" must be the name of its file, or not be there`);
-  }
   if (given["title"] === undefined) throw refused(what, 'it must have a "title"');
   const fields = SET.filter((field) => given[field] !== undefined);
   return Object.fromEntries(fields.map((field) => [field, given[field]])) as unknown as Goal;

@@ -21,7 +21,8 @@ import { status } from "./status.ts";
 
 /** What the services need beside the agent. */
 export interface ServiceParts extends MountsOptions {
-  readonly indexes: RecordIndexes;
+  readonly records: RecordIndexes;
+  readonly events: RecordIndexes;
 }
 
 /** The standard services, by the name that each has in an agent's tree. */
@@ -31,7 +32,7 @@ export const SERVICES: Readonly<
   ctl,
   status,
   inbox,
-  outbox,
+  outbox: (face, { events }) => outbox(face, events),
   deadletter,
   state,
   config,
@@ -40,7 +41,7 @@ export const SERVICES: Readonly<
   identity,
   alarms,
   mounts,
-  logs: (face, { indexes }) => logs(face, indexes),
+  logs: (face, { records }) => logs(face, records),
   metrics,
   nostr,
 };

@@ -29,6 +29,7 @@ export function keptFile(
       tickOf(face, "files");
       await remove();
     },
-    facts: async () => ({ limit, modifiedAt: await face.changedAt() }),
+    // Nobody notes when each file changed; when the agent did last is no answer: editors would not save.
+    facts: () => ({ limit }),
   };
 }

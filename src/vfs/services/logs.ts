@@ -13,8 +13,8 @@ import { lines } from "./stream.ts";
  * `logs`: what happens in ticks as it happens (`trace`), each tick on the record with what it gave out
  * (`ticks`), the record itself (`trajectory`), and what vouches for all of it (`checkpoint`).
  */
-export function logs(face: AgentFace, indexes: RecordIndexes): DirectoryNode {
-  const index = indexes.of(face.agent.id);
+export function logs(face: AgentFace, records: RecordIndexes): DirectoryNode {
+  const index = records.of(face.agent.id);
   return fixedDirectory({
     trace: {
       follow: (signal) =>

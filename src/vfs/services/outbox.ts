@@ -1,16 +1,29 @@
+import { canonicalJson } from "../../core/json.ts";
+import type { Json } from "../../core/json.ts";
 import { pages } from "../../core/pages.ts";
-import type { AgentFace, OutboxRow } from "../../core/ports/index.ts";
+import type { AgentFace, LogRow, OutboxRow } from "../../core/ports/index.ts";
 import type { TickEvent } from "../../core/runtime.ts";
+import { readRow } from "../../core/trajectory.ts";
 import type { DirectoryNode, FileNode } from "../nodes.ts";
-import { jsonFile, jsonLine, LINES_TYPE, pretty, sizeOf } from "./content.ts";
+import { jsonFile, LINES_TYPE, pretty, sizeOf } from "./content.ts";
 import { countIn, numberAfter, pageOf } from "./pages.ts";
+import type { RecordIndexes } from "./record-lines.ts";
 import { lines } from "./stream.ts";
 
-/** `outbox`: mail that is sent and still on its way, by its number; `events`: what ticks tell the outside. */
-export function outbox(face: AgentFace): DirectoryNode {
+/**
+ * `outbox`: mail that is sent and still on its way, by its number; `events`: what ticks told the outside, all
+ * of it, and what comes.
+ */
+export function outbox(face: AgentFace, indexes: RecordIndexes): DirectoryNode {
+  const index = indexes.of(face.agent.id);
   const events: FileNode = {
+    readRange: (range) => index.read(face, range),
     follow: (signal) => lines((tell) => face.watch((tick) => tell(...told(tick))), signal),
-    facts: () => ({ type: LINES_TYPE }),
+    facts: async () => ({
+      type: LINES_TYPE,
+      size: await index.size(face),
+      modifiedAt: await face.changedAt(),
+    }),
   };
   const nodeOf = (row: OutboxRow): FileNode => jsonFile(() => row);
   return {
@@ -45,11 +58,24 @@ export function outbox(face: AgentFace): DirectoryNode {
   };
 }
 
+/** The lines of `events` that a tick on the record gives. */
+export function eventLines(row: LogRow): string {
+  return row.output === undefined ? "" : told(readRow(row)).join("");
+}
+
 /** What a durable tick told the outside, each as a line. */
-function told({ record: { n, at, trigger }, output }: TickEvent): readonly string[] {
+function told({
+  record: { n, at, trigger },
+  output,
+}: Pick<TickEvent, "record" | "output">): readonly string[] {
   const moment = { n, envelope: trigger.id, at };
   return [
-    ...(output.events ?? []).map((event) => jsonLine({ event: "event", ...moment, ...event })),
-    ...(output.replies ?? []).map((reply) => jsonLine({ event: "reply", ...moment, ...reply })),
+    ...(output.events ?? []).map((event) => line({ event: "event", ...moment, ...event })),
+    ...(output.replies ?? []).map((reply) => line({ event: "reply", ...moment, ...reply })),
   ];
+}
+
+/** The same line when it happens as when it is read from the record. */
+function line(told: Json): string {
+  return `${canonicalJson(told)}\n`;
 }

@@ -45,7 +45,7 @@ export function peers(face: AgentFace): DirectoryNode {
       tickOf(face, "/memory/peers");
       await memory.peers.forget(peer.npub);
     },
-    facts: () => ({ type: JSON_TYPE, limit: MOST }),
+    facts: () => ({ type: JSON_TYPE, modifiedAt: peer.seenAt ?? peer.metAt, limit: MOST }),
   });
   return {
     list: (query) =>

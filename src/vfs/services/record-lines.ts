@@ -20,13 +20,26 @@ interface Place {
   readonly at: number;
 }
 
-/** Where in the lines of agents' records the records are. Records never change, so it stays right. */
+/** What lines a record gives, each with its end. */
+export type LinesOf = (row: LogRow) => string;
+
+/** The canonical text of a record, as a line. */
+export function recordLine({ record }: LogRow): string {
+  return `${record}\n`;
+}
+
+/** Where in lines that agents' records give the records are. Records never change, so it stays right. */
 export class RecordIndexes {
   readonly #indexes = new Map<string, RecordIndex>();
+  readonly #linesOf: LinesOf;
+
+  constructor(linesOf: LinesOf) {
+    this.#linesOf = linesOf;
+  }
 
   /** That of one agent. What was not used for long is forgotten, and found again by reading. */
   of(id: string): RecordIndex {
-    const index = this.#indexes.get(id) ?? new RecordIndex();
+    const index = this.#indexes.get(id) ?? new RecordIndex(this.#linesOf);
     this.#indexes.delete(id);
     this.#indexes.set(id, index);
     if (this.#indexes.size > AGENTS) {
@@ -39,8 +52,9 @@ export class RecordIndexes {
   }
 }
 
-/** The lines of one agent's record: the canonical text of each, one after the other. */
+/** The lines that one agent's record gives, of one record after the other. */
 export class RecordIndex {
+  readonly #linesOf: LinesOf;
   #stride = STRIDE;
   /** Sorted: the place before every so many records. */
   #points: Place[] = [{ n: 0, at: 0 }];
@@ -50,6 +64,10 @@ export class RecordIndex {
   #hash = "";
   /** Another one for each record that took the place of another: what was read of that is not noted. */
   #era = 0;
+
+  constructor(linesOf: LinesOf) {
+    this.#linesOf = linesOf;
+  }
 
   /** How many bytes all lines have. */
   async size(face: AgentFace): Promise<number> {
@@ -70,10 +88,10 @@ export class RecordIndex {
     const era = this.#era;
     let { n, at } = this.#before(from);
     for await (const row of at < to ? this.#rows(face, { n, at }, head.n) : []) {
-      const next = at + byteLength(row.record) + 1;
+      const lines = this.#linesOf(row);
+      const next = at + byteLength(lines);
       if (next > from) {
-        const line = bytesOf(`${row.record}\n`);
-        parts.push(line.subarray(Math.max(0, from - at), Math.max(0, to - at)));
+        parts.push(bytesOf(lines).subarray(Math.max(0, from - at), Math.max(0, to - at)));
       }
       if (next >= to) break;
       n = row.n;
@@ -132,9 +150,10 @@ export class RecordIndex {
     }
   }
 
-  #note({ n, hash, record }: LogRow): void {
+  #note(row: LogRow): void {
+    const { n, hash } = row;
     if (n !== this.#known.n + 1) return;
-    this.#known = { n, at: this.#known.at + byteLength(record) + 1 };
+    this.#known = { n, at: this.#known.at + byteLength(this.#linesOf(row)) };
     this.#hash = hash;
     if (n % this.#stride !== 0) return;
     this.#points.push(this.#known);

@@ -370,7 +370,8 @@ void test("an address is taken for nothing but what it is", async (t) => {
     at("//agents", 404),
     at("/agents//ada", 404),
     at("/agents/", 404),
-    at("/agents/ada/", 404),
+    // The root of its tree of files.
+    at("/agents/ada/", 200),
     at("/AGENTS", 404),
     at("/agents/../runtime/status", 200),
     at("/agents/%2e%2e/runtime/status", 200),
