@@ -165,7 +165,7 @@ export class Lifecycle {
     });
   }
 
-  /** @throws CONFIG, BUSY, MOVED, INVALID when the agent's ticks do not run */
+  /** @throws CONFIG, BUSY, MOVED, TERMINATED, INVALID when the agent's ticks do not run */
   #checkTicks(record: AgentRecord): void {
     const { name, type, status } = record;
     if (!this.#kernel.agents.has(type)) {
@@ -177,6 +177,9 @@ export class Lifecycle {
     checkHere(record);
     if (TICKING.has(status)) return;
     checkAwake(record, "tick");
+    if (status === "terminated") {
+      throw new OpenAgentsError("TERMINATED", `Cannot tick "${name}": it is terminated`);
+    }
     throw new OpenAgentsError("INVALID", `Cannot tick "${name}": it is ${status}, wake it first`);
   }
 

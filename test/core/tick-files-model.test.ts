@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { Context, FileService } from "../../src/index.ts";
 import { fileHome } from "../vfs/home.ts";
 import { TreeModel } from "./tree-model.ts";

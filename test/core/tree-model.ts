@@ -80,8 +80,8 @@ export class TreeModel {
     const [source, target] = [this.#entries.get(from), this.#entries.get(to)];
     if (target === null) return "EISDIR";
     if (target !== undefined && source === null) return "ENOTDIR";
-    for (const [path, content] of [...this.#entries]) {
-      if (path !== from && !path.startsWith(`${from}/`)) continue;
+    const moved = [...this.#entries].filter(([path]) => `${path}/`.startsWith(`${from}/`));
+    for (const [path, content] of moved) {
       this.#entries.delete(path);
       this.#entries.set(to + path.slice(from.length), content);
     }

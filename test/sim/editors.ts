@@ -1,6 +1,9 @@
 import { FileError } from "../../src/core/file-error.ts";
 import type { FileService } from "../../src/index.ts";
 
+/** What an editor uses of a tree. */
+export type Edited = Pick<FileService, "stat" | "read" | "write" | "remove" | "rename">;
+
 /** What is at a path; undefined for nothing. */
 type Content = string | undefined;
 
@@ -37,18 +40,13 @@ export class Editor {
     this.#chance = chance;
   }
 
-  /** How many changes it has begun. */
-  get begun(): number {
-    return this.#count;
-  }
-
   /** How many it was told are made. */
   get told(): number {
     return this.#told;
   }
 
   /** Makes one change. */
-  async edit(files: FileService): Promise<void> {
+  async edit(files: Edited): Promise<void> {
     this.#count += 1;
     const mark = `${this.#name}${this.#count}`;
     if (this.#chance() < 0.2) return this.#increment(files, mark);
@@ -59,7 +57,7 @@ export class Editor {
   }
 
   /** What is not as it must be. */
-  async judge(files: FileService): Promise<readonly string[]> {
+  async judge(files: Edited): Promise<readonly string[]> {
     const broken = [...this.broken];
     for (const { kind, paths, allowed } of this.#slots) {
       const found: Content[] = [];
@@ -83,7 +81,7 @@ export class Editor {
   }
 
   /** Adds a mark to a file that all share, if nobody else did meanwhile. */
-  async #increment(files: FileService, mark: string): Promise<void> {
+  async #increment(files: Edited, mark: string): Promise<void> {
     const path = "/memory/kv/counter";
     const there = await files.stat(path).catch(() => undefined);
     const marks = there === undefined ? [] : await marksOf(files).catch(() => undefined);
@@ -92,12 +90,15 @@ export class Editor {
     const data = bytes([...marks, mark].join(" "));
     const how = there === undefined ? ({ create: "only" } as const) : { ifMatch: there.revision! };
     await files.write(path, data, how).then(
-      () => void this.#counted.push(mark),
+      () => {
+        this.#counted.push(mark);
+        this.#told += 1;
+      },
       () => undefined,
     );
   }
 
-  async #make(files: FileService, mark: string): Promise<void> {
+  async #make(files: Edited, mark: string): Promise<void> {
     const kind = KINDS[Math.floor(this.#chance() * KINDS.length)]!;
     const path = pathOf(kind, this.#name, mark);
     const slot: Slot = { kind, paths: [path], allowed: [[undefined]], open: true };
@@ -109,7 +110,7 @@ export class Editor {
     });
   }
 
-  async #change(files: FileService, slot: Slot, mark: string): Promise<void> {
+  async #change(files: Edited, slot: Slot, mark: string): Promise<void> {
     const { kind, paths, allowed } = slot;
     const path = paths.at(-1)!;
     const now = allowed[0]!.at(-1);
@@ -164,8 +165,12 @@ export class Editor {
       slot.open = false;
       this.#told += 1;
     } catch (error) {
-      // At first there is nobody yet, and what is not durable may be undone.
+      // At first there is nobody yet, what is not durable may be undone, and an agent may be elsewhere.
       const nobody = /There is no agent/.test((error as Error).message);
+      if (nobody) {
+        slot.allowed = before;
+        slot.open = false;
+      }
       const refused = error instanceof FileError && REFUSED.has(error.errno) && !nobody;
       if (refused) this.broken.push(`${slot.paths.join(", ")}: ${error.message}`);
     }
@@ -189,7 +194,7 @@ function written(kind: Kind, mark: string): string {
   return kind === "mount" ? "read-write" : mark;
 }
 
-async function contentOf(files: FileService, kind: Kind, path: string): Promise<Content> {
+async function contentOf(files: Edited, kind: Kind, path: string): Promise<Content> {
   if (kind === "mount") {
     const lines = (await read(files, "/mounts")).split("\n").map((line) => line.split(" "));
     return lines.find(([at]) => at === path)?.[2];
@@ -205,7 +210,7 @@ async function contentOf(files: FileService, kind: Kind, path: string): Promise<
   return kind === "alarm" ? (JSON.parse(text) as { payload: string }).payload : text;
 }
 
-async function marksOf(files: FileService): Promise<readonly string[]> {
+async function marksOf(files: Edited): Promise<readonly string[]> {
   try {
     return (await read(files, "/memory/kv/counter")).split(" ");
   } catch (error) {
@@ -214,7 +219,7 @@ async function marksOf(files: FileService): Promise<readonly string[]> {
   }
 }
 
-async function read(files: FileService, path: string): Promise<string> {
+async function read(files: Edited, path: string): Promise<string> {
   return new TextDecoder().decode(await files.read(path));
 }
 

@@ -13,7 +13,8 @@ import { shaky, World } from "./world.ts";
 const MINUTE = 60_000;
 const CLIENTS = ["a", "b"] as const;
 const PER_CLIENT = 5;
-const EDITS = 12;
+/** Changes that each operator is told are made; those of which it is not known are more. */
+const EDITS = 8;
 
 const signer = { ...fakeSigner(), sign: async () => new Uint8Array(64), verify: () => false };
 
@@ -199,7 +200,7 @@ export async function simulateFiles(seed: number): Promise<string[]> {
   const accepted = new Set<string>();
   const editors = ["x", "y"].map((name) => new Editor(name, chance));
   const isDone = (): boolean =>
-    accepted.size === CLIENTS.length * PER_CLIENT && editors.every(({ begun }) => begun >= EDITS);
+    accepted.size === CLIENTS.length * PER_CLIENT && editors.every(({ told }) => told >= EDITS);
 
   function drive(): void {
     for (const client of CLIENTS) {
@@ -213,7 +214,7 @@ export async function simulateFiles(seed: number): Promise<string[]> {
       });
     }
     for (const [i, editor] of editors.entries()) {
-      if (editor.begun < EDITS) alone(`editor ${i}`, () => editor.edit(runtime.fs("filer")));
+      if (editor.told < EDITS) alone(`editor ${i}`, () => editor.edit(runtime.fs("filer")));
     }
     if (chance() < 0.02) {
       alone("reader", async () => {

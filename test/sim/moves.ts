@@ -1,10 +1,14 @@
 import { moveAgent } from "../../src/control/move-agent.ts";
 import type { MovingHome } from "../../src/control/move-agent.ts";
 import { createRuntime, defineAgent, defineRuntime, OpenAgentsError } from "../../src/index.ts";
-import type { Context, Forwarder, Runtime, Signer } from "../../src/index.ts";
+import type { Context, FileService, Forwarder, Runtime, Signer } from "../../src/index.ts";
+import { agentMemory } from "../../src/memory/index.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import type { MemoryStore } from "../../src/stores/memory.ts";
 import { fakeSigner } from "../../src/testing/fake-signer.ts";
+import { agentTree } from "../../src/vfs/agent-tree.ts";
+import { scratch } from "../../src/vfs/scratch.ts";
+import { Editor } from "./editors.ts";
 import { Machine, Machines } from "./machines.ts";
 
 const MINUTE = 60_000;
@@ -12,6 +16,8 @@ const MINUTE = 60_000;
 const WAYS = 3;
 const MESSAGES = 4;
 const BEATS = 5;
+/** Changes of the agent's files, by an operator at whichever home. */
+const EDITS = 9;
 
 /** A home on a machine of its own. */
 interface SimHome {
@@ -37,7 +43,11 @@ export async function simulateMoves(seed: number): Promise<string[]> {
   let crashes = 0;
 
   /** Notes that no other tick of the agent runs, here or at the other home. */
-  async function alone(home: SimHome, ctx: Context, work: () => void): Promise<void> {
+  async function alone(
+    home: SimHome,
+    ctx: Context,
+    work: () => void | Promise<void>,
+  ): Promise<void> {
     if (inside !== undefined) broken.push(`it ticks at ${home.url} and at ${inside.url}`);
     inside = home;
     const out = (): void => {
@@ -47,7 +57,7 @@ export async function simulateMoves(seed: number): Promise<string[]> {
     ctx.signal.addEventListener("abort", () => (inside = undefined));
     await world.pause(home.machine);
     try {
-      work();
+      await work();
     } finally {
       out();
     }
@@ -65,9 +75,10 @@ export async function simulateMoves(seed: number): Promise<string[]> {
               const answer = await ctx.request("friend", "well?", { timeout: "10d" });
               ctx.state.answers.push(answer);
             })()
-          : alone(home, ctx, () => {
+          : alone(home, ctx, async () => {
               if (chance() < 0.1) throw new Error("bad luck");
               ctx.state.got.push(message.text);
+              await ctx.fs.write("/memory/files/got", `${message.text}\n`, { at: "end" });
             }),
       onAlarm: (ctx, alarm) =>
         alone(home, ctx, () => {
@@ -138,6 +149,7 @@ export async function simulateMoves(seed: number): Promise<string[]> {
       store: world.shaky(machine, disk),
       signer: signerOf(home),
       forwarder: forwarderOf(home),
+      ...treeOf(() => world.time),
       clock: world.clock(machine),
       random: world.random(),
     });
@@ -181,12 +193,41 @@ export async function simulateMoves(seed: number): Promise<string[]> {
     };
   }
 
+  /** How many it has gone. */
+  let way = 0;
+  // An operator who changes its files, and is told where it is no more often than not.
+  const desk = new Machine();
+  const editor = new Editor("e", chance);
+  let editing = false;
+  function edit(): void {
+    if (editing || way === WAYS || editor.told >= (EDITS / WAYS) * (way + 1)) return;
+    editing = true;
+    const home = chance() < 0.8 === (way % 2 === 0) ? a : b;
+    const call =
+      <K extends "stat" | "read" | "write" | "remove" | "rename">(name: K) =>
+      (...args: Parameters<FileService[K]>) =>
+        over(desk, home, (runtime) => {
+          const files = runtime.fs("traveller");
+          return (files[name] as (...all: unknown[]) => Promise<never>)(...args);
+        });
+    const files = {
+      stat: call("stat"),
+      read: call("read"),
+      write: call("write"),
+      remove: call("remove"),
+      rename: call("rename"),
+    };
+    const done = (): void => void (editing = false);
+    editor.edit(files).then(done, done);
+  }
+
   // Who leads: again and again until the agent is where it is to be, and then back.
   const leader = new Machine();
-  let way = 0;
   let leading = -1;
   async function lead(): Promise<void> {
     if (leading === leader.life || way >= WAYS) return;
+    // Somewhere in between it stays for long enough that its files can be changed.
+    if (editor.told < (EDITS / WAYS) * way) return;
     leading = leader.life;
     const { life } = leader;
     const [from, to] = way % 2 === 0 ? [a, b] : [b, a];
@@ -235,6 +276,7 @@ export async function simulateMoves(seed: number): Promise<string[]> {
       }
     }
     write();
+    edit();
     void lead();
     const more = await world.step(30 * MINUTE);
     if (!more && way >= WAYS && accepted.length >= MESSAGES * (WAYS + 1)) break;
@@ -243,7 +285,12 @@ export async function simulateMoves(seed: number): Promise<string[]> {
   }
   if (way < WAYS) broken.push(`it did not get there: way ${way}`);
   if (accepted.length < MESSAGES * (WAYS + 1)) broken.push("the client was never answered");
-  return [...broken, ...(await judge([a, b], accepted))];
+  return [...broken, ...(await judge([a, b], accepted, editor))];
+}
+
+/** What agents' files are made with. */
+function treeOf(now: () => number): Pick<Parameters<typeof createRuntime>[0], "tree" | "memory"> {
+  return { tree: agentTree({ scratch: () => scratch({}, { now }) }), memory: agentMemory };
 }
 
 /** Both homes have accounts from 0 on, and each its own keys. */
@@ -283,7 +330,11 @@ function unreachable({ url }: SimHome): OpenAgentsError {
 }
 
 /** Holds what is stored in the end against what was promised. */
-async function judge([a, b]: [SimHome, SimHome], accepted: readonly string[]): Promise<string[]> {
+async function judge(
+  [a, b]: [SimHome, SimHome],
+  accepted: readonly string[],
+  editor: Editor,
+): Promise<string[]> {
   const broken: string[] = [];
   const agents = ["traveller", "friend"].map((name) => defineAgent({ name }));
   const [old, now] = [a, b].map(({ disk, url }) =>
@@ -291,6 +342,7 @@ async function judge([a, b]: [SimHome, SimHome], accepted: readonly string[]): P
       definition: defineRuntime({ agents }),
       store: disk,
       signer: fakeSigner(url),
+      ...treeOf(() => 0),
     }),
   ) as [Runtime, Runtime];
   const report = await now.status("traveller");
@@ -304,11 +356,17 @@ async function judge([a, b]: [SimHome, SimHome], accepted: readonly string[]): P
     broken.push(`alarms fired: ${fired!.join()}`);
   }
   if (answers!.join() !== "answer to well?") broken.push(`answers: ${answers!.join()}`);
-  if (report.queued + report.parked.length + report.alarms.length > 0) {
+  const files = now.fs("traveller");
+  const kept = new TextDecoder().decode(await files.read("/memory/files/got"));
+  if (kept !== got!.map((text) => `${String(text)}\n`).join("")) broken.push(`kept ${kept}`);
+  broken.push(...(await editor.judge(files)));
+  const beats = report.alarms.filter(({ id }) => id === "beat");
+  if (report.queued + report.parked.length + beats.length > 0) {
     broken.push(`left: ${JSON.stringify(report)}`);
   }
   for (const { envelope, reason } of await now.deadLetters("traveller", 0, 100)) {
-    broken.push(`dead letter ${envelope.id}: ${reason}`);
+    // A change that came too late was refused, and its operator told.
+    if (envelope.type !== "control") broken.push(`dead letter ${envelope.id}: ${reason}`);
   }
   const verdict = await now.verify("traveller");
   if (!verdict.ok) broken.push(`record ${verdict.wrong}: ${verdict.reason}`);

@@ -1,6 +1,6 @@
 import { createRuntime, defineAgent, defineRuntime } from "../../src/index.ts";
 import type { AgentOptions, Context, Limits, Runtime, TickRecord } from "../../src/index.ts";
-import type { FileService, Store, WriteOptions } from "../../src/core/ports/index.ts";
+import type { FileService, Signer, Store, WriteOptions } from "../../src/core/ports/index.ts";
 import { agentMemory } from "../../src/memory/index.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { manualClock } from "../../src/testing/index.ts";
@@ -8,7 +8,7 @@ import type { ManualClock } from "../../src/testing/index.ts";
 import { agentTree } from "../../src/vfs/agent-tree.ts";
 import type { MountKinds } from "../../src/vfs/mount-kind.ts";
 import { scratch } from "../../src/vfs/scratch.ts";
-import { signer, START } from "../core/setting.ts";
+import { signer as usual, START } from "../core/setting.ts";
 
 /** JSON of which the test knows what is in it. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -38,9 +38,11 @@ export async function fileHome(
     readonly kinds?: MountKinds;
     readonly limits?: Partial<Limits>;
     readonly store?: Store;
+    /** Default: that of other tests. */
+    readonly signer?: Signer;
   } = {},
 ): Promise<FileHome> {
-  const { store = memoryStore(), limits = {} } = options;
+  const { store = memoryStore(), limits = {}, signer = usual } = options;
   const clock = manualClock(START);
   let todo: (ctx: Context) => unknown = () => undefined;
   const agent = defineAgent({
