@@ -5,7 +5,7 @@ import type { Home } from "../../core/runtime.ts";
 import { failed } from "../../vfs/failed.ts";
 import { homeChanges } from "../../vfs/home-changes.ts";
 import { homeTree } from "../../vfs/home.ts";
-import { mayTouch } from "../access.ts";
+import { isBound, mayTouch } from "../access.ts";
 import { deleteFile, getFile, homeAddress, postFile, putFile } from "../files.ts";
 import type { Target } from "../files.ts";
 import { operation } from "../operation.ts";
@@ -142,6 +142,11 @@ function agentFile(call: Address): Target {
   if (principal.labels !== undefined && inside.path === "/config" && isChange) {
     const problem = `"${principal.id}" is bound by labels, and may not change them`;
     throw failed("EACCES", "write", "/config", problem);
+  }
+  // Other agents could be mounted.
+  if (isBound(principal) && inside.path === "/mounts" && isChange) {
+    const problem = `"${principal.id}" is bound to some agents, and mounts may be of others`;
+    throw failed("EACCES", "write", "/mounts", problem);
   }
   const mayGoOn = async (): Promise<boolean> => {
     const { id } = await runtime.get(ref);
