@@ -68,13 +68,14 @@ export function memoryBudgets(clock: Pick<Clock, "now">): Budgets {
  * what operators spend counts for as long as the process lives, or until the agent spends something too.
  * @param spending what this process knows of the agent
  */
-export function agentBudgets({ tree, tick, now }: AgentFace, spending: Spending): Budgets {
+export function agentBudgets(face: AgentFace, spending: Spending): Budgets {
+  const { tree, tick } = face;
   return {
     async spend(path, budget) {
       const file = paths.budget(path);
       const stored = await tree.read(file);
       // Nothing may come between what is known here and what is stored of it.
-      const known = spending.take(path, budget, { now: now(), stored });
+      const known = spending.take(path, budget, { now: face.now(), stored });
       if (tick !== undefined) tree.write(file, known);
     },
   };

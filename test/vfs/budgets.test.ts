@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { Spending } from "../../src/vfs/budgets.ts";
 import { errno, fileHome } from "./home.ts";
