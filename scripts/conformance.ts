@@ -199,7 +199,7 @@ function print(): void {
   const line = (cells: readonly string[]): void => {
     process.stdout.write(
       `${cells
-        .map((cell, i) => cell.padEnd(i === 0 ? 24 : 14))
+        .map((cell, i) => cell.padEnd(i === 0 ? 24 : 44))
         .join("")
         .trimEnd()}\n`,
     );
