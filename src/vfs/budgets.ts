@@ -37,6 +37,8 @@ export class Spending {
     const spent = this.#spent.get(path) ?? new Map<number, number>();
     this.#spent.set(path, spent);
     for (const [end, count] of JSON.parse(stored ?? "[]") as readonly [number, number][]) {
+      // It may have come with the agent from elsewhere.
+      if (!Number.isSafeInteger(end) || !Number.isSafeInteger(count)) continue;
       spent.set(end, Math.max(count, spent.get(end) ?? 0));
     }
     let total = 0;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import * as fc from "fast-check";
 
-import { toMs } from "../../src/core/duration.ts";
+import { durationText, toMs } from "../../src/core/duration.ts";
 import { OpenAgentsError } from "../../src/core/errors.ts";
 
 void test("toMs() reads every unit, alone and together", () => {
@@ -63,6 +63,17 @@ void test("toMs() is whole, and a sum of the parts when they are whole", () => {
       } catch (error) {
         assert.ok(error instanceof OpenAgentsError);
       }
+    }),
+  );
+});
+
+void test("durationText() has the largest unit that fits, and is read back as what it was", () => {
+  const cases = { "1h": 3_600_000, "90m": 5_400_000, "2d": 172_800_000, "1w": 604_800_000 };
+  for (const [text, ms] of Object.entries(cases)) assert.equal(durationText(ms), text);
+  assert.equal(durationText(1), "1ms");
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), (ms) => {
+      assert.equal(toMs(durationText(ms)), ms);
     }),
   );
 });

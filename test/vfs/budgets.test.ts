@@ -81,10 +81,11 @@ void test("a budget that ticks have used up is used up when the home starts agai
 });
 
 void test("a budget is used up by ticks that fail and ticks that wait, also when the home starts again", async () => {
-  for (const end of ["fail", "wait", "fail and be done"] as const) {
+  for (const end of ["fail", "fail and try again", "wait", "fail and be done"] as const) {
     const store = memoryStore();
     const agent = {
       ...small,
+      ...(end === "fail and try again" && { retry: { retries: 3, delay: "1d" } }),
       ...(end === "fail and be done" && { onError: () => undefined }),
     };
     const first = await fileHome({ store, agent });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Access } from "../../src/core/ports/index.ts";
 import { GRANTS, PARTS } from "../../src/vfs/grants.ts";
 import type { Part } from "../../src/vfs/grants.ts";
 
@@ -24,10 +25,14 @@ void test("GRANTS gives each user of a tree what belongs to them", () => {
     metrics: [ro, ro, ro, ro, ro],
     nostr: [rw, rw, ro, rw, rw],
     outside: [rw, no, ro, rw, rw],
+    others: [rw, no, no, no, rw],
   };
   assert.deepEqual(Object.keys(GRANTS).sort(), [...PARTS].sort());
   for (const part of PARTS) {
-    const { agent, editor, read, operate, admin } = GRANTS[part];
+    const { agent, editor, read, operate, admin, boundAdmin } = GRANTS[part];
     assert.deepEqual([agent, editor, read, operate, admin], table[part], part);
+    // What leads to other agents is not for whoever is bound to some.
+    const mayNot: Readonly<Record<string, Access>> = { others: no, mounts: "read-only" };
+    assert.equal(boundAdmin, mayNot[part] ?? admin, part);
   }
 });
