@@ -12,6 +12,12 @@ const UNITS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
+/** A time of 1 ms or more as text, in the largest unit of which it is a whole number: `1h`, `90m`. */
+export function durationText(ms: number): string {
+  const [unit, size] = Object.entries(UNITS).findLast(([, size]) => ms % size === 0)!;
+  return `${ms / size}${unit}`;
+}
+
 const TEXT = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+$/;
 const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g;
 

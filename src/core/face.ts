@@ -80,5 +80,6 @@ export function tickOnPaper(kernel: Kernel): FaceInTick {
       await publicEvent(kernel, event);
       return "";
     },
+    log: () => undefined,
   };
 }

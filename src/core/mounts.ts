@@ -1,3 +1,4 @@
+import { durationText } from "./duration.ts";
 import type { OptionsCheck } from "./options.ts";
 import type { Access, MountBudget, MountEntry } from "./ports/files.ts";
 
@@ -93,5 +94,5 @@ export function kindIn(line: string): string {
 
 /** A level of access with its budget, as it is written. */
 export function levelText({ access, budget }: Pick<MountEntry, "access" | "budget">): string {
-  return budget === undefined ? access : `${access}:${budget.writes}/${budget.per}ms`;
+  return budget === undefined ? access : `${access}:${budget.writes}/${durationText(budget.per)}`;
 }

@@ -54,6 +54,7 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   const draft = new Draft();
   const outcome = outcomeOf(acted, occasion);
   if (acted.failure?.next !== "stop") takeAway(draft, occasion);
+  for (const [path, content] of acted.session.spent()) draft.write(path, content);
   // However it went, the process lives.
   if (occasion.suspect) draft.erase(paths.crashes(occasion.envelope.id));
   if (outcome === "done") {

@@ -29,7 +29,7 @@ import { letterOf } from "./letter-of.ts";
 import { memoryOver } from "./memory.ts";
 import type { Wait } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
-import type { Claim, Span } from "./ports/index.ts";
+import type { Claim, Span, Value } from "./ports/index.ts";
 import type { AgentTree } from "./ports/agent-face.ts";
 import type { AgentFiles, TickMemory } from "./ports/memory.ts";
 import { publicEvent } from "./public-event.ts";
@@ -38,6 +38,7 @@ import type { State } from "./state.ts";
 import { Steps } from "./steps.ts";
 import { TickFiles } from "./tick-files.ts";
 import { openFiles, tickTree } from "./tick-tree.ts";
+import { paths } from "./tree.ts";
 import { TreeDraft } from "./tree-draft.ts";
 import type { LogLine, StepNote, TickOutput } from "./trajectory.ts";
 
@@ -123,6 +124,8 @@ export class Session {
       quiet: () => this.#parkWhenQuiet(),
     });
     this.files = new TreeDraft(kernel.store, { id: record.id, limit: kernel.limits.valueBytes });
+    // What was spent is spent, however the session before has ended.
+    for (const [path, content] of before?.spent() ?? []) this.files.write(path, content);
     const line =
       (level: LogLine["level"]): Log["info"] =>
       (text, data) => {
@@ -182,6 +185,13 @@ export class Session {
       events: done && this.#events.length > 0 ? this.#events : undefined,
       logs: this.#logs.length > 0 ? this.#logs : undefined,
     };
+  }
+
+  /** What was written to mounts that have a budget: of the files, those that stay however the tick ends. */
+  *spent(): Generator<readonly [path: string, content: Value]> {
+    for (const [path, content] of this.files.changes) {
+      if (path.startsWith(paths.budgets) && content !== undefined) yield [path, content];
+    }
   }
 
   /** True once the trigger was answered. */

@@ -38,6 +38,7 @@ export function tickTree(kernel: Kernel, parts: TickTreeParts): AgentTree {
       cancelAlarm: (id) => session.cancel(id),
       send: (to, payload) => session.send(to, payload),
       publish: (event) => session.publish(event),
+      log: (text, data) => session.note("info", text, data),
     },
   });
   return kernel.tree(face, user);

@@ -18,6 +18,7 @@
  * memory/kv/<key>                 a small file that the agent keeps
  * goals/<id>                      a goal, JSON
  * meta/goals                      how many there are
+ * meta/budgets/<path>             what was written to a mount that has a budget, JSON
  * mounts/<path>                   a mount, JSON; null for one of the definition that is taken away
  * ```
  */
@@ -45,6 +46,8 @@ export const paths = {
   kv: "memory/kv/",
   mounts: "mounts/",
   mount: (path: string): string => `mounts/${encode(path)}`,
+  budgets: "meta/budgets/",
+  budget: (path: string): string => `meta/budgets/${encode(path)}`,
   goals: "goals/",
   goal: (id: string): string => `goals/${encode(id)}`,
   goalCount: "meta/goals",

@@ -3,7 +3,7 @@ import type { FileService } from "../core/ports/index.ts";
 import { failed } from "./failed.ts";
 import { mountsIn } from "./mount-commands.ts";
 import type { MountKind, MountPlace } from "./mount-kind.ts";
-import { isWithin, normalPath } from "./path.ts";
+import { isWithin, nameOf, normalPath } from "./path.ts";
 import { subtree } from "./subtree.ts";
 
 /** An agent whose files another one may use. */
@@ -14,6 +14,12 @@ export interface OtherAgent {
   readonly files: FileService;
 }
 
+/**
+ * Another agent of a home, by its name or npub, with its files as they are for a user of these rights.
+ * @throws NOT_FOUND
+ */
+export type AgentFinder = (ref: string, user: "operate" | "admin") => Promise<OtherAgent>;
+
 /** Kinds through which one agent's tree comes to stand in another one's. */
 export const PASSING: ReadonlySet<string> = new Set(["agent", "union"]);
 
@@ -21,21 +27,29 @@ export const PASSING: ReadonlySet<string> = new Set(["agent", "union"]);
  * The kind `agent`: what another agent has at and below a path, as `find` gives it. The source is
  * `<name or npub>/<path>`. What that agent has of other agents is not passed on (EDEADLK): it was given to
  * that one alone, and so nothing can lead in a circle. Nor can an agent mount its own tree.
+ *
+ * Its files are those that an operator has. What is at `/identity` and below alone is as an admin has it, who
+ * has made the mount: so one agent's key can sign for another.
  */
-export function agentKind(find: (ref: string) => Promise<OtherAgent>): MountKind {
+export function agentKind(find: AgentFinder): MountKind {
   const make = (source: string, at: MountPlace): FileService => {
     const { ref, path } = partsIn(source);
     const { id: self, publicKey, name } = at.agent;
     if (ref === self || ref === publicKey || ref === name) throw own(at);
+    const isKey = isWithin(path, "/identity");
+    // The access `sign-only` goes by the name that a file has here.
+    if (isKey && nameOf(at.path) === "sign" && !["/identity", "/identity/sign"].includes(path)) {
+      throw failed("EINVAL", "mount", at.path, `"${path}" does not sign, and would seem to`);
+    }
     return subtree(
-      otherFiles(() => find(ref), at),
+      otherFiles(() => find(ref, isKey ? "admin" : "operate"), at),
       path,
     );
   };
   return Object.assign(make, {
     async settle(source: string) {
       const { ref, path } = partsIn(source);
-      return `${(await find(ref)).id}${path}`;
+      return `${(await find(ref, "operate")).id}${path}`;
     },
   });
 }

@@ -30,10 +30,16 @@ export async function mountsOf(
   return new Map([...mounts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Stores changes of an agent's mounts with its files. */
-export function keepMounts({ definition, tree }: AgentFace, changes: MountChanges): void {
+/** Stores changes of an agent's mounts with its files. What was spent goes with a mount that is taken away. */
+export async function keepMounts(
+  { definition, tree }: AgentFace,
+  changes: MountChanges,
+): Promise<void> {
   const own = new Set(definition?.mounts.map(({ path }) => path));
   for (const [path, entry] of changes) {
+    if (entry === null && (await tree.read(paths.budget(path))) !== undefined) {
+      tree.remove(paths.budget(path));
+    }
     // What the definition has must be said to be gone.
     if (entry === null && !own.has(path)) tree.remove(paths.mount(path));
     else tree.write(paths.mount(path), JSON.stringify(entry));

@@ -1,6 +1,6 @@
 import type { Clock } from "../core/ports/index.ts";
 import { agentKind } from "./agent-mount.ts";
-import type { OtherAgent } from "./agent-mount.ts";
+import type { AgentFinder } from "./agent-mount.ts";
 import { FileError } from "../core/file-error.ts";
 import { httpKind } from "./http-resource.ts";
 import type { HttpResourceOptions } from "./http-resource.ts";
@@ -12,8 +12,7 @@ import { union } from "./union.ts";
 export interface HomeMounts {
   readonly clock: Pick<Clock, "now">;
   readonly http: HttpResourceOptions;
-  /** Another agent of the home. @throws NOT_FOUND */
-  readonly agent: (ref: string) => Promise<OtherAgent>;
+  readonly agent: AgentFinder;
   /** Kinds that this home alone has. */
   readonly own?: MountKinds;
 }

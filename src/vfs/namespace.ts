@@ -460,10 +460,16 @@ async function told<T>(own: Within, work: (rest: string) => Promise<T>): Promise
   }
 }
 
+/** As `refusal` says it. */
+const LEVEL = /the mount "[^"]*" is (\S+)$/;
+
 /** An error of a service, that names the path as whoever asked knows it. */
-function retold(error: unknown, { path, rest }: Within): unknown {
+function retold(error: unknown, { path, rest, mounted }: Within): unknown {
   if (error instanceof OpenAgentsError && path !== rest) {
-    error.message = error.message.replace(`"${rest}"`, () => `"${path}"`);
+    error.message = error.message
+      .replace(`"${rest}"`, () => `"${path}"`)
+      // It may have mounts itself, at paths that mean nothing here.
+      .replace(LEVEL, (_, level) => `what is mounted at "${mounted.path}" is ${level} there`);
   }
   return error;
 }

@@ -2,12 +2,12 @@ import type { AgentFace, FileService, MountEntry } from "../core/ports/index.ts"
 import type { MountChanges } from "./agent-mounts.ts";
 import type { MountKinds } from "./mount-kind.ts";
 import { brokenService } from "./broken-service.ts";
-import { memoryBudgets } from "./budgets.ts";
+import { agentBudgets, Spending } from "./budgets.ts";
 import type { Budgets } from "./budgets.ts";
 import { eventLines } from "./services/outbox.ts";
 import { RecordIndexes, recordLine } from "./services/record-lines.ts";
 
-/** Mounts whose files are kept for the next use, and agents whose budgets are. */
+/** Mounts whose files are kept for the next use, and agents of which it is known what they spent. */
 const KEPT = 10_000;
 
 /** What the trees of one home have in common. */
@@ -18,9 +18,7 @@ export class TreesShared {
   readonly #pending = new Map<string, MountChanges[]>();
   readonly #told = new Map<string, Set<() => void>>();
   readonly #services = new Map<string, FileService>();
-  readonly #budgets = new Map<string, Budgets>();
-  /** That of the latest face, as all have the clock of the home: no older one is held by it. */
-  #now: () => number = () => 0;
+  readonly #spending = new Map<string, Spending>();
 
   constructor(kinds: MountKinds) {
     this.kinds = kinds;
@@ -77,8 +75,12 @@ export class TreesShared {
 
   /** What is left of the budgets of an agent's mounts. */
   budgets(face: AgentFace): Budgets {
-    this.#now = () => face.now();
-    return kept(this.#budgets, face.agent.id, () => memoryBudgets({ now: () => this.#now() }));
+    return {
+      spend: (path, budget) => {
+        const spending = kept(this.#spending, face.agent.id, () => new Spending());
+        return agentBudgets(face, spending).spend(path, budget);
+      },
+    };
   }
 
   #tell(agent: string): void {

@@ -10,9 +10,9 @@ export function treesOf(runtime: () => Runtime): TreeMaker {
     mountKinds({
       clock: systemClock,
       http: { fetcher: (url, init) => fetch(url, init) },
-      async agent(ref) {
+      async agent(ref, user) {
         const { id } = await runtime().get(ref);
-        return { id, files: runtime().fs(id, "operate") };
+        return { id, files: runtime().fs(id, user) };
       },
     }),
   );

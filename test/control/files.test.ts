@@ -496,6 +496,12 @@ void test("a token has of files what its scope and its bounds have", async () =>
     assert.equal((await labelled("PUT", path, { body: "{}" })).status, 403, path);
     assert.equal((await labelled("POST", path, { body: "{}" })).status, 403, path);
   }
+  // What is mounted could be another agent's.
+  const owner = await as({ scope: "admin", agents: [id] });
+  for (const path of [`${ADA}/mounts`, "/agents/ada/mounts", `${ADA}/%6dounts`, `${ADA}//mounts`]) {
+    const given = await owner("POST", path, { body: "mount /fs/bob agent read-only bob/" });
+    assert.equal(given.status, 403, path);
+  }
 });
 
 void test("a gateway passes on what is about an agent's files, and answers for the home", async () => {

@@ -14,7 +14,12 @@ import { bytes, text } from "./content.ts";
 
 /** Agents `a`, `b` and `c`, each with a file `/own` and mounts of others. */
 class Home {
-  readonly kind: MountKind = agentKind((ref) => this.#find(ref));
+  readonly kind: MountKind = agentKind((ref, user) => {
+    this.users.push(user);
+    return this.#find(ref);
+  });
+  /** With whose rights agents were looked for. */
+  readonly users: string[] = [];
   readonly #mounts = new Map<string, string[]>();
   readonly #own = new Map<string, FileService>();
   readonly #trees = new Map<string, Namespace>();
@@ -155,4 +160,41 @@ void test("a watch through a mount of another agent does not come round again", 
     })(),
     "ENOTSUP",
   );
+});
+
+void test("an agent's key is had with the rights of whoever made the mount, and nothing else is", async () => {
+  const home = new Home();
+  const sources = ["b/", "b/own", "b/identityx", "b/memory/identity"];
+  for (const [i, source] of sources.entries()) home.mount("a", `/fs/b${i}`, source);
+  for (const i of sources.keys())
+    await home
+      .tree("a")
+      .stat(`/fs/b${i}`)
+      .catch(() => undefined);
+  await home
+    .tree("a")
+    .stat("/fs/b0/identity/sign")
+    .catch(() => undefined);
+  assert.deepEqual(new Set(home.users), new Set(["operate"]));
+  home.users.length = 0;
+  for (const source of ["b/identity", "b//./identity/", "b/identity/sign"]) {
+    home.mount("a", `/fs/key${home.users.length}`, source);
+    await home
+      .tree("a")
+      .stat(`/fs/key${home.users.length}`)
+      .catch(() => undefined);
+  }
+  assert.deepEqual(home.users, ["admin", "admin", "admin"]);
+});
+
+void test("what does not sign cannot be mounted as what seems to", () => {
+  const { kind } = new Home();
+  const at = { agent: agentRecord("a"), path: "/fs/sign" };
+  for (const source of ["b/identity/decrypt", "b/identity/encrypt", "b/identity/x/sign"]) {
+    assert.throws(
+      () => kind(source, at),
+      (error) => errnoOf(error) === "EINVAL",
+    );
+  }
+  for (const source of ["b/identity", "b/identity/sign"]) kind(source, at);
 });

@@ -17,7 +17,7 @@ void test("mounts is a table that commands change, on the record", async () => {
   );
   assert.equal(
     await read("/mounts"),
-    "/fs/desk scratch read-write\n/tools/x scratch budgeted:2/3600000ms a b\n",
+    "/fs/desk scratch read-write\n/tools/x scratch budgeted:2/1h a b\n",
   );
   assert.deepEqual(
     (await names("/")).filter((name) => /^(fs|tools)/.test(name)),
@@ -123,7 +123,7 @@ void test("budgeted mounts count what is written over ticks and from outside", a
   await assert.rejects(files.write("/fs/desk/a", bytes("4")), errno("EDQUOT"));
   const record = await tick(({ fs }) => fs.write("/fs/desk/a", "5"));
   assert.deepEqual([record.outcome, record.error?.code], ["failed", "RATE_LIMITED"]);
-  await clock.advance(60_000);
+  await clock.advance(61_000);
   await files.write("/fs/desk/a", bytes("6"));
 });
 
@@ -243,4 +243,27 @@ void test("mounts go with an agent to a home that has their kinds, and to no oth
     new TextDecoder().decode(await to.runtime.fs(id).read("/mounts")),
     "/fs/x magic read-only some where\n",
   );
+});
+
+void test("what is mounted, by whom, is in the log of the tick", async () => {
+  const { tick, write, runtime } = await fileHome({ agent: { mounts: [desk] } });
+  const logs = async (): Promise<unknown> => {
+    const { ticks } = await runtime.status("ada");
+    const [row] = await runtime.log("ada", ticks - 1, 1);
+    const output = JSON.parse(row?.output ?? "{}") as { logs?: readonly Record<string, unknown>[] };
+    return output.logs?.map(({ level, text, data }) => [level, text, data]);
+  };
+  const operator = { by: "an operator" };
+  await write("/mounts", "mount /fs/x scratch read-only\n\naccess /fs/desk budgeted:5/1h\n");
+  assert.deepEqual(await logs(), [
+    ["info", "mount /fs/x scratch read-only", operator],
+    ["info", "access /fs/desk budgeted:5/1h", operator],
+  ]);
+  await tick(({ fs }) => fs.write("/mounts", "unmount /fs/desk"));
+  assert.deepEqual(await logs(), [["info", "unmount /fs/desk", { by: "the agent" }]]);
+  // What is refused is nothing that was done.
+  await tick(async ({ fs }) => {
+    await assert.rejects(fs.write("/mounts", "access /fs/x read-write"), errno("EACCES"));
+  });
+  assert.equal(await logs(), undefined);
 });

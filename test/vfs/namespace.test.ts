@@ -114,9 +114,9 @@ void test("a budget is spent by writes and exchanges, and comes back as time goe
   await files.exchange!("/loud", bytes("x"));
   await refused(files.exchange!("/loud", bytes("x")), "EDQUOT");
   assert.deepEqual(await files.read("/b/1"), bytes("x"));
-  await clock.advance(400);
+  await clock.advance(415);
   await files.remove("/b/1");
-  // In any second there are two: one of them is 400 ms old.
+  // In any second there are two: one of them is 415 ms old.
   await refused(files.remove("/b/d"), "EDQUOT");
   // A mount that comes back has no more than what was left.
   files.unmount("/b");

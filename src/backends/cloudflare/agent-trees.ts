@@ -22,10 +22,9 @@ export function objectTrees(parts: {
     mountKinds({
       clock,
       http: { fetcher: (url, init) => fetch(url, init) },
-      async agent(ref) {
+      async agent(ref, user) {
         const id = await idOf(directory, ref);
-        // No more than an operator of agents may: another agent's key is not for an agent.
-        const by = { principal: { id: "agent", scope: "operate" as const }, requestId: "" };
+        const by = { principal: { id: "agent", scope: user } };
         const fetcher = (url: string, init: RequestInit): Promise<Response> =>
           pass(id, new Request(url, init), { ...by, requestId: crypto.randomUUID() });
         return { id, files: remoteFiles({ url: "http://object", token: "none", fetcher }, id) };

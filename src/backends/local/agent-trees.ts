@@ -29,10 +29,9 @@ export function agentTrees(options: AgentTreesOptions): AgentTrees {
   const kinds = mountKinds({
     clock,
     http: { fetcher, allowPrivate },
-    async agent(ref) {
+    async agent(ref, user) {
       const { id } = await runtime().get(ref);
-      // No more than an operator of agents may: another agent's key is not for an agent.
-      return { id, files: runtime().fs(id, "operate") };
+      return { id, files: runtime().fs(id, user) };
     },
     own: { host: hostKind({ roots: hostDirs }) },
   });

@@ -52,6 +52,8 @@ export interface FaceInTick {
   cancelAlarm(id: string): void;
   send(to: string, payload: Json): Promise<string>;
   publish(event: PublicEvent): Promise<string>;
+  /** A line of the tick's log, with what belongs to it. */
+  log(text: string, data: Json): void;
 }
 
 /** What operators do with an agent from outside; each resolves once it is durable. */

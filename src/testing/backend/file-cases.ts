@@ -1,4 +1,5 @@
 import type { FileService } from "../../core/ports/index.ts";
+import type { TickOutput } from "../../core/trajectory.ts";
 import type { RemoteRuntime } from "../../core/runtime.ts";
 import { equal, rejects } from "../assert.ts";
 import { ask, fresh, make, until } from "./kit.ts";
@@ -242,4 +243,82 @@ export const FILE_CASES: readonly BackendCase[] = [
       equal(records.filter(({ record }) => record.includes("mounts/")).length, 3);
     },
   },
+  {
+    guarantee: "files",
+    name: "a budget that is used up stays so after a crash, and its use is on the record",
+    body: async ({ runtime, crash }) => {
+      const name = await make(runtime, "librarian");
+      const mount = "mount /fs/till scratch budgeted:2/1h\n";
+      await runtime.fs(name).write("/mounts", bytes(mount), { at: "end" });
+      equal(
+        await readText(runtime.fs(name), "/mounts").then((table) => table.split("\n")[1]),
+        TILL,
+      );
+      const said = await errand(runtime, name, {
+        do: [
+          ["write", "/fs/till/a", "1"],
+          ["write", "/fs/till/b", "2"],
+          ["write", "/fs/till/c", "3"],
+        ],
+      });
+      equal(said, ["/fs/till/a", "/fs/till/b", "EDQUOT"]);
+      const again = await crash();
+      equal(await errand(again, name, { do: [["write", "/fs/till/c", "3"]] }), ["EDQUOT"]);
+      await rejects(again.fs(name).write("/fs/till/c", bytes("3")), "RATE_LIMITED");
+      equal((await again.verify(name)).ok, true);
+      const logs = (await again.log(name, 0, 50)).flatMap(
+        ({ output }) => (JSON.parse(output ?? "{}") as TickOutput).logs ?? [],
+      );
+      equal(
+        logs.map(({ text, data }) => [text, data]),
+        [[mount.trim(), { by: "an operator" }]],
+      );
+    },
+  },
+  {
+    guarantee: "files",
+    name: "a key signs for another agent where that is mounted sign-only, and does nothing else",
+    body: async ({ runtime }) => {
+      const [name, seller] = [await make(runtime, "librarian"), await make(runtime, "librarian")];
+      const mounts = [
+        `mount /fs/notary agent sign-only ${seller}/identity`,
+        `mount /fs/seller agent read-write ${seller}/`,
+      ];
+      await runtime.fs(name).write("/mounts", bytes(mounts.join("\n")), { at: "end" });
+      const hash = "cd".repeat(32);
+      const said = (await errand(runtime, name, {
+        do: [
+          ["exchange", "/fs/notary/sign", hash],
+          ["read", "/fs/notary/pubkey"],
+          ["exchange", "/fs/notary/encrypt", `${seller}\ntext`],
+          ["exchange", "/fs/notary/decrypt", `${seller}\ntext`],
+          // Who may use the agent's files has no use of its key by that.
+          ["exchange", "/fs/seller/identity/sign", hash],
+        ],
+      })) as readonly string[];
+      const [signature = "", key = "", ...refused] = said;
+      equal(refused, ["EACCES", "EACCES", "EACCES"]);
+      const files = runtime.fs(seller);
+      equal(key, await readText(files, "/identity/pubkey"));
+      const asked = bytes(`${key.trim()} ${hash} ${signature.trim()}`);
+      equal(
+        new TextDecoder().decode(await files.exchange!("/identity/verify", asked)).trim(),
+        "true",
+      );
+      const uses = (await runtime.log(seller, 0, 9)).filter(({ record }) =>
+        record.includes('"use":"sign"'),
+      );
+      equal(uses.length, 1);
+      const { lastTick } = await runtime.status(name);
+      const messages = (lastTick?.steps ?? []).flatMap(({ error }) => error?.message ?? []);
+      equal(messages, [
+        'Cannot ask "/fs/notary/encrypt": the mount "/fs/notary" is sign-only',
+        'Cannot ask "/fs/notary/decrypt": the mount "/fs/notary" is sign-only',
+        'Cannot ask "/fs/seller/identity/sign": what is mounted at "/fs/seller" is read-only there',
+      ]);
+    },
+  },
 ];
+
+/** A line of the table of mounts, after that of the type. */
+const TILL = "/fs/till scratch budgeted:2/1h";

@@ -16,8 +16,11 @@ export interface MountsOptions extends Omit<MountChanger, "agent"> {
 export function mounts(face: AgentFace, { pending, ...changer }: MountsOptions): FileNode {
   const change = async (data: Uint8Array): Promise<void> => {
     const changes = await changesIn(face, data, changer);
-    tickOf(face, "/mounts");
-    keepMounts(face, changes);
+    const tick = tickOf(face, "/mounts");
+    await keepMounts(face, changes);
+    // The files say what is mounted now, by their hashes; who reads the record wants to know who gave what.
+    const by = changer.lowersOnly ? "the agent" : "an operator";
+    for (const line of linesOf(data, "/mounts")) tick.log(line, { by });
   };
   return {
     read: async () => mountTable((await mountsOf(face, pending())).values()),
