@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BackendFixture, ConformanceCase } from "../src/testing/index.ts";
-import { backendConformance, storeConformance } from "../src/testing/index.ts";
+import { canMount } from "../src/mounts/fuse.ts";
+import {
+  backendConformance,
+  fileServiceConformance,
+  storeConformance,
+} from "../src/testing/index.ts";
 import { sqlite } from "../src/stores/sqlite.ts";
 import { agentdBackend } from "./agentd-backend.ts";
 import { cloudflareBackend } from "./cloudflare-backend.ts";
@@ -20,7 +25,15 @@ interface Backend {
   readonly start: () => Promise<Shared>;
   /** Runs a case of the store suite; what went wrong, or nothing. */
   readonly stores: () => Promise<StoreRunner>;
+  /** What of files it does not have, and why. */
+  readonly without: Readonly<Partial<Record<keyof typeof ONLY_SOME, string>>>;
 }
+
+/** What not every home can have, and where it is proven. */
+const ONLY_SOME = {
+  "kernel mount": "test/mounts, test/cli/mount.test.ts",
+  "host directories": "test/mounts",
+} as const;
 
 interface StoreRunner extends AsyncDisposable {
   readonly run: (name: string) => Promise<string>;
@@ -28,8 +41,16 @@ interface StoreRunner extends AsyncDisposable {
 
 /** The backends there are. */
 const BACKENDS: readonly Backend[] = [
-  { name: "local", start: agentdBackend, stores: sqliteRunner },
-  { name: "cloudflare", start: cloudflareBackend, stores: objectRunner },
+  { name: "local", start: agentdBackend, stores: sqliteRunner, without: localLacks() },
+  {
+    name: "cloudflare",
+    start: cloudflareBackend,
+    stores: objectRunner,
+    without: {
+      "kernel mount": "agentctl mount",
+      "host directories": "no directories",
+    },
+  },
 ];
 
 interface Result {
@@ -53,19 +74,59 @@ if (json) {
 } else print();
 process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
 
-async function guaranteesOf({ name, start }: Backend): Promise<Result[]> {
+async function guaranteesOf({ name, start, without }: Backend): Promise<Result[]> {
   await using shared = await start();
+  const files = await filesOf(name, shared);
   const byGuarantee = new Map<string, string[]>();
   for (const one of backendConformance(async () => shared.fixture)) {
     const failures = byGuarantee.get(one.guarantee) ?? [];
     byGuarantee.set(one.guarantee, [...failures, await failureOf(one)]);
   }
-  return [...byGuarantee].map(([guarantee, failures]) => ({
+  const known = [...byGuarantee].map(([guarantee, failures]) => ({
     backend: name,
     guarantee,
     ok: failures.every((failure) => failure === ""),
     cases: failures.length,
   }));
+  const some = Object.entries(ONLY_SOME).map(([guarantee, where]) => {
+    const skipped = without[guarantee as keyof typeof ONLY_SOME] ?? `see ${where}`;
+    return { backend: name, guarantee, ok: true, cases: 0, skipped };
+  });
+  return [files, ...known, ...some];
+}
+
+/** The suite of file services, over what an agent of the home keeps, as a client has it. */
+async function filesOf(backend: string, { fixture }: Shared): Promise<Result> {
+  const { runtime } = fixture;
+  await runtime.create({ name: "keeps-files", type: "librarian" });
+  let made = 0;
+  const cases = fileServiceConformance(
+    async () => {
+      made += 1;
+      const files = runtime.fs("keeps-files");
+      const root = `/memory/files/${made}`;
+      await files.makeDirectory?.(root);
+      return { files, root, dispose: async () => undefined };
+    },
+    {
+      without: {
+        parents: "Directories are made with the files in them",
+        ranges: "What an agent keeps is written as a whole",
+        exchange: "What an agent keeps does not answer",
+        stream: "What an agent keeps is no stream",
+      },
+    },
+  ).filter(({ skip }) => skip === undefined);
+  const failures: string[] = [];
+  for (const one of cases) failures.push(await failureOf(one));
+  const ok = failures.every((failure) => failure === "");
+  return { backend, guarantee: "file service", ok, cases: cases.length };
+}
+
+/** Where nothing can be mounted, it says why. */
+function localLacks(): Backend["without"] {
+  const why = canMount();
+  return why === undefined ? {} : { "kernel mount": why };
 }
 
 async function storesOf({ name, stores }: Backend): Promise<Result> {
@@ -138,7 +199,7 @@ function print(): void {
   const line = (cells: readonly string[]): void => {
     process.stdout.write(
       `${cells
-        .map((cell, i) => cell.padEnd(i === 0 ? 24 : 14))
+        .map((cell, i) => cell.padEnd(i === 0 ? 24 : 44))
         .join("")
         .trimEnd()}\n`,
     );

@@ -35,7 +35,6 @@ export async function perform(
   const { ref = "", ...params } = c.req.param() as Record<string, string>;
   const principal = c.get("principal");
   checkScopeOf(operation, principal);
-  refuseIfMatch(operation, c);
   const { home, runtime = NO_RUNTIME } = c.env;
   const named = ref === "" ? ref : agentRef(ref);
   const document = (): object => documentOnce(options.version);

@@ -14,7 +14,7 @@ import { applyEdit } from "./file-edit.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Mailroom } from "./mailroom.ts";
-import type { AgentTree, FaceOutside, FileEdit, TreeUser } from "./ports/agent-face.ts";
+import type { AgentTree, FaceOutside, FileEdit, Operator, TreeUser } from "./ports/agent-face.ts";
 import type { FileService } from "./ports/files.ts";
 import { TreeDraft } from "./tree-draft.ts";
 
@@ -36,7 +36,7 @@ export class FileDesk {
   }
 
   /** As `Operations.fs`. */
-  files(ref: string, user: Exclude<TreeUser, "agent" | "editor">): FileService {
+  files(ref: string, user: Operator): FileService {
     const open = async (): Promise<AgentTree> => this.#tree(await this.#find(ref), user);
     const { store } = this.#kernel;
     // What is shown must not be undone by a crash.

@@ -15,6 +15,7 @@ import { errorInfo, OpenAgentsError } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 import { sha256Hex } from "./hash.ts";
 import type { Kernel } from "./kernel.ts";
+import { givenMounts } from "./bundle/given-mounts.ts";
 import { kindIn } from "./mounts.ts";
 import { moveOf, moveText, settled } from "./move.ts";
 import type { SetAside } from "./move.ts";
@@ -220,7 +221,7 @@ export class Importer {
   }
 
   /** Checks what was stored: the trajectory, and the files against it. */
-  async #checkWhole({ agent, head, definition }: Manifest): Promise<void> {
+  async #checkWhole({ agent, head, definition, mounts }: Manifest): Promise<void> {
     const { store } = this.#kernel;
     const verdict = await verifyAgent(store, agent.id);
     if (!verdict.ok) throw refuse("CORRUPT", `record ${verdict.wrong} is wrong: ${verdict.reason}`);
@@ -230,6 +231,12 @@ export class Importer {
     const [version] = await store.read(agent.id, [paths.version]);
     if (Number(version ?? 0) !== definition.version) {
       throw refuse("CORRUPT", "its state is of another version than its manifest says");
+    }
+    const told = new Set(mounts);
+    const given = await givenMounts(store, agent.id);
+    const secret = given.find((line) => !told.has(line));
+    if (secret !== undefined || given.length < told.size) {
+      throw refuse("CORRUPT", "its mounts are not those that its manifest names");
     }
   }
 

@@ -34,6 +34,16 @@ export function isBudget({ writes, per }: MountBudget): boolean {
   return Number.isSafeInteger(writes) && writes >= 0 && Number.isSafeInteger(per) && per > 0;
 }
 
+/** True for a mount in all its parts, wherever it comes from. */
+export function isMountEntry(value: unknown): value is MountEntry {
+  if (typeof value !== "object" || value === null) return false;
+  const { path, kind, source, access, budget } = value as Partial<MountEntry>;
+  if (!isMountPath(path) || !isMountKind(kind)) return false;
+  if (typeof source !== "string" || /[\r\n]/.test(source)) return false;
+  if (!LEVELS.some((level) => level === access)) return false;
+  return access === "budgeted" ? budget !== undefined && isBudget(budget) : budget === undefined;
+}
+
 /** The mounts that a definition gives its agents, by path. */
 export function checkMounts(check: OptionsCheck, given: unknown): readonly MountEntry[] {
   if (!Array.isArray(given)) return check.refuse('"mounts" must be a list');

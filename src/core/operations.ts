@@ -1,6 +1,6 @@
 import type { Guarded } from "./if-match.ts";
 import type { Json } from "./json.ts";
-import type { FileService, Page } from "./ports/index.ts";
+import type { FileService, Operator, Page } from "./ports/index.ts";
 import type { FileText, Goal, GoalChange, NewGoal } from "./ports/memory.ts";
 import type { AgentInfo } from "./runtime.ts";
 
@@ -57,7 +57,7 @@ export interface Operations {
    * call. What changes its own files is a tick of the agent in which no hook runs.
    * @throws as `FileService`, and NOT_FOUND, BUSY, MOVED with each call
    */
-  fs(ref: string, user?: "read" | "operate" | "admin"): FileService;
+  fs(ref: string, user?: Operator): FileService;
 
   /** What the agent remembers beside its state, as files: `memory/…`. @throws INVALID for another prefix */
   files(ref: string, query?: ListFiles): Promise<Page<FileText>>;

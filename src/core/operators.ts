@@ -11,7 +11,7 @@ import type { Kernel } from "./kernel.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Mailroom } from "./mailroom.ts";
 import { alarmsOf, memoryFiles } from "./listings.ts";
-import type { FileService, Page } from "./ports/index.ts";
+import type { FileService, Operator, Page } from "./ports/index.ts";
 import type { FileText, GoalChange, NewGoal } from "./ports/memory.ts";
 import type {
   AgentUpdate,
@@ -97,7 +97,7 @@ export class Operators implements Operations {
     return this.#goals.remove(await this.#atHome(ref), { goal, ...options });
   }
 
-  fs(ref: string, user: "read" | "operate" | "admin" = "admin"): FileService {
+  fs(ref: string, user: Operator = "admin"): FileService {
     return this.#files.files(ref, user);
   }
 

@@ -56,7 +56,7 @@ export class TreeDraft implements AgentFiles {
   }
 
   async #rows({ prefix, after = "", limit }: FilesQuery): Promise<readonly TreeRow[]> {
-    const gone = [...this.#changed.keys()].filter((path) => path.startsWith(prefix)).length;
+    const gone = this.#removedBelow(prefix);
     const rows = await this.#store.files(this.#id, { prefix, after, limit: limit + gone });
     const files = new Map(rows.map(({ path, value }) => [path, value]));
     // Beyond the last row that was read, what was written may not be next.
@@ -71,6 +71,15 @@ export class TreeDraft implements AgentFiles {
       .map(([path, value]) => ({ path, value }))
       .sort((a, b) => comparePaths(a.path, b.path))
       .slice(0, limit);
+  }
+
+  /** How many of the rows that are stored are not to be seen. */
+  #removedBelow(prefix: string): number {
+    let removed = 0;
+    for (const [path, value] of this.#changed) {
+      if (value === undefined && path.startsWith(prefix)) removed += 1;
+    }
+    return removed;
   }
 
   write(path: string, content: Value): void {

@@ -15,7 +15,7 @@ export interface OtherAgent {
 }
 
 /** Kinds through which one agent's tree comes to stand in another one's. */
-const PASSING: ReadonlySet<string> = new Set(["agent", "union"]);
+export const PASSING: ReadonlySet<string> = new Set(["agent", "union"]);
 
 /**
  * The kind `agent`: what another agent has at and below a path, as `find` gives it. The source is

@@ -22,7 +22,7 @@ import { base64 } from "./base64.ts";
 import { PathFeed } from "./changes.ts";
 import { failed } from "./failed.ts";
 import { asFileErrors, asFileStream } from "./file-errors.ts";
-import { settled } from "./mount-commands.ts";
+import { isLower, settled } from "./mount-commands.ts";
 import { GRANTS } from "./grants.ts";
 import type { Part } from "./grants.ts";
 import { namespace } from "./namespace.ts";
@@ -44,8 +44,9 @@ import { TreesShared } from "./trees-shared.ts";
  * mounts of the agent, of these kinds. Nothing is read before it is asked for.
  *
  * From outside, a change of what is the agent's own is handed to `FaceOutside.edit`, once it is one that
- * the user may make. A change of the mounts holds from the moment in which it is handed on: also for trees
- * that are in use, and in a tick that runs, which ends before the change is on the record.
+ * the user may make. What such a change takes of the mounts is taken from the moment in which it is handed on:
+ * also from trees that are in use, and in a tick that runs, which ends before the change is on the record. What
+ * it gives, it gives once it is there.
  */
 export function agentTree(kinds: MountKinds): TreeMaker {
   const shared = new TreesShared(kinds);
@@ -222,6 +223,7 @@ class Tree implements AgentTree {
       shared: this.#shared,
       files: this.#namespace(),
       most: GRANTS.outside[this.#user],
+      others: GRANTS.others[this.#user],
     });
     return this.#mounted;
   }
@@ -261,8 +263,16 @@ class Tree implements AgentTree {
     const { path, ifMatch } = given;
     const data = await settled(linesOf(given.data, path), this.#shared.kinds);
     const changes = await changesIn(this.#face, bytesOf(data), this.#parts);
+    const now = await this.#outside().entries();
+    // What takes something away holds at once; what gives something, once it is on the record.
+    const taken = new Map(
+      [...changes].filter(([mount, entry]) => {
+        const there = now.get(mount);
+        return entry === null || (there !== undefined && isLower(there, entry));
+      }),
+    );
     const edit: FileEdit = { write: path, data, ...(ifMatch !== undefined && { ifMatch }) };
-    await this.#shared.whilePending(this.#face.agent.id, changes, () => operator.edit(edit));
+    await this.#shared.whilePending(this.#face.agent.id, taken, () => operator.edit(edit));
   }
 
   /** To move a dead letter into the inbox is to have it acted on again. */

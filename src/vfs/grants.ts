@@ -1,6 +1,7 @@
 import type { Access, TreeUser } from "../core/ports/index.ts";
 
-/** The parts of an agent's tree: its standard services, and `outside` for all that is mounted. */
+/** The parts of an agent's tree: its standard services, and `outside` for all that is mounted, and `others` for
+ * what of it leads into the trees of other agents. */
 export const PARTS = [
   "ctl",
   "status",
@@ -18,9 +19,19 @@ export const PARTS = [
   "metrics",
   "nostr",
   "outside",
+  "others",
 ] as const;
 
 export type Part = (typeof PARTS)[number];
+
+const NONE: Readonly<Record<TreeUser, Access>> = {
+  agent: "disabled",
+  editor: "disabled",
+  read: "disabled",
+  operate: "disabled",
+  admin: "disabled",
+  boundAdmin: "disabled",
+};
 
 const READ: Readonly<Record<TreeUser, Access>> = {
   agent: "read-only",
@@ -28,6 +39,7 @@ const READ: Readonly<Record<TreeUser, Access>> = {
   read: "read-only",
   operate: "read-only",
   admin: "read-only",
+  boundAdmin: "read-only",
 };
 
 /** What the agent itself changes, and operators by a tick of it. */
@@ -37,6 +49,7 @@ const OWN: Readonly<Record<TreeUser, Access>> = {
   read: "read-only",
   operate: "read-write",
   admin: "read-write",
+  boundAdmin: "read-write",
 };
 
 /** What operators change, and the agent only sees. */
@@ -44,6 +57,7 @@ const OPERATED: Readonly<Record<TreeUser, Access>> = {
   ...READ,
   operate: "read-write",
   admin: "read-write",
+  boundAdmin: "read-write",
 };
 
 /** What each user may do with each part of an agent's tree: the one table of it. */
@@ -59,7 +73,7 @@ export const GRANTS: Readonly<Record<Part, Readonly<Record<TreeUser, Access>>>> 
   goals: OWN,
   memory: OWN,
   /** Only the agent, and whoever could take its key anyway, uses the key. */
-  identity: { ...READ, agent: "read-write", admin: "read-write" },
+  identity: { ...READ, agent: "read-write", admin: "read-write", boundAdmin: "read-write" },
   alarms: OWN,
   /** The agent's own code may only lower: see `mountChanges`. What is outside is for an admin to give. */
   mounts: { ...OWN, operate: "read-only" },
@@ -68,4 +82,6 @@ export const GRANTS: Readonly<Record<Part, Readonly<Record<TreeUser, Access>>>> 
   nostr: OWN,
   /** What a mount's own level lets through is lowered to this. */
   outside: { ...OWN, editor: "disabled" },
+  /** It was given to this agent. Operators go to the other one, by the rights that they have there. */
+  others: { ...NONE, agent: "read-write", admin: "read-write" },
 };

@@ -168,8 +168,10 @@ function withLevel({ path, kind, source }: MountEntry, level: Level): MountEntry
 }
 
 /** True where `next` lets nothing through that `now` does not. */
-function isLower(now: MountEntry, next: MountEntry): boolean {
+export function isLower(now: MountEntry, next: MountEntry): boolean {
   if (lower(now.access, next.access) !== next.access) return false;
+  // What is signed is not counted there.
+  if (now.access === "budgeted" && next.access === "sign-only") return false;
   if (now.budget === undefined || next.budget === undefined) return true;
   return next.budget.writes <= now.budget.writes && next.budget.per >= now.budget.per;
 }

@@ -1,6 +1,7 @@
 import type { Access, AgentFace, MountEntry } from "../core/ports/index.ts";
 import { paths } from "../core/tree.ts";
 import { lower } from "./access.ts";
+import { PASSING } from "./agent-mount.ts";
 import { mountsOf } from "./agent-mounts.ts";
 import type { Namespace } from "./namespace.ts";
 import type { TreesShared } from "./trees-shared.ts";
@@ -11,6 +12,8 @@ export interface AgentMountsOptions {
   readonly files: Namespace;
   /** No mount lets more through than this. */
   readonly most: Access;
+  /** Nor does one that leads into the tree of another agent more than this. */
+  readonly others: Access;
 }
 
 /** The mounts of an agent in one tree of its, kept as they are. */
@@ -52,8 +55,13 @@ export class AgentMounts {
     return () => stops.forEach((stop) => stop());
   }
 
+  #level({ kind, access }: MountEntry): Access {
+    const { most, others } = this.#options;
+    return lower(access, PASSING.has(kind) ? lower(most, others) : most);
+  }
+
   async #update(): Promise<void> {
-    const { files, most, shared } = this.#options;
+    const { files, shared } = this.#options;
     const before = this.#entries;
     const now = await this.entries();
     this.#entries = now;
@@ -62,7 +70,7 @@ export class AgentMounts {
       if (next === undefined || !isSame(entry, next)) files.unmount(path);
     }
     for (const [path, entry] of now) {
-      const access = lower(entry.access, most);
+      const access = this.#level(entry);
       const there = before.get(path);
       if (there === undefined || !isSame(there, entry)) {
         const { budget } = entry;

@@ -171,7 +171,7 @@ class MountedServices implements Namespace {
     if (mounted === undefined) return { items };
     const own = within(at.path, mounted);
     let cursor = from.in === "service" ? from.after : undefined;
-    for (;;) {
+    for (let round = 1; ; round += 1) {
       const page = await this.#ownPage(own, { limit: limit - items.length, cursor });
       const twins = point?.points ?? NONE;
       for (const entry of page.items) {
@@ -182,7 +182,9 @@ class MountedServices implements Namespace {
       cursor = page.cursor;
       if (cursor === undefined) return { items };
       // Only where all of it were twins: a service that gives nothing is not asked again and again.
-      if (items.length > 0 || page.items.length === 0) return { items, cursor: `s${cursor}` };
+      if (items.length > 0 || page.items.length === 0 || round === ROUNDS) {
+        return { items, cursor: `s${cursor}` };
+      }
     }
   }
 
@@ -380,6 +382,8 @@ class MountedServices implements Namespace {
 }
 
 const NONE: ReadonlyMap<string, unknown> = new Map();
+/** How often a service is asked for one page whose entries are all hidden. */
+const ROUNDS = 16;
 
 function isSeveral(service: Mount["service"]): service is readonly FileService[] {
   return Array.isArray(service);

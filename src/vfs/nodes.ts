@@ -317,7 +317,7 @@ async function change(
   checkMatch(path, facts.revision, ifMatch);
   if (adds) return (await node.append(data)) ?? { path };
   if (at !== "end") return (await node.write!(data, options)) ?? { path };
-  const all = joined(bytesOf((await node.read?.()) ?? ""), data);
+  const all = joined([bytesOf((await node.read?.()) ?? ""), data]);
   checkLimit(path, all.byteLength, facts);
   return (await node.write!(all, { ...options, at: undefined })) ?? { path };
 }
@@ -399,10 +399,14 @@ function whole(path: string): FileError {
   return failed("ENOTSUP", "write", path, "it is written as a whole");
 }
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(a.byteLength + b.byteLength);
-  whole.set(a);
-  whole.set(b, a.byteLength);
+/** Bytes one after the other. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
   return whole;
 }
 

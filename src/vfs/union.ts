@@ -53,7 +53,7 @@ class Union implements FileService {
     if (first === undefined) throw missing(path);
     if (first.stat.kind !== "directory") throw failed("ENOTDIR", "list", path, "it is a file");
     let { rank, cursor } = cursorOf(query.cursor);
-    for (;;) {
+    for (let round = 1; ; round += 1) {
       const holder = holders.find((one) => one.rank >= rank);
       if (holder === undefined) return { items: [] };
       if (holder.rank !== rank) cursor = undefined;
@@ -64,7 +64,8 @@ class Union implements FileService {
       const more = page.cursor !== undefined || holders.some((one) => one.rank >= next);
       if (!more) return { items };
       // Only where all of it were twins: a service that gives nothing is not asked again and again.
-      if (items.length > 0 || (page.cursor !== undefined && page.items.length === 0)) {
+      const nothing = page.cursor !== undefined && page.items.length === 0;
+      if (items.length > 0 || nothing || round === ROUNDS) {
         return { items, cursor: `${next}:${page.cursor ?? ""}` };
       }
       [rank, cursor] = [next, page.cursor];
@@ -231,6 +232,9 @@ class Union implements FileService {
     throw failed("EACCES", "make", path, "nothing can be made there");
   }
 }
+
+/** How often services are asked for one page whose entries are all hidden. */
+const ROUNDS = 16;
 
 /** With what a service says that it takes nothing new, so that another one may. */
 const REFUSALS: ReadonlySet<string> = new Set(["EACCES", "EROFS", "ENOTSUP"]);

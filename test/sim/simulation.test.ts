@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const SEEDS = Number(process.env["SIM_SEEDS"] ?? 2000);
 /** One of moves takes about eight times as long. */
 const MOVE_SEEDS = Math.ceil(SEEDS / 8);
-/** One of files takes about four times as long. */
+/** One of files takes longer, too. */
 const FILE_SEEDS = Math.ceil(SEEDS / 8);
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 

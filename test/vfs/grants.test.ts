@@ -24,10 +24,13 @@ void test("GRANTS gives each user of a tree what belongs to them", () => {
     metrics: [ro, ro, ro, ro, ro],
     nostr: [rw, rw, ro, rw, rw],
     outside: [rw, no, ro, rw, rw],
+    others: [rw, no, no, no, rw],
   };
   assert.deepEqual(Object.keys(GRANTS).sort(), [...PARTS].sort());
   for (const part of PARTS) {
-    const { agent, editor, read, operate, admin } = GRANTS[part];
+    const { agent, editor, read, operate, admin, boundAdmin } = GRANTS[part];
     assert.deepEqual([agent, editor, read, operate, admin], table[part], part);
+    // What leads to other agents is not for whoever is bound to some.
+    assert.equal(boundAdmin, part === "others" ? no : admin, part);
   }
 });

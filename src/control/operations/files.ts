@@ -1,11 +1,12 @@
 import * as z from "zod";
 import type { Json } from "../../core/json.ts";
-import type { FileService } from "../../core/ports/index.ts";
+import type { FileService, Operator } from "../../core/ports/index.ts";
 import type { Home } from "../../core/runtime.ts";
 import { failed } from "../../vfs/failed.ts";
 import { homeChanges } from "../../vfs/home-changes.ts";
 import { homeTree } from "../../vfs/home.ts";
-import { mayTouch } from "../access.ts";
+import { isBound, mayTouch } from "../access.ts";
+import type { Principal, Scope } from "../access.ts";
 import { deleteFile, getFile, homeAddress, postFile, putFile } from "../files.ts";
 import type { Target } from "../files.ts";
 import { operation } from "../operation.ts";
@@ -76,7 +77,7 @@ export const fileOperations: readonly Operation[] = [
     summary: "Gives a file or a directory of an agent",
     description:
       "Also at `/agents/{ref}/{path}`, wherever that is no address of another operation. The same for all operations with files.",
-    run: (call) => getFile(agentFile(call), call.query),
+    run: async (call) => getFile(await agentFile(call), call.query),
   }),
   operation({
     id: "putFile",
@@ -89,7 +90,7 @@ export const fileOperations: readonly Operation[] = [
     headers: CONDITIONS,
     stream: "application/octet-stream",
     answers: { ...MADE, ...DONE },
-    run: (call) => putFile(agentFile(call), call.query),
+    run: async (call) => putFile(await agentFile(call), call.query),
   }),
   operation({
     id: "postFile",
@@ -105,7 +106,7 @@ export const fileOperations: readonly Operation[] = [
     headers: CONDITIONS,
     stream: "application/octet-stream",
     answers: { 200: { description: "What the file answers.", type: "*/*" }, ...MADE, ...DONE },
-    run: (call) => postFile(agentFile(call), call.query),
+    run: async (call) => postFile(await agentFile(call), call.query),
   }),
   operation({
     id: "deleteFile",
@@ -114,7 +115,7 @@ export const fileOperations: readonly Operation[] = [
     scope: "operate",
     summary: "Removes a file of an agent, or an empty directory",
     answers: DONE,
-    run: (call) => deleteFile(agentFile(call)),
+    run: async (call) => deleteFile(await agentFile(call)),
   }),
   operation({
     id: "getHomeFile",
@@ -131,11 +132,13 @@ export const fileOperations: readonly Operation[] = [
 ];
 
 /** The file of an agent that a request is about. */
-function agentFile(call: Address): Target {
+async function agentFile(call: Address): Promise<Target> {
   const { runtime, ref, principal, options, c } = call;
+  // Whoever has the name later is not who it is about.
+  const { id } = await runtime.get(ref);
   // An agent may be called "fs".
   const short = !c.req.path.startsWith("/fs/");
-  const own = runtime.fs(ref, principal.scope as "read");
+  const own = runtime.fs(id, userOf(principal));
   const inside = treeAddress(c.req.url, short ? 2 : 3);
   const isChange = !/^(?:GET|HEAD)$/.test(c.req.method);
   // It could put agents within the bounds of others, or out of its own.
@@ -143,10 +146,8 @@ function agentFile(call: Address): Target {
     const problem = `"${principal.id}" is bound by labels, and may not change them`;
     throw failed("EACCES", "write", "/config", problem);
   }
-  const mayGoOn = async (): Promise<boolean> => {
-    const { id } = await runtime.get(ref);
-    return standing(principal, id, { runtime, stillGood: options.stillGood });
-  };
+  const mayGoOn = (): Promise<boolean> | boolean =>
+    standing(principal, id, { runtime, stillGood: options.stillGood });
   const outer = short ? (path: string) => homeAddress(`/agents/${ref}${path}`) : homeAddress;
   return {
     ...(short ? inside : treeAddress(c.req.url, 1)),
@@ -156,6 +157,12 @@ function agentFile(call: Address): Target {
     options,
     c,
   };
+}
+
+/** As whom somebody uses the tree of an agent that they may touch. */
+function userOf(principal: Principal): Operator {
+  const scope = principal.scope as Scope;
+  return scope === "admin" && isBound(principal) ? "boundAdmin" : scope;
 }
 
 /** The file above agents that a request is about. */

@@ -2,11 +2,9 @@ import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import type { AgentRecord } from "../agent.ts";
 import { sha256Hex } from "../hash.ts";
 import type { Kernel } from "../kernel.ts";
-import { allFiles } from "../load.ts";
-import { mountLine } from "../mounts.ts";
 import { moveOf } from "../move.ts";
-import type { MountEntry, Store } from "../ports/index.ts";
 import { paths } from "../tree.ts";
+import { givenMounts } from "./given-mounts.ts";
 import { digestOf, FORMAT, manifestDigest, VERSION } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
 
@@ -40,21 +38,11 @@ export async function makeManifest(
       version: Number(version ?? 0),
       digest: definition === undefined ? sha256Hex("") : digestOf(definition),
     },
-    mounts: await mountsIn(store, record.id),
+    mounts: await givenMounts(store, record.id),
     head: (await store.head(record.id)) ?? null,
     ...(move !== undefined && { move }),
   } as const;
   const key = { ...record, purpose: "bundle" };
   const signature = bytesToHex(await signer.sign(key, hexToBytes(manifestDigest(facts))));
   return { ...facts, signature };
-}
-
-/** The mounts that were given to the agent itself, each as a line; those of its type are its new home's. */
-async function mountsIn(store: Store, id: string): Promise<readonly string[]> {
-  const lines: string[] = [];
-  for await (const { value } of allFiles(store, id, paths.mounts)) {
-    const entry = JSON.parse(value as string) as MountEntry | null;
-    if (entry !== null) lines.push(mountLine(entry));
-  }
-  return lines;
 }

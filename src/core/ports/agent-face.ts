@@ -93,9 +93,12 @@ export interface AgentTree extends FileService {
 
 /**
  * Who uses an agent's tree. `agent`: its own code; `editor`: an operator's change, in a tick; else an
- * operator from outside, by the scope that they have. `GRANTS` in `src/vfs/grants.ts` says what each may.
+ * operator from outside, by the scope that they have (`boundAdmin`: an admin of some agents alone). `GRANTS` in `src/vfs/grants.ts` says what each may.
  */
-export type TreeUser = "agent" | "editor" | "read" | "operate" | "admin";
+export type TreeUser = "agent" | "editor" | Operator;
+
+/** Who uses an agent's tree from outside. */
+export type Operator = "read" | "operate" | "admin" | "boundAdmin";
 
 /** Makes the file tree of an agent, for somebody. */
 export interface TreeMaker {

@@ -27,7 +27,7 @@ export interface ServiceParts extends MountsOptions {
 
 /** The standard services, by the name that each has in an agent's tree. */
 export const SERVICES: Readonly<
-  Record<Exclude<Part, "outside">, (face: AgentFace, parts: ServiceParts) => Node>
+  Record<Exclude<Part, "outside" | "others">, (face: AgentFace, parts: ServiceParts) => Node>
 > = {
   ctl,
   status,

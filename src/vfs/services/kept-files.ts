@@ -14,8 +14,8 @@ const MARKER = encode("");
 const LAST = "\x7f";
 /** How many files are read at first to find out what is in a directory. */
 const FEW = 4;
-/** So many files may be in a directory that is moved at once. */
-const MOVABLE = 1000;
+/** So many files, and bytes of them, may be in a directory that is moved at once. */
+const MOVABLE = { files: 1000, bytes: 16_777_216 } as const;
 
 /** One entry of a directory, with its path in the tree; that of a directory ends in "/". */
 interface Entry {
@@ -86,10 +86,14 @@ class KeptFiles {
     if ((await tree.bytes(target)) !== undefined) {
       throw failed("ENOTDIR", "move", from, `"${to}" is a file`);
     }
-    const moved = await tree.sizes({ prefix: `${source}/`, limit: MOVABLE + 1 });
-    if (moved.length > MOVABLE) {
-      // What moves files then copies them.
-      throw failed("EXDEV", "move", from, `more than ${MOVABLE} files are below it`);
+    const moved = await tree.sizes({ prefix: `${source}/`, limit: MOVABLE.files + 1 });
+    const bytes = moved.reduce((sum, { size }) => sum + size, 0);
+    // What moves files then copies them.
+    if (moved.length > MOVABLE.files) {
+      throw failed("EXDEV", "move", from, `more than ${MOVABLE.files} files are below it`);
+    }
+    if (bytes > MOVABLE.bytes) {
+      throw failed("EXDEV", "move", from, `more than ${MOVABLE.bytes} bytes are below it`);
     }
     for (const { path } of moved) {
       const content = await tree.bytes(path);

@@ -2,7 +2,7 @@ import type { AgentFace, FileRange } from "../../core/ports/index.ts";
 import { paths } from "../../core/tree.ts";
 import { boundsOf } from "../asked.ts";
 import { base64 } from "../base64.ts";
-import { bytesOf } from "../nodes.ts";
+import { bytesOf, joined } from "../nodes.ts";
 import type { FileNode } from "../nodes.ts";
 import { jsonLine, LINES_TYPE } from "./content.ts";
 import { kept } from "./kept.ts";
@@ -37,15 +37,4 @@ async function exported({ tree }: AgentFace, range: FileRange): Promise<Uint8Arr
     if (page.length < limit) return joined(parts);
     after = page.at(-1)!.path;
   }
-}
-
-/** Bytes one after the other. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
 }

@@ -2,8 +2,7 @@ import { byteLength } from "../../core/byte-length.ts";
 import { logSize, pages } from "../../core/pages.ts";
 import type { AgentFace, FileRange, LogHead, LogRow } from "../../core/ports/index.ts";
 import { boundsOf } from "../asked.ts";
-import { bytesOf } from "../nodes.ts";
-import { joined } from "./memory-export.ts";
+import { bytesOf, joined } from "../nodes.ts";
 
 /** So many records are between two of which it is known where they begin, at first. */
 const STRIDE = 64;

@@ -1,7 +1,11 @@
+import { FileError } from "../../core/file-error.ts";
 import type { AgentFace } from "../../core/ports/index.ts";
 import type { FileNode } from "../nodes.ts";
 import { jsonFile, parsedObject } from "./content.ts";
 import { tickOf } from "./in-tick.ts";
+
+/** How many keys a state may have that is written from outside or by `ctx.fs`. */
+const KEYS = 10_000;
 
 /**
  * `state`: all of it, as a JSON object; what is written takes its place, and may be as large as two of the
@@ -15,6 +19,11 @@ export function state(face: AgentFace): FileNode {
     ),
     async write(data) {
       const next = parsedObject(data, "/state");
+      const keys = Object.keys(next).length;
+      if (keys > KEYS) {
+        // Each is a file of its own, and a line of the record.
+        throw new FileError("EFBIG", `Cannot write "/state": ${keys} keys are more than ${KEYS}`);
+      }
       tickOf(face, "/state").setState(next);
     },
   };

@@ -1,7 +1,7 @@
 import { jsonLine } from "./content.ts";
 
-/** Lines that wait for a reader; of what comes beyond that it is told only how many there were. */
-const MOST = 10_000;
+/** Lines, and characters of them, that wait for a reader; beyond that it is told only how many came. */
+const MOST = { lines: 10_000, characters: 4_194_304 } as const;
 
 /**
  * The lines that somebody tells from now on, until `signal` aborts. `begin` is given what tells them, and
@@ -12,12 +12,14 @@ export async function* lines(
   signal: AbortSignal,
 ): AsyncIterable<string> {
   let waiting: string[] = [];
-  let missed = 0;
+  let [missed, held] = [0, 0];
   let wake = Promise.withResolvers<void>();
   const stop = begin((...more) => {
     for (const line of more) {
-      if (waiting.length < MOST) waiting.push(line);
-      else missed += 1;
+      if (waiting.length < MOST.lines && held + line.length <= MOST.characters) {
+        waiting.push(line);
+        held += line.length;
+      } else missed += 1;
     }
     wake.resolve();
   });
@@ -31,7 +33,7 @@ export async function* lines(
       const told = waiting;
       const lost = missed;
       waiting = [];
-      missed = 0;
+      [missed, held] = [0, 0];
       if (told.length > 0) yield told.join("");
       if (lost > 0) yield jsonLine({ event: "missed", lines: lost });
     }
