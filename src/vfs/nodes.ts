@@ -356,6 +356,11 @@ export function contentFacts(content: Content): {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** What a listing says of a node of which nothing is known beyond what it can do. */
+export function entryOf(name: string, node: Node): FileStat {
+  return statOf(name, node, {});
+}
+
 function statOf(name: string, node: Node, facts: NodeFacts): FileStat {
   if (isDirectory(node)) {
     const writable = node.create ?? node.post ?? node.makeDirectory ?? node.removable;
