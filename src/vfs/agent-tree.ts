@@ -26,9 +26,9 @@ import { isLower, settled } from "./mount-commands.ts";
 import { GRANTS } from "./grants.ts";
 import type { Part } from "./grants.ts";
 import { namespace } from "./namespace.ts";
-import type { Namespace } from "./namespace.ts";
-import { bytesOf, nodeService } from "./nodes.ts";
-import type { NodeWatch } from "./nodes.ts";
+import type { Mount, Namespace, NamespaceOptions } from "./namespace.ts";
+import { bytesOf, entryOf, nodeService } from "./nodes.ts";
+import type { Node, NodeWatch } from "./nodes.ts";
 import { isWithin, nameOf, normalPath, partsOf, pathWithin } from "./path.ts";
 import { replay } from "./services/deadletter.ts";
 import { OWN, SERVICES } from "./services/index.ts";
@@ -54,12 +54,16 @@ export function agentTree(kinds: MountKinds): TreeMaker {
   return Object.assign(make, { kinds: Object.keys(kinds) });
 }
 
+type Service = keyof typeof SERVICES;
+
 class Tree implements AgentTree {
   readonly #face: AgentFace;
   readonly #user: TreeUser;
   readonly #shared: TreesShared;
   readonly #parts: ServiceParts;
   #files: Namespace | undefined;
+  /** Of one standard service each, as most are used for a single file. */
+  readonly #single = new Map<string, Namespace>();
   #mounted: AgentMounts | undefined;
 
   constructor(face: AgentFace, user: TreeUser, shared: TreesShared) {
@@ -138,7 +142,7 @@ class Tree implements AgentTree {
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.#use(from, async (files, normal) => {
+    return this.#use(from, async (_files, normal) => {
       const target = normalPath(to);
       if (isWithin(normal, "/deadletter") && isWithin(target, "/inbox")) {
         return this.#replay(normal, target);
@@ -146,7 +150,7 @@ class Tree implements AgentTree {
       const operator = this.#operatorFor(normal);
       if (operator === undefined) {
         await this.#ready(target);
-        return files.rename(normal, target);
+        return this.#namespace().rename(normal, target);
       }
       this.#check(normal, "write", "move");
       if (partOf(target) !== partOf(normal)) {
@@ -211,11 +215,17 @@ class Tree implements AgentTree {
     }
   }
 
-  /** The files, with the mounts as they are where the path has to do with them. */
+  /** The files that a path may belong to, with the mounts as they are where it has to do with them. */
   async #ready(path: string): Promise<Namespace> {
-    const files = this.#namespace();
-    if (!isService(path)) await this.#outside().update();
-    return files;
+    if (!isService(path)) {
+      await this.#outside().update();
+      return this.#namespace();
+    }
+    if (this.#files !== undefined) return this.#files;
+    const part = partOf(path);
+    const single = this.#single.get(part) ?? namespace([this.#service(part)], this.#options());
+    this.#single.set(part, single);
+    return single;
   }
 
   #outside(): AgentMounts {
@@ -229,17 +239,27 @@ class Tree implements AgentTree {
   }
 
   #namespace(): Namespace {
-    if (this.#files !== undefined) return this.#files;
-    const face = this.#face;
-    const services = Object.entries(SERVICES).map(([name, make]) => ({
-      path: `/${name}`,
-      service: nodeService(() => make(face, this.#parts), changesOf(face, `/${name}`)),
-      access: GRANTS[name as Part][this.#user],
-    }));
-    this.#files = namespace(services, {
-      budgets: this.#shared.budgets(face),
-    });
+    this.#files ??= namespace(
+      Object.keys(SERVICES).map((part) => this.#service(part)),
+      this.#options(),
+    );
     return this.#files;
+  }
+
+  #options(): NamespaceOptions {
+    return { budgets: this.#shared.budgets(this.#face) };
+  }
+
+  #service(part: string): Mount {
+    const face = this.#face;
+    let node: Node | undefined;
+    const root = (): Node => (node ??= SERVICES[part as Service](face, this.#parts));
+    return {
+      path: `/${part}`,
+      service: nodeService(root, changesOf(face, `/${part}`)),
+      access: GRANTS[part as Part][this.#user],
+      listed: () => entryOf(part, root()),
+    };
   }
 
   /** Who changes a path from outside, where it is the agent's own. */
@@ -291,7 +311,8 @@ class Tree implements AgentTree {
 
 /** The first part of a path; "" for the root. */
 function partOf(path: string): string {
-  return partsOf(path)[0] ?? "";
+  const end = path.indexOf("/", 1);
+  return end < 0 ? path.slice(1) : path.slice(1, end);
 }
 
 function isService(path: string): boolean {

@@ -138,9 +138,9 @@ async function agentFile(call: Address): Promise<Target> {
   const { id } = await runtime.get(ref);
   // An agent may be called "fs".
   const short = !c.req.path.startsWith("/fs/");
-  const own = runtime.fs(id, userOf(principal));
-  const inside = treeAddress(c.req.url, short ? 2 : 3);
   const isChange = !/^(?:GET|HEAD)$/.test(c.req.method);
+  const own = runtime.fs(id, userOf(principal), { once: !isChange });
+  const inside = treeAddress(c.req.url, short ? 2 : 3);
   // It could put agents within the bounds of others, or out of its own.
   if (principal.labels !== undefined && inside.path === "/config" && isChange) {
     const problem = `"${principal.id}" is bound by labels, and may not change them`;
