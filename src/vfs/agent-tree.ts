@@ -22,7 +22,7 @@ import { base64 } from "./base64.ts";
 import { PathFeed } from "./changes.ts";
 import { failed } from "./failed.ts";
 import { asFileErrors, asFileStream } from "./file-errors.ts";
-import { isLower, settled } from "./mount-commands.ts";
+import { isLower, isSameSource, settled } from "./mount-commands.ts";
 import { GRANTS } from "./grants.ts";
 import type { Part } from "./grants.ts";
 import { namespace } from "./namespace.ts";
@@ -76,6 +76,7 @@ class Tree implements AgentTree {
       pending: () => shared.pending(face.agent.id),
       records: shared.records,
       events: shared.events,
+      exports: shared.exports,
     };
   }
 
@@ -285,12 +286,12 @@ class Tree implements AgentTree {
     const changes = await changesIn(this.#face, bytesOf(data), this.#parts);
     const now = await this.#outside().entries();
     // What takes something away holds at once; what gives something, once it is on the record.
-    const taken = new Map(
-      [...changes].filter(([mount, entry]) => {
-        const there = now.get(mount);
-        return entry === null || (there !== undefined && isLower(there, entry));
-      }),
-    );
+    const taken = new Map<string, MountEntry | null>();
+    for (const [mount, entry] of changes) {
+      const there = now.get(mount);
+      if (entry === null || (there !== undefined && isLower(there, entry))) taken.set(mount, entry);
+      else if (there !== undefined && !isSameSource(there, entry)) taken.set(mount, null);
+    }
     const edit: FileEdit = { write: path, data, ...(ifMatch !== undefined && { ifMatch }) };
     await this.#shared.whilePending(this.#face.agent.id, taken, () => operator.edit(edit));
   }

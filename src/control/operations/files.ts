@@ -135,7 +135,11 @@ export const fileOperations: readonly Operation[] = [
 async function agentFile(call: Address): Promise<Target> {
   const { runtime, ref, principal, options, c } = call;
   // Whoever has the name later is not who it is about.
-  const { id } = await runtime.get(ref);
+  const agent = await runtime.get(ref);
+  const { id } = agent;
+  if (!mayTouch(principal, agent)) {
+    throw failed("EACCES", "use", `/agents/${ref}`, `"${principal.id}" is not bound to it`);
+  }
   // An agent may be called "fs".
   const short = !c.req.path.startsWith("/fs/");
   const isChange = !/^(?:GET|HEAD)$/.test(c.req.method);
