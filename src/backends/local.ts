@@ -120,6 +120,8 @@ export interface LocalRuntime {
   readonly url: string;
   readonly token: string;
   readonly dataDir: string;
+  /** The real path of the directory on which it is mounted. */
+  readonly mountedOn: string | undefined;
   readonly runtime: Runtime;
   /** What is sent to agents by time. */
   readonly schedules: Schedules;
@@ -323,6 +325,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       url: server.url,
       token,
       dataDir: data.path,
+      mountedOn: mounted?.dir,
       runtime,
       schedules,
       plumb: plumb(rules.plumber, (mail) => runtime.accept(mail)),

@@ -5,6 +5,7 @@ import { toMs } from "../core/duration.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import type { DataDir } from "../backends/local.ts";
 import { openDataDir, startLocal } from "../backends/local.ts";
+import type { LocalRuntime } from "../backends/local.ts";
 import { loadToken } from "../backends/local/data-dir.ts";
 import { HTTP_LIMITS } from "../backends/local/http-server.ts";
 import type { TlsFiles } from "../backends/local/tls.ts";
@@ -294,20 +295,22 @@ async function main(given: Arguments): Promise<void> {
   process.stdout.on("error", () => {});
   const agents = (await local.runtime.list({ limit: 100 })).items;
   const types = [...definition.agents.keys()];
-  process.stdout.write(welcome(local.url, { names: agents.map(({ name }) => name), types, data }));
+  const names = agents.map(({ name }) => name);
+  process.stdout.write(welcome(local, { names, types, data }));
 }
 
-/** The address, and three commands to try. */
+/** The address, where it is mounted, and three commands to try. */
 function welcome(
-  url: string,
+  { url, mountedOn }: Pick<LocalRuntime, "url" | "mountedOn">,
   { names, types, data }: { names: readonly string[]; types: readonly string[]; data: string },
 ): string {
   const agentctl =
     data === DEFAULT_DATA ? "npx agentctl" : `npx agentctl --data ${shellQuote(data)}`;
   const name = names.includes("greeter") ? "greeter" : (names[0] ?? "alice");
   const first = names.length > 0 ? "list" : `create ${name} --type ${types[0]}`;
+  const mounted = mountedOn === undefined ? "" : `Mounted on ${mountedOn}\n`;
   return `agentd is listening on ${url}
-
+${mounted}
 Try, in another terminal:
   ${agentctl} ${first}
   ${agentctl} send ${name} "Ada" --wait

@@ -138,8 +138,9 @@ async function sendFile(target: Target, stat: FileStat): Promise<Response> {
   const { c, path } = target;
   const { tag, size, range, body, stat: seen } = await open(target, stat);
   if (range === "none") {
-    throw new HttpError(416, "INVALID", `Cannot read "${path}": it has ${size} bytes`, {
-      "content-range": `bytes */${size}`,
+    const has = size === undefined ? "no bytes there" : `${size} bytes`;
+    throw new HttpError(416, "INVALID", `Cannot read "${path}": it has ${has}`, {
+      ...(size !== undefined && { "content-range": `bytes */${size}` }),
     });
   }
   const headers: Record<string, string> = {
@@ -159,12 +160,13 @@ async function sendFile(target: Target, stat: FileStat): Promise<Response> {
   if (length !== undefined) headers["content-length"] = String(length);
   if (range === undefined) return c.body(body as ReadableStream<Uint8Array>, 200, headers);
   const end = range.offset + range.length - 1;
-  headers["content-range"] = `bytes ${range.offset}-${end}/${size}`;
+  headers["content-range"] = `bytes ${range.offset}-${end}/${size ?? "*"}`;
   return c.body(body as ReadableStream<Uint8Array>, 206, headers);
 }
 
 /** Reads what is to be sent: as one, when it is short, and at one revision. */
-async function open({ files, path, c }: Target, first: FileStat): Promise<Opened> {
+async function open(target: Target, first: FileStat): Promise<Opened> {
+  const { files, path, c } = target;
   const isHead = c.req.method === "HEAD";
   let stat = first;
   for (let tries = 0; ; tries += 1) {
@@ -175,7 +177,8 @@ async function open({ files, path, c }: Target, first: FileStat): Promise<Opened
     const range = known === undefined ? undefined : byteRange(asked, known);
     const opened = { stat, tag, size: known, range, body: null };
     if (isHead || range === "none" || hasTag(c.req.header("if-none-match"), tag)) return opened;
-    if (known !== undefined && (range?.length ?? known) > PIECE) {
+    if (known === undefined) return openUnsized(target, opened, asked);
+    if ((range?.length ?? known) > PIECE) {
       return { ...opened, body: pieces(files, path, stat, range ?? { offset: 0, length: known }) };
     }
     const bytes = await files.read(path, range);
@@ -188,20 +191,60 @@ async function open({ files, path, c }: Target, first: FileStat): Promise<Opened
       continue;
     }
     const same = now.revision === stat.revision ? tag : undefined;
-    if (range === undefined) return whole(bytes, { ...opened, tag: same ?? fileTag(hash) }, asked);
+    if (range === undefined)
+      return { ...opened, size: bytes.byteLength, tag: same ?? fileTag(hash), body: bytes };
     const { byteLength: length } = bytes;
     const part = length === 0 ? "none" : { ...range, length };
     return { ...opened, tag: same, range: part, body: bytes };
   }
 }
 
-/** A file that was read as one; of what had no size before, maybe a part is wanted. */
-function whole(bytes: Uint8Array, opened: Opened, asked: string | undefined): Opened {
-  const size = bytes.byteLength;
-  const range = opened.size === undefined ? byteRange(asked, size) : undefined;
-  if (range === undefined || range === "none") return { ...opened, size, range, body: bytes };
-  const body = bytes.subarray(range.offset, range.offset + range.length);
-  return { ...opened, size, range, body };
+/** Opens what shows how long it is only at its end: no more of it is read at once than is asked for. */
+async function openUnsized(
+  { files, path }: Target,
+  opened: Opened,
+  asked: string | undefined,
+): Promise<Opened> {
+  const [, from, last = ""] = /^bytes=(\d{1,15})-(\d{0,15})$/i.exec(asked?.trim() ?? "") ?? [];
+  const offset = Number(from ?? 0);
+  const end = last === "" ? Number.POSITIVE_INFINITY : Number(last) + 1;
+  if (from !== undefined && end > offset) {
+    const part = end < Number.POSITIVE_INFINITY ? { offset, length: end - offset } : { offset };
+    const body = await files.read(path, part);
+    const { byteLength: length } = body;
+    if (length === 0) return { ...opened, range: "none" };
+    const size = offset + length < end ? offset + length : undefined;
+    return { ...opened, size, range: { offset, length }, body };
+  }
+  const isSuffix = /^bytes=-\d+$/i.test(asked?.trim() ?? "");
+  const body = await files.read(path, isSuffix ? undefined : { offset: 0, length: PIECE });
+  const { byteLength: size } = body;
+  if (!isSuffix && size === PIECE) return { ...opened, body: allAfter(files, path, body) };
+  const { revision } = opened.stat;
+  const isSame = revision === undefined || (await files.stat(path)).revision === revision;
+  const tag = (isSame ? opened.tag : undefined) ?? fileTag(contentFacts(body).revision);
+  const range = byteRange(asked, size);
+  if (range === undefined || range === "none") return { ...opened, tag, size, range, body };
+  const { offset: at, length } = range;
+  return { ...opened, tag, size, range, body: body.subarray(at, at + length) };
+}
+
+/** All of a file of which nobody knows where it ends, from its first piece on. */
+function allAfter(files: FileService, path: string, first: Uint8Array): ReadableStream<Uint8Array> {
+  let next: Uint8Array | undefined = first;
+  let at = 0;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const bytes = next ?? (await files.read(path, { offset: at, length: PIECE }));
+        next = undefined;
+        at += bytes.byteLength;
+        if (bytes.byteLength > 0) controller.enqueue(bytes);
+        if (bytes.byteLength < PIECE) controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 /** A part of a file, piece by piece. It breaks off when the file becomes another one. */

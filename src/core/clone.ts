@@ -1,5 +1,6 @@
 import { checkLabels } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
+import { checkGiven } from "./bundle/given-mounts.ts";
 import type { Manifest } from "./bundle/manifest.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { sha256Hex } from "./hash.ts";
@@ -57,6 +58,7 @@ export async function cloneAgent(
       await store.restore(id, { files });
       await store.sync();
     }
+    await checkGiven(store, id, manifest);
     if (!begun) {
       await store.restore(id, { mail: [firstMail(kernel, id)] });
       return record;

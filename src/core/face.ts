@@ -7,7 +7,8 @@ import type { Json } from "./json.ts";
 import type { Kernel } from "./kernel.ts";
 import { memoryOver } from "./memory.ts";
 import type { AgentFace, FaceInTick, FaceOutside } from "./ports/agent-face.ts";
-import type { AgentFiles } from "./ports/memory.ts";
+import type { AgentFiles, TickMemory } from "./ports/memory.ts";
+import type { AgentReport } from "./runtime.ts";
 import { publicEvent } from "./public-event.ts";
 import { StateDraft } from "./state.ts";
 import { readRow } from "./trajectory.ts";
@@ -16,8 +17,11 @@ import { readRow } from "./trajectory.ts";
 export interface FaceParts {
   readonly record: AgentRecord;
   readonly tree: AgentFiles;
-  readonly identity: ContextIdentity;
+  /** Made when it is used. */
+  readonly identity: () => ContextIdentity;
   readonly state: () => Promise<Readonly<Record<string, Json>>>;
+  /** What it shows may be kept, as it is looked at for one request alone. */
+  readonly once?: boolean | undefined;
   readonly tick?: FaceInTick;
   readonly operator?: FaceOutside;
 }
@@ -27,26 +31,35 @@ export function agentFace(kernel: Kernel, parts: FaceParts): AgentFace {
   const { record, tree, tick, operator } = parts;
   const { id, type } = record;
   const { store, clock, cache, limits, watchers, followers } = kernel;
+  let memory: TickMemory | undefined;
+  let identity: ContextIdentity | undefined;
   let changed: Promise<number> | undefined;
   const changedAt = async (): Promise<number> => {
     const head = await store.head(id);
     const [last] = head === undefined ? [] : await store.log(id, head.n - 1, 1);
     return last === undefined ? record.createdAt : readRow(last).record.at;
   };
+  const report = async (): Promise<AgentReport> => ({
+    ...infoOf(record, cache.has(id)),
+    ...(await reportOf(store, record)),
+  });
+  let reported: Promise<AgentReport> | undefined;
+  let state: Promise<Readonly<Record<string, Json>>> | undefined;
   return {
     agent: record,
     definition: kernel.agents.get(type),
     tree,
-    memory: memoryOver(kernel, tree),
-    identity: parts.identity,
+    get memory() {
+      return (memory ??= memoryOver(kernel, tree));
+    },
+    get identity() {
+      return (identity ??= parts.identity());
+    },
     relays: kernel.relays,
     limits,
     now: () => clock.now(),
-    report: async () => ({
-      ...infoOf(record, cache.has(id)),
-      ...(await reportOf(store, record)),
-    }),
-    state: parts.state,
+    report: parts.once === true ? () => (reported ??= report()) : report,
+    state: parts.once === true ? () => (state ??= parts.state()) : parts.state,
     mail: (query) => store.mail(id, query),
     outbox: (after, limit) => store.outbox(after, limit, id),
     head: () => store.head(id),

@@ -17,6 +17,7 @@ import type { Mailroom } from "./mailroom.ts";
 import type { AgentTree, FaceOutside, FileEdit, Operator, TreeUser } from "./ports/agent-face.ts";
 import type { FileService } from "./ports/files.ts";
 import { TreeDraft } from "./tree-draft.ts";
+import type { FilesOptions } from "./operations.ts";
 
 interface Parts {
   readonly lifecycle: Lifecycle;
@@ -36,8 +37,10 @@ export class FileDesk {
   }
 
   /** As `Operations.fs`. */
-  files(ref: string, user: Operator): FileService {
-    const open = async (): Promise<AgentTree> => this.#tree(await this.#find(ref), user);
+  files(ref: string, user: Operator, { once = false }: FilesOptions = {}): FileService {
+    const anew = async (): Promise<AgentTree> => this.#tree(await this.#find(ref), user, once);
+    let opened: Promise<AgentTree> | undefined;
+    const open = (): Promise<AgentTree> => (once ? (opened ??= anew()) : anew());
     const { store } = this.#kernel;
     // What is shown must not be undone by a crash.
     const shown = async <T>(read: (tree: AgentTree) => Promise<T>): Promise<T> => {
@@ -64,10 +67,10 @@ export class FileDesk {
     };
   }
 
-  #tree(record: AgentRecord, user: TreeUser): AgentTree {
-    const identity = this.#identity(record);
+  #tree(record: AgentRecord, user: TreeUser, once: boolean): AgentTree {
+    const identity = (): ContextIdentity => this.#identity(record);
     return this.#made(
-      { ...this.#outside(record), identity, operator: this.#operator(record) },
+      { ...this.#outside(record), once, identity, operator: this.#operator(record) },
       user,
     );
   }
@@ -123,7 +126,7 @@ export class FileDesk {
 
   async #edit(record: AgentRecord, edit: FileEdit): Promise<void> {
     // On paper first, so that what is wrong with it is said before it is a command.
-    const identity = contextIdentity(this.#kernel, record, UNBOUND);
+    const identity = (): ContextIdentity => contextIdentity(this.#kernel, record, UNBOUND);
     const paper = { ...this.#outside(record), identity, tick: tickOnPaper(this.#kernel) };
     await applyEdit(this.#made(paper, "editor"), edit);
     const { error } = await this.#parts.lifecycle.changeFiles(record, { command: "files", edit });

@@ -3,6 +3,7 @@ import { checkLabels, checkName } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
 import { movedError } from "./between-homes.ts";
 import type { Envelope } from "./envelope.ts";
+import { checkGiven } from "./bundle/given-mounts.ts";
 import { digestOf, manifestDigest } from "./bundle/manifest.ts";
 import type { Manifest } from "./bundle/manifest.ts";
 import { readBundle } from "./bundle/read.ts";
@@ -15,7 +16,6 @@ import { errorInfo, OpenAgentsError } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 import { sha256Hex } from "./hash.ts";
 import type { Kernel } from "./kernel.ts";
-import { givenMounts } from "./bundle/given-mounts.ts";
 import { kindIn } from "./mounts.ts";
 import { moveOf, moveText, settled } from "./move.ts";
 import type { SetAside } from "./move.ts";
@@ -232,12 +232,7 @@ export class Importer {
     if (Number(version ?? 0) !== definition.version) {
       throw refuse("CORRUPT", "its state is of another version than its manifest says");
     }
-    const told = new Set(mounts);
-    const given = await givenMounts(store, agent.id);
-    const secret = given.find((line) => !told.has(line));
-    if (secret !== undefined || given.length < told.size) {
-      throw refuse("CORRUPT", "its mounts are not those that its manifest names");
-    }
+    await checkGiven(store, agent.id, { mounts });
   }
 
   #checkSigned(manifest: Manifest): void {

@@ -42,7 +42,8 @@ export function isMountEntry(value: unknown): value is MountEntry {
   if (!isMountPath(path) || !isMountKind(kind)) return false;
   if (typeof source !== "string" || /[\r\n]/.test(source)) return false;
   if (!LEVELS.some((level) => level === access)) return false;
-  return access === "budgeted" ? budget !== undefined && isBudget(budget) : budget === undefined;
+  if (access !== "budgeted") return budget === undefined;
+  return typeof budget === "object" && budget !== null && isBudget(budget);
 }
 
 /** The mounts that a definition gives its agents, by path. */

@@ -4,6 +4,15 @@ import type { FileService, Operator, Page } from "./ports/index.ts";
 import type { FileText, Goal, GoalChange, NewGoal } from "./ports/memory.ts";
 import type { AgentInfo } from "./runtime.ts";
 
+/** How an agent's tree is used. */
+export interface FilesOptions {
+  /**
+   * For one request: the agent is looked up with the first call alone, and what was read may be given
+   * again. Default false.
+   */
+  readonly once?: boolean | undefined;
+}
+
 /** What operators do with single agents beside mail, ticks and moves. `ref` is as in `Runtime`. */
 export interface Operations {
   /**
@@ -57,7 +66,7 @@ export interface Operations {
    * call. What changes its own files is a tick of the agent in which no hook runs.
    * @throws as `FileService`, and NOT_FOUND, BUSY, MOVED with each call
    */
-  fs(ref: string, user?: Operator): FileService;
+  fs(ref: string, user?: Operator, options?: FilesOptions): FileService;
 
   /** What the agent remembers beside its state, as files: `memory/…`. @throws INVALID for another prefix */
   files(ref: string, query?: ListFiles): Promise<Page<FileText>>;

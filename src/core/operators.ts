@@ -17,6 +17,7 @@ import type {
   AgentUpdate,
   AlarmInfo,
   Cancelled,
+  FilesOptions,
   GoalInfo,
   CancelOptions,
   ListFiles,
@@ -97,8 +98,8 @@ export class Operators implements Operations {
     return this.#goals.remove(await this.#atHome(ref), { goal, ...options });
   }
 
-  fs(ref: string, user: Operator = "admin"): FileService {
-    return this.#files.files(ref, user);
+  fs(ref: string, user: Operator = "admin", options?: FilesOptions): FileService {
+    return this.#files.files(ref, user, options);
   }
 
   async files(ref: string, query: ListFiles = {}): Promise<Page<FileText>> {

@@ -27,7 +27,7 @@ export function tickTree(kernel: Kernel, parts: TickTreeParts): AgentTree {
   const face = agentFace(kernel, {
     record,
     tree: withAlarms(kernel, parts),
-    identity: session.identity,
+    identity: () => session.identity,
     state: async () =>
       JSON.parse(toJson(session.draft.plain(), "state")) as Readonly<Record<string, Json>>,
     tick: {

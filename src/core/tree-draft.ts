@@ -1,6 +1,6 @@
 import { byteLength, bytesAbove } from "./byte-length.ts";
 import { OpenAgentsError } from "./errors.ts";
-import { pages } from "./pages.ts";
+import { nextLimit, pages } from "./pages.ts";
 import { comparePaths } from "./path-order.ts";
 import type { AgentFiles, FilesQuery, FileSize, FileText } from "./ports/memory.ts";
 import type { Ledger, TreeRow, Value } from "./ports/index.ts";
@@ -56,30 +56,30 @@ export class TreeDraft implements AgentFiles {
   }
 
   async #rows({ prefix, after = "", limit }: FilesQuery): Promise<readonly TreeRow[]> {
-    const gone = this.#removedBelow(prefix);
-    const rows = await this.#store.files(this.#id, { prefix, after, limit: limit + gone });
-    const files = new Map(rows.map(({ path, value }) => [path, value]));
-    // Beyond the last row that was read, what was written may not be next.
-    const whole = rows.length < limit + gone;
-    const last = rows.at(-1)?.path ?? "";
+    const files = new Map<string, Value>();
+    let last = after;
+    let whole = false;
+    // Of what is to go, only as much is read as is in the way.
+    for (let few = limit; files.size < limit && !whole;) {
+      const rows = await this.#store.files(this.#id, { prefix, after: last, limit: few });
+      for (const { path, value } of rows) {
+        if (!this.#changed.has(path)) files.set(path, value);
+        else if (this.#changed.get(path) !== undefined) files.set(path, this.#changed.get(path)!);
+      }
+      whole = rows.length < few;
+      last = rows.at(-1)?.path ?? last;
+      few = nextLimit(rows, ({ value }) => value.length, few);
+    }
     for (const [path, value] of this.#changed) {
-      if (!path.startsWith(prefix) || comparePaths(path, after) <= 0) continue;
-      if (value === undefined) files.delete(path);
-      else if (whole || comparePaths(path, last) <= 0) files.set(path, value);
+      if (value === undefined || !path.startsWith(prefix)) continue;
+      // Beyond the last row that was read, what was written may not be next.
+      if (comparePaths(path, after) <= 0 || (!whole && comparePaths(path, last) > 0)) continue;
+      files.set(path, value);
     }
     return [...files]
       .map(([path, value]) => ({ path, value }))
       .sort((a, b) => comparePaths(a.path, b.path))
       .slice(0, limit);
-  }
-
-  /** How many of the rows that are stored are not to be seen. */
-  #removedBelow(prefix: string): number {
-    let removed = 0;
-    for (const [path, value] of this.#changed) {
-      if (value === undefined && path.startsWith(prefix)) removed += 1;
-    }
-    return removed;
   }
 
   write(path: string, content: Value): void {

@@ -22,13 +22,13 @@ import { base64 } from "./base64.ts";
 import { PathFeed } from "./changes.ts";
 import { failed } from "./failed.ts";
 import { asFileErrors, asFileStream } from "./file-errors.ts";
-import { isLower, settled } from "./mount-commands.ts";
+import { isLower, isSameSource, settled } from "./mount-commands.ts";
 import { GRANTS } from "./grants.ts";
 import type { Part } from "./grants.ts";
 import { namespace } from "./namespace.ts";
-import type { Namespace } from "./namespace.ts";
-import { bytesOf, nodeService } from "./nodes.ts";
-import type { NodeWatch } from "./nodes.ts";
+import type { Mount, Namespace, NamespaceOptions } from "./namespace.ts";
+import { bytesOf, entryOf, nodeService } from "./nodes.ts";
+import type { Node, NodeWatch } from "./nodes.ts";
 import { isWithin, nameOf, normalPath, partsOf, pathWithin } from "./path.ts";
 import { replay } from "./services/deadletter.ts";
 import { OWN, SERVICES } from "./services/index.ts";
@@ -54,12 +54,16 @@ export function agentTree(kinds: MountKinds): TreeMaker {
   return Object.assign(make, { kinds: Object.keys(kinds) });
 }
 
+type Service = keyof typeof SERVICES;
+
 class Tree implements AgentTree {
   readonly #face: AgentFace;
   readonly #user: TreeUser;
   readonly #shared: TreesShared;
   readonly #parts: ServiceParts;
   #files: Namespace | undefined;
+  /** Of one standard service each, as most are used for a single file. */
+  readonly #single = new Map<string, Namespace>();
   #mounted: AgentMounts | undefined;
 
   constructor(face: AgentFace, user: TreeUser, shared: TreesShared) {
@@ -72,6 +76,7 @@ class Tree implements AgentTree {
       pending: () => shared.pending(face.agent.id),
       records: shared.records,
       events: shared.events,
+      exports: shared.exports,
     };
   }
 
@@ -138,7 +143,7 @@ class Tree implements AgentTree {
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.#use(from, async (files, normal) => {
+    return this.#use(from, async (_files, normal) => {
       const target = normalPath(to);
       if (isWithin(normal, "/deadletter") && isWithin(target, "/inbox")) {
         return this.#replay(normal, target);
@@ -146,7 +151,7 @@ class Tree implements AgentTree {
       const operator = this.#operatorFor(normal);
       if (operator === undefined) {
         await this.#ready(target);
-        return files.rename(normal, target);
+        return this.#namespace().rename(normal, target);
       }
       this.#check(normal, "write", "move");
       if (partOf(target) !== partOf(normal)) {
@@ -211,11 +216,17 @@ class Tree implements AgentTree {
     }
   }
 
-  /** The files, with the mounts as they are where the path has to do with them. */
+  /** The files that a path may belong to, with the mounts as they are where it has to do with them. */
   async #ready(path: string): Promise<Namespace> {
-    const files = this.#namespace();
-    if (!isService(path)) await this.#outside().update();
-    return files;
+    if (!isService(path)) {
+      await this.#outside().update();
+      return this.#namespace();
+    }
+    if (this.#files !== undefined) return this.#files;
+    const part = partOf(path);
+    const single = this.#single.get(part) ?? namespace([this.#service(part)], this.#options());
+    this.#single.set(part, single);
+    return single;
   }
 
   #outside(): AgentMounts {
@@ -229,17 +240,27 @@ class Tree implements AgentTree {
   }
 
   #namespace(): Namespace {
-    if (this.#files !== undefined) return this.#files;
-    const face = this.#face;
-    const services = Object.entries(SERVICES).map(([name, make]) => ({
-      path: `/${name}`,
-      service: nodeService(() => make(face, this.#parts), changesOf(face, `/${name}`)),
-      access: GRANTS[name as Part][this.#user],
-    }));
-    this.#files = namespace(services, {
-      budgets: this.#shared.budgets(face),
-    });
+    this.#files ??= namespace(
+      Object.keys(SERVICES).map((part) => this.#service(part)),
+      this.#options(),
+    );
     return this.#files;
+  }
+
+  #options(): NamespaceOptions {
+    return { budgets: this.#shared.budgets(this.#face) };
+  }
+
+  #service(part: string): Mount {
+    const face = this.#face;
+    let node: Node | undefined;
+    const root = (): Node => (node ??= SERVICES[part as Service](face, this.#parts));
+    return {
+      path: `/${part}`,
+      service: nodeService(root, changesOf(face, `/${part}`)),
+      access: GRANTS[part as Part][this.#user],
+      listed: () => entryOf(part, root()),
+    };
   }
 
   /** Who changes a path from outside, where it is the agent's own. */
@@ -265,12 +286,12 @@ class Tree implements AgentTree {
     const changes = await changesIn(this.#face, bytesOf(data), this.#parts);
     const now = await this.#outside().entries();
     // What takes something away holds at once; what gives something, once it is on the record.
-    const taken = new Map(
-      [...changes].filter(([mount, entry]) => {
-        const there = now.get(mount);
-        return entry === null || (there !== undefined && isLower(there, entry));
-      }),
-    );
+    const taken = new Map<string, MountEntry | null>();
+    for (const [mount, entry] of changes) {
+      const there = now.get(mount);
+      if (entry === null || (there !== undefined && isLower(there, entry))) taken.set(mount, entry);
+      else if (there !== undefined && !isSameSource(there, entry)) taken.set(mount, null);
+    }
     const edit: FileEdit = { write: path, data, ...(ifMatch !== undefined && { ifMatch }) };
     await this.#shared.whilePending(this.#face.agent.id, taken, () => operator.edit(edit));
   }
@@ -291,7 +312,8 @@ class Tree implements AgentTree {
 
 /** The first part of a path; "" for the root. */
 function partOf(path: string): string {
-  return partsOf(path)[0] ?? "";
+  const end = path.indexOf("/", 1);
+  return end < 0 ? path.slice(1) : path.slice(1, end);
 }
 
 function isService(path: string): boolean {

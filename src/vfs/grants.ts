@@ -75,8 +75,10 @@ export const GRANTS: Readonly<Record<Part, Readonly<Record<TreeUser, Access>>>> 
   /** Only the agent, and whoever could take its key anyway, uses the key. */
   identity: { ...READ, agent: "read-write", admin: "read-write", boundAdmin: "read-write" },
   alarms: OWN,
-  /** The agent's own code may only lower: see `mountChanges`. What is outside is for an admin to give. Of
-   * other agents, that is one who is not bound to some. */
+  /**
+   * The agent's own code may only lower: see `mountChanges`. What is outside is for an admin to give, and
+   * what is other agents' for one who may touch them.
+   */
   mounts: { ...OWN, operate: "read-only", boundAdmin: "read-only" },
   logs: READ,
   metrics: READ,

@@ -167,8 +167,14 @@ function withLevel({ path, kind, source }: MountEntry, level: Level): MountEntry
   return { path, kind, source, ...level };
 }
 
+/** True where what is mounted is the same, at whatever level. */
+export function isSameSource(now: MountEntry, next: MountEntry): boolean {
+  return now.kind === next.kind && now.source === next.source;
+}
+
 /** True where `next` lets nothing through that `now` does not. */
 export function isLower(now: MountEntry, next: MountEntry): boolean {
+  if (!isSameSource(now, next)) return false;
   if (lower(now.access, next.access) !== next.access) return false;
   // What is signed is not counted there.
   if (now.access === "budgeted" && next.access === "sign-only") return false;

@@ -1,5 +1,5 @@
 import { comparePaths } from "../core/path-order.ts";
-import type { Access, FileService, MountBudget } from "../core/ports/index.ts";
+import type { Access, FileService, FileStat, MountBudget } from "../core/ports/index.ts";
 import { partsOf } from "./path.ts";
 
 /** A mount as it is now. */
@@ -7,6 +7,7 @@ export interface Mounted {
   readonly path: string;
   readonly service: FileService;
   readonly budget: MountBudget | undefined;
+  readonly listed: (() => FileStat) | undefined;
   access: Access;
 }
 

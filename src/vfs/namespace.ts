@@ -36,6 +36,8 @@ export interface Mount {
   readonly access: Access;
   /** What a `budgeted` one may be written in a time. */
   readonly budget?: MountBudget | undefined;
+  /** What a listing says of it, where nothing is to be read for that. Default: what its stat does. */
+  readonly listed?: (() => FileStat) | undefined;
 }
 
 /**
@@ -96,14 +98,14 @@ class MountedServices implements Namespace {
     this.#budgets = budgets ?? memoryBudgets(clock);
   }
 
-  mount({ path, service, access, budget }: Mount): void {
+  mount({ path, service, access, budget, listed }: Mount): void {
     const normal = normalPath(path);
     if (this.#table.find(normal).point?.mounted !== undefined) {
       throw failed("EBUSY", "mount", normal, "there is a mount");
     }
     checkLevel(normal, access, budget);
     const one = isSeveral(service) ? union(service) : service;
-    this.#table.add({ path: normal, service: one, access, budget });
+    this.#table.add({ path: normal, service: one, access, budget, listed });
     this.#changed(normal);
   }
 
@@ -357,6 +359,10 @@ class MountedServices implements Namespace {
 
   /** What is to be told of an entry that is a mount point, or leads to one. */
   async #entry(directory: string, name: string): Promise<FileStat> {
+    const { mounted, points } = this.#at(joinPath(directory, name)).point ?? {};
+    if (mounted?.listed !== undefined && points?.size === 0) {
+      return shown({ ...mounted.listed(), name }, mounted.access);
+    }
     try {
       return await this.stat(joinPath(directory, name));
     } catch {

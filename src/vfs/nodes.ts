@@ -28,6 +28,8 @@ export interface FileNode {
   /** Takes what belongs after its end. Default: the content with it is written anew. */
   readonly append?: (data: Uint8Array) => Promise<Written | void>;
   readonly remove?: () => Promise<void>;
+  /** What it takes are commands, a line each. */
+  readonly commands?: true;
   readonly exchange?: (data: Uint8Array) => Promise<Content>;
   readonly follow?: (signal: AbortSignal) => AsyncIterable<Content>;
   /** What a stat says. Default: size and revision of the content. */
@@ -354,6 +356,11 @@ export function contentFacts(content: Content): {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** What a listing says of a node of which nothing is known beyond what it can do. */
+export function entryOf(name: string, node: Node): FileStat {
+  return statOf(name, node, {});
+}
+
 function statOf(name: string, node: Node, facts: NodeFacts): FileStat {
   if (isDirectory(node)) {
     const writable = node.create ?? node.post ?? node.makeDirectory ?? node.removable;
@@ -368,8 +375,14 @@ function statOf(name: string, node: Node, facts: NodeFacts): FileStat {
   const reads = node.read ?? node.readRange ?? node.exchange ?? node.follow;
   const writes = node.write ?? node.append ?? node.exchange;
   const access = `${reads === undefined ? "" : "r"}${writes === undefined ? "" : "w"}` as const;
-  const nature = node.exchange ? "exchange" : node.follow ? "stream" : undefined;
+  const nature = natureOf(node);
   return { ...(nature !== undefined && { nature }), ...facts, name, kind: "file", access };
+}
+
+function natureOf({ exchange, follow, commands }: FileNode): FileStat["nature"] {
+  if (exchange !== undefined) return "exchange";
+  if (follow !== undefined) return "stream";
+  return commands && "commands";
 }
 
 async function factsOf(node: Node): Promise<NodeFacts> {

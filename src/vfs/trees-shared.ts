@@ -4,6 +4,7 @@ import type { MountKinds } from "./mount-kind.ts";
 import { brokenService } from "./broken-service.ts";
 import { agentBudgets, Spending } from "./budgets.ts";
 import type { Budgets } from "./budgets.ts";
+import { ExportEnds } from "./services/memory-export.ts";
 import { eventLines } from "./services/outbox.ts";
 import { RecordIndexes, recordLine } from "./services/record-lines.ts";
 
@@ -15,6 +16,7 @@ export class TreesShared {
   readonly kinds: MountKinds;
   readonly records: RecordIndexes = new RecordIndexes(recordLine);
   readonly events: RecordIndexes = new RecordIndexes(eventLines);
+  readonly exports: ExportEnds = new ExportEnds();
   readonly #pending = new Map<string, MountChanges[]>();
   readonly #told = new Map<string, Set<() => void>>();
   readonly #services = new Map<string, FileService>();

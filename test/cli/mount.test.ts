@@ -258,7 +258,13 @@ void test(
     const left = await p.start({ args: ["--mount", "mnt"] });
     await said(p.agentctl("umount", "mnt"));
     assert.equal((await p.agentctl("list")).code, 0);
-    assert.match((await left.end()).stderr, /no longer mounted on "mnt": somebody unmounted it/);
+    const ended = await left.end();
+    assert.match(ended.stderr, /no longer mounted on "mnt": somebody unmounted it/);
+    const [listening, mounted, empty] = ended.stdout.split("\n");
+    assert.deepEqual(
+      [listening, mounted, empty],
+      [`agentd is listening on ${left.url}`, `Mounted on ${p.mnt}`, ""],
+    );
     // Nothing is held.
     const daemon = await p.start();
     await daemon.end();

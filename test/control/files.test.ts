@@ -123,12 +123,15 @@ void test("a part of a file is given for one Range, and 416 where there is none"
       ["bytes=0-99999999999999999999", "0123456789", "bytes 0-9/10"],
     ] as const) {
       const { status, text: got, header } = await ask(range);
-      assert.deepEqual([status, got, header("content-range")], [206, text, where], range);
+      // Of how long it is, no more is known than was read.
+      const told = name === "unknown" && range === "bytes=2-4" ? "bytes 2-4/*" : where;
+      assert.deepEqual([status, got, header("content-range")], [206, text, told], range);
       assert.equal(header("content-length"), String(text.length));
     }
     for (const range of ["bytes=10-", "bytes=-0", "bytes=11-20"]) {
       const { status, header } = await ask(range);
-      assert.deepEqual([status, header("content-range")], [416, "bytes */10"], range);
+      const told = name === "unknown" && range !== "bytes=-0" ? null : "bytes */10";
+      assert.deepEqual([status, header("content-range")], [416, told], range);
     }
     for (const range of ["bytes=0-1,3-4", "bytes=4-2", "lines=1-2", "bytes=-", "x"]) {
       assert.deepEqual((await ask(range)).status, 200, range);

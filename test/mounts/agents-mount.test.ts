@@ -203,10 +203,14 @@ for (const mount of MOUNTS) {
       assert.match(await says("cat ctl"), /^wake .*\ntick /);
       await says('echo pause > ctl; grep -q \'"status": "paused"\' status; echo resume >> ctl');
       await says("printf 'hibernate\\nwake\\n' > ctl; grep -q '\"status\": \"active\"' status");
-      assert.match(
-        (await home.sh(mount, "echo explode | tee agents/greeter/ctl")).err,
-        /Invalid argument/,
-      );
+      for (const script of [
+        "echo explode > ctl",
+        "echo explode | tee ctl",
+        "echo bogus >> mounts",
+      ]) {
+        const { err } = await home.sh(mount, `cd agents/greeter; ${script}`);
+        assert.match(err, /Invalid argument/, script);
+      }
       await says(`echo '{"in":"1h","payload":{"x":1}}' > alarms/a; grep -q '"x": 1' alarms/a`);
       await until(async () =>
         /"id":\s*"a"/.test(await (await home.http("/agents/greeter/status")).text()),

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Store } from "../../src/index.ts";
+import { memoryStore } from "../../src/stores/memory.ts";
 import { errno, fileHome } from "./home.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -161,3 +163,59 @@ void test("agentTree() watches the whole tree, and parts of it", async () => {
   assert.equal((await goals.next()).done, true);
   assert.equal((await all.next()).done, true);
 });
+
+void test("agentTree() lists an agent's own directory without reading what is in it", async () => {
+  const { store, calls } = countedStore();
+  const { files } = await fileHome({ store });
+  calls.length = 0;
+  const { items } = await files.list("/", { limit: 1000 });
+  assert.equal(items.length, 15);
+  // Who it is, and what it has mounted.
+  assert.deepEqual(calls, ["get", "files", "sync"]);
+  for (const entry of items) {
+    const { kind, access, nature, name } = await files.stat(`/${entry.name}`);
+    const told = [entry.kind, entry.access, entry.nature, entry.name];
+    assert.deepEqual(told, [kind, access, nature, name]);
+  }
+});
+
+void test("agentTree() says what takes commands", async () => {
+  const { files } = await fileHome();
+  for (const path of ["/ctl", "/mounts"]) {
+    assert.equal((await files.stat(path)).nature, "commands", path);
+  }
+});
+
+void test("fs() for one request looks the agent up once, and reads its report once", async () => {
+  const { store, calls } = countedStore();
+  const { runtime } = await fileHome({ store });
+  const look = async (once: boolean): Promise<Record<string, number>> => {
+    const files = runtime.fs("ada", "read", { once });
+    calls.length = 0;
+    const { size } = await files.stat("/status");
+    assert.equal((await files.read("/status")).byteLength, size);
+    const count = (name: string): number => calls.filter((call) => call === name).length;
+    return { get: count("get"), depth: count("depth") };
+  };
+  assert.deepEqual(await look(false), { get: 2, depth: 2 });
+  assert.deepEqual(await look(true), { get: 1, depth: 1 });
+  // What is kept is for that request alone, and errors are those of the lookup.
+  await assert.rejects(runtime.fs("nobody", "read", { once: true }).stat("/"), errno("ENOENT"));
+});
+
+/** A store in memory, and which of its methods were called. */
+function countedStore(): { readonly store: Store; readonly calls: string[] } {
+  const calls: string[] = [];
+  const inner: Store = memoryStore();
+  const store = new Proxy(inner, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== "function") return member;
+      return (...args: readonly unknown[]): unknown => {
+        calls.push(String(name));
+        return Reflect.apply(member, target, args);
+      };
+    },
+  });
+  return { store, calls };
+}

@@ -135,12 +135,16 @@ export const fileOperations: readonly Operation[] = [
 async function agentFile(call: Address): Promise<Target> {
   const { runtime, ref, principal, options, c } = call;
   // Whoever has the name later is not who it is about.
-  const { id } = await runtime.get(ref);
+  const agent = await runtime.get(ref);
+  const { id } = agent;
+  if (!mayTouch(principal, agent)) {
+    throw failed("EACCES", "use", `/agents/${ref}`, `"${principal.id}" is not bound to it`);
+  }
   // An agent may be called "fs".
   const short = !c.req.path.startsWith("/fs/");
-  const own = runtime.fs(id, userOf(principal));
-  const inside = treeAddress(c.req.url, short ? 2 : 3);
   const isChange = !/^(?:GET|HEAD)$/.test(c.req.method);
+  const own = runtime.fs(id, userOf(principal), { once: !isChange });
+  const inside = treeAddress(c.req.url, short ? 2 : 3);
   // It could put agents within the bounds of others, or out of its own.
   if (principal.labels !== undefined && inside.path === "/config" && isChange) {
     const problem = `"${principal.id}" is bound by labels, and may not change them`;

@@ -18,7 +18,7 @@ export const fileStat: z.ZodType<FileStat> = shape<FileStat>()(
         .string()
         .optional()
         .register(described, { description: "Of a link: where it leads to." }),
-      nature: z.enum(["stream", "exchange", "ranged"]).optional(),
+      nature: z.enum(["stream", "exchange", "ranged", "commands"]).optional(),
       limit: count
         .optional()
         .register(described, { description: "The most bytes that it may be given." }),

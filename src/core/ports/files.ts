@@ -59,9 +59,10 @@ export interface FileStat {
   readonly target?: string | undefined;
   /**
    * `stream`: it grows and has no end, see `follow`. `exchange`: it is written and then read, see there.
-   * `ranged`: it can be written at any place and resized. Absent: it is written as a whole.
+   * `ranged`: it can be written at any place and resized. `commands`: it takes commands, a line each: each
+   * write that ends in a newline is handed over at once. Absent: it is written as a whole.
    */
-  readonly nature?: "stream" | "exchange" | "ranged" | undefined;
+  readonly nature?: "stream" | "exchange" | "ranged" | "commands" | undefined;
   /** The most bytes that it may be given; of a directory, that a new entry may, 0 where there can be none. */
   readonly limit?: number | undefined;
   /** Its media type. Default `application/octet-stream`. */

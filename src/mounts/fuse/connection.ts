@@ -2,7 +2,7 @@ import { closeSync, write, writeSync, writevSync } from "node:fs";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 
-import { ERRNO } from "./protocol.ts";
+import { ERRNO, OUT_HEADER } from "./protocol.ts";
 import { encodeHeader } from "./reply.ts";
 import { newRing, RingReader } from "./ring.ts";
 
@@ -30,6 +30,8 @@ export class Connection {
   readonly #ring: RingReader;
   /** What is still to be told to the kernel, by what it is about. */
   readonly #notices = new Map<string, Uint8Array>();
+  /** A small reply with its header: one piece is written faster than two. */
+  readonly #whole = new Uint8Array(OUT_HEADER + 16_384);
   #draining = false;
   #ended = false;
   /** The notice that is on its way. */
@@ -60,10 +62,18 @@ export class Connection {
   /** Answers a request; `errno` 0 when all went well. */
   reply(unique: number, errno: number, body?: Uint8Array): void {
     if (this.#ended) return;
-    const header = encodeHeader(unique, errno, body?.byteLength ?? 0);
+    const bytes = body?.byteLength ?? 0;
+    const header = encodeHeader(unique, errno, bytes);
     try {
-      if (body === undefined || body.byteLength === 0) writeSync(this.#fd, header);
-      else writevSync(this.#fd, [header, body]);
+      if (body === undefined || bytes === 0) {
+        writeSync(this.#fd, header);
+      } else if (bytes > this.#whole.byteLength - OUT_HEADER) {
+        writevSync(this.#fd, [header, body]);
+      } else {
+        this.#whole.set(header);
+        this.#whole.set(body, OUT_HEADER);
+        writeSync(this.#fd, this.#whole, 0, OUT_HEADER + bytes);
+      }
     } catch (error) {
       // ENOENT: nobody waits for it any more. ENODEV, EPERM: it was unmounted, as the thread says soon.
       // EINVAL: the kernel does not take such an answer, and whoever waits must get another one.

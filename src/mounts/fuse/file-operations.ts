@@ -1,11 +1,11 @@
 import { errnoOf, FileError } from "../../core/file-error.ts";
 import type { FileStat } from "../../core/ports/files.ts";
+import { CommandsFile } from "./commands-file.ts";
 import { ExchangeFile } from "./exchange-file.ts";
 import type { MountState } from "./mount-state.ts";
-import { modeOf } from "./mount-state.ts";
 import type { FuseNode } from "./node-table.ts";
 import type { OpenFile, Waiting } from "./open-file.ts";
-import { FOPEN, O, POLL } from "./protocol.ts";
+import { FOPEN, O, POLL, S } from "./protocol.ts";
 import { RangedFile, resize } from "./ranged-file.ts";
 import {
   encodeAttributes,
@@ -78,10 +78,16 @@ export class FileOperations {
       const file = fh === undefined ? node.unborn : this.#handle(fh).file;
       if (fh !== undefined) node.writer = file;
       if (file !== undefined) await file.truncate(size);
-      else await resize(this.#state.files, this.#state.path(node), size);
+      else await this.#resize(node, size);
       this.#state.doubt(node);
     }
     return this.attributes(node, fh);
+  }
+
+  /** What was said to a file of commands has no size. */
+  async #resize(node: FuseNode, size: number): Promise<void> {
+    const { nature } = await this.#state.recent(node);
+    if (nature !== "commands") await resize(this.#state.files, this.#state.path(node), size);
   }
 
   async open(node: FuseNode, flags: number): Promise<Answer> {
@@ -239,13 +245,16 @@ export class FileOperations {
     return size === undefined ? { stat } : { stat: { ...stat, size }, ttl: 0 };
   }
 
-  /** @throws ENOTSUP for a change of owner or rights: they follow from what the service lets one do */
+  /**
+   * @throws ENOTSUP for another owner, and for the bits of a mode that have it run or be removed as another
+   * one's. Other rights follow from what the service lets one do: to ask for them changes nothing.
+   */
   async #demandSame(node: FuseNode, { mode, uid, gid, fh }: Attributes): Promise<void> {
     if (mode === undefined && uid === undefined && gid === undefined) return;
     const { stat } = await this.#current(node, fh);
     const now = this.#state.attributes(node, stat);
     const same =
-      (mode === undefined || (mode & OWNER) === (modeOf(stat) & OWNER)) &&
+      ((mode ?? 0) & S.BEYOND_RIGHTS) === 0 &&
       (uid === undefined || uid === now.uid) &&
       (gid === undefined || gid === now.gid);
     if (!same) throw new FileError("ENOTSUP", `Cannot change the owner or mode of "${node.name}"`);
@@ -280,6 +289,11 @@ export class FileOperations {
           file: new StreamFile({ files, path, kept: stat.size !== undefined }),
           flags: direct,
         };
+      }
+      case "commands": {
+        if (reads) break;
+        const limit = stat.limit ?? WHOLE_LIMIT;
+        return { file: new CommandsFile({ files, path, limit }), flags: direct };
       }
       case undefined:
         break;
@@ -331,9 +345,6 @@ interface WholeOf {
   readonly flags: number;
   readonly creates: boolean;
 }
-
-/** What of a mode can be said here at all. */
-const OWNER = 0o700;
 
 /** What holds of a file that never has a reader wait. */
 const ALWAYS = POLL.IN | POLL.OUT | POLL.RDNORM | POLL.WRNORM;

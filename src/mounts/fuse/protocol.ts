@@ -97,8 +97,14 @@ export const O = {
   NONBLOCK: 0o4000,
 } as const;
 
-/** Kinds of files in a mode. */
-export const S = { IFMT: 0o170000, IFDIR: 0o040000, IFREG: 0o100000, IFLNK: 0o120000 } as const;
+/** Kinds of files in a mode; and setuid, setgid and the sticky bit. */
+export const S = {
+  IFMT: 0o170000,
+  IFDIR: 0o040000,
+  IFREG: 0o100000,
+  IFLNK: 0o120000,
+  BEYOND_RIGHTS: 0o7000,
+} as const;
 
 /** What poll(2) says. */
 export const POLL = { IN: 1, OUT: 4, RDNORM: 64, WRNORM: 256 } as const;

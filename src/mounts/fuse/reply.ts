@@ -41,6 +41,7 @@ const ATTR = 88;
 const ENTRY = 40 + ATTR;
 const DIRENT = 24;
 const encoder = new TextEncoder();
+const EMPTY = new Uint8Array(0);
 
 /** The header of a reply to `unique` that a body of `bytes` follows; `errno` 0 when all went well. */
 export function encodeHeader(unique: number, errno: number, bytes: number): Uint8Array {
@@ -165,15 +166,16 @@ export function encodePollNotice(kh: bigint): Uint8Array {
 
 /** The reply to READDIR and READDIRPLUS, filled up entry by entry. */
 export class DirectoryReply {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #size: number;
   readonly #plus: boolean;
+  /** Most directories are small, and the kernel has room for a large one. */
+  #bytes: Uint8Array = EMPTY;
+  #view: DataView = new DataView(EMPTY.buffer);
   #length = 0;
 
   /** `size`: the most bytes that the kernel takes. */
   constructor(size: number, plus: boolean) {
-    this.#bytes = new Uint8Array(size);
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#size = size;
     this.#plus = plus;
   }
 
@@ -189,7 +191,8 @@ export class DirectoryReply {
     const name = encoder.encode(entry.name);
     const head = this.#plus ? ENTRY : 0;
     const bytes = head + ((DIRENT + name.byteLength + 7) & ~7);
-    if (this.#length + bytes > this.#bytes.byteLength) return false;
+    if (this.#length + bytes > this.#size) return false;
+    this.#grow(this.#length + bytes);
     const node = this.#plus ? known() : undefined;
     if (node !== undefined) setEntry(this.#view, this.#length, { ...node, ttl: TTL });
     const at = this.#length + head;
@@ -200,6 +203,13 @@ export class DirectoryReply {
     this.#bytes.set(name, at + DIRENT);
     this.#length += bytes;
     return true;
+  }
+
+  #grow(length: number): void {
+    if (length <= this.#bytes.byteLength) return;
+    const { bytes, view } = block(Math.min(this.#size, Math.max(2 * length, 1024)));
+    bytes.set(this.bytes);
+    [this.#bytes, this.#view] = [bytes, view];
   }
 }
 

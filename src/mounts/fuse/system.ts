@@ -123,11 +123,29 @@ export function breakOffSync(mount: MountedAt): void {
 }
 
 /**
+ * Unmounts the mount with the number `$2` by force, by its path `$1`: only when none is above it there, which
+ * may be somebody else's. Gives 1 when it did not.
+ */
+const UNMOUNT_OURS = `
+unmount_ours() {
+  place= top=
+  while read -r id _ _ _ at _; do [ "$id" != "$2" ] || place=$at; done < /proc/self/mountinfo
+  [ -n "$place" ] || return 1
+  while read -r id parent _ _ at _; do
+    [ "$at" != "$place" ] || top=$id
+    [ "$at" != "$place" ] || [ "$parent" != "$2" ] || return 1
+  done < /proc/self/mountinfo
+  [ "$top" = "$2" ] && umount -i -f -l "$1"
+}`;
+
+/**
  * Starts a process that unmounts by force when this one is gone, whatever ended it. The result has it
  * end without doing so. It has a session of its own, so that no signal to the group of this one hits it.
  */
 export function unmountWhenGone(mount: MountedAt): () => void {
-  const script = `IFS= read -r _ && exit; grep -q "^$2 " /proc/self/mountinfo && umount -i -f -l "$1"`;
+  // Where it does not unmount, ours is dead all the same: nobody has its device open.
+  const script = `${UNMOUNT_OURS}
+IFS= read -r _ && exit; unmount_ours "$1" "$2"`;
   const guard = spawn("sh", ["-c", script, "unmount-when-gone", mount.dir, mount.id], {
     cwd: "/",
     detached: true,
@@ -141,11 +159,11 @@ export function unmountWhenGone(mount: MountedAt): () => void {
 }
 
 /**
- * What is mounted there now may be another one's, and ours may live on where no path leads (umount -l
- * by somebody else, with users that stay): then the connection is broken off by its number.
+ * What is mounted there now may be another one's, and ours may live on below it, or where no path leads
+ * (umount -l by somebody else, with users that stay): then the connection is broken off by its number.
  */
-const BREAK_OFF = `
-if grep -q "^$2 " /proc/self/mountinfo; then exec umount -i -f -l "$1"; fi
+const BREAK_OFF = `${UNMOUNT_OURS}
+unmount_ours "$1" "$2" && exit
 connections=/sys/fs/fuse/connections
 [ -e "$connections/$3" ] || mount -i -t fusectl fusectl "$connections"
 [ ! -e "$connections/$3" ] || echo 1 > "$connections/$3/abort"`;

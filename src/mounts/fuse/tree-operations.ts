@@ -90,8 +90,9 @@ export class TreeOperations {
 
   async readLink(node: FuseNode): Promise<Answer> {
     const { kind, target } = await this.#state.recent(node);
-    if (kind !== "link" || target === undefined) {
-      throw new FileError("EINVAL", `"${node.name}" is no link`);
+    if (kind !== "link") throw new FileError("EINVAL", `"${node.name}" is no link`);
+    if (target === undefined) {
+      throw new FileError("EACCES", `Cannot say where "${node.name}" leads: not to anything here`);
     }
     return Buffer.from(target);
   }

@@ -31,6 +31,7 @@ export function ctl(face: AgentFace): FileNode {
     read: () => help.join(""),
     write: run,
     append: run,
+    commands: true,
     facts: () => ({ type: TEXT_TYPE, limit: 4096 }),
   };
 }

@@ -20,6 +20,7 @@ export function deadletter(face: AgentFace): DirectoryNode {
     return {
       write: act,
       append: act,
+      commands: true,
       remove: async () => operatorOf(face, "/deadletter").discard(id),
     };
   });

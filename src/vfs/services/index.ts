@@ -10,6 +10,7 @@ import { identity } from "./identity.ts";
 import { inbox } from "./inbox.ts";
 import { logs } from "./logs.ts";
 import { memory } from "./memory.ts";
+import type { ExportEnds } from "./memory-export.ts";
 import { metrics } from "./metrics.ts";
 import { mounts } from "./mounts.ts";
 import type { MountsOptions } from "./mounts.ts";
@@ -23,6 +24,7 @@ import { status } from "./status.ts";
 export interface ServiceParts extends MountsOptions {
   readonly records: RecordIndexes;
   readonly events: RecordIndexes;
+  readonly exports: ExportEnds;
 }
 
 /** The standard services, by the name that each has in an agent's tree. */
@@ -37,7 +39,7 @@ export const SERVICES: Readonly<
   state,
   config,
   goals,
-  memory,
+  memory: (face, { exports }) => memory(face, exports),
   identity,
   alarms,
   mounts,

@@ -4,14 +4,15 @@ import type { DirectoryNode } from "../nodes.ts";
 import { keptFiles } from "./kept-files.ts";
 import { keyValues } from "./key-values.ts";
 import { memoryExport } from "./memory-export.ts";
+import type { ExportEnds } from "./memory-export.ts";
 import { peers } from "./peers.ts";
 
 /** `memory`: what the agent remembers beside its state, by kind. */
-export function memory(face: AgentFace): DirectoryNode {
+export function memory(face: AgentFace, exports: ExportEnds): DirectoryNode {
   return fixedDirectory({
     peers: peers(face),
     files: keptFiles(face),
     kv: keyValues(face),
-    export: memoryExport(face),
+    export: memoryExport(face, exports),
   });
 }

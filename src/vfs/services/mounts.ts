@@ -26,6 +26,7 @@ export function mounts(face: AgentFace, { pending, ...changer }: MountsOptions):
     read: async () => mountTable((await mountsOf(face, pending())).values()),
     write: change,
     append: change,
+    commands: true,
     facts: () => ({ type: TEXT_TYPE, limit: 1_048_576 }),
   };
 }
