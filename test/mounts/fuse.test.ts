@@ -158,7 +158,9 @@ void test(
       ..."a b c a b c hello uno by-name dir new status uno x b gone log2 differ".split(" "),
       "",
     ]);
-    const refused = await sh("ln -s a b; ln status hard; mkfifo pipe; chmod 500 dir; chown 77 dir");
+    const refused = await sh(
+      "ln -s a b; ln status hard; mkfifo pipe; chmod 1700 dir; chown 77 dir",
+    );
     assert.equal(refused.code, 1);
     assert.equal(refused.err.match(/Operation not supported/g)?.length, 5, refused.err);
     assert.deepEqual(problems, []);
