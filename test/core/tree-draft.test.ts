@@ -27,7 +27,7 @@ function stored(files: ReadonlyMap<string, string>) {
 
 void test("list() of a draft gives what is stored with all that was changed, page by page", async () => {
   const path = fc.constantFrom(
-    ...["a", "b", "c"].flatMap((d) => [d, ...[..."0123456789"].map((n) => `${d}/${n}`)]),
+    ...["a", "b", "c"].flatMap((d) => [d, ...Array.from({ length: 10 }, (_, n) => `${d}/${n}`)]),
   );
   await fc.assert(
     fc.asyncProperty(
