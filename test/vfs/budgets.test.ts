@@ -85,7 +85,9 @@ void test("a budget is used up by ticks that fail and ticks that wait, also when
     const store = memoryStore();
     const agent = {
       ...small,
-      ...(end === "fail and try again" && { retry: { retries: 3, backoff: "1d", maxBackoff: "1d" } }),
+      ...(end === "fail and try again" && {
+        retry: { retries: 3, backoff: "1d", maxBackoff: "1d" },
+      }),
       ...(end === "fail and be done" && { onError: () => undefined }),
     };
     const first = await fileHome({ store, agent });
