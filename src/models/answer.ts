@@ -7,6 +7,7 @@ import type {
   SharedV4Warning,
 } from "@ai-sdk/provider";
 import { BrokenAnswer } from "./call-failure.ts";
+import { messageOf } from "./message-of.ts";
 
 /** One part of the answer that is under way. */
 type Block = LanguageModelV4Content & { type: "text" | "reasoning" };
@@ -80,7 +81,9 @@ export class Answer {
         this.metadata = part.providerMetadata;
         return;
       case "error":
-        throw part.error;
+        throw isCallError(part.error)
+          ? part.error
+          : new BrokenAnswer(messageOf(part.error), { cause: part.error });
       default:
         return;
     }
@@ -95,7 +98,7 @@ export class Answer {
       raw === undefined &&
       this.usage?.inputTokens.total === undefined &&
       this.usage?.outputTokens.total === undefined;
-    if (unified === undefined || isMadeUp) {
+    if (unified === undefined || unified === "interrupted" || isMadeUp) {
       throw new BrokenAnswer("The answer ended before it was whole");
     }
     if (unified === "error") throw new BrokenAnswer("The provider says that the answer failed");
@@ -122,4 +125,11 @@ export class Answer {
 /** What came last of a provider's own facts counts: a signature of reasoning is complete at its end. */
 function describe(block: Block, metadata: SharedV4ProviderMetadata | undefined): void {
   if (metadata !== undefined) block.providerMetadata = { ...block.providerMetadata, ...metadata };
+}
+
+/** One that says itself whether it passes. */
+function isCallError(error: unknown): boolean {
+  return (
+    typeof (error as { readonly isRetryable?: unknown } | undefined)?.isRetryable === "boolean"
+  );
 }

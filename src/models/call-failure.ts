@@ -56,8 +56,7 @@ function passesByNature(error: unknown, status: number | undefined): boolean {
   ) {
     if (CONNECTION.test(`${messageOf(one["code"])} ${messageOf(one)}`)) return true;
   }
-  // Providers stream what went wrong as they like: as text, or as an object of their API.
-  return !(error instanceof Error);
+  return false;
 }
 
 /** `retry-after-ms`, or `Retry-After` (RFC 9110) in seconds or as a date. */
