@@ -28,7 +28,8 @@ export function plain(value: unknown, above: readonly object[] = []): Json {
   );
 }
 
-function base64(bytes: Uint8Array): string {
+/** Bytes as Base64 (RFC 4648), with padding. */
+export function base64(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += 0x8000) {
     text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));

@@ -15,15 +15,15 @@ async function call(script: Script, options: Partial<CallOptions> = {}) {
   const model = scriptedModel(script);
   const parts: ModelPart[] = [];
   const onPart = (part: ModelPart): void => void parts.push(part);
-  let over = false;
+  const state = { over: false };
   const result = callModel(
     { prompt },
     { model, clock, random: { bytes: () => new Uint8Array([255]) }, onPart, ...options },
   ).finally(() => {
-    over = true;
+    state.over = true;
   });
   result.catch(() => undefined);
-  while (!over) await clock.advance(1000);
+  while (!state.over) await clock.advance(1000);
   return { result, model, clock, parts };
 }
 

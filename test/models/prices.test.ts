@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import {
   addUsage,
   costOf,
@@ -105,7 +105,10 @@ void test("priceOf() takes an override first, for a model or for one provider's"
 
 void test("costOf() takes the rates of the tier that the input is in", () => {
   const price = {
-    ...{ input: 1_000_000, output: 2_000_000, cacheRead: 100_000, cacheWrite: 1_000_000 },
+    input: 1_000_000,
+    output: 2_000_000,
+    cacheRead: 100_000,
+    cacheWrite: 1_000_000,
     tiers: [{ above: 1000, input: 3_000_000, output: 4_000_000, cacheRead: 0, cacheWrite: 0 }],
   };
   assert.equal(costOf({ ...NO_USAGE, input: 1000, output: 1 }, price), 1002);
@@ -125,7 +128,10 @@ void test("pricesFromLiteLLM() reads its JSON into whole numbers, tiers included
   });
   assert.deepEqual(prices, {
     "my-model": {
-      ...{ input: 2_500_000, output: 10_000_000, cacheRead: 1, cacheWrite: 2_500_000 },
+      input: 2_500_000,
+      output: 10_000_000,
+      cacheRead: 1,
+      cacheWrite: 2_500_000,
       tiers: [
         {
           above: 200_000,

@@ -29,7 +29,7 @@ void test("resolveModel() reaches any server that speaks the API, with key and h
     baseURL: "http://model.test/v1",
     apiKey: "a-key",
     headers: { "x-mine": "yes" },
-    fetch: (input, init) => server(new Request(input as string, init)),
+    fetch: (input, init) => server(new Request(input, init)),
   });
   const { text, usage } = await callModel({ prompt }, { model });
   assert.deepEqual([text, usage.output], ["Here", 1]);
