@@ -84,7 +84,7 @@ async function outputOf(
           toolCallId: call.id,
           abortSignal: signal,
           messages: [],
-          context: undefined,
+          context: {},
         });
         return isIterable(given) ? lastOf(given) : given;
       });

@@ -47,12 +47,13 @@ export interface ToolOptions {
   /** Aborts when the tick is cut off, or the call takes too long. */
   readonly signal: AbortSignal;
   /** A secret that the tool names in `secrets`. It is taken out of what the tool gives back. */
-  secret(name: string): Promise<string>;
+  readonly secret: (name: string) => Promise<string>;
   readonly toolCallId: string;
   readonly abortSignal: AbortSignal;
   /** Empty: tools are not shown the conversation. */
   readonly messages: never[];
-  readonly context: undefined;
+  /** Empty, as nothing is given to tools of the AI SDK. */
+  readonly context: Record<string, unknown>;
 }
 
 /** A tool whose input has the type that its schema gives. */
