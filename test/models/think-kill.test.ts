@@ -9,7 +9,7 @@ import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { createRuntime, defineAgent, defineRuntime } from "../../src/index.ts";
-import type { Context, Runtime, Store, TickOutput, Trigger } from "../../src/index.ts";
+import type { Context, Runtime, Store, TickOutput } from "../../src/index.ts";
 import { agentMemory } from "../../src/memory/index.ts";
 import { think } from "../../src/models/index.ts";
 import { listen } from "../../src/models/scripted-listener.ts";
@@ -128,7 +128,7 @@ async function start(
   });
   const agent = defineAgent({
     name: "a",
-    onMessage: hook as (ctx: Context, trigger: Trigger) => Promise<void>,
+    onMessage: hook,
     onManual: async (ctx: Context) => {
       const [first] = await ctx.memory.conversations.list();
       ctx.broadcast("kept", {
@@ -190,8 +190,14 @@ async function killed(
     await kept(),
     {
       usage: {
-        ...{ calls, input: 100 * calls, output: 10 * calls, cacheRead: 0, cacheWrite: 0 },
-        ...{ reasoning: 0, cost: 110 * calls, unpriced: 0 },
+        calls,
+        input: 100 * calls,
+        output: 10 * calls,
+        cacheRead: 0,
+        cacheWrite: 0,
+        reasoning: 0,
+        cost: 110 * calls,
+        unpriced: 0,
       },
       messages: 1 + 2 * TOOLS + 1,
     },
@@ -249,7 +255,9 @@ void test("the loop works with the AI SDK's own mock model", async () => {
             { type: "stream-start", warnings: [] },
             ...(text === undefined
               ? toolCalls.map(({ id = "", name, input }) => ({
-                  ...{ type: "tool-call" as const, toolCallId: id, toolName: name },
+                  type: "tool-call" as const,
+                  toolCallId: id,
+                  toolName: name,
                   input: JSON.stringify(input),
                 }))
               : [
