@@ -7,7 +7,7 @@ import type { Json } from "./json.ts";
 import type { Kernel } from "./kernel.ts";
 import { memoryOver } from "./memory.ts";
 import type { AgentFace, FaceInTick, FaceOutside } from "./ports/agent-face.ts";
-import type { AgentFiles } from "./ports/memory.ts";
+import type { AgentFiles, TickMemory } from "./ports/memory.ts";
 import { publicEvent } from "./public-event.ts";
 import { StateDraft } from "./state.ts";
 import { readRow } from "./trajectory.ts";
@@ -16,6 +16,8 @@ import { readRow } from "./trajectory.ts";
 export interface FaceParts {
   readonly record: AgentRecord;
   readonly tree: AgentFiles;
+  /** Over that tree. Default: a new one. */
+  readonly memory?: TickMemory | undefined;
   readonly identity: ContextIdentity;
   readonly state: () => Promise<Readonly<Record<string, Json>>>;
   readonly tick?: FaceInTick;
@@ -37,7 +39,7 @@ export function agentFace(kernel: Kernel, parts: FaceParts): AgentFace {
     agent: record,
     definition: kernel.agents.get(type),
     tree,
-    memory: memoryOver(kernel, tree),
+    memory: parts.memory ?? memoryOver(kernel, tree),
     identity: parts.identity,
     relays: kernel.relays,
     limits,
