@@ -10,7 +10,7 @@ const ROUNDS = 8;
 const PAGE = 200;
 
 /** What the model is told when it is to make a summary. */
-export const SUMMARY_INSTRUCTIONS =
+export const SUMMARY_INSTRUCTIONS: string =
   "Summarise the conversation so that it can be carried on from your summary alone. Keep names, numbers, " +
   "decisions, open questions and what was promised. Write the summary and nothing else.";
 
