@@ -28,6 +28,7 @@ import {
   mountReadOne,
   mountSequential,
 } from "./rows/mount.ts";
+import { modelOverhead, modelWaiting } from "./rows/models.ts";
 import { move, moveRss } from "./rows/move.ts";
 import { plumberRoute } from "./rows/plumber.ts";
 import { giftwrapIngest } from "./rows/relay.ts";
@@ -64,6 +65,8 @@ const ROWS = {
   "giftwrap.open": giftwrapOpen,
   "giftwrap.ingest": giftwrapIngest,
   "plumber.route": plumberRoute,
+  "model.overhead": modelOverhead,
+  "model.waiting": modelWaiting,
   "vfs.resolve": vfsResolve,
   "mount.read": mountRead,
   "mount.read.one": mountReadOne,

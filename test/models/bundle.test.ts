@@ -18,8 +18,8 @@ void test("a Worker is bundled without the packages of providers that are not in
     mainFields: ["module", "main"],
     logLevel: "silent",
   });
-  assert.equal(warnings.length, PACKAGES.length);
-  for (const { text } of warnings)
-    assert.match(text, /Could not resolve "@ai-sdk\/.*-not-installed"/);
-  assert.ok(outputFiles[0]!.contents.length > 0);
+  assert.deepEqual(warnings, []);
+  // What cannot be found is looked for when it is asked for.
+  const { text } = outputFiles[0]!;
+  for (const name of PACKAGES) assert.ok(text.includes(`import("${name}")`), name);
 });
