@@ -12,13 +12,14 @@ import { toMs } from "../core/duration.ts";
 import { OpenAgentsError, RetryableError, TerminalError } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import type { Clock, Random } from "../core/ports/index.ts";
-import { systemClock, systemRandom } from "../core/system.ts";
+import { systemRandom } from "../core/system.ts";
 import { Answer } from "./answer.ts";
 import { BrokenAnswer, failureOf } from "./call-failure.ts";
 import type { CallFailure } from "./call-failure.ts";
 import { plain } from "./plain.ts";
 import { usageOf } from "./usage.ts";
 import type { Usage } from "./usage.ts";
+import { waitingClock } from "./waiting-clock.ts";
 
 /** What a model is asked: what the AI SDK has for one call, but the signal. */
 export type ModelRequest = Omit<LanguageModelV4CallOptions, "abortSignal" | "includeRawChunks">;
@@ -116,7 +117,7 @@ class Call {
     this.#request = request;
     this.#options = options;
     this.#limits = { ...DEFAULTS, ...given(options.limits) };
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? waitingClock;
   }
 
   async run(): Promise<ModelResult> {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import type { LanguageModelV4, LanguageModelV4FunctionTool } from "@ai-sdk/provider";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
@@ -12,6 +14,7 @@ import type { Script, ScriptedServer } from "../../src/models/scripted.ts";
 
 // The packages that users have, over HTTP, to the scripted server on a port.
 
+const run = promisify(execFile);
 const prompt = [{ role: "user" as const, content: [{ type: "text" as const, text: "Hello" }] }];
 const tools: LanguageModelV4FunctionTool[] = [
   {
@@ -165,4 +168,16 @@ void test("the AI SDK itself takes the server's answers and the scripted model's
   await withEach(["Good day"], async (model) => {
     assert.equal((await generateText({ model, prompt: "Hello" })).text, "Good day");
   });
+});
+
+void test("a process that waits between two tries does not end", async () => {
+  const script = `
+    import { callModel } from "./src/models/index.ts";
+    import { scriptedModel } from "./src/models/scripted.ts";
+    const prompt = [{ role: "user", content: [{ type: "text", text: "Hello" }] }];
+    const model = scriptedModel([{ error: { status: 500 } }, "Here"]);
+    console.log((await callModel({ prompt }, { model, limits: { backoff: 50 } })).text);
+  `;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script]);
+  assert.equal(stdout, "Here\n");
 });
