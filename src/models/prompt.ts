@@ -16,12 +16,12 @@ type AssistantContent = Extract<LanguageModelV4Message, { role: "assistant" }>["
 /**
  * The prompt of the next call: instructions, the summary of what is no longer there, and the messages. What
  * would make a provider refuse it is put right: a call without its result gets one, a result without its call
- * goes. `asked` is there even when it did not fit.
+ * goes. What is in `always` is there even when it did not fit.
  */
 export function promptOf(
   instructions: string | undefined,
   { summary, messages }: Pick<ConversationContext, "summary" | "messages">,
-  asked?: Message,
+  always: readonly Message[] = [],
 ): LanguageModelV4Prompt {
   const prompt: LanguageModelV4Message[] = [];
   if (instructions !== undefined && instructions !== "") {
@@ -30,8 +30,9 @@ export function promptOf(
   if (summary !== undefined) {
     prompt.push(userText(`[A summary of what was said before]\n${summary.text}`));
   }
-  const isOut = asked !== undefined && !messages.some(({ n }) => n === asked.n);
-  const fitting = isOut ? [asked, ...messages.filter(({ n }) => n > asked.n)] : messages;
+  const numbers = new Set(messages.map(({ n }) => n));
+  const missing = always.filter(({ n }) => !numbers.has(n));
+  const fitting = [...missing, ...messages].sort((a, b) => a.n - b.n);
   // Providers want the first word to be the user's: an answer whose question is out goes too.
   const begin = summary === undefined ? fitting.findIndex(({ role }) => role === "user") : 0;
   const shown = fitting.slice(Math.max(begin, 0));

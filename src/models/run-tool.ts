@@ -22,10 +22,14 @@ export interface ToolRun {
   readonly tools: ReadonlyMap<string, ReadyTool>;
   readonly secrets: Secrets;
   readonly clock: Clock;
+  /** Bytes that all results of one answer have together, at most. */
+  readonly outputBytes: number;
 }
 
 /** Bytes of a result that the model is told, unless the tool says otherwise. */
 const OUTPUT_BYTES = 65_536;
+/** Tokens around a result. */
+const AROUND = 16;
 /** Characters of an error. */
 const ERROR_LENGTH = 2_000;
 
@@ -39,16 +43,26 @@ export async function runTools(
   run: ToolRun,
 ): Promise<readonly LanguageModelV4ToolResultPart[]> {
   const results: LanguageModelV4ToolResultPart[] = [];
+  const share = { ...run, outputBytes: Math.floor(run.outputBytes / Math.max(calls.length, 1)) };
   for (let at = 0; at < calls.length;) {
     const others = calls
       .slice(at)
       .findIndex(({ name }) => run.tools.get(name)?.isParallel !== true);
     const count = others === -1 ? calls.length - at : Math.max(others, 1);
     const some = calls.slice(at, at + count);
-    results.push(...(await Promise.all(some.map((call) => runTool(call, run)))));
+    results.push(...(await Promise.all(some.map((call) => runTool(call, share)))));
     at += count;
   }
   return results;
+}
+
+/** About how many tokens the results are for a model: one for each 4 bytes that it is told. */
+export function tokensOf(results: readonly LanguageModelV4ToolResultPart[]): number {
+  const bytes = results.map(({ output }) => {
+    const value = "value" in output ? output.value : "";
+    return byteLength(typeof value === "string" ? value : JSON.stringify(value));
+  });
+  return bytes.reduce((sum, one) => sum + Math.ceil(one / 4) + AROUND, 0);
 }
 
 async function runTool(call: ModelToolCall, run: ToolRun): Promise<LanguageModelV4ToolResultPart> {
@@ -95,11 +109,14 @@ async function outputOf(
 /** What the work gives, or what is wrong, as the model is told it. @throws when the tick is cut off */
 async function settled(
   { tool }: ReadyTool,
-  { ctx, secrets }: ToolRun,
+  { ctx, secrets, outputBytes }: ToolRun,
   work: () => Promise<unknown>,
 ): Promise<LanguageModelV4ToolResultOutput> {
   try {
-    return told(await work(), { secrets, limit: tool.outputBytes ?? OUTPUT_BYTES });
+    return told(await work(), {
+      secrets,
+      limit: Math.min(tool.outputBytes ?? OUTPUT_BYTES, outputBytes),
+    });
   } catch (error) {
     ctx.signal.throwIfAborted();
     return failed(secrets.clean(messageOf(error)).slice(0, ERROR_LENGTH));

@@ -151,7 +151,7 @@ function bodyOf(
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       if (sent > 0) await pause(reply.pause ?? 0, gone.signal);
-      if (sent % 64 === 63) await pause(1, gone.signal);
+      if (reply.fault?.kind === "endless" && sent % 64 === 63) await pause(1, gone.signal);
       if (gone.signal.aborted) return;
       sent += 1;
       const { done, value } = pieces.next();

@@ -120,7 +120,7 @@ async function* partsOf(
     if (sent === faultAfter) break;
     if (sent > 0) await pause(reply.pause ?? 0, signal);
     // An endless reply has to let others have their turn.
-    if (sent % 64 === 63) await pause(1, signal);
+    if (reply.fault?.kind === "endless" && sent % 64 === 63) await pause(1, signal);
     signal?.throwIfAborted();
     sent += 1;
     if (piece.kind === "call") {

@@ -4,6 +4,7 @@ import type { Context } from "../core/context.ts";
 import type { Trigger } from "../core/envelope.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
+import type { Message } from "../core/ports/memory.ts";
 import type { Clock, Random } from "../core/ports/index.ts";
 import type { State } from "../core/state.ts";
 import { systemClock } from "../core/system.ts";
@@ -14,7 +15,7 @@ import type { Prices } from "./prices.ts";
 import { contentOf, promptOf } from "./prompt.ts";
 import { resolveModel } from "./resolve.ts";
 import type { ModelLoader, ModelReference } from "./resolve.ts";
-import { runTools } from "./run-tool.ts";
+import { runTools, tokensOf } from "./run-tool.ts";
 import { Secrets } from "./secrets.ts";
 import type { SecretStore } from "./secrets.ts";
 import { summariseOlder } from "./summaries.ts";
@@ -120,15 +121,17 @@ export function think<S extends State = State>(
           ),
       });
     }
+    // The model is always shown what it was asked, and what it did last.
+    let latest: readonly Message[] = [];
     for (let step = 0; step < maxSteps; step += 1) {
       const answer = await run.ask("model", async () => ({
         ...options.request,
-        prompt: promptOf(system, await talk.context({ tokens: contextTokens }), asked),
+        prompt: promptOf(system, await talk.context({ tokens: contextTokens }), [asked, ...latest]),
         ...(offered.length > 0 && { tools: offered }),
       }));
-      const content = contentOf(answer.content);
-      const isEmpty = Array.isArray(content) && content.length === 0;
-      if (!isEmpty) await talk.append({ role: "assistant", content });
+      const words = contentOf(answer.content);
+      const isEmpty = Array.isArray(words) && words.length === 0;
+      const said = isEmpty ? [] : [await talk.append({ role: "assistant", content: words })];
       if (answer.toolCalls.length === 0) {
         await run.total();
         return answerTo(ctx, trigger, lastWords(ctx, answer));
@@ -138,8 +141,12 @@ export function think<S extends State = State>(
         tools,
         secrets,
         clock: options.clock ?? systemClock,
+        // Half of the context, as tokens are counted.
+        outputBytes: contextTokens * 2,
       });
-      await talk.append({ role: "tool", content: results as unknown as Json });
+      const content = results as unknown as Json;
+      const done = await talk.append({ role: "tool", content, tokens: tokensOf(results) });
+      latest = [...said, done];
     }
     const text = `I stopped after ${maxSteps} steps without an end. Write to me again to go on.`;
     ctx.log.warn("The model did not come to an end", { maxSteps });

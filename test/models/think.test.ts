@@ -255,6 +255,25 @@ void test("think() shows the model its task, however long what came after it is"
   assert.equal(prompt.at(-1)!.role, "tool");
 });
 
+void test("think() shows the model what its tools gave, however much all of them gave together", async () => {
+  const { model, say } = await thinker(
+    ({ n }) =>
+      n === 0
+        ? { text: "w".repeat(3000), toolCalls: ["a", "b", "c"].map((id) => ({ name: "read", id })) }
+        : "Now I know",
+    { contextTokens: 500, tools: { read: { execute: () => '"'.repeat(5000) } } },
+  );
+  await say("Read all of it");
+  const { prompt } = model.calls.at(-1)!.options;
+  assert.deepEqual(
+    prompt.map(({ role }) => role),
+    ["user", "assistant", "tool"],
+  );
+  const results = prompt.at(-1)!.content as { output: { value: string } }[];
+  for (const { output } of results)
+    assert.match(output.value, /^"{333}\n\[cut: 4667 of 5000 bytes/);
+});
+
 void test("think() answers an alarm in its conversation alone", async () => {
   const { clock, runtime, look, say } = await thinker(
     ["Noted", "I will water them"],
@@ -293,12 +312,16 @@ void test("think() waits in a tool for another agent, and the steps before are n
       ? `They say: ${messages.at(-1)!.text}`
       : { toolCalls: [{ name: "ask", input: {} }] },
   );
+  let calls = 0;
   const lead = defineAgent({
     name: "a",
     onMessage: think({
       model,
       tools: { ask: { perform: (_: unknown, ctx: Context) => ctx.request("b", "How is it?") } },
     }),
+    onManual: async (ctx) => {
+      ({ calls } = (await ctx.memory.kv.get("usage")) as { calls: number });
+    },
   });
   const worker = defineAgent({ name: "b", onMessage: (ctx) => ctx.reply("Fine") });
   const { clock, runtime, tell } = await setting([lead, worker]);
@@ -306,6 +329,9 @@ void test("think() waits in a tool for another agent, and the steps before are n
   for (let i = 0; i < 5; i += 1) await clock.advance(100);
   assert.deepEqual(await repliesOf(runtime), ["They say: Fine"]);
   assert.equal(model.calls.length, 2);
+  await runtime.tick("a");
+  await clock.advance(0);
+  assert.equal(calls, 2, "counted once");
 });
 
 void test("think() tells parts as they come, and refuses options that are wrong", async () => {

@@ -24,6 +24,7 @@ async function run(tools: Tools, calls: readonly Partial<ModelToolCall>[], store
         tools: readyTools(tools),
         secrets: new Secrets(store),
         clock: systemClock,
+        outputBytes: 1e9,
       };
       for (const { output } of await runTools(all, given)) told.push(output);
     },
