@@ -31,6 +31,7 @@ import {
 import { move, moveRss } from "./rows/move.ts";
 import { plumberRoute } from "./rows/plumber.ts";
 import { giftwrapIngest } from "./rows/relay.ts";
+import { memoryContext, memorySearch } from "./rows/remembered.ts";
 import { schedulesLate, schedulesRss } from "./rows/schedules.ts";
 import { telemetryOverhead } from "./rows/telemetry.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
@@ -65,6 +66,8 @@ const ROWS = {
   "giftwrap.ingest": giftwrapIngest,
   "plumber.route": plumberRoute,
   "vfs.resolve": vfsResolve,
+  "memory.context": memoryContext,
+  "memory.search": memorySearch,
   "mount.read": mountRead,
   "mount.read.one": mountReadOne,
   "mount.sequential": mountSequential,
