@@ -20,11 +20,20 @@ const STORES: readonly (readonly [string, () => Store])[] = [
 
 void test("the words of a text are without case, accents and signs", () => {
   const words = (text: string): string[] => [...wordsIn(text)];
-  assert.deepEqual(words("The Café, the THÉ: 3.5% of it's_mine"), [
-    ..."the cafe 3 5 of it s mine".split(" "),
-  ]);
+  assert.deepEqual(
+    words("The Café, the THÉ: 3.5% of it's_mine"),
+    "the cafe 3 5 of it s mine".split(" "),
+  );
   assert.deepEqual(words("東京 ラーメン Ωmega ß ﬁne"), [
-    ...["東", "京", "ラ", "ー", "メ", "ン", "ωmega", "ß", "fine"],
+    "東",
+    "京",
+    "ラ",
+    "ー",
+    "メ",
+    "ン",
+    "ωmega",
+    "ß",
+    "fine",
   ]);
   assert.deepEqual(words("x".repeat(100)), ["x".repeat(64)]);
   assert.deepEqual(words("🙂 — ☃ \ud800"), []);
@@ -77,10 +86,9 @@ for (const [name, make] of STORES) {
     const store = make();
     const { runtime, clock } = await setting([thinker], { store: store as MemoryStore });
     const tell = async (acts: readonly (readonly Json[])[], fail = false): Promise<Json[]> => {
-      const before = (await runtime.status("thinker")).lastTick?.n ?? 0;
-      await runtime.send("thinker", { payload: { do: acts, fail } as never });
+      const { id } = await runtime.send("thinker", { payload: { do: acts, fail } as never });
       // SQLite makes ticks durable in turns of the event loop.
-      while (((await runtime.status("thinker")).lastTick?.n ?? 0) === before) {
+      while ((await runtime.status("thinker")).lastTick?.trigger.id !== id) {
         await clock.advance(0);
         await new Promise((resolve) => void setImmediate(resolve));
       }

@@ -10,7 +10,7 @@ async function tell(
   name: string,
   what: { readonly say?: string; readonly find?: string; readonly fail?: number },
 ): Promise<Json | undefined> {
-  return (await ask(runtime, name, what)).replies[0] as Json | undefined;
+  return (await ask(runtime, name, what)).replies[0];
 }
 
 /** What agents remember, and find by its words. */
