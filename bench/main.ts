@@ -32,6 +32,7 @@ import { modelOverhead, modelWaiting } from "./rows/models.ts";
 import { move, moveRss } from "./rows/move.ts";
 import { plumberRoute } from "./rows/plumber.ts";
 import { giftwrapIngest } from "./rows/relay.ts";
+import { memoryContext, memorySearch } from "./rows/remembered.ts";
 import { schedulesLate, schedulesRss } from "./rows/schedules.ts";
 import { telemetryOverhead } from "./rows/telemetry.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
@@ -68,6 +69,8 @@ const ROWS = {
   "model.overhead": modelOverhead,
   "model.waiting": modelWaiting,
   "vfs.resolve": vfsResolve,
+  "memory.context": memoryContext,
+  "memory.search": memorySearch,
   "mount.read": mountRead,
   "mount.read.one": mountReadOne,
   "mount.sequential": mountSequential,

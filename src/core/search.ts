@@ -1,17 +1,18 @@
 import type { Value } from "./ports/store.ts";
 import { lastSegment, paths } from "./tree.ts";
 
-/** The parts of an agent's tree in which words are searched, by the paths below which they are. */
-export const AREAS = {
+/** A part of an agent's tree in which words are searched. */
+export type Area = "conversations" | "patterns" | "files" | "kv" | "goals" | "peers";
+
+/** The paths below which the files of each are. */
+export const AREAS: Readonly<Record<Area, string>> = {
   conversations: paths.conversations,
   patterns: paths.patterns,
   files: paths.files,
   kv: paths.kv,
   goals: paths.goals,
   peers: paths.peers,
-} as const;
-
-export type Area = keyof typeof AREAS;
+};
 
 /** All of them. */
 export const ALL_AREAS: readonly Area[] = Object.keys(AREAS) as Area[];

@@ -56,19 +56,18 @@ export function oneConversation(id: string, parts: ConversationParts): Conversat
   };
   /** The oldest messages go until what is there is no more than it may be. */
   const evicted = async (talk: ConversationFacts): Promise<ConversationFacts> => {
-    let { first, tokens, bytes } = talk;
-    const over = (): boolean =>
-      talk.last - first + 1 > limits.messages || bytes > limits.conversationBytes;
-    while (first < talk.last && over()) {
-      for (const oldest of await rows(first - 1, 4)) {
-        if (!over() || oldest.message.n >= talk.last) break;
+    let left = talk;
+    const isOver = (): boolean =>
+      left.first < left.last &&
+      (left.last - left.first + 1 > limits.messages || left.bytes > limits.conversationBytes);
+    while (isOver()) {
+      for (const oldest of await rows(left.first - 1, 4)) {
+        if (!isOver()) break;
+        left = without(left, oldest);
         files.remove(paths.message(id, oldest.message.n));
-        first = oldest.message.n + 1;
-        tokens -= oldest.message.tokens;
-        bytes -= oldest.bytes;
       }
     }
-    return { ...talk, first, tokens, bytes };
+    return left;
   };
 
   return {
@@ -137,7 +136,7 @@ export function oneConversation(id: string, parts: ConversationParts): Conversat
       const stands = known !== undefined && known.tokens <= budget;
       const start = Math.max(known?.upTo ?? 0, talk.first - 1);
       const room = budget - (stands ? known.tokens : 0);
-      const count = talk.last - talk.first + 1;
+      const count = Math.max(talk.last - talk.first + 1, 1);
       // As many as will fit if they are as long as most, and some more.
       const guess = Math.ceil((room * count) / Math.max(talk.tokens, 1)) + 8;
       const most = Math.ceil((PAGE_BYTES * count) / Math.max(talk.bytes, 1));
@@ -176,6 +175,18 @@ export function oneConversation(id: string, parts: ConversationParts): Conversat
         files.write(paths.summary(id), JSON.stringify(made));
         return made;
       }),
+    forget: (upTo) =>
+      turns(async () => {
+        let talk = await facts();
+        if (talk === undefined) return;
+        for (const end = Math.min(upTo, talk.last); talk.first <= end;) {
+          for (const oldest of await rows(talk.first - 1, Math.min(end - talk.first + 1, PAGE))) {
+            talk = without(talk, oldest);
+            files.remove(paths.message(id, oldest.message.n));
+          }
+        }
+        keep(talk);
+      }),
     remove: parts.remove,
   };
 }
@@ -184,6 +195,16 @@ interface Stored {
   readonly message: Message;
   /** Of its file. */
   readonly bytes: number;
+}
+
+/** What there is without its oldest message. */
+function without(talk: ConversationFacts, { message, bytes }: Stored): ConversationFacts {
+  return {
+    ...talk,
+    first: message.n + 1,
+    tokens: talk.tokens - message.tokens,
+    bytes: talk.bytes - bytes,
+  };
 }
 
 function messageOf(path: string, value: string): Message {

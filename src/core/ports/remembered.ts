@@ -50,6 +50,8 @@ export interface Conversation {
     readonly text: string;
     readonly tokens?: number | undefined;
   }): Promise<Summary>;
+  /** Removes the messages up to number `upTo`; the numbers of those to come go on. */
+  forget(upTo: number): Promise<void>;
   /** Removes all of it. Nothing happens when it is not there. */
   remove(): Promise<void>;
 }
@@ -86,7 +88,7 @@ export interface Summary {
 
 export interface ConversationFacts {
   readonly id: string;
-  /** The numbers of its oldest and its newest message. */
+  /** The numbers of its oldest and its newest message; `first` is one above `last` where all are gone. */
   readonly first: number;
   readonly last: number;
   /** Of all its messages. */
