@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import type { LanguageModelV4, LanguageModelV4Prompt } from "@ai-sdk/provider";
@@ -8,8 +10,7 @@ import type { AgentDefinition } from "../../src/core/definition.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { agentMemory } from "../../src/memory/index.ts";
 import { callModel, think } from "../../src/models/index.ts";
-import { listen } from "../../src/models/scripted-listener.ts";
-import { scriptedModel, scriptedServer } from "../../src/models/scripted.ts";
+import { scriptedModel } from "../../src/models/scripted.ts";
 import { sqlite } from "../../src/stores/sqlite.ts";
 import type { Bench, Figures } from "../bench.ts";
 import { benchSigner, createAgents } from "../in-process.ts";
@@ -24,12 +25,17 @@ const PROMPT: LanguageModelV4Prompt = [
 /**
  * Ms that the runtime adds to a call of a model: the call as a durable step of a tick, whose answer is in SQLite
  * and on disk before the tick goes on; beside the same call by the AI SDK's `streamText`, to the same
- * scripted server over HTTP, by turns. Value: the difference of the medians.
+ * scripted server, which is another process, over HTTP, by turns. Value: the difference of the medians.
  */
 export async function modelOverhead(bench: Bench): Promise<Figures> {
   const { rounds, one } = bench.sizes;
-  await using server = await listen(scriptedServer(() => ANSWER));
-  const make = createOpenAICompatible({ name: "bench", baseURL: server.url, includeUsage: true });
+  const program = new URL("../scripted-server.ts", import.meta.url).pathname;
+  const server = spawn(process.execPath, [program, ANSWER], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = (await once(server.stdout, "data")) as [Buffer];
+  const baseURL = line.toString().trim();
+  const make = createOpenAICompatible({ name: "bench", baseURL, includeUsage: true });
   const model: LanguageModelV4 = make("scripted");
   const each = Math.max(5, Math.round(one / 10));
   const steps: number[] = [];
@@ -65,6 +71,7 @@ export async function modelOverhead(bench: Bench): Promise<Figures> {
     if (i === 0) for (const list of [steps, bare]) list.length = 0;
   }
   await runtime.stop();
+  server.kill();
   return {
     value: round(median(steps) - median(bare)),
     unit: "ms",
