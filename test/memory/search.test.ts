@@ -186,6 +186,7 @@ void test("every store finds what a look at every file finds, in a tick and afte
     }),
     areas: fc.subarray([...ALL_AREAS]),
     limit: fc.integer({ min: 1, max: 4 }),
+    after: fc.constantFrom("", ...PATHS),
   });
   await fc.assert(
     fc.asyncProperty(
@@ -233,6 +234,18 @@ void test("every store finds what a look at every file finds, in a tick and afte
               .toReversed()
               .slice(0, step.limit);
             for (const draft of drafts) assert.deepEqual(await draft.search(step), expected);
+            // What is listed is what there is, too.
+            const query = { prefix: "memory/", after: step.after, limit: step.limit };
+            const listed = [...files.keys()]
+              .filter((path) => path.startsWith("memory/") && path > step.after)
+              .toSorted()
+              .slice(0, step.limit);
+            for (const draft of drafts) {
+              assert.deepEqual(
+                (await draft.list(query)).map(({ path }) => path),
+                listed,
+              );
+            }
           }
         }
         for (const store of stores) await store.close();

@@ -3,6 +3,7 @@ import type { RemoteRuntime } from "../../core/runtime.ts";
 import { equal } from "../assert.ts";
 import { ask, make } from "./kit.ts";
 import type { BackendCase } from "./kit.ts";
+import { bytesOf, streamOf } from "./move-cases.ts";
 
 /** What a rememberer finds, and the last of what it was told. */
 async function tell(
@@ -65,9 +66,9 @@ export const MEMORY_CASES: readonly BackendCase[] = [
     async body({ runtime, crash }) {
       const name = await make(runtime, "rememberer");
       await tell(runtime, name, { say: "The anchor holds" });
-      const bundle = await new Response(await runtime.export(name)).bytes();
+      const bundle = await bytesOf(await runtime.export(name));
       await runtime.purge(name);
-      await runtime.import(new Response(bundle).body!);
+      await runtime.import(streamOf(bundle));
       const found = [
         ["patterns", null, "They said: The anchor holds"],
         ["kv", null, "The anchor holds"],
