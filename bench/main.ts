@@ -28,9 +28,11 @@ import {
   mountReadOne,
   mountSequential,
 } from "./rows/mount.ts";
+import { modelOverhead, modelWaiting } from "./rows/models.ts";
 import { move, moveRss } from "./rows/move.ts";
 import { plumberRoute } from "./rows/plumber.ts";
 import { giftwrapIngest } from "./rows/relay.ts";
+import { memoryContext, memorySearch } from "./rows/remembered.ts";
 import { schedulesLate, schedulesRss } from "./rows/schedules.ts";
 import { telemetryOverhead } from "./rows/telemetry.ts";
 import { tickMany, tickOne } from "./rows/ticks.ts";
@@ -64,7 +66,11 @@ const ROWS = {
   "giftwrap.open": giftwrapOpen,
   "giftwrap.ingest": giftwrapIngest,
   "plumber.route": plumberRoute,
+  "model.overhead": modelOverhead,
+  "model.waiting": modelWaiting,
   "vfs.resolve": vfsResolve,
+  "memory.context": memoryContext,
+  "memory.search": memorySearch,
   "mount.read": mountRead,
   "mount.read.one": mountReadOne,
   "mount.sequential": mountSequential,

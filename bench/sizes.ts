@@ -34,6 +34,9 @@ export interface Sizes {
   readonly drafts: number;
   /** Paths that are looked up among mounts in a round. */
   readonly resolves: number;
+  /** Messages of a conversation, and how often its context is built and its words are looked for. */
+  readonly messages: number;
+  readonly contexts: number;
   /** Files that each thread reads of a mount in a round. */
   readonly reads: number;
   /** MiB of a long file. */
@@ -81,6 +84,8 @@ const FULL: Sizes = {
   signatures: 300,
   drafts: 200_000,
   resolves: 1_000_000,
+  messages: 10_000,
+  contexts: 500,
   wraps: 10_000,
   starts: 7,
   records: 10_000,
@@ -119,6 +124,8 @@ const QUICK: Sizes = {
   signatures: 2,
   drafts: 20_000,
   resolves: 100_000,
+  messages: 1200,
+  contexts: 5,
   wraps: 200,
   starts: 1,
   records: 20,

@@ -46,6 +46,7 @@ void test("the TypeScript in the documents compiles and runs", () => {
     linkPackage(dir);
     mkdirSync(join(dir, "node_modules", "@types"));
     symlinkSync(join(PACKAGE, "node_modules/@types/node"), join(dir, "node_modules/@types/node"));
+    symlinkSync(join(PACKAGE, "node_modules/zod"), join(dir, "node_modules/zod"));
     writeFileSync(join(dir, "package.json"), '{ "type": "module" }');
     const files = DOCUMENTS.flatMap((document) =>
       blocks(document, "ts").map(({ line, code }) => {

@@ -9,7 +9,10 @@ import { importsOf } from "./imports.ts";
 interface Layer {
   /** Other layers; `type:x`: with `import type` alone. */
   readonly layers: string;
-  /** Packages with all their modules; `@a/*`: any of that scope, `node:*`: any module of Node. */
+  /**
+   * Packages with all their modules; `@a/*`: any of that scope, `node:*`: any module of Node, `type:x`: with
+   * `import type` alone.
+   */
   readonly packages: string;
   /** Set for a layer of adapters, which never import each other: the folders that they share. */
   readonly apart?: string;
@@ -25,7 +28,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   identity: { layers: "core", packages: "@noble/* @scure/*" },
   memory: { layers: "core", packages: "" },
   vfs: { layers: "core identity memory", packages: "" },
-  models: { layers: "core memory", packages: "" },
+  models: { layers: "core memory", packages: "type:@ai-sdk/provider" },
   stores: { layers: "core", packages: "", apart: "sql" },
   drivers: { layers: "core identity vfs", packages: "", apart: "" },
   wallets: { layers: "core identity", packages: "", apart: "" },
@@ -52,6 +55,8 @@ const FILES: Readonly<Record<string, string>> = {
   "backends/local/relay-socket.ts": "ws",
   "backends/local/otel.ts": "@opentelemetry/*",
   "cli/log.ts": "pino",
+  "models/resolve.ts": "@ai-sdk/anthropic @ai-sdk/google @ai-sdk/openai @ai-sdk/openai-compatible",
+  "models/scripted-listener.ts": "node:http node:net",
   "drivers/plumber/located.ts": "yaml",
   "drivers/plumber/json-path.ts": "json-p3",
   "drivers/plumber/find.ts": "json-p3",
@@ -84,7 +89,7 @@ function check(modules: readonly Module[]): {
     for (const { from, typeOnly } of imports) {
       const reason = from.startsWith(".")
         ? refusedFile(path, posix.join(posix.dirname(path), from), typeOnly)
-        : refusedPackage(path, from);
+        : refusedPackage(path, from, typeOnly);
       if (reason !== undefined) breaches.push(`${path}: ${reason}`);
     }
   }
@@ -105,8 +110,9 @@ function refusedFile(path: string, target: string, typeOnly: boolean): string | 
   return `an adapter may not import its sibling ${target}`;
 }
 
-function refusedPackage(path: string, name: string): string | undefined {
-  const allowed = words(`${LAYERS[layerOf(path)]!.packages} ${FILES[path] ?? ""}`);
+function refusedPackage(path: string, name: string, typeOnly: boolean): string | undefined {
+  const entries = words(`${LAYERS[layerOf(path)]!.packages} ${FILES[path] ?? ""}`);
+  const allowed = entries.map((entry) => (typeOnly ? entry.replace("type:", "") : entry));
   const fits = allowed.some((entry) =>
     entry.endsWith("*")
       ? name.startsWith(entry.slice(0, -1))
@@ -186,6 +192,8 @@ void test("check() catches every kind of breach", () => {
     ["backends/local.ts", 'import { A } from "./docker/a.ts";', "its sibling"],
     ["control/api.ts", 'import { A } from "../stores/memory.ts";', "may not import stores"],
     ["control/api.ts", 'import { A } from "../wallets/nwc.ts";', "may not import wallets"],
+    ["models/a.ts", 'import { A } from "@ai-sdk/provider";', "the package @ai-sdk/provider"],
+    ["models/a.ts", 'await import("@ai-sdk/openai");', "the package @ai-sdk/openai"],
     ["web/app.ts", 'import { A } from "../control/api.ts";', "web may not import control"],
     ["cli/main.ts", 'import { A } from "../web/app.ts";', "cli may not import web"],
     ["index.ts", 'export { A } from "./identity/a.ts";', "index may not import identity"],
@@ -202,6 +210,8 @@ void test("check() catches every kind of breach", () => {
     ["stores/sql/store.ts", 'import { A } from "./rows.ts";', undefined],
     ["stores/kv/store.ts", 'import { A } from "./rows.ts";', undefined],
     ["backends/local.ts", 'import { A } from "../stores/sqlite.ts";', undefined],
+    ["models/a.ts", 'import type { A } from "@ai-sdk/provider";', undefined],
+    ["models/resolve.ts", 'await import("@ai-sdk/openai");', undefined],
     ["web/app.ts", 'import type { A } from "../control/api.ts";', undefined],
     ["index.ts", 'export type { A } from "./identity/a.ts";', undefined],
     ["cli/main.ts", "await import(pathToFileURL(path).href);", undefined],

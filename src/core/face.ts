@@ -17,6 +17,8 @@ import { readRow } from "./trajectory.ts";
 export interface FaceParts {
   readonly record: AgentRecord;
   readonly tree: AgentFiles;
+  /** Over that tree. Default: a new one. */
+  readonly memory?: TickMemory | undefined;
   /** Made when it is used. */
   readonly identity: () => ContextIdentity;
   readonly state: () => Promise<Readonly<Record<string, Json>>>;
@@ -50,7 +52,7 @@ export function agentFace(kernel: Kernel, parts: FaceParts): AgentFace {
     definition: kernel.agents.get(type),
     tree,
     get memory() {
-      return (memory ??= memoryOver(kernel, tree));
+      return (memory ??= parts.memory ?? memoryOver(kernel, tree));
     },
     get identity() {
       return (identity ??= parts.identity());

@@ -91,6 +91,7 @@ export class Session {
   readonly #input: SessionInput;
   readonly #waits: Wait[] = [];
   readonly #steps: Steps;
+  #memory: TickMemory | undefined;
   #fs: TickFiles | undefined;
   #tree: AgentTree | undefined;
   #abort: AbortController | undefined;
@@ -210,7 +211,7 @@ export class Session {
   /** @throws CONFIG where the runtime was made without a memory */
   get memory(): TickMemory {
     this.#check();
-    return memoryOver(this.#kernel, this.#open());
+    return (this.#memory ??= memoryOver(this.#kernel, this.#open()));
   }
 
   /** The files while the tick runs. */
@@ -237,6 +238,7 @@ export class Session {
       session: this,
       record: this.#input.agent.record,
       files: this.#open(),
+      memory: this.memory,
       user,
     });
   }

@@ -5,7 +5,7 @@ import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import type { Kernel } from "./kernel.ts";
 import type { AgentTree } from "./ports/agent-face.ts";
-import type { AgentFiles } from "./ports/memory.ts";
+import type { AgentFiles, TickMemory } from "./ports/memory.ts";
 import type { Session } from "./session.ts";
 import { paths } from "./tree.ts";
 import { TreeDraft } from "./tree-draft.ts";
@@ -15,18 +15,21 @@ export interface TickTreeParts {
   readonly session: Session;
   readonly record: AgentRecord;
   readonly files: AgentFiles;
+  /** That of the tick, so that what changes it takes turns. */
+  readonly memory: TickMemory;
   readonly user: "agent" | "editor";
 }
 
 /** An agent's tree of files in a tick. @throws CONFIG where the runtime was made without trees */
 export function tickTree(kernel: Kernel, parts: TickTreeParts): AgentTree {
-  const { session, record, user } = parts;
+  const { session, record, memory, user } = parts;
   if (kernel.tree === undefined) {
     throw new OpenAgentsError("CONFIG", "Cannot use ctx.fs: this runtime has no tree of files");
   }
   const face = agentFace(kernel, {
     record,
     tree: withAlarms(kernel, parts),
+    memory,
     identity: () => session.identity,
     state: async () =>
       JSON.parse(toJson(session.draft.plain(), "state")) as Readonly<Record<string, Json>>,
@@ -62,6 +65,7 @@ function withAlarms({ store }: Kernel, { session, record, files }: TickTreeParts
     sizes: (query) => of(query.prefix).sizes(query),
     write: (path, content) => files.write(path, content),
     remove: (path) => files.remove(path),
+    search: (query) => files.search(query),
   };
 }
 
@@ -74,5 +78,6 @@ export function openFiles(open: () => AgentFiles): AgentFiles {
     sizes: (query) => open().sizes(query),
     write: (path, content) => open().write(path, content),
     remove: (path) => open().remove(path),
+    search: (query) => open().search(query),
   };
 }

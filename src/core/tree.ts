@@ -16,8 +16,12 @@
  * memory/files/<name>/…           what the agent keeps, each part of the path encoded
  * memory/files/…/%                says that there is a directory here: no name is empty
  * memory/kv/<key>                 a small file that the agent keeps
+ * memory/conversations/<id>/<n>   a message, JSON; n has ten digits
+ * memory/conversations/<id>/summary  the summary of a conversation's older messages, JSON
+ * memory/talks/<id>               what there is of a conversation, JSON
+ * memory/patterns/<id>            something learned, JSON
  * goals/<id>                      a goal, JSON
- * meta/goals                      how many there are
+ * meta/goals                      how many there are; meta/talks, meta/patterns: the same
  * meta/budgets/<path>             what was written to a mount that has a budget, JSON
  * mounts/<path>                   a mount, JSON; null for one of the definition that is taken away
  * ```
@@ -44,6 +48,18 @@ export const paths = {
   memory: "memory/",
   files: "memory/files/",
   kv: "memory/kv/",
+  conversations: "memory/conversations/",
+  conversation: (id: string): string => `memory/conversations/${encode(id)}/`,
+  /** Paths of messages begin with that of the conversation and a zero, and sort by number. */
+  message: (id: string, n: number): string =>
+    `memory/conversations/${encode(id)}/${String(n).padStart(10, "0")}`,
+  summary: (id: string): string => `memory/conversations/${encode(id)}/summary`,
+  talks: "memory/talks/",
+  talk: (id: string): string => `memory/talks/${encode(id)}`,
+  talkCount: "meta/talks",
+  patterns: "memory/patterns/",
+  pattern: (id: string): string => `memory/patterns/${encode(id)}`,
+  patternCount: "meta/patterns",
   mounts: "mounts/",
   mount: (path: string): string => `mounts/${encode(path)}`,
   budgets: "meta/budgets/",

@@ -1,9 +1,25 @@
 import type { MemoryTools, TickMemory } from "../core/ports/memory.ts";
+import { conversations } from "./conversations.ts";
 import { goalTree } from "./goals.ts";
+import { keyValues } from "./key-values.ts";
+import { MEMORY_LIMITS } from "./limits.ts";
+import type { MemoryLimits } from "./limits.ts";
+import { patterns } from "./patterns.ts";
 import { peerBook } from "./peers.ts";
+import { searchOver } from "./search.ts";
+import { turns } from "./turns.ts";
 
 /** The memory of one agent during one tick, over its files. */
-export function agentMemory(tools: MemoryTools): TickMemory {
+export function agentMemory(tools: MemoryTools, limits: Partial<MemoryLimits> = {}): TickMemory {
   const peers = peerBook(tools);
-  return { peers, goals: goalTree(tools), met: (npub) => peers.met(npub) };
+  const parts = { limits: { ...MEMORY_LIMITS, ...limits }, turns: turns() };
+  return {
+    peers,
+    goals: goalTree(tools),
+    conversations: conversations(tools, parts),
+    patterns: patterns(tools, parts),
+    kv: keyValues(tools),
+    search: searchOver(tools),
+    met: (npub) => peers.met(npub),
+  };
 }

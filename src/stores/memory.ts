@@ -4,6 +4,7 @@ import { isUrgent, URGENT_ROOM } from "../core/envelope.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { comparePaths } from "../core/path-order.ts";
+import type { FoundQuery } from "../core/search.ts";
 import type {
   Changes,
   Claim,
@@ -31,6 +32,7 @@ import type {
 import { bury, byPosition, byPriority, finish, kill, newAgent } from "./memory/agent.ts";
 import { newMail, place, toMailRow } from "./memory/agent.ts";
 import type { Agent } from "./memory/agent.ts";
+import { putFiles, removeFile, search } from "./memory/files.ts";
 import { Outbox } from "./memory/outbox.ts";
 import { restore } from "./memory/restore.ts";
 import { notWaiting, stale } from "./memory/stale.ts";
@@ -237,7 +239,7 @@ class Memory implements MemoryStore {
     const mail = agent.dead.get(agent.positions.get(envelopeId) ?? 0);
     if (mail === undefined) return false;
     finish(this.#undo, agent, mail.position);
-    if (files !== undefined) this.#removeFile(agent, files);
+    if (files !== undefined) removeFile(this.#undo, agent, files);
     return true;
   }
 
@@ -287,6 +289,10 @@ class Memory implements MemoryStore {
       .map(([path, value]) => ({ path, value: copy(value) }));
   }
 
+  async search(id: string, query: FoundQuery): Promise<readonly string[]> {
+    return search(this.#agent(id), query);
+  }
+
   async head(id: string): Promise<LogHead | undefined> {
     const { head } = this.#agent(id);
     return head && { n: head.n, hash: head.hash };
@@ -322,7 +328,7 @@ class Memory implements MemoryStore {
   }
 
   async journal(claim: Claim, files: readonly TreeRow[]): Promise<void> {
-    this.#put(this.#claimed(claim), files);
+    putFiles(this.#undo, this.#claimed(claim), files);
   }
 
   async commit(claim: Claim, changes: Changes): Promise<void> {
@@ -345,8 +351,8 @@ class Memory implements MemoryStore {
       const mail = agent.waiting.get(position);
       if (mail) this.#undo.set(agent.waiting, position, { ...mail, notBefore, attempts });
     }
-    for (const path of changes.remove ?? []) this.#removeFile(agent, path);
-    this.#put(agent, changes.put ?? []);
+    for (const path of changes.remove ?? []) removeFile(this.#undo, agent, path);
+    putFiles(this.#undo, agent, changes.put ?? []);
     for (const row of changes.bury ?? []) this.#bury(agent, row);
     for (const envelope of changes.send ?? []) this.#outbox.add(claim.id, envelope);
     if (wakeAt !== undefined) this.#undo.assign(agent, "wakeAt", wakeAt);
@@ -462,20 +468,6 @@ class Memory implements MemoryStore {
     row: { readonly envelope: Envelope; readonly attempts: number; readonly reason: string },
   ): void {
     bury(this.#undo, agent, row.envelope, { ...row, position: () => this.#give("position") });
-  }
-
-  #put(agent: Agent, files: readonly TreeRow[]): void {
-    for (const file of files) this.#undo.set(agent.files, file.path, copy(file.value));
-  }
-
-  #removeFile(agent: Agent, path: string): void {
-    if (!path.endsWith("/")) {
-      this.#undo.delete(agent.files, path);
-      return;
-    }
-    for (const file of agent.files.keys()) {
-      if (file.startsWith(path)) this.#undo.delete(agent.files, file);
-    }
   }
 
   #checkFree(name: string, id: string): void {

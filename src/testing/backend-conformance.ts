@@ -2,6 +2,7 @@ import type { BackendFixture, Guarantee } from "./backend/kit.ts";
 import { FILE_CASES } from "./backend/file-cases.ts";
 import { LIFE_CASES } from "./backend/life-cases.ts";
 import { MAIL_CASES } from "./backend/mail-cases.ts";
+import { MEMORY_CASES } from "./backend/memory-cases.ts";
 import { MOVE_CASES } from "./backend/move-cases.ts";
 import { OPERATOR_CASES } from "./backend/operator-cases.ts";
 import { WORK_CASES } from "./backend/work-cases.ts";
@@ -43,6 +44,7 @@ const ALL_CASES = [
   ...WORK_CASES,
   ...LIFE_CASES,
   ...FILE_CASES,
+  ...MEMORY_CASES,
   ...OPERATOR_CASES,
   ...MOVE_CASES,
 ];

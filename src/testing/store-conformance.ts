@@ -5,6 +5,7 @@ import type { StoreCase, StoreFixture } from "./store/kit.ts";
 import { LEDGER } from "./store/ledger.ts";
 import { LETTERBOX } from "./store/letterbox.ts";
 import { MOBILITY } from "./store/mobility.ts";
+import { SEARCH } from "./store/search.ts";
 
 export type { StoreFixture } from "./store/kit.ts";
 
@@ -42,7 +43,7 @@ export function storeConformance(
     },
   });
   const skip = options.noReopen === undefined ? {} : { skip: options.noReopen };
-  const suites = [DIRECTORY, LETTERBOX, LEDGER, CLOCK, DURABILITY, MOBILITY];
+  const suites = [DIRECTORY, LETTERBOX, LEDGER, CLOCK, DURABILITY, MOBILITY, SEARCH];
   return suites.flatMap(({ cases, reopening = {} }) => [
     ...Object.entries(cases).map(toCase),
     ...Object.entries(reopening).map((entry) => ({ ...toCase(entry), ...skip })),

@@ -11,7 +11,8 @@ function stored(files: ReadonlyMap<string, string>) {
   const all = [...files]
     .map(([path, value]): TreeRow => ({ path, value }))
     .sort((a, b) => comparePaths(a.path, b.path));
-  const store: Pick<Ledger, "read" | "files"> = {
+  const store: Pick<Ledger, "read" | "files" | "search"> = {
+    search: async () => [],
     read: async (_id, paths) => paths.map((path) => files.get(path)),
     async files(_id, { prefix, after = "", limit }) {
       const page = all

@@ -40,6 +40,7 @@ function tree(): { readonly goals: Goals; readonly files: Map<string, string> } 
           .slice(0, limit),
       write: (path, text) => void files.set(path, text),
       remove: (path) => void files.delete(path),
+      search: async () => [],
     },
     now: () => START,
     newId: () => `id-${(ids += 1)}`,

@@ -145,6 +145,7 @@ void test("who makes keys cannot fill the book: only so many strangers are added
     files: {
       read: async (path) => files.get(path),
       list: async () => [],
+      search: async () => [],
       write: (path, text) => void files.set(path, text),
       remove: (path) => void files.delete(path),
     },

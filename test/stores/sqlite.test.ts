@@ -167,6 +167,31 @@ void test("changes of one turn share a transaction", async (t) => {
   ok(apart > 10 * together, `${together} bytes together to be far less than ${apart} apart`);
 });
 
+void test("words of a group that is lost are not found, also when they were an agent's first", async (t) => {
+  const store = opened(t, join(directory(t), "agents.db"), { maxMiB: 1 });
+  const find = (word: string): Promise<readonly string[]> =>
+    store.search(idOf("alice"), { words: [word], areas: ["kv"], limit: 9 });
+  await create(store, "alice");
+  await store.sync();
+  const lose = async (word: string, n: number): Promise<void> => {
+    const held = await claim(store, "alice");
+    const put = [
+      { path: "memory/kv/a", value: word },
+      { path: "huge", value: new Uint8Array(2 ** 21) },
+    ];
+    await rejects(store.commit(held, { log: logRow(n), put }), "STORE");
+    // Until the turn is over, every call hears of the loss.
+    await new Promise((resolve) => void setImmediate(resolve));
+  };
+  await lose("first", 2);
+  equal(await find("first"), []);
+  await tick(store, "alice", { put: [{ path: "memory/kv/a", value: "second" }] });
+  await store.sync();
+  await lose("third", 3);
+  equal(await find("third"), []);
+  equal(await find("second"), ["memory/kv/a"]);
+});
+
 void test("a failure in the middle of a group undoes it all, and the store goes on", async (t) => {
   const store = opened(t, join(directory(t), "agents.db"), { maxMiB: 1 });
   await create(store, "alice", "bob");

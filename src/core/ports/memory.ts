@@ -1,3 +1,22 @@
+import type { Area, FoundQuery } from "../search.ts";
+import type { Conversations, KeyValues, Patterns } from "./remembered.ts";
+
+export type {
+  Conversation,
+  ConversationContext,
+  ConversationFacts,
+  Conversations,
+  KeyValue,
+  KeyValues,
+  LearnedPattern,
+  Message,
+  NewMessage,
+  Pattern,
+  Patterns,
+  Summary,
+} from "./remembered.ts";
+export { ROLES } from "./remembered.ts";
+
 /** Files of text of one agent as a tick sees and changes them: what it wrote is there with its commit. */
 export interface TextFiles {
   /** Undefined where there is no file. */
@@ -6,7 +25,10 @@ export interface TextFiles {
   list(query: FilesQuery): Promise<readonly FileText[]>;
   /** @throws LIMIT for more than `limits.valueBytes` */
   write(path: string, text: string): void;
+  /** A path that ends in "/" removes all files below it. */
   remove(path: string): void;
+  /** As `Ledger.search`, with what the tick changed. */
+  search(query: FoundQuery): Promise<readonly string[]>;
 }
 
 /** The same, and files of whatever bytes. */
@@ -38,6 +60,39 @@ export interface FileText {
 /** What an agent remembers beside its state. All of it changes with the tick's commit. */
 export interface Memory {
   readonly peers: PeerBook;
+  readonly conversations: Conversations;
+  readonly patterns: Patterns;
+  readonly kv: KeyValues;
+  /**
+   * What has all of the words, whatever their case and accents, what was written last first. A word that
+   * ends in `*` stands for all that begin with it. Of a file the first 100,000 characters are looked at,
+   * and its name.
+   * @throws INVALID for no words, or more than 20
+   */
+  search(words: string, query?: MemoryQuery): Promise<readonly MemoryHit[]>;
+}
+
+export interface MemoryQuery {
+  /** Where to look. Default: everywhere. */
+  readonly in?: readonly Area[] | undefined;
+  /** 1 to 100, default 10. */
+  readonly limit?: number | undefined;
+}
+
+/** Something that was found. */
+export interface MemoryHit {
+  readonly in: Area;
+  /**
+   * The id of the conversation, pattern or goal, the key, the npub of the peer, or the path below
+   * `/memory/files/`.
+   */
+  readonly id: string;
+  /** The number of the message, in a conversation; absent for its summary. */
+  readonly n?: number;
+  /** Where it is in the agent's tree of files. */
+  readonly path: string;
+  /** Some of its text, with the first of the words where there is one: at most 200 characters. */
+  readonly text: string;
 }
 
 /** Whom an agent knows: agents and people, by their keys. */

@@ -1,5 +1,6 @@
 import type { AgentRecord, AgentStatus } from "../agent.ts";
 import type { Envelope } from "../envelope.ts";
+import type { FoundQuery } from "../search.ts";
 
 /**
  * Where agents live. Four doors: the *directory* of agents, the *letterbox* that anyone may put
@@ -249,6 +250,12 @@ export interface Ledger {
   read(id: string, paths: readonly string[]): Promise<readonly (Value | undefined)[]>;
   /** Files whose path starts with `prefix` and is above `after`, by path as UTF-8 bytes. */
   files(id: string, query: TreeQuery): Promise<readonly TreeRow[]>;
+  /**
+   * Paths of files that have all of these words (`wordsOf`), the last written first. What was brought along
+   * (`restore`), or written by a version of this package that had no search, counts as written in the order
+   * of paths.
+   */
+  search(id: string, query: FoundQuery): Promise<readonly string[]>;
   /** The newest row of the trajectory. */
   head(id: string): Promise<LogHead | undefined>;
   /** Rows of the trajectory with `n` above `after`, by rising `n`. */

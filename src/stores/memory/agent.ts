@@ -17,6 +17,9 @@ export interface Agent {
   /** The position of every envelope id that is known. */
   readonly positions: Map<string, number>;
   readonly files: Map<string, Value>;
+  /** When each of the files that are searched was written last: a number that rises. */
+  readonly searched: Map<string, number>;
+  written: number;
   readonly log: Map<number, LogRow>;
   head: LogRow | undefined;
 }
@@ -39,6 +42,8 @@ export function newAgent(num: number, record: AgentRecord): Agent {
     done: new Map(),
     positions: new Map(),
     files: new Map(),
+    searched: new Map(),
+    written: 0,
     log: new Map(),
     head: undefined,
   };

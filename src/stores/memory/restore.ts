@@ -2,6 +2,7 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import type { Restored } from "../../core/ports/store.ts";
 import { kill, newMail, place } from "./agent.ts";
 import type { Agent } from "./agent.ts";
+import { putFiles } from "./files.ts";
 import type { Undo } from "./undo.ts";
 
 /** `Directory.restore` of the memory store. */
@@ -22,9 +23,7 @@ export function restore(undo: Undo, agent: Agent, part: Restored, position: () =
     ids.add(name);
   }
 
-  for (const { path, value } of files) {
-    undo.set(agent.files, path, typeof value === "string" ? value : new Uint8Array(value));
-  }
+  putFiles(undo, agent, files);
   for (const row of log) {
     undo.set(agent.log, row.n, { ...row });
     undo.assign(agent, "head", { ...row });

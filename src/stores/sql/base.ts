@@ -3,6 +3,7 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import type { Claim, LogHead } from "../../core/ports/store.ts";
 import type { StoredMail } from "./mail.ts";
 import { migrate } from "./schema.ts";
+import { SearchIndex } from "./search.ts";
 import type { Sql, SqlValue } from "./sql.ts";
 
 /** A door whose methods answer at once; `store.ts` makes promises of them. */
@@ -23,6 +24,8 @@ export interface Known {
   lone: StoredMail | undefined;
   /** The newest row of the trajectory; undefined before the first. */
   head: LogHead | undefined;
+  /** Whether the words in its files are indexed; undefined before somebody looked. */
+  searched: boolean | undefined;
 }
 
 /** Agents known in each of two generations. */
@@ -45,6 +48,7 @@ export class Base {
   readonly seqs: Sequence;
   /** Owners of the parts of large values. */
   readonly parts: Sequence;
+  readonly search: SearchIndex;
   /** The good claims, and those whose end has passed but which nobody took over. */
   readonly claims: Map<string, Held> = new Map();
   #young = new Map<string, Known>();
@@ -58,6 +62,7 @@ export class Base {
     this.positions = new Sequence(sql, "mail", "SELECT max(pos) AS top FROM mail");
     this.seqs = new Sequence(sql, "outbox", "SELECT max(seq) AS top FROM outbox");
     this.parts = new Sequence(sql, "parts", "SELECT max(owner) AS top FROM parts");
+    this.search = new SearchIndex(this);
     sql.onLost(() => this.#forgetAll());
   }
 
@@ -158,6 +163,7 @@ export class Base {
         wakeAt: row.wakeAt,
         depth: row.depth,
         lone: undefined,
+        searched: undefined,
         head: row.n === null ? undefined : { n: row.n, hash: row.hash },
       }
     );
@@ -171,6 +177,7 @@ export class Base {
     this.positions.reload();
     this.seqs.reload();
     this.parts.reload();
+    this.search.reload();
     this.#fenceEnd = 0;
   }
 }

@@ -188,6 +188,7 @@ function labelsOf(text: string): readonly string[] {
 /** Deletes all that an agent has. */
 function empty(base: Base, agent: Known): void {
   base.positions.keep();
+  base.search.empty(agent);
   for (const table of ["mail", "tree", "log"]) {
     base.sql.run(`DELETE FROM ${table} WHERE agent = ?`, agent.num);
   }

@@ -11,10 +11,12 @@ export function putFile(base: Base, agent: Known, file: TreeRow): void {
     file.path,
     spill(base, file.value),
   );
+  base.search.put(agent, file.path, file.value);
 }
 
 /** Removes a file; with a path that ends in "/", all files below it. */
 export function removeFile(base: Base, agent: Known, path: string): void {
+  base.search.remove(agent, path);
   if (path.endsWith("/")) {
     base.sql.run(
       "DELETE FROM tree WHERE agent = ? AND path >= ? AND path < ?",

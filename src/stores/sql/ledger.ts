@@ -55,6 +55,8 @@ export function ledger(base: Base): Direct<Ledger> {
       return rows.map((row) => ({ path: row.path, value: unspill(sql, row.value) }));
     },
 
+    search: (id, query) => base.search.search(base.known(id), query),
+
     head: (id) => base.known(id).head,
 
     log: (id, after, limit) =>

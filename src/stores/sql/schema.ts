@@ -13,6 +13,9 @@ import type { Sql } from "./sql.ts";
  *
  * `agents.labels` has an agent's labels with spaces between, which none has in it; `labels` finds agents by
  * one of them.
+ *
+ * Version 3 adds no table: those of the index of words are made when they are needed (`search.ts`). An older
+ * program, which would not keep the index, must not open a database that may have one.
  */
 export const MIGRATIONS: readonly (readonly string[])[] = [
   [
@@ -91,6 +94,7 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       PRIMARY KEY (label, agent)
     ) STRICT, WITHOUT ROWID`,
   ],
+  [],
 ];
 
 /** Removes the parts of a large value with it: `large.ts` has the mark that is looked for. */

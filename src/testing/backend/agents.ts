@@ -218,6 +218,35 @@ export function conformanceAgents(outside: Outside): readonly AgentDefinition[] 
         await ctx.reply(said);
       },
     }),
+    // Keeps what it is told, and says what it finds.
+    defineAgent({
+      name: "rememberer",
+      retry: quick,
+      async onMessage(ctx, message) {
+        const {
+          say,
+          find,
+          fail = 0,
+        } = message.payload as {
+          say?: string;
+          find?: string;
+          fail?: number;
+        };
+        const talk = ctx.memory.conversations.get("talk");
+        if (say !== undefined) {
+          await talk.append({ role: "user", content: say, tokens: 10 });
+          await ctx.memory.patterns.learn({ text: `They said: ${say}` });
+          await ctx.memory.kv.set("last", say);
+        }
+        const found = find === undefined ? [] : await ctx.memory.search(find);
+        const { messages } = await talk.context({ tokens: 20 });
+        if ((await outside.count(`${message.id} tries`)) <= fail) throw new Error("not yet");
+        await ctx.reply({
+          found: found.map((hit) => [hit.in, hit.n ?? null, hit.text]),
+          context: messages.map(({ content }) => content),
+        });
+      },
+    }),
     // Sets itself the goals that it is told.
     defineAgent({
       name: "striver",

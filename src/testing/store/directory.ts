@@ -206,6 +206,8 @@ export const DIRECTORY: StoreCases = {
       await rejects(store.discard(id, "x"), "NOT_FOUND");
       await rejects(store.read(id, ["x"]), "NOT_FOUND");
       await rejects(store.files(id, { prefix: "", limit: 1 }), "NOT_FOUND");
+      const words = { words: ["x"], areas: ["kv"], limit: 1 } as const;
+      await rejects(store.search(id, words), "NOT_FOUND");
       await rejects(store.head(id), "NOT_FOUND");
       await rejects(store.log(id, 0, 1), "NOT_FOUND");
       await rejects(store.waiting(id, { limit: 1 }), "NOT_FOUND");

@@ -19,11 +19,19 @@ export function touched({ record, output }: TickEvent): ReadonlySet<string> {
   return changed;
 }
 
+/** A message has its number, as it is, in the tree. */
+function conversationPath(path: string): string {
+  const [, , id = "", name = ""] = segmentsOf(path);
+  const entry = /^\d+$/.test(name) ? String(Number(name)) : name;
+  return `/memory/conversations/${id}/${entry}`.replace(/\/$/, "");
+}
+
 /** Where the agent's tree shows a file of the kernel's; undefined for one that it does not show. */
 function pathOf(path: string): string | undefined {
   if (path.startsWith(paths.state)) return "/state";
   if (path.startsWith(paths.mounts)) return "/mounts";
-  const shown = [paths.goals, paths.alarms, paths.peers, paths.files, paths.kv];
+  if (path.startsWith(paths.conversations)) return conversationPath(path);
+  const shown = [paths.goals, paths.alarms, paths.peers, paths.files, paths.kv, paths.patterns];
   if (!shown.some((prefix) => path.startsWith(prefix))) return undefined;
   // The marker of a directory has no name, and what is removed may be all below a path.
   return `/${segmentsOf(path).join("/")}`.replace(/\/$/, "");

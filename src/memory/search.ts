@@ -1,0 +1,69 @@
+import { OpenAgentsError } from "../core/errors.ts";
+import type { Memory, MemoryHit, MemoryTools } from "../core/ports/memory.ts";
+import { ALL_AREAS, AREAS, areaOf, textIn, wantedIn, wordsIn } from "../core/search.ts";
+import { segmentsOf } from "../core/tree.ts";
+
+const MOST_WORDS = 20;
+/** Characters of the text of a hit, and of those before the word that was looked for. */
+const SHOWN = 200;
+const BEFORE = 60;
+
+/** `Memory.search`: files that the store finds, and what they say. */
+export function searchOver({ files }: MemoryTools): Memory["search"] {
+  return async (text, { in: areas = ALL_AREAS, limit = 10 } = {}) => {
+    const words = typeof text === "string" ? wantedIn(text) : [];
+    if (words.length === 0 || words.length > MOST_WORDS) {
+      throw invalid(`there must be 1 to ${MOST_WORDS} words, not ${words.length}`);
+    }
+    const unknown = areas.find((area) => !ALL_AREAS.includes(area));
+    if (unknown !== undefined) {
+      throw invalid(`there is no ${JSON.stringify(unknown)}, there are: ${ALL_AREAS.join(", ")}`);
+    }
+    const size = Math.min(Math.max(Math.trunc(limit), 1), 100);
+    const found = await files.search({ words, areas, limit: size });
+    const hits: MemoryHit[] = [];
+    for (const path of found) {
+      const value = await files.read(path);
+      if (value !== undefined) hits.push(hitOf(path, value, words));
+    }
+    return hits;
+  };
+}
+
+function hitOf(path: string, value: string, words: readonly string[]): MemoryHit {
+  const area = areaOf(path)!;
+  const segments = segmentsOf(path);
+  const text = excerpt(textIn(area, value), words);
+  if (area !== "conversations") {
+    const id = segments.slice(segmentsOf(AREAS[area]).length - 1).join("/");
+    return { in: area, id, path: `/${segments.join("/")}`, text };
+  }
+  const [, , id = "", last = ""] = segments;
+  const n = Number(last);
+  const where = `/memory/conversations/${id}`;
+  if (Number.isNaN(n)) return { in: area, id, path: `${where}/${last}`, text };
+  return { in: area, id, n, path: `${where}/${n}`, text };
+}
+
+/** Some of a text, with the first of the words that is in it. */
+function excerpt(text: string, words: readonly string[]): string {
+  let at = 0;
+  if (text.length > SHOWN) {
+    const bare = words.map((word) => word.replace(/\*$/, ""));
+    for (const { 0: token, index } of text.matchAll(/[\p{L}\p{N}\p{M}]+/gu)) {
+      const [word = ""] = wordsIn(token);
+      if (!bare.some((start) => word.startsWith(start))) continue;
+      at = Math.max(0, Math.min(index - BEFORE, text.length - SHOWN));
+      break;
+    }
+  }
+  return text
+    .slice(at, at + SHOWN)
+    .toWellFormed()
+    .replaceAll("\ufffd", "")
+    .trim();
+}
+
+function invalid(problem: string): OpenAgentsError {
+  return new OpenAgentsError("INVALID", `Cannot search: ${problem}`);
+}

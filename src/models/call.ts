@@ -1,0 +1,318 @@
+import type {
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4Content,
+  LanguageModelV4FinishReason,
+  LanguageModelV4StreamPart,
+  SharedV4ProviderMetadata,
+  SharedV4Warning,
+} from "@ai-sdk/provider";
+import type { Duration } from "../core/duration.ts";
+import { toMs } from "../core/duration.ts";
+import { OpenAgentsError, RetryableError, TerminalError } from "../core/errors.ts";
+import type { ErrorCode } from "../core/errors.ts";
+import type { Clock, Random } from "../core/ports/index.ts";
+import { systemRandom } from "../core/system.ts";
+import { Answer } from "./answer.ts";
+import { BrokenAnswer, failureOf } from "./call-failure.ts";
+import type { CallFailure } from "./call-failure.ts";
+import { plain } from "./plain.ts";
+import { usageOf } from "./usage.ts";
+import type { Usage } from "./usage.ts";
+import { waitingClock } from "./waiting-clock.ts";
+
+/** What a model is asked: what the AI SDK has for one call, but the signal. */
+export type ModelRequest = Omit<LanguageModelV4CallOptions, "abortSignal" | "includeRawChunks">;
+
+/** A part of the answer as it comes; `retry`: what came so far is void, as it is tried again. */
+export type ModelPart =
+  | LanguageModelV4StreamPart
+  | { readonly type: "retry"; readonly model: string; readonly reason: string };
+
+export interface CallLimits {
+  /** Tries of one model after the first. Default 2. */
+  readonly retries: number;
+  /** Wait before the second try; it doubles each time, up to `maxBackoff`. Default `"1s"` and `"30s"`. */
+  readonly backoff: Duration;
+  readonly maxBackoff: Duration;
+  /** The longest `Retry-After` that is waited for here. Default `"1m"`; above it the call fails. */
+  readonly maxWait: Duration;
+  /** For all tries together. Default `"5m"`. */
+  readonly timeout: Duration;
+  /** A try is over when no part came for so long. Default `"1m"`. */
+  readonly stall: Duration;
+  /** Characters of an answer, with its reasoning and tool calls. Default 4 Mi. */
+  readonly answerSize: number;
+}
+
+export interface CallOptions {
+  readonly model: LanguageModelV4;
+  /** Asked in turn when the one before cannot answer. */
+  readonly fallbacks?: readonly LanguageModelV4[] | undefined;
+  /** Ends the call, also at the provider. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onPart?: ((part: ModelPart) => void) | undefined;
+  readonly limits?: Partial<CallLimits> | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+}
+
+/** The whole answer, as JSON, so that a step can keep it. */
+export interface ModelResult {
+  /** As the model sent it: bytes are Base64, addresses are text. */
+  readonly content: readonly LanguageModelV4Content[];
+  /** All text together. */
+  readonly text: string;
+  readonly toolCalls: readonly ModelToolCall[];
+  readonly finish: LanguageModelV4FinishReason["unified"];
+  /** Of the try that gave the answer. */
+  readonly usage: Usage;
+  /** Who answered. */
+  readonly model: { readonly provider: string; readonly modelId: string };
+  readonly responseId?: string | undefined;
+  readonly warnings: readonly SharedV4Warning[];
+  readonly metadata?: SharedV4ProviderMetadata | undefined;
+  /** How many tries it took, with those of other models. */
+  readonly tries: number;
+}
+
+export interface ModelToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** As the model wrote it: JSON, if it is right. */
+  readonly input: string;
+}
+
+const DEFAULTS: CallLimits = {
+  retries: 2,
+  backoff: "1s",
+  maxBackoff: "30s",
+  maxWait: "1m",
+  timeout: "5m",
+  stall: "1m",
+  answerSize: 4 * 1024 * 1024,
+};
+
+/**
+ * Asks a model and reads the whole answer. What passes (429, 408, 409, 5xx, a broken connection, an answer
+ * that is cut off or stalls) is tried again with backoff, or after the `Retry-After` that came with it; then
+ * the fallbacks are asked. Arguments of tool calls stay text, right or wrong.
+ * @throws what `signal` was aborted with; CONFIG for a model that is none of specification v4; LIMIT
+ *   (terminal) for an answer that is too long; DENIED or INVALID (terminal) for what a provider refuses;
+ *   RATE_LIMITED, UNREACHABLE and TIMEOUT (retryable) for what may pass; FAILED for the rest
+ */
+export async function callModel(request: ModelRequest, options: CallOptions): Promise<ModelResult> {
+  return new Call(request, options).run();
+}
+
+class Call {
+  readonly #request: ModelRequest;
+  readonly #options: CallOptions;
+  readonly #limits: CallLimits;
+  readonly #clock: Clock;
+  readonly #ended = new AbortController();
+  #tries = 0;
+
+  constructor(request: ModelRequest, options: CallOptions) {
+    this.#request = request;
+    this.#options = options;
+    this.#limits = { ...DEFAULTS, ...given(options.limits) };
+    this.#clock = options.clock ?? waitingClock;
+  }
+
+  async run(): Promise<ModelResult> {
+    const { signal, model, fallbacks = [] } = this.#options;
+    signal?.throwIfAborted();
+    for (const one of [model, ...fallbacks]) checkModel(one);
+    const timeout = toMs(this.#limits.timeout);
+    const late = new RetryableError(
+      `Cannot call model "${nameOf(model)}": it took longer than ${timeout} ms`,
+      { code: "TIMEOUT" },
+    );
+    const stopTimer = this.#clock.after(timeout, () => this.#ended.abort(late));
+    const cut = (): void => this.#ended.abort(signal!.reason);
+    signal?.addEventListener("abort", cut);
+    try {
+      return await this.#anyOf([model, ...fallbacks]);
+    } finally {
+      stopTimer();
+      signal?.removeEventListener("abort", cut);
+    }
+  }
+
+  async #anyOf(models: readonly LanguageModelV4[]): Promise<ModelResult> {
+    const problems: string[] = [];
+    for (const [i, model] of models.entries()) {
+      const before = this.#tries;
+      const outcome = await this.#one(model);
+      if ("result" in outcome) return outcome.result;
+      const { failure, error } = outcome;
+      const tries = this.#tries - before;
+      problems.unshift(
+        `"${nameOf(model)}": ${failure.message}${tries > 1 ? ` (tried ${tries} times)` : ""}`,
+      );
+      const next = models[i + 1];
+      if (next === undefined) throw this.#error(problems, failure, error);
+      this.#options.onPart?.({ type: "retry", model: nameOf(next), reason: failure.message });
+    }
+    throw new OpenAgentsError("CONFIG", "Cannot call a model: there is none");
+  }
+
+  /** All tries of one model. @throws what cannot be helped by another one either */
+  async #one(
+    model: LanguageModelV4,
+  ): Promise<
+    { readonly result: ModelResult } | { readonly failure: CallFailure; readonly error: unknown }
+  > {
+    const { retries, backoff, maxBackoff, maxWait } = this.#limits;
+    for (let tried = 0; ; tried += 1) {
+      this.#tries += 1;
+      try {
+        return { result: this.#result(model, await this.#try(model)) };
+      } catch (error) {
+        this.#ended.signal.throwIfAborted();
+        if (error instanceof TerminalError) throw error;
+        const failure = failureOf(error, this.#clock.now());
+        const wait =
+          failure.wait ?? this.#jittered(Math.min(toMs(backoff) * 2 ** tried, toMs(maxBackoff)));
+        if (!failure.passes || tried >= retries || wait > toMs(maxWait)) return { failure, error };
+        this.#options.onPart?.({ type: "retry", model: nameOf(model), reason: failure.message });
+        await this.#pause(wait);
+      }
+    }
+  }
+
+  /** One request, and its answer to the end. */
+  async #try(model: LanguageModelV4): Promise<Answer> {
+    const { onPart } = this.#options;
+    const { answerSize } = this.#limits;
+    const stall = toMs(this.#limits.stall);
+    const attempt = new AbortController();
+    const cut = (): void => attempt.abort(this.#ended.signal.reason);
+    this.#ended.signal.addEventListener("abort", cut);
+    // A provider may not heed the signal: nothing here waits for one that does not.
+    const aborted = new Promise<never>((_, reject) => {
+      attempt.signal.addEventListener("abort", () => reject(attempt.signal.reason as Error));
+    });
+    aborted.catch(() => undefined);
+    // One timer that looks again, and not one for each part.
+    let heard = this.#clock.now();
+    let stopTimer = (): void => undefined;
+    const watch = (ms: number): void => {
+      stopTimer = this.#clock.after(ms, () => {
+        const silent = this.#clock.now() - heard;
+        if (silent < stall) return watch(stall - silent);
+        attempt.abort(new BrokenAnswer(`Nothing came for ${stall} ms`));
+      });
+    };
+    watch(stall);
+    let reader: ReadableStreamDefaultReader<LanguageModelV4StreamPart> | undefined;
+    const answer = new Answer();
+    try {
+      const begun = model.doStream({ ...this.#request, abortSignal: attempt.signal });
+      reader = (await Promise.race([begun, aborted])).stream.getReader();
+      for (;;) {
+        const { done, value } = await Promise.race([reader.read(), aborted]);
+        if (done) break;
+        heard = this.#clock.now();
+        answer.add(value);
+        if (answer.size > answerSize) {
+          throw new TerminalError(
+            `Cannot take the answer of model "${nameOf(model)}": it is longer than ${answerSize} characters (answerSize)`,
+            { code: "LIMIT" },
+          );
+        }
+        onPart?.(value);
+      }
+      answer.end();
+      return answer;
+    } catch (error) {
+      attempt.abort(error);
+      reader?.cancel(error).catch(() => undefined);
+      throw error;
+    } finally {
+      stopTimer();
+      this.#ended.signal.removeEventListener("abort", cut);
+    }
+  }
+
+  #result(model: LanguageModelV4, answer: Answer): ModelResult {
+    const { provider, modelId } = model;
+    const content = plain(answer.content) as unknown as readonly LanguageModelV4Content[];
+    const calls = content.filter((part) => part.type === "tool-call");
+    return {
+      content,
+      text: content.map((part) => (part.type === "text" ? part.text : "")).join(""),
+      toolCalls: calls
+        .filter(({ providerExecuted }) => providerExecuted !== true)
+        .map(({ toolCallId, toolName, input }) => ({ id: toolCallId, name: toolName, input })),
+      finish: answer.finishReason!.unified,
+      usage: usageOf(answer.usage),
+      model: { provider, modelId },
+      ...(answer.responseId !== undefined && { responseId: answer.responseId }),
+      warnings: plain(answer.warnings) as unknown as readonly SharedV4Warning[],
+      ...(answer.metadata !== undefined && {
+        metadata: plain(answer.metadata) as unknown as SharedV4ProviderMetadata,
+      }),
+      tries: this.#tries,
+    };
+  }
+
+  /** From half of it to all of it, so that many agents do not come back at once. */
+  #jittered(ms: number): number {
+    const [byte = 0] = (this.#options.random ?? systemRandom).bytes(1);
+    return Math.round(ms * (0.5 + byte / 510));
+  }
+
+  /** @throws what ended the call */
+  async #pause(ms: number): Promise<void> {
+    const { signal } = this.#ended;
+    await new Promise<void>((resolve) => {
+      const stop = this.#clock.after(ms, end);
+      function end(): void {
+        stop();
+        signal.removeEventListener("abort", end);
+        resolve();
+      }
+      signal.addEventListener("abort", end);
+    });
+    signal.throwIfAborted();
+  }
+
+  #error(problems: readonly string[], failure: CallFailure, cause: unknown): OpenAgentsError {
+    const [last, ...before] = problems;
+    const text = `Cannot call model ${last}${before.map((problem) => `; before it ${problem}`).join("")}`;
+    const { passes, status, wait } = failure;
+    if (passes) {
+      const code: ErrorCode = status === 429 ? "RATE_LIMITED" : "UNREACHABLE";
+      return new RetryableError(text, {
+        code,
+        cause,
+        ...(wait !== undefined && { retryAfter: wait }),
+      });
+    }
+    if (status === undefined || status < 400) return new OpenAgentsError("FAILED", text, { cause });
+    const code: ErrorCode = status === 401 || status === 403 ? "DENIED" : "INVALID";
+    return new TerminalError(text, { code, cause });
+  }
+}
+
+/** @throws CONFIG for what is no model of specification v4 */
+function checkModel(model: LanguageModelV4): void {
+  const { specificationVersion, doStream, provider, modelId } = model as Partial<LanguageModelV4>;
+  if (specificationVersion === "v4" && typeof doStream === "function") return;
+  const said = specificationVersion ?? "nothing";
+  throw new OpenAgentsError(
+    "CONFIG",
+    `Cannot call model "${provider}/${modelId}": it must be a LanguageModel of the AI SDK, specification "v4", and says "${said}": install a newer version of its package`,
+  );
+}
+
+/** `provider/model`, as errors and records call it. */
+export function nameOf(model: { readonly provider: string; readonly modelId: string }): string {
+  return `${model.provider.split(".")[0]}/${model.modelId}`;
+}
+
+function given<T extends object>(members: T | undefined): T {
+  return Object.fromEntries(Object.entries(members ?? {}).filter(([, v]) => v !== undefined)) as T;
+}

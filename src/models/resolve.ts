@@ -1,0 +1,122 @@
+import type { LanguageModelV4 } from "@ai-sdk/provider";
+import { OpenAgentsError } from "../core/errors.ts";
+
+/** A model by name: `"openai/gpt-5"`, `"ollama/llama3.2"`; or with where it is and what lets one in. */
+export type ModelReference = string | LanguageModelV4 | ModelSettings;
+
+/** A model of a provider that is reached in a way of one's own. */
+export interface ModelSettings {
+  /** `"openai/gpt-5"`, `"openai-compatible/whatever"` … */
+  readonly model: string;
+  /** Where the API is, such as `"http://127.0.0.1:8080/v1"`. `openai-compatible` needs it. */
+  readonly baseURL?: string | undefined;
+  /** Default: the environment variable that the provider's package names. */
+  readonly apiKey?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** In place of the global one, for tests and proxies. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+}
+
+/** Gives the module of a package. @throws when it is not installed */
+export type ModelLoader = (name: ModelPackage) => Promise<unknown>;
+
+export type ModelPackage =
+  | "@ai-sdk/openai"
+  | "@ai-sdk/anthropic"
+  | "@ai-sdk/google"
+  | "@ai-sdk/openai-compatible";
+
+/** What the providers' packages are made with. */
+interface Setup {
+  readonly name?: string;
+  readonly baseURL?: string;
+  readonly apiKey?: string;
+  readonly headers?: Record<string, string>;
+  readonly fetch?: typeof globalThis.fetch;
+  readonly includeUsage?: boolean;
+}
+
+/** By the word that stands before the slash: the package, its maker of providers, and what it is given. */
+const PROVIDERS = {
+  openai: { package: "@ai-sdk/openai", make: "createOpenAI", setup: {} },
+  anthropic: { package: "@ai-sdk/anthropic", make: "createAnthropic", setup: {} },
+  google: { package: "@ai-sdk/google", make: "createGoogleGenerativeAI", setup: {} },
+  ollama: {
+    package: "@ai-sdk/openai-compatible",
+    make: "createOpenAICompatible",
+    setup: { name: "ollama", baseURL: "http://127.0.0.1:11434/v1", includeUsage: true },
+  },
+  "openai-compatible": {
+    package: "@ai-sdk/openai-compatible",
+    make: "createOpenAICompatible",
+    setup: { name: "openai-compatible", includeUsage: true },
+  },
+} as const satisfies Record<string, { package: ModelPackage; make: string; setup: Setup }>;
+
+/**
+ * The model that a name stands for: `PROVIDER/MODEL`, where the provider is `openai`, `anthropic`, `google`,
+ * `ollama` or `openai-compatible`. Its package, an optional peer of this one, is loaded when it is needed. A
+ * model of the AI SDK is given back as it is.
+ * @throws CONFIG for a name that says no provider, for a package that is not installed (the message says how to
+ *   install it), and for `openai-compatible` without `baseURL`
+ */
+export async function resolveModel(
+  reference: ModelReference,
+  load: ModelLoader = loadPackage,
+): Promise<LanguageModelV4> {
+  if (typeof reference === "object" && "doStream" in reference) return reference;
+  const settings = typeof reference === "string" ? { model: reference } : reference;
+  const { model: text } = settings as { readonly model: unknown };
+  const name = typeof text === "string" ? text : "";
+  const slash = name.indexOf("/");
+  const provider = name.slice(0, Math.max(slash, 0));
+  const modelId = name.slice(slash + 1);
+  const refuse = (problem: string, cause?: unknown): OpenAgentsError =>
+    new OpenAgentsError("CONFIG", `Cannot use model "${name}": ${problem}`, { cause });
+  if (!Object.hasOwn(PROVIDERS, provider) || modelId === "") {
+    throw refuse(
+      `name it PROVIDER/MODEL, with one of ${Object.keys(PROVIDERS).join(", ")}, or give a model of the AI SDK`,
+    );
+  }
+  const entry = PROVIDERS[provider as keyof typeof PROVIDERS];
+  const { baseURL, apiKey, headers, fetch } = settings;
+  const setup: Setup = {
+    ...entry.setup,
+    ...(baseURL !== undefined && { baseURL }),
+    ...(apiKey !== undefined && { apiKey }),
+    ...(headers !== undefined && { headers }),
+    ...(fetch !== undefined && { fetch }),
+  };
+  if (provider === "openai-compatible" && setup.baseURL === undefined) {
+    throw refuse('give "baseURL", the address of its API, such as "http://127.0.0.1:8080/v1"');
+  }
+  let module: unknown;
+  try {
+    module = await load(entry.package);
+  } catch (error) {
+    throw refuse(
+      `it needs the package ${entry.package}: run "npm install ${entry.package}"`,
+      error,
+    );
+  }
+  const make = (module as Readonly<Record<string, unknown>>)[entry.make];
+  if (typeof make !== "function") {
+    throw refuse(
+      `${entry.package} has no ${entry.make}: install the version that package.json names`,
+    );
+  }
+  const made = (make as (setup: Setup) => (modelId: string) => LanguageModelV4)(setup);
+  return made(modelId);
+}
+
+/** Each name stands here as it is, so that bundlers find it; in a `try`, so that they do without it. */
+async function loadPackage(name: ModelPackage): Promise<unknown> {
+  try {
+    if (name === "@ai-sdk/openai") return await import("@ai-sdk/openai");
+    if (name === "@ai-sdk/anthropic") return await import("@ai-sdk/anthropic");
+    if (name === "@ai-sdk/google") return await import("@ai-sdk/google");
+    return await import("@ai-sdk/openai-compatible");
+  } catch (error) {
+    throw new Error(`Cannot load ${name}`, { cause: error });
+  }
+}

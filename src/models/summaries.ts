@@ -1,0 +1,63 @@
+import type { Context } from "../core/context.ts";
+import type { Conversation } from "../core/ports/memory.ts";
+import type { ModelResult } from "./call.ts";
+import { messageOf } from "./message-of.ts";
+import { textOf } from "./prompt.ts";
+
+/** How much of a conversation is folded into its summary at most in one tick, in rounds. */
+const ROUNDS = 8;
+/** Messages that are read for one round. */
+const PAGE = 200;
+
+/** What the model is told when it is to make a summary. */
+export const SUMMARY_INSTRUCTIONS: string =
+  "Summarise the conversation so that it can be carried on from your summary alone. Keep names, numbers, " +
+  "decisions, open questions and what was promised. Write the summary and nothing else.";
+
+/**
+ * When a conversation no longer fits into `tokens`, has the model sum up its older part, so that the rest takes
+ * half of that: not each message is worth a summary. Each call of the model is a step. Where it cannot be
+ * made the conversation goes on without, and the log says so.
+ * @throws what the tick was cut off with
+ */
+export async function summariseOlder(
+  talk: Conversation,
+  {
+    ctx,
+    tokens,
+    ask,
+  }: {
+    readonly ctx: Context;
+    readonly tokens: number;
+    /** A step of the model, named for the number of the last message that it is about. */
+    readonly ask: (upTo: number, instructions: string, text: string) => Promise<ModelResult>;
+  },
+): Promise<void> {
+  if ((await talk.context({ tokens })).omitted === 0) return;
+  const kept = (await talk.context({ tokens: Math.floor(tokens / 2) })).messages[0]?.n ?? Infinity;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const summary = await talk.summary();
+    const page = await talk.messages({ after: summary?.upTo ?? 0, limit: PAGE });
+    const older = page.filter(({ n }) => n < kept);
+    let spent = 0;
+    // One at least, however long it is.
+    const some = older.filter((message, i) => (spent += message.tokens) <= tokens || i === 0);
+    const last = some.at(-1);
+    if (last === undefined) return;
+    const lines = some.map((message) => `${message.role}: ${textOf(message)}`);
+    if (summary !== undefined) lines.unshift(`What was before, summed up: ${summary.text}`);
+    try {
+      const { text } = await ask(
+        last.n,
+        SUMMARY_INSTRUCTIONS,
+        lines.join("\n\n").slice(0, tokens * 8),
+      );
+      if (text === "") return;
+      await talk.summarise({ upTo: last.n, text });
+    } catch (error) {
+      ctx.signal.throwIfAborted();
+      ctx.log.warn("Cannot sum up the conversation", { problem: messageOf(error) });
+      return;
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import type { Json } from "../../core/json.ts";
+import type { RemoteRuntime } from "../../core/runtime.ts";
+import { equal } from "../assert.ts";
+import { ask, make } from "./kit.ts";
+import type { BackendCase } from "./kit.ts";
+import { bytesOf, streamOf } from "./move-cases.ts";
+
+/** What a rememberer finds, and the last of what it was told. */
+async function tell(
+  runtime: RemoteRuntime,
+  name: string,
+  what: { readonly say?: string; readonly find?: string; readonly fail?: number },
+): Promise<Json | undefined> {
+  return (await ask(runtime, name, what)).replies[0];
+}
+
+/** What agents remember, and find by its words. */
+export const MEMORY_CASES: readonly BackendCase[] = [
+  {
+    guarantee: "files",
+    name: "what an agent remembers is found by its words, with the tick, and not when it fails",
+    async body({ runtime, crash }) {
+      const name = await make(runtime, "rememberer");
+      const hits = (text: string, n: number): Json[] => [
+        ["kv", null, text],
+        ["patterns", null, `They said: ${text}`],
+        ["conversations", n, text],
+      ];
+      equal(await tell(runtime, name, { say: "A red Kite", find: "kites" }), {
+        found: [],
+        context: ["A red Kite"],
+      });
+      equal(await tell(runtime, name, { say: "Blue skies", find: "SKIES" }), {
+        found: hits("Blue skies", 2),
+        context: ["A red Kite", "Blue skies"],
+      });
+      equal(await tell(runtime, name, { say: "Lost words", fail: 9 }), undefined);
+      const again = await crash();
+      equal(await tell(again, name, { find: "lost" }), {
+        found: [],
+        context: ["A red Kite", "Blue skies"],
+      });
+      equal(await tell(again, name, { find: "kit*" }), {
+        found: hits("A red Kite", 1).slice(1),
+        context: ["A red Kite", "Blue skies"],
+      });
+      const read = async (path: string): Promise<string> =>
+        new TextDecoder().decode(await again.fs(name).read(path));
+      equal(await read("/memory/kv/last"), '"Blue skies"');
+      const first = JSON.parse(await read("/memory/conversations/talk/1")) as { content: string };
+      equal(first.content, "A red Kite");
+      // Changed from outside, it is found as it is now.
+      const said = new TextEncoder().encode("A green kite");
+      await again.fs(name).write("/memory/conversations/talk/1", said);
+      await again.fs(name).remove("/memory/kv/last");
+      equal(await tell(again, name, { find: "green" }), {
+        found: [["conversations", 1, "A green kite"]],
+        context: ["A green kite", "Blue skies"],
+      });
+      equal((await again.verify(name)).ok, true);
+    },
+  },
+  {
+    guarantee: "mobility",
+    name: "what an agent remembers goes along, and is found where it goes",
+    async body({ runtime, crash }) {
+      const name = await make(runtime, "rememberer");
+      await tell(runtime, name, { say: "The anchor holds" });
+      const bundle = await bytesOf(await runtime.export(name));
+      await runtime.purge(name);
+      await runtime.import(streamOf(bundle));
+      const found = [
+        ["patterns", null, "They said: The anchor holds"],
+        ["kv", null, "The anchor holds"],
+        ["conversations", 1, "The anchor holds"],
+      ];
+      equal(await tell(runtime, name, { find: "anchor" }), {
+        found,
+        context: ["The anchor holds"],
+      });
+      const again = await crash();
+      equal(await tell(again, name, { find: "holds" }), { found, context: ["The anchor holds"] });
+      equal((await again.verify(name)).ok, true);
+    },
+  },
+];

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Ajv } from "ajv";
+import * as fc from "fast-check";
+import type { Json } from "../../src/core/json.ts";
+import { problemsOf } from "../../src/models/json-schema.ts";
+import type { JsonSchema } from "../../src/models/json-schema.ts";
+
+const leaf: fc.Arbitrary<JsonSchema> = fc.oneof(
+  fc.record({ type: fc.constantFrom("string", "number", "integer", "boolean", "null") }),
+  fc.record({ type: fc.constant("string"), minLength: fc.nat(4), maxLength: fc.nat(6) }),
+  fc.record({
+    minimum: fc.integer({ min: -3, max: 3 }),
+    exclusiveMaximum: fc.integer({ min: -3, max: 5 }),
+  }),
+  fc.record({ enum: fc.uniqueArray(fc.constantFrom("a", "b", 1, null), { minLength: 1 }) }),
+  fc.record({ const: fc.constantFrom("a", 0, true) }),
+  fc.record({ type: fc.constant(["string", "null"]), pattern: fc.constantFrom("^a", "b$") }),
+);
+const { schema } = fc.letrec<{ schema: JsonSchema }>((tie) => ({
+  schema: fc.oneof(
+    { depthSize: "small", withCrossShrink: true },
+    leaf,
+    fc.record({
+      type: fc.constant("array"),
+      items: tie("schema"),
+      minItems: fc.nat(2),
+      maxItems: fc.nat(3),
+    }),
+    fc.record({
+      type: fc.constant("object"),
+      properties: fc.dictionary(fc.constantFrom("a", "b", "c"), tie("schema")),
+      required: fc.uniqueArray(fc.constantFrom("a", "b")),
+      additionalProperties: fc.oneof(fc.boolean(), tie("schema")),
+    }),
+    fc.record({ anyOf: fc.array(tie("schema"), { minLength: 1, maxLength: 3 }) }),
+    fc.record({ allOf: fc.array(tie("schema"), { minLength: 1, maxLength: 2 }) }),
+  ),
+}));
+const value = fc.letrec<{ value: Json }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: "small" },
+    fc.constantFrom<Json>("a", "b", "ab", "", 0, 1, 2.5, -1, true, null),
+    fc.array(tie("value"), { maxLength: 3 }),
+    fc.dictionary(fc.constantFrom("a", "b", "c"), tie("value")),
+  ),
+})).value;
+
+void test("problemsOf() finds fault with just what another checker finds fault with", () => {
+  const ajv = new Ajv({ strict: false, allErrors: false });
+  fc.assert(
+    fc.property(schema, value, (schema, value) => {
+      const isRight = ajv.validate(schema, value);
+      assert.equal(
+        problemsOf(value, schema).length === 0,
+        isRight,
+        JSON.stringify(problemsOf(value, schema)),
+      );
+    }),
+    { numRuns: 300 },
+  );
+});
+
+void test("problemsOf() says where something is wrong, and follows references", () => {
+  const schema = {
+    type: "object",
+    properties: {
+      at: { $ref: "#/$defs/place" },
+      tags: { type: "array", items: { type: "string" } },
+    },
+    required: ["at", "why"],
+    additionalProperties: false,
+    $defs: { place: { type: "object", properties: { x: { type: "integer" } } } },
+  };
+  assert.deepEqual(problemsOf({ at: { x: 1.5 }, tags: ["a", 2], more: 1 }, schema), [
+    '"why" is missing',
+    '"at.x" must be integer',
+    '"tags[1]" must be string',
+    '"more" is not known',
+  ]);
+});
