@@ -23,7 +23,7 @@ import type { Ground } from "./host-directory/ground.ts";
 import { checkedGround, checkName, heldGround } from "./host-directory/ground.ts";
 import { Listings } from "./host-directory/listing.ts";
 import { sweep, temporaryName } from "./host-directory/temporary.ts";
-import { Turns } from "./host-directory/turns.ts";
+import { Turns } from "../vfs/turns.ts";
 import { watchTree } from "./host-directory/watching.ts";
 
 export interface HostDirectoryOptions {

@@ -13,6 +13,7 @@ import { boundsOf, checkMatch, countOf, limitOf } from "./asked.ts";
 import { cuttable } from "./cut.ts";
 import { failed, missing } from "./failed.ts";
 import { isWithin, joinPath, nameOf, parentOf, partsOf, pathWithin } from "./path.ts";
+import { Turns } from "./turns.ts";
 
 /** What is known of a node beside its name, and what follows from what it can do. */
 export type NodeFacts = Partial<Omit<FileStat, "name" | "kind" | "access">>;
@@ -99,8 +100,8 @@ export function nodeService(root: Node | (() => Node), changes?: NodeWatch): Fil
 class NodeService implements FileService {
   #root: Node | (() => Node);
   readonly #changes: NodeWatch | undefined;
-  /** The last that somebody does with a path which others must not come between. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  /** By path, of what others must not come between. */
+  readonly #turns = new Turns();
 
   constructor(root: Node | (() => Node), changes: NodeWatch | undefined) {
     this.#root = root;
@@ -136,7 +137,7 @@ class NodeService implements FileService {
     const node = await this.#find(path);
     if (node !== undefined) return this.#put(path, node, data, options);
     // Of several that make it at once, the others find it there.
-    const made = await this.#inTurn(path, async () => {
+    const made = await this.#turns.take(path, async () => {
       const there = await this.#find(path);
       return there === undefined ? this.#make(path, data, options) : undefined;
     });
@@ -156,7 +157,7 @@ class NodeService implements FileService {
     if (create === "only") throw failed("EEXIST", "make", path, "it is there");
     // What is looked at first and then written must be the same.
     const looks = ifMatch !== undefined || (at === "end" && node.append === undefined);
-    if (looks) return this.#inTurn(path, () => change(path, node, data, options));
+    if (looks) return this.#turns.take(path, () => change(path, node, data, options));
     return change(path, node, data, options);
   }
 
@@ -242,21 +243,6 @@ class NodeService implements FileService {
     for await (const changed of cuttable(this.#changes, signal).values) {
       if (isWithin(changed, path)) yield changed;
       else if (isWithin(path, changed)) yield path;
-    }
-  }
-
-  /** Does something with a path once nobody else does. */
-  async #inTurn<T>(path: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(path);
-    const turn = (async () => {
-      await before?.catch(() => undefined);
-      return work();
-    })();
-    this.#turns.set(path, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#turns.get(path) === turn) this.#turns.delete(path);
     }
   }
 
