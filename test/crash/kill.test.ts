@@ -6,7 +6,7 @@ import { start } from "../../scripts/agentd.ts";
 import { killUnderLoad } from "./load.ts";
 
 /** How often agentd is killed; more with KILLS. */
-const KILLS = Number(process.env["KILLS"] ?? 50);
+const KILLS = Number(process.env["KILLS"] ?? 20);
 const CONFIG = new URL("kill.config.ts", import.meta.url);
 
 void test(`every acknowledged message is accounted for once after ${KILLS} SIGKILLs`, async (t) => {
