@@ -26,7 +26,7 @@ export function isMountPath(path: unknown): path is string {
 }
 
 /** True for the name that a kind of mount may have. */
-export function isMountKind(kind: unknown): kind is string {
+function isMountKind(kind: unknown): kind is string {
   return typeof kind === "string" && /^[a-z][a-z0-9-]{0,62}$/.test(kind);
 }
 

@@ -1,8 +1,9 @@
 import curveModule from "./secp256k1.wasm";
-import { namedTests } from "./shims/node-test.ts";
+import { testWorker } from "./test-worker.ts";
 
-/** Files of tests, which name their tests when they are first asked for: in a request. */
-const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
+Object.assign(globalThis, { curveModule });
+
+export default testWorker({
   "conversation-keys": () => import("../identity/conversation-keys.test.ts"),
   "derived-signer": () => import("../identity/derived-signer.test.ts"),
   "domain-names": () => import("../identity/domain-names.test.ts"),
@@ -23,30 +24,4 @@ const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   point: () => import("../identity/point.test.ts"),
   "secp-wasm": () => import("../identity/secp-wasm.test.ts"),
   secp: () => import("../identity/secp.test.ts"),
-};
-
-Object.assign(globalThis, { curveModule });
-
-/** Runs the tests of one file; the answer has the names of those that passed, and what went wrong. */
-export default {
-  async fetch(request: Request): Promise<Response> {
-    const file = new URL(request.url).searchParams.get("file");
-    if (file === null) return Response.json(Object.keys(FILES));
-    const passed: string[] = [];
-    const failed: string[] = [];
-    try {
-      await FILES[file]!();
-      for (const { name, run } of namedTests()) {
-        try {
-          await run();
-          passed.push(name);
-        } catch (error) {
-          failed.push(`${name}: ${error instanceof Error ? error.stack : String(error)}`);
-        }
-      }
-    } catch (error) {
-      failed.push(error instanceof Error ? error.stack! : String(error));
-    }
-    return Response.json({ passed, failed });
-  },
-};
+});
