@@ -117,7 +117,8 @@ void test("what cannot be noted is refused and says why", async () => {
   const npub = (await signer.identity(500)).npub;
   const cases: readonly (readonly [string, object, RegExp])[] = [
     ["bob", {}, /npub or hex key/],
-    [`${npub.slice(0, -1)}q`, {}, /npub or hex key/],
+    // The last character is another one, whatever it was: the checksum no longer holds.
+    [`${npub.slice(0, -1)}${npub.endsWith("q") ? "p" : "q"}`, {}, /npub or hex key/],
     [npub, { name: "" }, /"name" must be text of 1 to 100/],
     [npub, { note: "\ud800" }, /"note"/],
     [npub, { relays: ["https://x"] }, /"relays"/],
