@@ -27,6 +27,7 @@ import { Mover } from "./mover.ts";
 import { newAgent } from "./new-agent.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { Peer } from "./ports/memory.ts";
+import type { Mind, Thinker } from "./ports/model.ts";
 import type {
   AgentInfo,
   AgentReport,
@@ -102,6 +103,7 @@ class KernelRuntime implements Runtime {
       carrier: ports.carrier,
       memory: ports.memory,
       tree: ports.tree,
+      minds: mindsOf(definition, ports.thinker),
       relays: definition.relays,
       names: ports.names,
       registry: ports.registry,
@@ -265,7 +267,7 @@ class KernelRuntime implements Runtime {
 
   async status(ref: string): Promise<AgentReport> {
     const record = await this.#find(ref);
-    const report = await reportOf(this.#kernel.store, record);
+    const report = await reportOf(this.#kernel.store, record, this.#kernel.clock.now());
     await this.#kernel.store.sync();
     return { ...this.#info(record), ...report };
   }
@@ -493,4 +495,24 @@ class KernelRuntime implements Runtime {
   #rest(): void {
     if (!this.#dispatcher.busy && !this.#courier.busy) this.#kernel.waker?.idle();
   }
+}
+
+/** The minds of all definitions. @throws CONFIG */
+function mindsOf(
+  { agents }: RuntimeDefinition,
+  thinker: Thinker | undefined,
+): ReadonlyMap<string, Mind> {
+  if (thinker !== undefined) {
+    return new Map(
+      [...agents].map(([name, { thinking }]) => [name, thinker(name, thinking ?? {})]),
+    );
+  }
+  for (const { name, thinking } of agents.values()) {
+    if (thinking === undefined) continue;
+    throw new OpenAgentsError(
+      "CONFIG",
+      `Cannot run agents of type "${name}": they have a model or tools, and there is no thinker: give "thinker" to createRuntime()`,
+    );
+  }
+  return new Map();
 }

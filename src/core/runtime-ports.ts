@@ -11,6 +11,7 @@ import type {
   Registry,
   Signer,
   Store,
+  Thinker,
   TickMemory,
   Tracer,
   TreeMaker,
@@ -30,6 +31,8 @@ export interface RuntimePorts {
   readonly memory?: (tools: MemoryTools) => TickMemory;
   /** Makes agents' trees of files. Default: they have none, and no `ctx.fs`. */
   readonly tree?: TreeMaker;
+  /** Lets agents use models. Default: there are none, and a definition that has one is refused. */
+  readonly thinker?: Thinker;
   /** Gives names out where the directory is elsewhere. Default: the store does. */
   readonly registry?: Registry;
   /** Passes on the mail of agents that moved away. Default: it is refused. */

@@ -1,4 +1,5 @@
 import type { AgentPhase, AgentRecord, AgentStatus } from "./agent.ts";
+import type { Spent } from "./budget.ts";
 import type { Envelope, EnvelopeType } from "./envelope.ts";
 import type { ErrorInfo } from "./errors.ts";
 import type { LiveEvent } from "./followers.ts";
@@ -246,6 +247,8 @@ export interface AgentReport extends AgentInfo {
   readonly alarms: readonly { readonly id: string; readonly at: number }[];
   /** Triggers whose ticks are parked. */
   readonly parked: readonly string[];
+  /** What its steps cost; absent where none did. */
+  readonly spent?: Spent;
 }
 
 /** Mail from outside. What is absent gets a default. */

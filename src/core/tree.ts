@@ -22,6 +22,7 @@
  * memory/patterns/<id>            something learned, JSON
  * goals/<id>                      a goal, JSON
  * meta/goals                      how many there are; meta/talks, meta/patterns: the same
+ * meta/spent                      what the agent's steps cost, JSON
  * meta/budgets/<path>             what was written to a mount that has a budget, JSON
  * mounts/<path>                   a mount, JSON; null for one of the definition that is taken away
  * ```
@@ -62,6 +63,7 @@ export const paths = {
   patternCount: "meta/patterns",
   mounts: "mounts/",
   mount: (path: string): string => `mounts/${encode(path)}`,
+  spent: "meta/spent",
   budgets: "meta/budgets/",
   budget: (path: string): string => `meta/budgets/${encode(path)}`,
   goals: "goals/",

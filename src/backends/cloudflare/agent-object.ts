@@ -15,6 +15,7 @@ import type { Brake, Forwarder, Signer } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
 import { agentMemory } from "../../memory/index.ts";
+import { modelThinker } from "../../models/index.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
 import { objectTrees } from "./agent-trees.ts";
@@ -178,6 +179,7 @@ export class AgentHost {
       store,
       signer,
       memory: agentMemory,
+      thinker: modelThinker({ secrets: (name) => variable(this.#env, name) }),
       tree: objectTrees({ agents: this.#env.AGENTS, directory, clock }),
       names: domainNames,
       clock,
@@ -283,4 +285,10 @@ async function admit(runtime: Runtime, record: AgentRecord): Promise<boolean> {
     if (error instanceof OpenAgentsError && error.code === "EXISTS") return false;
     throw error;
   }
+}
+
+/** A variable of the Worker that is text. */
+function variable(env: Env, name: string): string | undefined {
+  const value = (env as unknown as Readonly<Record<string, unknown>>)[name];
+  return typeof value === "string" ? value : undefined;
 }

@@ -34,14 +34,14 @@ export interface ModelSettings {
 /** What else goes with each call of a model, by the words that the AI SDK has for it. */
 export interface ModelCallSettings {
   /** Where money has a budget: 8,192 unless it says otherwise. Default: as the provider has it. */
-  readonly maxOutputTokens?: number | undefined;
-  readonly temperature?: number | undefined;
-  readonly topP?: number | undefined;
-  readonly topK?: number | undefined;
-  readonly presencePenalty?: number | undefined;
-  readonly frequencyPenalty?: number | undefined;
-  readonly stopSequences?: string[] | undefined;
-  readonly seed?: number | undefined;
+  readonly maxOutputTokens?: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly stopSequences?: string[];
+  readonly seed?: number;
   readonly reasoning?:
     | "provider-default"
     | "none"
@@ -49,11 +49,10 @@ export interface ModelCallSettings {
     | "low"
     | "medium"
     | "high"
-    | "xhigh"
-    | undefined;
+    | "xhigh";
   // oxlint-disable-next-line typescript/no-explicit-any -- each provider has a type of its own
-  readonly providerOptions?: Record<string, any> | undefined;
-  readonly headers?: Record<string, string | undefined> | undefined;
+  readonly providerOptions?: Record<string, any>;
+  readonly headers?: Record<string, string | undefined>;
 }
 
 /** How long a call of a model is tried, and how much it may answer. */
