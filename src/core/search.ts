@@ -120,7 +120,7 @@ function asText(value: Value): string {
 const SAYING: Partial<Record<Area, readonly string[]>> = {
   conversations: ["content", "text"],
   patterns: ["text", "source"],
-  goals: ["title", "note"],
+  goals: ["title", "note", "result"],
   peers: ["names", "nip05", "note"],
 };
 

@@ -15,7 +15,7 @@ export function agentMemory(tools: MemoryTools, limits: Partial<MemoryLimits> = 
   const parts = { limits: { ...MEMORY_LIMITS, ...limits }, turns: turns() };
   return {
     peers,
-    goals: goalTree(tools),
+    goals: goalTree(tools, parts),
     conversations: conversations(tools, parts),
     patterns: patterns(tools, parts),
     kv: keyValues(tools),

@@ -51,7 +51,8 @@ void test("agentctl goals walks goals through their life", async () => {
     ),
   );
   assert.equal((await goals("done", "alice", "part")).stderr, "The one of Ada: done, 40%\n");
-  ok(await goals("drop", "alice", "sleep"));
+  ok(await goals("drop", "alice", "sleep", "--result", "Never tired"));
+  assert.match(ok(await goals("alice", "--status", "dropped")), /Sleep = Never tired\n$/);
   const open = json(await goals("alice", "--status", "open", "--json")) as Goal[];
   assert.deepEqual(
     open.map((goal) => goal.id),
@@ -60,14 +61,16 @@ void test("agentctl goals walks goals through their life", async () => {
   const change = ["--title", "Hers", "--no-parent", "--no-note", "--progress", "1", "--json"];
   const { parent, note, ...rest } = json(await goals("update", "alice", "part", ...change)) as Goal;
   assert.deepEqual([parent, note, rest.title, rest.progress], [undefined, undefined, "Hers", 1]);
-  ok(await goals("update", "alice", "sleep", "--status", "open", "--parent", "part"));
+  ok(
+    await goals("update", "alice", "sleep", "--status", "open", "--parent", "part", "--no-result"),
+  );
   assert.equal((await goals("remove", "alice", "part")).stderr, "Removed part.\n");
   const left = json(await goals("alice", "--json")) as Goal[];
   assert.deepEqual(
-    left.map((goal) => [goal.id, goal.parent]),
+    left.map((goal) => [goal.id, goal.parent, goal.result]),
     [
-      [id, undefined],
-      ["sleep", undefined],
+      [id, undefined, undefined],
+      ["sleep", undefined, undefined],
     ],
   );
 });

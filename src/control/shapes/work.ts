@@ -9,6 +9,7 @@ import { anyJson, count, shape, time } from "./shape.ts";
 const goalId = z.string().regex(/^[\w.:-]{1,100}$/);
 const title = z.string().min(1).max(500);
 const note = z.string().min(1).max(10_000);
+const result = z.string().min(1).max(10_000);
 const priority = z.number().int().min(-100).max(100);
 const progress = z.number().min(0).max(1);
 const status = z.enum(GOAL_STATUS);
@@ -23,6 +24,7 @@ export const goal: z.ZodType<GoalInfo> = shape<GoalInfo>()(
       progress,
       parent: goalId.optional(),
       note: note.optional(),
+      result: result.optional().register(described, { description: "What came of it." }),
       createdAt: time,
       updatedAt: time,
       revision: z.string(),
@@ -39,6 +41,7 @@ const change = {
     .optional()
     .register(described, { description: "The goal that it is a part of." }),
   note: note.nullable().optional(),
+  result: result.nullable().optional(),
 };
 
 export const goalChange: z.ZodType<GoalChange> = z

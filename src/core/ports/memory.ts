@@ -170,11 +170,13 @@ export interface Goal {
   readonly parent?: string;
   /** 1 to 10,000 characters. */
   readonly note?: string;
+  /** What came of it: 1 to 10,000 characters. */
+  readonly result?: string;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
 
-/** What of a goal is to be otherwise: null takes away a parent or a note. */
+/** What of a goal is to be otherwise: null takes away a parent, a note or a result. */
 export interface GoalChange {
   readonly title?: string | undefined;
   readonly status?: Goal["status"] | undefined;
@@ -182,6 +184,7 @@ export interface GoalChange {
   readonly progress?: number | undefined;
   readonly parent?: string | null | undefined;
   readonly note?: string | null | undefined;
+  readonly result?: string | null | undefined;
 }
 
 /** A goal that is to be: open, of priority 0 and with no progress unless it says otherwise. */
