@@ -2,13 +2,14 @@ import type { Value } from "./ports/store.ts";
 import { lastSegment, paths } from "./tree.ts";
 
 /** A part of an agent's tree in which words are searched. */
-export type Area = "conversations" | "patterns" | "files" | "kv" | "goals" | "peers";
+export type Area = "conversations" | "patterns" | "files" | "read" | "kv" | "goals" | "peers";
 
 /** The paths below which the files of each are. */
 export const AREAS: Readonly<Record<Area, string>> = {
   conversations: paths.conversations,
   patterns: paths.patterns,
   files: paths.files,
+  read: paths.read,
   kv: paths.kv,
   goals: paths.goals,
   peers: paths.peers,
@@ -120,6 +121,7 @@ function asText(value: Value): string {
 const SAYING: Partial<Record<Area, readonly string[]>> = {
   conversations: ["content", "text"],
   patterns: ["text", "source"],
+  read: ["path", "summary"],
   goals: ["title", "note", "result"],
   peers: ["names", "nip05", "note"],
 };

@@ -1,5 +1,6 @@
 import type { MemoryTools, TickMemory } from "../core/ports/memory.ts";
 import { conversations } from "./conversations.ts";
+import { filesRead } from "./files-read.ts";
 import { goalTree } from "./goals.ts";
 import { keyValues } from "./key-values.ts";
 import { MEMORY_LIMITS } from "./limits.ts";
@@ -18,6 +19,7 @@ export function agentMemory(tools: MemoryTools, limits: Partial<MemoryLimits> = 
     goals: goalTree(tools, parts),
     conversations: conversations(tools, parts),
     patterns: patterns(tools, parts),
+    files: filesRead(tools, parts),
     kv: keyValues(tools),
     search: searchOver(tools),
     met: (npub) => peers.met(npub),

@@ -1,5 +1,5 @@
 import { OpenAgentsError } from "../core/errors.ts";
-import type { Memory, MemoryHit, MemoryTools } from "../core/ports/memory.ts";
+import type { FileRead, Memory, MemoryHit, MemoryTools } from "../core/ports/memory.ts";
 import { ALL_AREAS, AREAS, areaOf, textIn, wantedIn, wordsIn } from "../core/search.ts";
 import { segmentsOf } from "../core/tree.ts";
 
@@ -34,6 +34,7 @@ function hitOf(path: string, value: string, words: readonly string[]): MemoryHit
   const area = areaOf(path)!;
   const segments = segmentsOf(path);
   const text = excerpt(textIn(area, value), words);
+  if (area === "read") return { in: area, id: pathIn(value), path: `/${path}`, text };
   if (area !== "conversations") {
     const id = segments.slice(segmentsOf(AREAS[area]).length - 1).join("/");
     return { in: area, id, path: `/${segments.join("/")}`, text };
@@ -43,6 +44,11 @@ function hitOf(path: string, value: string, words: readonly string[]): MemoryHit
   const where = `/memory/conversations/${id}`;
   if (Number.isNaN(n)) return { in: area, id, path: `${where}/${last}`, text };
   return { in: area, id, n, path: `${where}/${n}`, text };
+}
+
+/** What was read, by the note of it. */
+function pathIn(value: string): string {
+  return (JSON.parse(value) as FileRead).path;
 }
 
 /** Some of a text, with the first of the words that is in it. */

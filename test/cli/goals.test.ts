@@ -139,3 +139,24 @@ void test("goalTree() puts goals below what they are part of, and loses none", (
     ["0b", "0a", "1e", "1c", "2d", "0f"],
   );
 });
+
+void test("agentctl memory search finds what an agent remembers", async () => {
+  await using p = project(CONFIG);
+  await p.start();
+  const search = (...args: string[]): Promise<Ended> => p.agentctl("memory", "search", ...args);
+  ok(await p.agentctl("send", "alice", "A red\u001b[31m Kite", "--wait"));
+  const found = ok(await search("alice", "RED", "kit*"));
+  assert.match(found, /^PATH +TEXT\n\/memory\/peers\/npub1\w+ +A red Kite\n$/);
+  assert.ok(!found.includes("\u001b"));
+  const [hit] = json(await search("alice", "red kite", "--in", "peers, kv", "--json")) as {
+    in: string;
+  }[];
+  assert.equal(hit?.in, "peers");
+  const none = await search("alice", "red", "--in", "goals");
+  assert.equal(ok(none), "");
+  assert.match(none.stderr, /agentctl memory alice\n$/);
+  fails(await search("alice", "red", "--in", "sky"), 2, /--in "sky"/);
+  fails(await search("alice", "red", "--limit", "101"), 2, /--limit "101"/);
+  fails(await search("alice", "..."), 1, /1 to 20 words/);
+  fails(await search("alcie", "red"), 3, /Did you mean alice/);
+});

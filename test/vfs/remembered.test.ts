@@ -143,3 +143,28 @@ void test("ctx.memory.kv and /memory/kv are the same files", async () => {
   ]);
   assert.equal(await read("/memory/kv/own"), '{"deep":true}');
 });
+
+void test("what was read are files that are noted, corrected and forgotten", async () => {
+  const { files, within, write, json, names, tick, runtime } = await fileHome();
+  await tick(({ memory }) => memory.files.note("https://example.org/", { summary: "An example" }));
+  const [id] = await names("/memory/read");
+  const path = `/memory/read/${id}`;
+  assert.match(id!, /^[0-9a-f]{16}$/);
+  const first = (await json(path)) as Record<string, unknown>;
+  assert.deepEqual([first["path"], first["summary"]], ["https://example.org/", "An example"]);
+  assert.equal((await files.stat(path)).modifiedAt, first["readAt"]);
+  // What is written takes its place, and what it does not say is gone.
+  await write(path, JSON.stringify({ ...first, digest: "d", summary: undefined }));
+  const { readAt: _at, ...then } = (await json(path)) as Record<string, unknown>;
+  assert.deepEqual(then, { id, path: "https://example.org/", digest: "d", reads: 2 });
+  await assert.rejects(write(path, '{"path":"other"}'), errno("EINVAL", /note of/));
+  await assert.rejects(write(path, '{"size":-1}'), errno("EINVAL", /"size"/));
+  await write("/memory/read/new", "/fs/books/a.txt\n");
+  await assert.rejects(write("/memory/read/x", '{"digest":"d"}'), errno("EINVAL", /"path"/));
+  assert.equal((await names("/memory/read")).length, 2);
+  for (const name of await names("/memory/read")) {
+    await within(files.remove(`/memory/read/${name}`));
+  }
+  assert.deepEqual(await names("/memory/read"), []);
+  assert.equal((await runtime.verify("ada")).ok, true);
+});

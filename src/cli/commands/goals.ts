@@ -99,8 +99,8 @@ export function goalCommands(program: Command): void {
       .command(`${verb} <name> <goal>`)
       .description(description)
       .option("--result <text>", "what came of it")
-      .action((name: string, goal: string, { result }: GoalOptions, command: Command) =>
-        update({ name, goal, change: { status, ...changeOf({ result }) } }, command),
+      .action((name: string, goal: string, options: GoalOptions, command: Command) =>
+        update({ name, goal, change: { ...changeOf(options), status } }, command),
       );
   }
   goals

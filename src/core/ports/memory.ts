@@ -1,16 +1,19 @@
 import type { Area, FoundQuery } from "../search.ts";
-import type { Conversations, KeyValues, Patterns } from "./remembered.ts";
+import type { Conversations, FilesRead, KeyValues, Patterns } from "./remembered.ts";
 
 export type {
   Conversation,
   ConversationContext,
   ConversationFacts,
   Conversations,
+  FileRead,
+  FilesRead,
   KeyValue,
   KeyValues,
   LearnedPattern,
   Message,
   NewMessage,
+  NotedRead,
   Pattern,
   Patterns,
   Summary,
@@ -62,6 +65,8 @@ export interface Memory {
   readonly peers: PeerBook;
   readonly conversations: Conversations;
   readonly patterns: Patterns;
+  /** What it has read elsewhere; what it keeps itself is below `/memory/files/`. */
+  readonly files: FilesRead;
   readonly kv: KeyValues;
   /**
    * What has all of the words, whatever their case and accents, what was written last first. A word that
@@ -83,8 +88,8 @@ export interface MemoryQuery {
 export interface MemoryHit {
   readonly in: Area;
   /**
-   * The id of the conversation, pattern or goal, the key, the npub of the peer, or the path below
-   * `/memory/files/`.
+   * The id of the conversation, pattern or goal, the key, the npub of the peer, the path below
+   * `/memory/files/`, or the path or address of what was read.
    */
   readonly id: string;
   /** The number of the message, in a conversation; absent for its summary. */

@@ -180,3 +180,45 @@ export interface Pattern {
   /** When it was last learned, reinforced or weakened. */
   readonly updatedAt: number;
 }
+
+/** What an agent has read elsewhere: files by path, pages by address. What was read is not kept, but that it was. */
+export interface FilesRead {
+  /**
+   * It was read, now. What is absent stays as it was noted before, and null takes it away; of what has another
+   * `digest` than before nothing stays.
+   * @param path 1 to 2,000 characters, none of them a control character
+   * @throws INVALID for a field that cannot be kept
+   */
+  note(path: string, facts?: NotedRead): Promise<FileRead>;
+  /** Undefined for what was not read, or is forgotten. */
+  get(path: string): Promise<FileRead | undefined>;
+  /** In order of id, after that of the path `after`; `limit` 1 to 1000, default 100. */
+  list(query?: {
+    readonly after?: string | undefined;
+    readonly limit?: number | undefined;
+  }): Promise<readonly FileRead[]>;
+  /** Nothing happens when it is not there. */
+  forget(path: string): Promise<void>;
+}
+
+/** What is noted of something that was read. */
+export interface NotedRead {
+  /** By which a change is seen: a hash, an ETag, a revision; 1 to 200 characters. */
+  readonly digest?: string | null | undefined;
+  /** Bytes. */
+  readonly size?: number | null | undefined;
+  /** What it says, in short: 1 to 2,000 characters. */
+  readonly summary?: string | null | undefined;
+}
+
+export interface FileRead {
+  /** 16 hex digits, of its path. */
+  readonly id: string;
+  readonly path: string;
+  readonly digest?: string;
+  readonly size?: number;
+  readonly summary?: string;
+  /** When it was read last, ms since 1970, and how often it was. */
+  readonly readAt: number;
+  readonly reads: number;
+}
