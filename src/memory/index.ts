@@ -12,8 +12,8 @@ import { turns } from "./turns.ts";
 
 /** The memory of one agent during one tick, over its files. */
 export function agentMemory(tools: MemoryTools, limits: Partial<MemoryLimits> = {}): TickMemory {
-  const peers = peerBook(tools);
   const parts = { limits: { ...MEMORY_LIMITS, ...limits }, turns: turns() };
+  const peers = peerBook(tools, parts);
   return {
     peers,
     goals: goalTree(tools, parts),

@@ -1,6 +1,6 @@
 import { OpenAgentsError } from "../core/errors.ts";
 import type { FileRead, Memory, MemoryHit, MemoryTools } from "../core/ports/memory.ts";
-import { ALL_AREAS, AREAS, areaOf, textIn, wantedIn, wordsIn } from "../core/search.ts";
+import { ALL_AREAS, AREAS, areaOf, placeOf, textIn, wantedIn } from "../core/search.ts";
 import { segmentsOf } from "../core/tree.ts";
 
 const MOST_WORDS = 20;
@@ -53,16 +53,8 @@ function pathIn(value: string): string {
 
 /** Some of a text, with the first of the words that is in it. */
 function excerpt(text: string, words: readonly string[]): string {
-  let at = 0;
-  if (text.length > SHOWN) {
-    const bare = words.map((word) => word.replace(/\*$/, ""));
-    for (const { 0: token, index } of text.matchAll(/[\p{L}\p{N}\p{M}]+/gu)) {
-      const [word = ""] = wordsIn(token);
-      if (!bare.some((start) => word.startsWith(start))) continue;
-      at = Math.max(0, Math.min(index - BEFORE, text.length - SHOWN));
-      break;
-    }
-  }
+  const found = text.length > SHOWN ? placeOf(text, words) : 0;
+  const at = Math.max(0, Math.min(found - BEFORE, text.length - SHOWN));
   return text
     .slice(at, at + SHOWN)
     .toWellFormed()

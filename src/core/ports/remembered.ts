@@ -146,6 +146,11 @@ export interface Patterns {
    * @throws INVALID for a field that cannot be kept
    */
   learn(pattern: LearnedPattern): Promise<Pattern>;
+  /**
+   * Has it say something else, or be surer or less so: what is absent stays. Its id follows from its text.
+   * @throws NOT_FOUND; INVALID as `learn`, and then it stays as it was
+   */
+  replace(id: string, pattern: LearnedPattern): Promise<Pattern>;
   /** It proved right: a fifth of what is missing to 1 is added. @throws NOT_FOUND */
   reinforce(id: string): Promise<Pattern>;
   /** It proved wrong: half as sure; undefined when that is too little to keep. @throws NOT_FOUND */
