@@ -181,7 +181,7 @@ function collect(value: unknown, into: string[], unsaid: ReadonlySet<string>): v
     } else if (Array.isArray(next)) {
       for (let i = next.length - 1; i >= 0; i -= 1) open.push(next[i]);
     } else if (typeof next === "object" && next !== null) {
-      for (const [member, item] of Object.entries(next).reverse()) {
+      for (const [member, item] of Object.entries(next).toReversed()) {
         if (!unsaid.has(member)) open.push(item);
       }
     }

@@ -49,6 +49,7 @@ export const paths = {
   memory: "memory/",
   files: "memory/files/",
   kv: "memory/kv/",
+  kvCount: "meta/kv",
   conversations: "memory/conversations/",
   conversation: (id: string): string => `memory/conversations/${encode(id)}/`,
   /** Paths of messages begin with that of the conversation and a zero, and sort by number. */

@@ -14,14 +14,16 @@ import { turns } from "./turns.ts";
 export function agentMemory(tools: MemoryTools, limits: Partial<MemoryLimits> = {}): TickMemory {
   const parts = { limits: { ...MEMORY_LIMITS, ...limits }, turns: turns() };
   const peers = peerBook(tools, parts);
+  const { writeKey, ...kv } = keyValues(tools, parts);
   return {
     peers,
     goals: goalTree(tools, parts),
     conversations: conversations(tools, parts),
     patterns: patterns(tools, parts),
     files: filesRead(tools, parts),
-    kv: keyValues(tools),
+    kv,
     search: searchOver(tools),
+    writeKey,
     met: (npub) => peers.met(npub),
   };
 }

@@ -211,6 +211,11 @@ export interface MemoryTools {
 /** The memory of one agent during one tick, as the kernel keeps it up. */
 export interface TickMemory extends Memory {
   readonly goals: Goals;
+  /**
+   * Makes or changes a file of `kv` in its turn, by what `write` does at once.
+   * @throws INVALID for what is no key, LIMIT for a new one when there are too many
+   */
+  writeKey(key: string, write: () => void): Promise<void>;
   /** Mail came from this key's owner. Strangers are added up to a number. */
   met(npub: string): Promise<void>;
 }

@@ -114,7 +114,7 @@ export interface ConversationContext {
 export interface KeyValues {
   /** What is at a key: text where it is no JSON; undefined for nothing. */
   get(key: string): Promise<Json | undefined>;
-  /** @throws INVALID for no JSON or no key, LIMIT for more than 65,536 bytes */
+  /** @throws INVALID for no JSON or no key, LIMIT for more than 65,536 bytes or 10,000 keys */
   set(key: string, value: Json): Promise<void>;
   /** Nothing happens when there is nothing. */
   remove(key: string): Promise<void>;
