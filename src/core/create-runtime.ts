@@ -89,6 +89,8 @@ class KernelRuntime implements Runtime {
   readonly removeGoal: Runtime["removeGoal"] = (...args) => this.#operators.removeGoal(...args);
   readonly fs: Runtime["fs"] = (...args) => this.#operators.fs(...args);
   readonly files: Runtime["files"] = (...args) => this.#operators.files(...args);
+  readonly searchMemory: Runtime["searchMemory"] = (...args) =>
+    this.#operators.searchMemory(...args);
   readonly alarms: Runtime["alarms"] = (...args) => this.#operators.alarms(...args);
 
   constructor(ports: RuntimePorts) {
