@@ -29,7 +29,7 @@ import { letterOf } from "./letter-of.ts";
 import { memoryOver } from "./memory.ts";
 import type { Wait } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
-import type { Claim, Span, Value } from "./ports/index.ts";
+import type { Claim, SecretSource, Span, Value } from "./ports/index.ts";
 import type { AgentTree } from "./ports/agent-face.ts";
 import type { AgentFiles, TickMemory } from "./ports/memory.ts";
 import { publicEvent } from "./public-event.ts";
@@ -37,6 +37,7 @@ import { StateDraft } from "./state.ts";
 import type { State } from "./state.ts";
 import { Steps } from "./steps.ts";
 import { TickFiles } from "./tick-files.ts";
+import { tickSecrets } from "./tick-secrets.ts";
 import { openFiles, tickTree } from "./tick-tree.ts";
 import { paths } from "./tree.ts";
 import { TreeDraft } from "./tree-draft.ts";
@@ -69,6 +70,8 @@ export class Session {
   readonly agent: Context["agent"];
   readonly trigger: Trigger;
   readonly identity: ContextIdentity;
+  /** The home's secrets, for what is asked outside: nothing of it is for agent code. */
+  readonly secrets: SecretSource;
   readonly log: Log;
 
   readonly draft: StateDraft;
@@ -113,12 +116,14 @@ export class Session {
     this.agent = { id: record.id, name: record.name, type: record.type };
     this.trigger = Object.freeze(triggerOf(input.occasion.envelope));
     this.draft = new StateDraft(state);
-    this.identity = contextIdentity(kernel, record, {
+    const use = {
       check: () => this.#check(),
-      locked: (error) => this.cut(error),
-    });
+      locked: (error: unknown) => this.cut(error),
+    };
+    this.identity = contextIdentity(kernel, record, use);
+    this.secrets = tickSecrets(kernel.secrets, use);
     this.#steps = new Steps(kernel, input, {
-      check: () => this.#check(),
+      ...use,
       isOpen: () => this.#isOpen,
       signal: () => this.signal,
       note: (note) => this.#stepEnded(note),

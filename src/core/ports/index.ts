@@ -7,6 +7,7 @@ export type * from "./brake.ts";
 export type * from "./files.ts";
 export type * from "./home-files.ts";
 export type * from "./memory.ts";
+export type * from "./secrets.ts";
 export type * from "./store.ts";
 export type * from "./tracer.ts";
 
