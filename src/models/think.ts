@@ -91,7 +91,7 @@ export function think<S extends State = State>(
   let found: Promise<readonly LanguageModelV4[]> | undefined;
   const models = (): Promise<readonly LanguageModelV4[]> => {
     const names = [options.model, ...(options.fallbacks ?? [])];
-    found ??= Promise.all(names.map((name) => resolveModel(name, options.load)));
+    found ??= Promise.all(names.map((name) => resolveModel(name, { load: options.load })));
     // A package may be there the next time.
     found.catch(() => (found = undefined));
     return found;
