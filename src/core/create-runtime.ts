@@ -113,6 +113,7 @@ class KernelRuntime implements Runtime {
       waker: ports.waker,
       brake: ports.brake ?? memoryBrake(),
       tracer: ports.tracer,
+      secrets: ports.secrets,
       counters: new Counters(),
       clock,
       random,

@@ -13,6 +13,7 @@ import type {
   NameResolver,
   Random,
   Registry,
+  SecretSource,
   Store,
   Tracer,
   TreeMaker,
@@ -47,6 +48,8 @@ export interface Kernel {
   readonly waker: Waker | undefined;
   /** Notes spans; without one nothing is made for it. */
   readonly tracer: Tracer | undefined;
+  /** The home's secrets by name; without it there are none. Ticks use `tickSecrets`. */
+  readonly secrets: SecretSource | undefined;
   readonly counters: Counters;
   /** Stops all ticks. */
   readonly brake: Brake;

@@ -9,6 +9,7 @@ import type {
   NameResolver,
   Random,
   Registry,
+  SecretSource,
   Signer,
   Store,
   Thinker,
@@ -39,6 +40,8 @@ export interface RuntimePorts {
   readonly forwarder?: Forwarder;
   /** Notes spans of mail, ticks and steps. Default: nobody does, and nothing is made for it. */
   readonly tracer?: Tracer | undefined;
+  /** The home's secrets by name, for what is asked outside in its name. Default: there are none. */
+  readonly secrets?: SecretSource | undefined;
   /** Stops all ticks. Default: one that is let go when the process ends. */
   readonly brake?: Brake;
   /** Keeps the time for what is due. Default: the runtime does, with timers. */

@@ -33,15 +33,16 @@ import { readText } from "./load.ts";
 import { memoryOver } from "./memory.ts";
 import type { Wait } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
-import type { Claim, Span, Value } from "./ports/index.ts";
+import type { Claim, SecretSource, Span, Value } from "./ports/index.ts";
 import type { AgentTree } from "./ports/agent-face.ts";
 import type { AgentFiles, TickMemory } from "./ports/memory.ts";
-import type { Mind } from "./ports/model.ts";
+import type { Thought } from "./ports/model.ts";
 import { publicEvent } from "./public-event.ts";
 import { StateDraft } from "./state.ts";
 import type { State } from "./state.ts";
 import { Steps } from "./steps.ts";
 import { TickFiles } from "./tick-files.ts";
+import { tickSecrets } from "./tick-secrets.ts";
 import { openFiles, tickTree } from "./tick-tree.ts";
 import { paths } from "./tree.ts";
 import { TreeDraft } from "./tree-draft.ts";
@@ -74,6 +75,8 @@ export class Session {
   readonly agent: Context["agent"];
   readonly trigger: Trigger;
   readonly identity: ContextIdentity;
+  /** The home's secrets, for what is asked outside: nothing of it is for agent code. */
+  readonly secrets: SecretSource;
   readonly log: Log;
 
   readonly draft: StateDraft;
@@ -101,6 +104,7 @@ export class Session {
   #memory: TickMemory | undefined;
   #fs: TickFiles | undefined;
   #tree: AgentTree | undefined;
+  #thought: Thought | undefined;
   #abort: AbortController | undefined;
   #cutBy: unknown;
   /** Bytes of replies, events and log lines so far. */
@@ -128,12 +132,14 @@ export class Session {
     this.agent = { id: record.id, name: record.name, type: record.type };
     this.trigger = Object.freeze(triggerOf(input.occasion.envelope));
     this.draft = new StateDraft(state);
-    this.identity = contextIdentity(kernel, record, {
+    const use = {
       check: () => this.#check(),
-      locked: (error) => this.cut(error),
-    });
+      locked: (error: unknown) => this.cut(error),
+    };
+    this.identity = contextIdentity(kernel, record, use);
+    this.secrets = tickSecrets(kernel.secrets, use);
     this.#steps = new Steps(kernel, input, {
-      check: () => this.#check(),
+      ...use,
       isOpen: () => this.#isOpen,
       signal: () => this.signal,
       note: (note) => this.#stepEnded(note),
@@ -373,12 +379,12 @@ export class Session {
     },
   });
 
-  /** How the agents of its definition think. @throws CONFIG where the runtime was made without models */
-  get mind(): Mind {
+  /** What `ctx` has to think with. @throws CONFIG where the runtime was made without models */
+  thought(ctx: Context): Thought {
     this.#check();
     const { name } = this.#input.agent.definition;
-    const mind = this.#kernel.minds.get(name);
-    if (mind !== undefined) return mind;
+    this.#thought ??= this.#kernel.minds.get(name)?.begin(ctx, this.secrets);
+    if (this.#thought !== undefined) return this.#thought;
     throw new OpenAgentsError("CONFIG", `Cannot think as "${name}": there are no models here`);
   }
 

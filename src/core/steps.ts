@@ -11,6 +11,7 @@ import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import type { Kernel } from "./kernel.ts";
 import { checkLabel } from "./label.ts";
+import { isLocked } from "./locked.ts";
 import type { SessionInput } from "./session.ts";
 import { failureOf, stepSpan } from "./telemetry.ts";
 import type { StepNote } from "./trajectory.ts";
@@ -23,6 +24,8 @@ export interface StepsRun {
   readonly isOpen: () => boolean;
   readonly signal: () => AbortSignal;
   readonly note: (note: StepNote) => void;
+  /** The keys are locked, so the tick waits, whatever agent code makes of the error. */
+  readonly locked: (error: unknown) => void;
   /** One of them is over. */
   readonly quiet: () => void;
   readonly meter: () => Meter;
@@ -144,6 +147,8 @@ export class Steps {
       span?.end();
       return value;
     } catch (cause) {
+      // Another home may say the same of its own keys, and be right while ours are open.
+      if (isLocked(cause) && this.#kernel.keyWaits.locked) this.#run.locked(cause);
       const kept = isOpen() ? keep?.(cause) : undefined;
       const error = kept ?? cause;
       const info = errorInfo(error);

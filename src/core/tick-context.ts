@@ -64,15 +64,15 @@ export class TickContext implements Context {
   }
 
   get model(): ContextModel {
-    return this.#session.mind.model(this);
+    return this.#session.thought(this).model;
   }
 
   get tools(): ContextTools {
-    return this.#session.mind.tools(this);
+    return this.#session.thought(this).tools;
   }
 
-  think(): Promise<void> {
-    return this.#session.mind.think(this);
+  async think(): Promise<void> {
+    return this.#session.thought(this).think();
   }
 
   get signal(): AbortSignal {

@@ -1,48 +1,34 @@
-import type { LanguageModelV4, LanguageModelV4Prompt } from "@ai-sdk/provider";
-import type { Context } from "../core/context.ts";
+import type { LanguageModelV4Prompt } from "@ai-sdk/provider";
 import type { Json } from "../core/json.ts";
 import type { Message } from "../core/ports/memory.ts";
-import type {
-  ContextModel,
-  GenerateRequest,
-  Generated,
-  ModelReference,
-} from "../core/ports/model.ts";
-import type { Asker } from "./asker.ts";
+import type { ContextModel, GenerateRequest, Generated } from "../core/ports/model.ts";
 import { nameOf } from "./call.ts";
 import { converse } from "./loop.ts";
-import type { Dialogue, LoopInput } from "./loop.ts";
+import type { Dialogue } from "./loop.ts";
+import type { ModelThought } from "./mind.ts";
 import { outputFormat } from "./output.ts";
 import { promptOf } from "./prompt.ts";
 import { readyTools } from "./tool.ts";
-import type { ReadyTool } from "./tool.ts";
-
-/** What `ctx.model` is made with. */
-export interface GenerateParts extends Pick<
-  LoopInput,
-  "secrets" | "clock" | "outputBytes" | "maxSteps"
-> {
-  readonly ctx: Context;
-  readonly asker: (model: ModelReference | undefined) => Asker;
-  /** All that the agent has. */
-  readonly tools: () => Promise<ReadonlyMap<string, ReadyTool>>;
-}
 
 /** The model of an agent in a tick. */
-export function contextModel(parts: GenerateParts): ContextModel {
+export function contextModel(thought: ModelThought): ContextModel {
   return {
     async generate<Output = undefined>(given: GenerateRequest<Output>): Promise<Generated<Output>> {
       const { prompt, system, tools, output, model, maxSteps, name = "model", ...request } = given;
-      const asker = parts.asker(model);
+      const { ctx, mind, secrets, clock, outputBytes } = thought;
+      const asker = thought.asker(model);
       const { answer, ended, value, toolCalls } = await converse({
-        ...parts,
+        ctx,
         asker,
         name,
         request,
         dialogue: new Spoken(system, typeof prompt === "string" ? [user(prompt)] : prompt),
-        tools: tools === "all" ? await parts.tools() : readyTools(tools ?? {}),
-        maxSteps: maxSteps ?? parts.maxSteps,
+        tools: tools === "all" ? await thought.toolSet() : readyTools(tools ?? {}),
+        maxSteps: maxSteps ?? mind.maxSteps,
         output: output && outputFormat(output),
+        secrets,
+        clock,
+        outputBytes,
       });
       return {
         text: answer.text,
@@ -51,7 +37,7 @@ export function contextModel(parts: GenerateParts): ContextModel {
         toolCalls,
         usage: asker.usage,
         cost: asker.cost,
-        model: nameOf(answer.model as LanguageModelV4),
+        model: nameOf(answer.model),
       };
     },
   };

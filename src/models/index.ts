@@ -10,7 +10,13 @@ export type {
 export { costOf, priceOf, pricesFromLiteLLM } from "./prices.ts";
 export type { LiteLLMPrice, ModelName, Price, Prices, Rates } from "./prices.ts";
 export { resolveModel } from "./resolve.ts";
-export type { ModelLoader, ModelPackage, ModelReference, ModelSettings } from "./resolve.ts";
+export type {
+  ModelLoader,
+  ModelPackage,
+  ModelReference,
+  ModelSettings,
+  ResolveOptions,
+} from "./resolve.ts";
 export { addUsage, NO_USAGE, usageOf } from "./usage.ts";
 export type { Usage } from "./usage.ts";
 export { modelThinker } from "./mind.ts";

@@ -1,7 +1,7 @@
 import type { LanguageModelV4 } from "@ai-sdk/provider";
 import type { Context } from "../core/context.ts";
 import { OpenAgentsError } from "../core/errors.ts";
-import type { Clock, Random } from "../core/ports/index.ts";
+import type { Clock, Random, SecretSource } from "../core/ports/index.ts";
 import type {
   ContextModel,
   ContextTools,
@@ -10,6 +10,7 @@ import type {
   Prices,
   Thinker,
   Thinking,
+  Thought,
 } from "../core/ports/model.ts";
 import { systemClock } from "../core/system.ts";
 import { Asker } from "./asker.ts";
@@ -20,15 +21,12 @@ import type { OutputFormat } from "./output.ts";
 import { resolveModel } from "./resolve.ts";
 import type { ModelLoader } from "./resolve.ts";
 import { Secrets } from "./secrets.ts";
-import type { SecretStore } from "./secrets.ts";
 import { thinkAbout } from "./think.ts";
 import { contextTools, toolSet } from "./tool-set.ts";
 import { readyTools } from "./tool.ts";
 import type { ReadyTool } from "./tool.ts";
 
 export interface ThinkerOptions {
-  /** Where tools' secrets come from. Default: there are none. */
-  readonly secrets?: SecretStore | undefined;
   /** Prices for all agents, which count before those of the table. */
   readonly prices?: Prices | undefined;
   /** Told each part of an answer as it comes; of a step that is replayed nothing comes. */
@@ -46,94 +44,100 @@ export function modelThinker(options: ThinkerOptions = {}): Thinker {
 const MAX_STEPS = 20;
 const CONTEXT_TOKENS = 32_000;
 
-/** How the agents of one definition think: its options, checked, and models that are made when one is needed. */
+/** How the agents of one definition think: its options, checked. */
 export class ModelMind implements Mind {
+  readonly agent: string;
   readonly thinking: Thinking;
+  readonly options: ThinkerOptions;
+  /** Tokens of a conversation that the model is shown. */
   readonly tokens: number;
   readonly maxSteps: number;
   readonly output: OutputFormat | undefined;
-  readonly secrets: Secrets;
-  readonly clock: Clock;
-  readonly #agent: string;
-  readonly #own: ReadonlyMap<string, ReadyTool>;
-  readonly #options: ThinkerOptions;
-  #models: Promise<readonly LanguageModelV4[]> | undefined;
+  readonly tools: ReadonlyMap<string, ReadyTool>;
 
   /** @throws CONFIG for options or tools that are wrong */
   constructor(agent: string, thinking: Thinking, options: ThinkerOptions) {
     const { maxSteps = MAX_STEPS, contextTokens = CONTEXT_TOKENS } = thinking;
-    this.#agent = agent;
+    this.agent = agent;
     this.thinking = thinking;
+    this.options = options;
     this.tokens = checkWhole("contextTokens", contextTokens);
     this.maxSteps = checkWhole("maxSteps", maxSteps);
     this.output = thinking.output && outputFormat(thinking.output);
-    this.secrets = new Secrets(options.secrets);
-    this.clock = options.clock ?? systemClock;
-    this.#own = readyTools(thinking.tools ?? {});
-    this.#options = options;
+    this.tools = readyTools(thinking.tools ?? {});
+  }
+
+  /** @param secrets absent for a hook that was given none: packages of providers look for keys by themselves then */
+  begin(ctx: Context, secrets?: SecretSource): ModelThought {
+    return new ModelThought(this, ctx, secrets);
+  }
+}
+
+/** What an agent has to think with in one tick. Models are made when one is needed, as a key may have changed. */
+export class ModelThought implements Thought {
+  readonly mind: ModelMind;
+  readonly ctx: Context;
+  readonly clock: Clock;
+  readonly secrets: Secrets;
+  readonly model: ContextModel;
+  readonly tools: ContextTools;
+  readonly #source: SecretSource | undefined;
+  #models: Promise<readonly LanguageModelV4[]> | undefined;
+  #toolSet: Promise<ReadonlyMap<string, ReadyTool>> | undefined;
+
+  constructor(mind: ModelMind, ctx: Context, source: SecretSource | undefined) {
+    this.mind = mind;
+    this.ctx = ctx;
+    this.clock = mind.options.clock ?? systemClock;
+    this.secrets = new Secrets(source);
+    this.#source = source;
+    this.model = contextModel(this);
+    this.tools = contextTools(this);
   }
 
   /** Half of the context, as tokens are counted. */
   get outputBytes(): number {
-    return this.tokens * 2;
+    return this.mind.tokens * 2;
   }
 
-  think(ctx: Context): Promise<void> {
-    return thinkAbout(this, ctx);
+  think(): Promise<void> {
+    return thinkAbout(this);
   }
 
-  model(ctx: Context): ContextModel {
-    const { secrets, clock, outputBytes, maxSteps } = this;
-    return contextModel({
-      ctx,
-      secrets,
-      clock,
-      outputBytes,
-      maxSteps,
-      asker: (model) => this.asker(ctx, model),
-      tools: () => this.toolSet(ctx),
-    });
-  }
-
-  tools(ctx: Context): ContextTools {
-    return contextTools(ctx, { own: this.#own, secrets: this.secrets, clock: this.clock });
-  }
-
-  toolSet(ctx: Context): Promise<ReadonlyMap<string, ReadyTool>> {
-    return toolSet(ctx, this.#own);
+  /** All that the agent may use in this tick. */
+  toolSet(): Promise<ReadonlyMap<string, ReadyTool>> {
+    return (this.#toolSet ??= toolSet(this.ctx, this.mind.tools));
   }
 
   /** Asks the agent's own models, or another one. */
-  asker(ctx: Context, other?: ModelReference): Asker {
-    const { limits, prices } = this.thinking;
-    const { clock, random, onPart } = this.#options;
+  asker(other?: ModelReference): Asker {
+    const { limits, prices } = this.mind.thinking;
+    const { clock, random, onPart, prices: ofHome } = this.mind.options;
     return new Asker({
-      ctx,
-      models:
-        other === undefined
-          ? () => this.#ownModels()
-          : async () => [await resolveModel(other, this.#options.load)],
+      ctx: this.ctx,
+      models: other === undefined ? () => this.#own() : () => this.#resolved([other]),
       limits,
-      prices: { ...this.#options.prices, ...prices },
+      prices: { ...ofHome, ...prices },
       clock,
       random,
-      onPart: onPart && ((part) => onPart(ctx, part)),
+      onPart: onPart && ((part) => onPart(this.ctx, part)),
     });
   }
 
-  #ownModels(): Promise<readonly LanguageModelV4[]> {
-    const { model, fallbacks = [] } = this.thinking;
+  #own(): Promise<readonly LanguageModelV4[]> {
+    const { model, fallbacks = [] } = this.mind.thinking;
     if (model === undefined) {
       throw new OpenAgentsError(
         "CONFIG",
-        `Cannot think as "${this.#agent}": it has no model: give "model" to defineAgent()`,
+        `Cannot think as "${this.mind.agent}": it has no model: give "model" to defineAgent()`,
       );
     }
-    const { load } = this.#options;
-    this.#models ??= Promise.all([model, ...fallbacks].map((one) => resolveModel(one, load)));
-    // A package may be there the next time.
-    this.#models.catch(() => (this.#models = undefined));
-    return this.#models;
+    return (this.#models ??= this.#resolved([model, ...fallbacks]));
+  }
+
+  #resolved(models: readonly ModelReference[]): Promise<readonly LanguageModelV4[]> {
+    const { load } = this.mind.options;
+    return Promise.all(models.map((one) => resolveModel(one, { load, secrets: this.#source })));
   }
 }
 

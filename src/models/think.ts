@@ -8,7 +8,7 @@ import type { ThinkSettings } from "../core/ports/model.ts";
 import type { ModelResult } from "./call.ts";
 import { converse } from "./loop.ts";
 import type { Dialogue } from "./loop.ts";
-import type { ModelMind } from "./mind.ts";
+import type { ModelThought } from "./mind.ts";
 import { promptOf } from "./prompt.ts";
 import { tokensOf } from "./run-tool.ts";
 import { summariseOlder } from "./summaries.ts";
@@ -20,15 +20,16 @@ import { summariseOlder } from "./summaries.ts";
  * An alarm or an event is answered in the conversation alone, and so is an answer of another agent: else two
  * model agents would never end.
  */
-export async function thinkAbout(mind: ModelMind, ctx: Context): Promise<void> {
-  const { thinking, tokens, maxSteps } = mind;
+export async function thinkAbout(thought: ModelThought): Promise<void> {
+  const { ctx, mind } = thought;
+  const { thinking, tokens, maxSteps, output } = mind;
   const { trigger } = ctx;
   const talk = ctx.memory.conversations.get(conversationOf(trigger, thinking.conversation));
   const asked = await talk.append({ role: "user", content: textFor(trigger) });
   const { instructions } = thinking;
   const system =
     typeof instructions === "function" ? await instructions(ctx, trigger) : instructions;
-  const asker = mind.asker(ctx);
+  const asker = thought.asker();
   if (thinking.summarise !== false) {
     await summariseOlder(talk, {
       ctx,
@@ -45,13 +46,13 @@ export async function thinkAbout(mind: ModelMind, ctx: Context): Promise<void> {
     });
   }
   const dialogue = new Talk(talk, { system, tokens, asked });
-  const { secrets, clock, outputBytes, output } = mind;
+  const { secrets, clock, outputBytes } = thought;
   const { answer, ended, value } = await converse({
     ctx,
     asker,
     name: "model",
     dialogue,
-    tools: await mind.toolSet(ctx),
+    tools: await thought.toolSet(),
     maxSteps,
     request: thinking.request,
     output,

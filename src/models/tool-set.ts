@@ -2,11 +2,10 @@ import type { Context } from "../core/context.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { errnoOf } from "../core/file-error.ts";
 import type { Json } from "../core/json.ts";
-import type { Clock } from "../core/ports/index.ts";
 import type { ContextTools, JsonSchema, ToolInfo } from "../core/ports/model.ts";
 import { messageOf } from "./message-of.ts";
+import type { ModelThought } from "./mind.ts";
 import { runTools } from "./run-tool.ts";
-import type { Secrets } from "./secrets.ts";
 import type { ReadyTool } from "./tool.ts";
 
 /** A tool as a mount below `/tools/` describes it, in its file `tools.json`. */
@@ -44,20 +43,13 @@ export async function toolSet(
 }
 
 /** The agent's tools, for hooks that use them by themselves. */
-export function contextTools(
-  ctx: Context,
-  parts: {
-    readonly own: ReadonlyMap<string, ReadyTool>;
-    readonly secrets: Secrets;
-    readonly clock: Clock;
-  },
-): ContextTools {
+export function contextTools(thought: ModelThought): ContextTools {
   return {
     async list() {
-      return [...(await toolSet(ctx, parts.own)).values()].map(infoOf);
+      return [...(await thought.toolSet()).values()].map(infoOf);
     },
     async call(name, input = {}) {
-      const tools = await toolSet(ctx, parts.own);
+      const tools = await thought.toolSet();
       if (!tools.has(name)) {
         throw new OpenAgentsError(
           "NOT_FOUND",
@@ -65,8 +57,9 @@ export function contextTools(
         );
       }
       const call = { id: name, name, input: JSON.stringify(input) };
+      const { ctx, secrets, clock } = thought;
       const outputBytes = Number.MAX_SAFE_INTEGER;
-      const [result] = await runTools([call], { ctx, tools, outputBytes, ...parts });
+      const [result] = await runTools([call], { ctx, tools, secrets, clock, outputBytes });
       const { output } = result!;
       const value = "value" in output ? (output.value as Json) : null;
       if (output.type !== "error-text" && output.type !== "error-json") return value;

@@ -11,7 +11,7 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import { factotum } from "../../core/factotum.ts";
 import type { Factotum } from "../../core/factotum.ts";
 import type { SetAside } from "../../core/move.ts";
-import type { Brake, Forwarder, Signer } from "../../core/ports/index.ts";
+import type { Brake, Forwarder, SecretSource, Signer } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
 import { agentMemory } from "../../memory/index.ts";
@@ -46,6 +46,8 @@ export interface AgentHome {
   readonly forwarder: Forwarder;
   /** Stops all ticks; undefined where the Worker has no object for the home. */
   readonly brake: Brake | undefined;
+  /** The secrets of the home, and the Worker's own. */
+  readonly secrets: SecretSource;
   /** Whom ticks are told of for webhooks; undefined where the Worker has none. */
   readonly notes: EventNotes | undefined;
   /** Undefined where traces go nowhere. */
@@ -179,7 +181,7 @@ export class AgentHost {
       store,
       signer,
       memory: agentMemory,
-      thinker: modelThinker({ secrets: (name) => variable(this.#env, name) }),
+      thinker: modelThinker(),
       tree: objectTrees({ agents: this.#env.AGENTS, directory, clock }),
       names: domainNames,
       clock,
@@ -197,6 +199,7 @@ export class AgentHost {
       ...(this.#home.brake !== undefined && { brake: this.#home.brake }),
       forwarder: this.#home.forwarder,
       tracer: this.#home.tracing?.tracer,
+      secrets: this.#home.secrets,
       waker: {
         idle: () => {
           void store.rest(Date.now());
@@ -285,10 +288,4 @@ async function admit(runtime: Runtime, record: AgentRecord): Promise<boolean> {
     if (error instanceof OpenAgentsError && error.code === "EXISTS") return false;
     throw error;
   }
-}
-
-/** A variable of the Worker that is text. */
-function variable(env: Env, name: string): string | undefined {
-  const value = (env as unknown as Readonly<Record<string, unknown>>)[name];
-  return typeof value === "string" ? value : undefined;
 }

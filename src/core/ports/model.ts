@@ -5,6 +5,7 @@ import type { Json } from "../json.ts";
 import type { StandardSchema } from "../standard-schema.ts";
 import type { State } from "../state.ts";
 import type { Message } from "./memory.ts";
+import type { SecretSource } from "./secrets.ts";
 
 /** A language model: the shape of an AI SDK `LanguageModel`, specification V4. */
 export interface Model {
@@ -24,8 +25,8 @@ export interface ModelSettings {
   readonly model: string;
   /** Where the API is, such as `"http://127.0.0.1:8080/v1"`. `openai-compatible` needs it. */
   readonly baseURL?: string | undefined;
-  /** Default: the environment variable that the provider's package names. */
-  readonly apiKey?: string | undefined;
+  /** The key, or the name of the secret that has it. Default: the secret of the provider's usual name. */
+  readonly apiKey?: string | { readonly secret: string } | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** In place of the global one, for tests and proxies. */
   readonly fetch?: typeof globalThis.fetch | undefined;
@@ -210,10 +211,16 @@ export type Thinker = (agent: string, thinking: Thinking) => Mind;
 
 /** How agents of one definition think. */
 export interface Mind {
-  /** The default loop, for one trigger. */
-  think(ctx: Context): Promise<void>;
-  model(ctx: Context): ContextModel;
-  tools(ctx: Context): ContextTools;
+  /** Begins to think in one tick, with the secrets of the home. */
+  begin(ctx: Context, secrets: SecretSource): Thought;
+}
+
+/** What an agent has to think with in one tick. */
+export interface Thought {
+  /** The default loop, for the tick's trigger. */
+  think(): Promise<void>;
+  readonly model: ContextModel;
+  readonly tools: ContextTools;
 }
 
 /** The agent's model in a tick. */
