@@ -127,6 +127,21 @@ export interface StepTools {
   /** Stable over every try of this step, different for every other step. */
   readonly key: string;
   readonly signal: AbortSignal;
+  /**
+   * Tells whoever follows the agent a piece of what this step is making; it is provisional and on no
+   * record. Nothing once the step is over. @throws INVALID for what is no part
+   */
+  readonly tell: (part: StepPart) => void;
+}
+
+/** What a step is making. */
+export type PartKind = "text" | "reasoning" | "input";
+
+/** A piece of it, which follows those of its kind that were told before. */
+export interface StepPart {
+  /** `void`: what was told of this step so far does not count, as it is tried again; `text` says why. */
+  readonly kind: PartKind | "void";
+  readonly text: string;
 }
 
 export interface SendOptions {

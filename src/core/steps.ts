@@ -1,5 +1,5 @@
 import { bytesAbove } from "./byte-length.ts";
-import type { StepTools } from "./context.ts";
+import type { StepPart, StepTools } from "./context.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
 import type { FileError } from "./file-error.ts";
 import { sha256Hex } from "./hash.ts";
@@ -13,6 +13,13 @@ import type { SessionInput } from "./session.ts";
 import { failureOf, stepSpan } from "./telemetry.ts";
 import type { StepNote } from "./trajectory.ts";
 import { paths } from "./tree.ts";
+
+const KINDS: ReadonlySet<unknown> = new Set<StepPart["kind"]>([
+  "text",
+  "reasoning",
+  "input",
+  "void",
+]);
 
 /** What the steps of a run need of it. */
 export interface StepsRun {
@@ -105,11 +112,16 @@ export class Steps {
     check();
     const begun = clock.now();
     live?.step(key);
+    let over = false;
+    const tell = (part: StepPart): void => {
+      checkPart(name, part);
+      if (!over && isOpen()) live?.tell(key, part);
+    };
     const span = tracer && ticks && stepSpan(tracer, ticks.context, key);
     try {
       const trigger = occasion.envelope.id;
       const stable = sha256Hex(`${agent.record.id}/${trigger}/${key}`).slice(0, 32);
-      const value = await work({ key: stable, signal: this.#run.signal() });
+      const value = await work({ key: stable, signal: this.#run.signal(), tell });
       if (!isOpen()) throw new OpenAgentsError("CANCELLED", `Step "${name}" ended after its tick`);
       const json = value === undefined ? "{}" : toJson({ value }, `result of step "${name}"`);
       const tooMany = bytesAbove(json, limits.valueBytes);
@@ -134,6 +146,8 @@ export class Steps {
       note({ key, ms: clock.now() - begun, error: info });
       span?.end(failureOf(error));
       throw error;
+    } finally {
+      over = true;
     }
   }
 
@@ -154,4 +168,14 @@ export class Steps {
       throw error;
     }
   }
+}
+
+function checkPart(step: string, part: unknown): void {
+  const { kind, text } = (part ?? {}) as { readonly kind?: unknown; readonly text?: unknown };
+  if (KINDS.has(kind) && typeof text === "string") return;
+  const kinds = [...KINDS].join(", ");
+  throw new OpenAgentsError(
+    "INVALID",
+    `Cannot tell of step "${step}": a part has "kind", one of ${kinds}, and "text"`,
+  );
 }
