@@ -75,6 +75,7 @@ export class Followers implements LiveDesk {
 
   /** Tells `listener` of what happens in ticks of the agent from now on; the result stops it. */
   follow(id: string, listener: Listener): () => void {
+    this.#running.get(id)?.catchUp();
     const listeners = this.#listeners.get(id) ?? new Set();
     this.#listeners.set(id, listeners);
     listeners.add(listener);
@@ -104,6 +105,10 @@ export class Followers implements LiveDesk {
     ).join("");
     this.#tries += 1;
     return `${this.#process}-${this.#tries.toString(36)}`;
+  }
+
+  hears(agent: string): boolean {
+    return this.#listeners.has(agent);
   }
 
   begins(tick: LiveTick): void {

@@ -36,6 +36,8 @@ export interface LiveDesk {
   now(): number;
   /** A name for a try. */
   newTry(): string;
+  /** True while somebody listens. */
+  hears(agent: string): boolean;
   begins(tick: LiveTick): void;
   ends(tick: LiveTick): void;
   tell(agent: string, event: LiveEvent): void;
@@ -62,13 +64,18 @@ interface Told {
   half: string;
 }
 
-/** One try of a tick, from its beginning on. What comes before its trigger is known waits until it is. */
+/**
+ * One try of a tick, from its beginning on. Phases wait until the trigger is known, and from then on for
+ * as long as nobody wants to know of them: most ticks are over before somebody does.
+ */
 export class LiveTick implements RunningTick {
   readonly agent: string;
   readonly #desk: LiveDesk;
-  readonly #early: { readonly phase: Phase; readonly at: number }[] = [];
+  #phases: { readonly phase: Phase; readonly at: number }[] = [];
   readonly #steps = new Map<string, Map<PartKind, Told>>();
   #found: { readonly n: number; readonly envelope: string } | undefined;
+  /** Until its start is kept. */
+  #occasion: Pick<Occasion, "envelope" | "attempt"> | undefined;
   #kept: Kept[] = [];
   #size = 0;
   #end = 0;
@@ -90,33 +97,43 @@ export class LiveTick implements RunningTick {
   }
 
   get end(): number {
+    this.catchUp();
     return this.#end;
   }
 
   phase(phase: Phase): void {
-    const at = this.#desk.now();
-    if (this.#found === undefined) this.#early.push({ phase, at });
-    else this.#add({ event: "phase", ...this.#found, at, phase });
+    this.#phases.push({ phase, at: this.#desk.now() });
+    if (this.#desk.hears(this.agent)) this.catchUp();
   }
 
   /** There is something to act on, so this is tick `n`. */
-  found(n: number, { envelope, attempt }: Occasion): void {
-    const { id, type, from, source } = envelope;
-    const found = { n, envelope: id };
-    this.#found = found;
+  found(n: number, occasion: Pick<Occasion, "envelope" | "attempt">): void {
+    this.#found = { n, envelope: occasion.envelope.id };
+    this.#occasion = occasion;
     this.#desk.begins(this);
-    this.#add({
-      event: "tick_start",
-      ...found,
-      at: this.#early[0]?.at ?? this.#desk.now(),
-      trigger: { type: triggerTypeOf(type), id, from, source },
-      attempt,
-    });
-    for (const early of this.#early) this.#add({ event: "phase", ...found, ...early });
+    if (this.#desk.hears(this.agent)) this.catchUp();
+  }
+
+  /** Has the phases that wait take their places. */
+  catchUp(): void {
+    const found = this.#found;
+    if (found === undefined || (this.#phases.length === 0 && !this.#occasion)) return;
+    const phases = this.#phases;
+    this.#phases = [];
+    if (this.#occasion !== undefined) {
+      const { envelope, attempt } = this.#occasion;
+      this.#occasion = undefined;
+      const { id, type, from, source } = envelope;
+      const trigger = { type: triggerTypeOf(type), id, from, source };
+      const at = phases[0]?.at ?? this.#desk.now();
+      this.#add({ event: "tick_start", ...found, at, trigger, attempt });
+    }
+    for (const phase of phases) this.#add({ event: "phase", ...found, ...phase });
   }
 
   step(key: string, ended?: StepNote): void {
     if (this.#found === undefined) return;
+    this.catchUp();
     if (ended !== undefined) this.#stepEnds(key);
     const at = this.#desk.now();
     const event: LiveEvent = { event: "step", ...this.#found, at, key };
@@ -126,6 +143,7 @@ export class LiveTick implements RunningTick {
 
   /** What a step is making. Nothing once the tick is over. */
   tell(key: string, { kind, text }: StepPart): void {
+    this.catchUp();
     if (kind === "void") return this.#void(key, text);
     const told = this.#toldOf(key, kind);
     let more = told.half + text;
@@ -147,6 +165,7 @@ export class LiveTick implements RunningTick {
   }
 
   read(from: number, limit: number): readonly LivePiece[] {
+    this.catchUp();
     let first = this.#kept.length;
     while (first > 0 && this.#kept[first - 1]!.end > from) first -= 1;
     const pieces: LivePiece[] = [];
