@@ -15,9 +15,11 @@ export type {
   ContextFiles,
   ContextIdentity,
   Log,
+  PartKind,
   PublicEvent,
   RequestOptions,
   SendOptions,
+  StepPart,
   StepTools,
   When,
 } from "./core/context.ts";

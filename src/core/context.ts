@@ -145,6 +145,21 @@ export interface StepTools {
   readonly signal: AbortSignal;
   /** Says what the step cost; called again, it adds to that. It is on the record and counts towards the budget. */
   readonly used: (use: StepUse) => void;
+  /**
+   * Tells whoever follows the agent a piece of what this step is making; it is provisional and on no
+   * record. Nothing once the step is over. @throws INVALID for what is no part
+   */
+  readonly tell: (part: StepPart) => void;
+}
+
+/** What a step is making. */
+export type PartKind = "text" | "reasoning" | "input";
+
+/** A piece of it, which follows those of its kind that were told before. */
+export interface StepPart {
+  /** `void`: what was told of this step so far does not count, as it is tried again; `text` says why. */
+  readonly kind: PartKind | "void";
+  readonly text: string;
 }
 
 export interface StepOptions {

@@ -13,6 +13,7 @@ import { Operators } from "./operators.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { Followers } from "./followers.ts";
 import type { LiveEvent } from "./followers.ts";
+import type { RunningTick } from "./live-tick.ts";
 import { factotum, isFactotum } from "./factotum.ts";
 import { Importer } from "./importer.ts";
 import type { Json } from "./json.ts";
@@ -124,7 +125,7 @@ class KernelRuntime implements Runtime {
       carefulUntil: 0,
       cache: new Cache<LoadedAgent>(definition.limits.cached),
       watchers: this.#watchers,
-      followers: new Followers(clock, this.#onProblem),
+      followers: new Followers({ clock, random }, this.#onProblem),
       keyWaits: new KeyWaits(signer.lock, {
         first: () => this.#onProblem("Agents wait for their keys", lockedError()),
         held: (source) => this.#mailroom.held(source),
@@ -401,6 +402,10 @@ class KernelRuntime implements Runtime {
 
   follow(id: string, listener: (event: LiveEvent) => void): () => void {
     return this.#kernel.followers.follow(id, listener);
+  }
+
+  running(id: string): RunningTick | undefined {
+    return this.#kernel.followers.running(id);
   }
 
   metrics(): RuntimeMetrics {

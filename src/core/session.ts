@@ -21,7 +21,7 @@ import { PUBLIC, triggerOf } from "./envelope.ts";
 import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
-import type { LiveTick } from "./followers.ts";
+import type { LiveTick } from "./live-tick.ts";
 import { valueOf } from "./journal.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";

@@ -1,7 +1,7 @@
 import { addUse, checkUse } from "./budget.ts";
 import type { Meter, StepUse } from "./budget.ts";
 import { bytesAbove } from "./byte-length.ts";
-import type { StepOptions, StepTools } from "./context.ts";
+import type { StepOptions, StepPart, StepTools } from "./context.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
 import type { FileError } from "./file-error.ts";
 import { sha256Hex } from "./hash.ts";
@@ -16,6 +16,13 @@ import type { SessionInput } from "./session.ts";
 import { failureOf, stepSpan } from "./telemetry.ts";
 import type { StepNote } from "./trajectory.ts";
 import { paths } from "./tree.ts";
+
+const KINDS: ReadonlySet<unknown> = new Set<StepPart["kind"]>([
+  "text",
+  "reasoning",
+  "input",
+  "void",
+]);
 
 /** What the steps of a run need of it. */
 export interface StepsRun {
@@ -118,6 +125,11 @@ export class Steps {
     check();
     const begun = clock.now();
     live?.step(key);
+    let over = false;
+    const tell = (part: StepPart): void => {
+      checkPart(name, part);
+      if (!over && isOpen()) live?.tell(key, part);
+    };
     const span = tracer && ticks && stepSpan(tracer, ticks.context, key);
     let used: StepUse | undefined;
     try {
@@ -126,6 +138,7 @@ export class Steps {
       const value = await work({
         key: stable,
         signal: this.#run.signal(),
+        tell,
         used: (use) => {
           used = addUse(used, checkUse(use));
         },
@@ -162,6 +175,7 @@ export class Steps {
     } finally {
       release?.();
       if (used !== undefined && isOpen()) this.#count(key, used);
+      over = true;
     }
   }
 
@@ -187,4 +201,14 @@ export class Steps {
       throw error;
     }
   }
+}
+
+function checkPart(step: string, part: unknown): void {
+  const { kind, text } = (part ?? {}) as { readonly kind?: unknown; readonly text?: unknown };
+  if (KINDS.has(kind) && typeof text === "string") return;
+  const kinds = [...KINDS].join(", ");
+  throw new OpenAgentsError(
+    "INVALID",
+    `Cannot tell of step "${step}": a part has "kind", one of ${kinds}, and "text"`,
+  );
 }

@@ -5,7 +5,7 @@ import type {
 } from "@ai-sdk/provider";
 import type { Amount, StepUse } from "../core/budget.ts";
 import { byteLength } from "../core/byte-length.ts";
-import type { Context } from "../core/context.ts";
+import type { Context, StepPart, StepTools } from "../core/context.ts";
 import { TerminalError } from "../core/errors.ts";
 import type { Clock, Random } from "../core/ports/index.ts";
 import type { CallLimits, Prices, Usage } from "../core/ports/model.ts";
@@ -66,13 +66,7 @@ export class Asker {
       made = { ...rest, maxOutputTokens };
       return this.#worst(await models(), made, left);
     };
-    const work = async ({
-      signal,
-      used,
-    }: {
-      readonly signal: AbortSignal;
-      readonly used: (use: StepUse) => void;
-    }): Promise<ModelResult> => {
+    const work = async ({ signal, used, tell }: StepTools): Promise<ModelResult> => {
       const [model, ...fallbacks] = await models();
       const answer = await callModel(made ?? (await request()), {
         model: model!,
@@ -81,7 +75,11 @@ export class Asker {
         limits,
         clock,
         random,
-        onPart,
+        onPart: (part) => {
+          const piece = pieceOf(part);
+          if (piece !== undefined) tell(piece);
+          onPart?.(part);
+        },
       });
       used(this.#useOf(answer));
       const { tries, warnings } = answer;
@@ -131,4 +129,20 @@ function promptBytes(
   given: LanguageModelV4Prompt | NonNullable<LanguageModelV4CallOptions["tools"]>,
 ): number {
   return byteLength(JSON.stringify(given));
+}
+
+/** What of an answer is told as it comes. */
+function pieceOf(part: ModelPart): StepPart | undefined {
+  switch (part.type) {
+    case "text-delta":
+      return { kind: "text", text: part.delta };
+    case "reasoning-delta":
+      return { kind: "reasoning", text: part.delta };
+    case "tool-input-delta":
+      return { kind: "input", text: part.delta };
+    case "retry":
+      return { kind: "void", text: part.reason };
+    default:
+      return undefined;
+  }
 }
