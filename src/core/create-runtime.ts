@@ -10,7 +10,7 @@ import type { RuntimeDefinition } from "./definition.ts";
 import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Operators } from "./operators.ts";
-import { OpenAgentsError } from "./errors.ts";
+import { MismatchError, OpenAgentsError } from "./errors.ts";
 import { Followers } from "./followers.ts";
 import type { LiveEvent } from "./followers.ts";
 import type { RunningTick } from "./live-tick.ts";
@@ -434,6 +434,11 @@ class KernelRuntime implements Runtime {
 
   #publish({ agent, record, output, lag, trace }: Ticked, sync: number): void {
     this.#kernel.counters.ticked(record, lag, sync);
+    const { error, outcome } = record;
+    if (error?.code === "MISMATCH") {
+      const end = outcome === "failed" ? "is given up" : "begins anew";
+      this.#onProblem(`A tick of other code ${end}`, new MismatchError(error.message));
+    }
     this.#watchers.publish({ agent, record, output, ...(trace !== undefined && { trace }) });
   }
 

@@ -317,6 +317,8 @@ export interface RuntimeMetrics {
 export interface RuntimeCounts {
   /** Durable ticks by how they ended. */
   readonly outcomes: Readonly<Record<TickRecord["outcome"], number>>;
+  /** Ticks that were begun by other code, which does not fit the present one: given up, or begun anew. */
+  readonly mismatches: { readonly failed: number; readonly restarted: number };
   /** Mail that was to be put into inboxes here, by what became of it. */
   readonly received: Readonly<Partial<Record<Receipt, number>>>;
   /** Outgoing mail that arrived, and that went back to its sender's dead letters. */

@@ -22,7 +22,6 @@ import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
 import type { LiveTick } from "./live-tick.ts";
-import { valueOf } from "./journal.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { newId } from "./kernel.ts";
@@ -46,6 +45,7 @@ import { tickSecrets } from "./tick-secrets.ts";
 import { openFiles, tickTree } from "./tick-tree.ts";
 import { paths } from "./tree.ts";
 import { TreeDraft } from "./tree-draft.ts";
+import { Waits } from "./waits.ts";
 import type { LogLine, StepNote, TickOutput } from "./trajectory.ts";
 
 /** What a session needs to know. */
@@ -99,7 +99,7 @@ export class Session {
 
   readonly #kernel: Kernel;
   readonly #input: SessionInput;
-  readonly #waits: Wait[] = [];
+  readonly #waits: Waits;
   readonly #steps: Steps;
   #memory: TickMemory | undefined;
   #fs: TickFiles | undefined;
@@ -143,8 +143,13 @@ export class Session {
       isOpen: () => this.#isOpen,
       signal: () => this.signal,
       note: (note) => this.#stepEnded(note),
-      quiet: () => this.#parkWhenQuiet(),
+      quiet: () => this.#waits.look(),
       meter: () => this.meter,
+    });
+    this.#waits = new Waits(kernel, input, {
+      busy: () => this.#steps.busy,
+      park: (waits) => this.#end?.({ kind: "parked", waits }),
+      misfit: (error) => this.cut(error),
     });
     this.files = new TreeDraft(kernel.store, { id: record.id, limit: kernel.limits.valueBytes });
     // What was spent is spent, however the session before has ended.
@@ -178,6 +183,7 @@ export class Session {
       );
     });
     this.#fs?.end();
+    this.#waits.end();
     await this.#letStepsEnd();
     stopTimer();
     this.#isOpen = false;
@@ -199,6 +205,19 @@ export class Session {
   /** True when the tick was cut off because somebody wanted it to end, not because it took long. */
   get cancelled(): boolean {
     return this.#cutBy instanceof OpenAgentsError && this.#cutBy.code === "CANCELLED";
+  }
+
+  /** Runs a hook that is not the trigger's own. @throws MISMATCH as `checkReplay` */
+  within(hook: string, run: () => unknown): Promise<void> {
+    return this.#input.occasion.journal.within(hook, async () => {
+      await run();
+      this.checkReplay();
+    });
+  }
+
+  /** @throws MISMATCH when the hook has ended before it asked for all that other code has asked for */
+  checkReplay(): void {
+    this.#waits.checkEnd();
   }
 
   /** What is given to the outside when the tick is done; log lines alone when it is not. */
@@ -304,7 +323,7 @@ export class Session {
   async request(to: string, payload: unknown, options?: RequestOptions): Promise<Json> {
     this.#check();
     const key = this.#input.occasion.journal.nextKey(`request:${to}`);
-    const wait = this.#waitFor(key, () => {
+    const wait = this.#waits.for(key, () => {
       const timeout = toMs(options?.timeout ?? "1m");
       const envelope = this.#envelope({ to, type: "request" }, payload, options);
       this.requests.push(envelope);
@@ -316,7 +335,7 @@ export class Session {
   async sleep(duration: Duration): Promise<void> {
     this.#check();
     const key = this.#input.occasion.journal.nextKey("sleep");
-    await this.#waitFor(key, () => ({ key, until: this.now() + toMs(duration) }));
+    await this.#waits.for(key, () => ({ key, until: this.now() + toMs(duration) }));
   }
 
   async publish(event: PublicEvent, options?: SendOptions): Promise<string> {
@@ -398,24 +417,6 @@ export class Session {
     if (!this.#isOpen) return;
     this.steps.push(note);
     this.#input.live?.step(note.key, note);
-  }
-
-  /** The result of something waited for: from the journal, or never in this run of the hook. */
-  #waitFor(key: string, begin: () => Wait): Promise<Json | undefined> {
-    const { journal, parked } = this.#input.occasion;
-    const entry = journal.get(key);
-    if (entry !== undefined) return Promise.resolve().then(() => valueOf(entry));
-    this.#waits.push(parked?.waits.find((wait) => wait.key === key) ?? begin());
-    this.#parkWhenQuiet();
-    return new Promise(() => undefined);
-  }
-
-  /** Parks once the hook has nothing to do but wait, which is seen when its own turn is over. */
-  #parkWhenQuiet(): void {
-    if (this.#waits.length === 0 || this.#steps.running.size > 0) return;
-    this.#kernel.clock.after(0, () => {
-      if (this.#steps.running.size === 0) this.#end?.({ kind: "parked", waits: this.#waits });
-    });
   }
 
   async #letStepsEnd(): Promise<void> {

@@ -97,13 +97,15 @@ export function think(agent: LoadedAgent, occasion: Occasion): Plan {
     const ctx = new TickContext(session);
     const { trigger } = session;
     if (cold && hooks.onWake !== undefined && trigger.type !== "initialize") {
-      await occasion.journal.within("onWake", () => hooks.onWake?.(ctx, trigger));
+      await session.within("onWake", () => hooks.onWake?.(ctx, trigger));
     }
     if (command === "hibernate") await hooks.onSleep?.(ctx, trigger);
     if (command === "terminate") await hooks.onTerminate?.(ctx, trigger);
-    if (command !== undefined) return;
-    await checkMessage(definition, trigger);
-    await runHook(definition, ctx);
+    if (command === undefined) {
+      await checkMessage(definition, trigger);
+      await runHook(definition, ctx);
+    }
+    session.checkReplay();
   };
 }
 
