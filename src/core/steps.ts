@@ -1,7 +1,7 @@
 import { bytesAbove } from "./byte-length.ts";
 import type { StepTools } from "./context.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
-import type { FileError } from "./file-error.ts";
+import { FileError } from "./file-error.ts";
 import { sha256Hex } from "./hash.ts";
 import { valueOf } from "./journal.ts";
 import type { Entry } from "./journal.ts";
@@ -25,8 +25,8 @@ export interface StepsRun {
   readonly quiet: () => void;
 }
 
-/** The error of files with which a step is to end and to be journaled, instead of one; undefined for neither. */
-export type Keep = (error: unknown) => FileError | undefined;
+/** The error with which a step is to end and to be journaled, instead of one; undefined for neither. */
+export type Keep = (error: unknown) => OpenAgentsError | undefined;
 
 type Work<T> = (step: StepTools) => T | Promise<T>;
 
@@ -128,7 +128,12 @@ export class Steps {
       const error = kept ?? cause;
       const info = errorInfo(error);
       if (kept !== undefined) {
-        await this.#journal(key, JSON.stringify({ error: { ...info, errno: kept.errno } }));
+        await this.#journal(
+          key,
+          JSON.stringify({
+            error: { ...info, ...(kept instanceof FileError && { errno: kept.errno }) },
+          }),
+        );
         this.#kept.set(kept, key);
       }
       note({ key, ms: clock.now() - begun, error: info });

@@ -1,4 +1,5 @@
 import type {
+  Child,
   Context,
   ContextFiles,
   ContextIdentity,
@@ -6,6 +7,7 @@ import type {
   PublicEvent,
   RequestOptions,
   SendOptions,
+  SpawnOptions,
   StepTools,
   When,
 } from "./context.ts";
@@ -98,5 +100,13 @@ export class TickContext implements Context {
 
   sleep(duration: Duration): Promise<void> {
     return this.#session.sleep(duration);
+  }
+
+  spawn(name: string, options?: SpawnOptions): Promise<string> {
+    return this.#session.spawn(name, options);
+  }
+
+  children(): Promise<readonly Child[]> {
+    return this.#session.children.list();
   }
 }

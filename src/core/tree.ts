@@ -21,6 +21,7 @@
  * memory/talks/<id>               what there is of a conversation, JSON
  * memory/patterns/<id>            something learned, JSON
  * goals/<id>                      a goal, JSON
+ * children/<npub>                 an agent that this one made and that is not ended, JSON
  * meta/goals                      how many there are; meta/talks, meta/patterns: the same
  * meta/budgets/<path>             what was written to a mount that has a budget, JSON
  * mounts/<path>                   a mount, JSON; null for one of the definition that is taken away
@@ -67,6 +68,8 @@ export const paths = {
   goals: "goals/",
   goal: (id: string): string => `goals/${encode(id)}`,
   goalCount: "meta/goals",
+  children: "children/",
+  child: (id: string): string => `children/${id}`,
   crashes: (trigger: string): string => `crashes/${encode(trigger)}`,
 } as const;
 
