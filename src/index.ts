@@ -11,6 +11,7 @@ export type {
   RuntimeOptions,
 } from "./core/definition.ts";
 export type {
+  Child,
   Context,
   ContextFiles,
   ContextIdentity,
@@ -18,6 +19,7 @@ export type {
   PublicEvent,
   RequestOptions,
   SendOptions,
+  SpawnOptions,
   StepTools,
   When,
 } from "./core/context.ts";
@@ -37,6 +39,7 @@ export { errnoOf, FileError } from "./core/file-error.ts";
 export type { Errno } from "./core/file-error.ts";
 export { agentMessageOf, agentMessages, extendAgentMessages } from "./core/agent-message.ts";
 export type * from "./core/agent-message.ts";
+export type { Share, ShareAmount, ShareOptions } from "./core/share.ts";
 export type { Json } from "./core/json.ts";
 export type { StandardSchema } from "./core/standard-schema.ts";
 export { ChainChecker } from "./core/trajectory.ts";
