@@ -92,11 +92,7 @@ export interface Midwife {
  * Makes the agent that a letter is about, under another name where its own was taken in between. Done
  * again it is nothing. Its parent is told what it would not know.
  */
-export async function bear(
-  kernel: Kernel,
-  letter: Envelope,
-  midwife: Midwife,
-): Promise<Receipt> {
+export async function bear(kernel: Kernel, letter: Envelope, midwife: Midwife): Promise<Receipt> {
   const birth = letter.payload as unknown as Birth;
   const { child } = birth;
   /** The receipt, once the parent is told; it is told anew when that cannot be now. */
@@ -113,8 +109,8 @@ export async function bear(
     const { npub } = await kernel.signer.identity(child.account);
     // Its parent has moved: what makes the key of the child did not.
     if (npub !== child.id) return await lost("its key is one of another home");
-    const made = await (kernel.nursery?.bear(child, namesFor(child)) ??
-      bearHere(kernel, birth, midwife));
+    const made = await bearWhere(kernel, birth, midwife);
+    if (made === "busy") return made;
     if (made === undefined) return await lost("its name is taken");
     if (made.status === "terminated") return await told("accepted", { ended: true });
     if (made.name === child.name) return "accepted";
@@ -141,6 +137,17 @@ export async function reserve(kernel: Kernel, name: string): Promise<Account> {
   const account = await store.reserve();
   const { npub, publicKey } = await signer.identity(account);
   return { id: npub, publicKey, account };
+}
+
+/** Where the directory is elsewhere, what cannot be done there now is done a little later. */
+async function bearWhere(
+  kernel: Kernel,
+  birth: Birth,
+  midwife: Midwife,
+): Promise<Pick<AgentRecord, "name" | "status"> | "busy" | undefined> {
+  const { nursery } = kernel;
+  if (nursery === undefined) return bearHere(kernel, birth, midwife);
+  return nursery.bear(birth.child, namesFor(birth.child)).catch(() => "busy");
 }
 
 /** The entry of a child that is made in the store of its parent, or was; undefined when all names are taken. */
