@@ -269,6 +269,8 @@ class KernelRuntime implements Runtime {
   async list(query: ListAgents = {}): Promise<Page<AgentInfo>> {
     const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000);
     const parent = query.parent && (await this.#idOf(query.parent));
+    // A name of nobody is that of nobody's parent.
+    if (query.parent !== undefined && parent === undefined) return { items: [] };
     const { items, cursor } = await this.#kernel.store.list({ ...query, limit, parent });
     return { items: items.map((record) => this.#info(record)), cursor };
   }
@@ -473,8 +475,8 @@ class KernelRuntime implements Runtime {
   }
 
   /** The npub of an agent, which need not be here where it is named by that. */
-  async #idOf(ref: string): Promise<string> {
-    return isNpub(ref) ? ref : (await this.#find(ref)).id;
+  async #idOf(ref: string): Promise<string | undefined> {
+    return isNpub(ref) ? ref : (await this.#kernel.store.get(ref))?.id;
   }
 
   /** @throws MOVED, BUSY when what is stored here of an agent is not what it has */

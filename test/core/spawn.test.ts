@@ -247,6 +247,7 @@ void test("ctx.children() lists those that live, and those of this hook once it 
   });
   const home = await setting([lead, child]);
   await home.tell("lead", "a");
+  await home.clock.advance(1);
   await home.tell("lead", "b");
   await home.clock.advance(HOUR);
   assert.deepEqual(seen, [[], ["a"], ["a"], ["a", "b"], ["b"], ["a", "b"], ["a"], ["a", "b"]]);

@@ -111,6 +111,8 @@ export class Directory {
     const items: AgentInfo[] = [];
     await this.makeEnsured();
     const parent = query.parent && (await this.#npubOf(query.parent));
+    // A name of nobody is that of nobody's parent.
+    if (query.parent !== undefined && parent === undefined) return { items: [] };
     while (index < this.#shards && items.length < limit) {
       const { status, type, label } = query;
       const input = { status, type, label, parent, limit: limit - items.length, cursor: after };
@@ -123,10 +125,14 @@ export class Directory {
     return { items, cursor: after === undefined ? `${index}` : `${index}:${after}` };
   }
 
-  /** The npub that is meant, whether or not there is such an agent. @throws NOT_FOUND for a name of nobody */
-  async #npubOf(ref: string): Promise<string> {
+  /** The npub that is meant, whether or not there is such an agent; undefined for a name of nobody. */
+  async #npubOf(ref: string): Promise<string | undefined> {
     if (isNpub(ref)) return ref;
-    return isKey(ref) ? encodeNpub(ref.toLowerCase()) : this.idOf(ref);
+    if (isKey(ref)) return encodeNpub(ref.toLowerCase());
+    return this.idOf(ref).catch((error: unknown) => {
+      if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") return undefined;
+      throw error;
+    });
   }
 
   /** Over how many shards the names are spread. */
