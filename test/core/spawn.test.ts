@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineAgent } from "../../src/index.ts";
-import type { AgentDefinition, Context, SpawnOptions } from "../../src/index.ts";
+import { defineAgent, TerminalError } from "../../src/index.ts";
+import type { AgentDefinition, Context, Signer, SpawnOptions } from "../../src/index.ts";
+import { derivedSigner } from "../../src/identity/derived-signer.ts";
+import { lockedSigner } from "../../src/identity/locked-signer.ts";
+import { newMnemonic } from "../../src/identity/nip06.ts";
+import { bytesOf, streamOf } from "./homes.ts";
 import { HOUR, setting } from "./setting.ts";
 import type { Setting } from "./setting.ts";
 
@@ -300,4 +304,115 @@ void test("a child is made after a crash between the commit and its birth", asyn
   assert.deepEqual(await names(home), ["kid"]);
   assert.deepEqual((await home.runtime.state("kid"))["heard"], ["hello"]);
   assert.deepEqual(await home.runtime.deadLetters("parent", 0, 9), []);
+});
+
+void test("a child that nobody here has the key for is with the dead letters, and its parent's no more", async () => {
+  const first = await setting([parent(), child]);
+  const { store, clock, runtime } = first;
+  store.create = () => new Promise(() => undefined);
+  await runtime.send("parent", { payload: spawn(["kid", { type: "child", payload: "hello" }]) });
+  await clock.advance(0);
+  assert.deepEqual(await entries(first), ["kid"]);
+  store.crash();
+  Reflect.deleteProperty(store, "create");
+  const other = derivedSigner(newMnemonic());
+  const home = await setting([parent(), child], { store, clock, signer: other });
+  await clock.advance(10);
+  assert.deepEqual(await entries(home), []);
+  const dead = await home.runtime.deadLetters("parent", 0, 9);
+  assert.deepEqual(
+    dead.map(({ envelope }) => envelope.type),
+    ["control", "message"],
+  );
+});
+
+void test("a tick that spawns waits for the keys while they are locked, and so does a child's birth", async () => {
+  const mnemonic = newMnemonic();
+  const open = derivedSigner(mnemonic);
+  const locked = (): Signer => lockedSigner(async () => open);
+  const first = await setting([parent(), child], { signer: open });
+  const { store, clock, runtime } = first;
+  store.create = () => new Promise(() => undefined);
+  await runtime.send("parent", { payload: spawn(["a", { type: "child" }]) });
+  await clock.advance(0);
+  store.crash();
+  Reflect.deleteProperty(store, "create");
+  const home = await setting([parent(), child], { store, clock, signer: locked() });
+  await home.runtime.send("parent", { payload: spawn(["b", { type: "child" }]) });
+  await clock.advance(HOUR);
+  assert.deepEqual(await names(home), []);
+  assert.deepEqual((await made(home)).length, 1);
+  await home.runtime.unlock("any");
+  await clock.advance(HOUR);
+  assert.deepEqual([...(await names(home))].sort(), ["a", "b"]);
+  assert.deepEqual(await home.runtime.deadLetters("parent", 0, 9), []);
+});
+
+void test("a dead letter that is replayed makes no second child, and says nothing to it twice", async () => {
+  let fails = true;
+  const home = await setting([
+    parent({
+      async after(ctx) {
+        await ctx.sleep("1m");
+        if (fails) throw new TerminalError("told to");
+      },
+    }),
+    child,
+  ]);
+  const { runtime, clock, tell } = home;
+  await tell("parent", spawn(["kid", { type: "child", payload: "hello" }]), "the-letter");
+  await clock.advance(HOUR);
+  assert.deepEqual(
+    (await runtime.deadLetters("parent", 0, 9)).map(({ envelope }) => envelope.id),
+    ["the-letter"],
+  );
+  assert.deepEqual(await names(home), ["kid"]);
+  const { id } = await runtime.get("kid");
+  fails = false;
+  await runtime.replay("parent", "the-letter");
+  await clock.advance(HOUR);
+  assert.deepEqual(await made(home), [id]);
+  assert.deepEqual(await names(home), ["kid"]);
+  assert.deepEqual(await entries(home), ["kid"]);
+  assert.deepEqual((await runtime.state("kid"))["heard"], ["hello"]);
+  await runtime.terminate("kid");
+  await clock.advance(10);
+  assert.deepEqual(await entries(home), []);
+});
+
+void test("a bundle has an agent's parent and share; a clone has neither, nor the other one's children", async () => {
+  const home = await setting([parent(), child]);
+  const { runtime, tell, clock } = home;
+  await tell("parent", spawn(["kid", { budget: { perDay: { usd: "0.50" } } }]));
+  await tell("kid", spawn(["grandchild", { type: "child" }]));
+  const kid = await runtime.get("kid");
+  assert.deepEqual(kid.budget, { perDay: { usd: 500_000 } });
+  const bundle = await bytesOf(await runtime.export("kid"));
+  await runtime.import(streamOf(bundle), { mode: "clone", name: "copy" });
+  const copy = await runtime.get("copy");
+  assert.deepEqual([copy.parent, copy.generation, copy.budget], [undefined, undefined, undefined]);
+  assert.deepEqual([await entries(home, "kid"), await entries(home, "copy")], [["grandchild"], []]);
+  assert.equal((await runtime.verify("copy")).ok, true);
+  await runtime.purge("kid");
+  await clock.advance(10);
+  assert.deepEqual(await entries(home), []);
+  await runtime.import(streamOf(bundle));
+  const back = await runtime.get("kid");
+  assert.deepEqual([back.parent, back.generation, back.budget], [kid.parent, 1, kid.budget]);
+});
+
+void test("nobody outside tells a parent of its child, or has an agent made", async () => {
+  const home = await setting([parent(), child]);
+  const { runtime, tell } = home;
+  await tell("parent", spawn(["kid", { type: "child" }]));
+  const { id } = await runtime.get("kid");
+  const payload = { command: "child", child: id, ended: true };
+  for (const mail of [
+    { payload, type: "control" as const },
+    { payload, id: `child:${id}` },
+  ]) {
+    await assert.rejects(runtime.send("parent", mail), { code: "INVALID" });
+  }
+  await runtime.send("parent", { payload: JSON.stringify([]), headers: { source: "control" } });
+  assert.deepEqual(await entries(home), ["kid"]);
 });
