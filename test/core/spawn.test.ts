@@ -122,12 +122,12 @@ void test("a child is made once when the hook is run again, before as after its 
 void test("what a tick sends to its child goes by the npub or the name, and a request is answered", async () => {
   const lead = defineAgent({
     name: "lead",
-    state: { answer: null as unknown },
+    state: { answer: "" },
     async onMessage(ctx) {
       const id = await ctx.spawn("kid", { type: "echo" });
       await ctx.send("kid", "by name");
       await ctx.send(id, "by npub");
-      ctx.state.answer = await ctx.request("kid", "ask");
+      ctx.state.answer = String(await ctx.request("kid", "ask"));
     },
   });
   const echo = defineAgent({
@@ -243,9 +243,9 @@ void test("ctx.children() lists those that live, and those of this hook once it 
   const lead = defineAgent({
     name: "lead",
     async onMessage(ctx, message) {
-      await look(ctx as unknown as Context);
+      await look(ctx);
       await ctx.spawn(message.text, { type: "child" });
-      await look(ctx as unknown as Context);
+      await look(ctx);
       await ctx.sleep("1h");
     },
   });
