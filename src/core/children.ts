@@ -119,9 +119,11 @@ export class Children {
     this.#names.set(name, id);
     if (this.#parts.left.includes(id)) return id;
     const generation = (record.generation ?? 0) + 1;
+    const entry = { id, publicKey, name, type, labels, account, createdAt: at };
     const birth = birthLetter({
-      ...{ id, publicKey, name, type, labels, account, createdAt: at },
-      ...{ parent: record.id, generation },
+      ...entry,
+      parent: record.id,
+      generation,
       ...(budget !== undefined && { budget: JSON.stringify(budget) }),
     });
     // Its id is the same each time, so that a dead letter that is replayed says it no second time.

@@ -326,11 +326,8 @@ function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
   if (mail !== undefined) draft.ack.push(mail.position);
   const settled = new Set(keepSettled(draft, agent, occasion));
   const waits = (parked?.waits ?? []).filter(({ key }) => !settled.has(key));
-  const { spawned } = parked ?? {};
-  putDown(draft, {
-    ...{ envelope: letter, waits, at: retryAt, attempts: attempt, failed: true },
-    spawned,
-  });
+  const again = { waits, at: retryAt, attempts: attempt, failed: true } as const;
+  putDown(draft, { envelope: letter, ...again, spawned: parked?.spawned });
 }
 
 function putDown(draft: Draft, parked: Parked): void {

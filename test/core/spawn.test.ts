@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defineAgent, TerminalError } from "../../src/index.ts";
-import type { AgentDefinition, Context, Signer, SpawnOptions } from "../../src/index.ts";
+import type { AgentDefinition, Context, Json, Signer, SpawnOptions } from "../../src/index.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { lockedSigner } from "../../src/identity/locked-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
@@ -122,12 +122,12 @@ void test("a child is made once when the hook is run again, before as after its 
 void test("what a tick sends to its child goes by the npub or the name, and a request is answered", async () => {
   const lead = defineAgent({
     name: "lead",
-    state: { answer: "" },
+    state: { answer: null as Json },
     async onMessage(ctx) {
       const id = await ctx.spawn("kid", { type: "echo" });
       await ctx.send("kid", "by name");
       await ctx.send(id, "by npub");
-      ctx.state.answer = String(await ctx.request("kid", "ask"));
+      ctx.state.answer = await ctx.request("kid", "ask");
     },
   });
   const echo = defineAgent({
