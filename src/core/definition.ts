@@ -376,6 +376,10 @@ export interface Limits {
   readonly hops: number;
   /** Agents kept in memory after their tick. Default 10,000. */
   readonly cached: number;
+  /** How deep below an agent that an operator made agents may be that agents made. Default 5. */
+  readonly generations: number;
+  /** Agents that one agent has made and that are not ended. Default 100. */
+  readonly children: number;
   /** How long the ids of processed envelopes are remembered. Default `"7d"`. */
   readonly dedup: Duration;
 }
@@ -388,6 +392,8 @@ export const DEFAULT_LIMITS: Limits = {
   hops: 1000,
   outputBytes: 1_048_576,
   cached: 10_000,
+  generations: 5,
+  children: 100,
   dedup: "7d",
 };
 

@@ -13,6 +13,8 @@ export interface Parked {
   readonly at: number;
   /** Tries that failed. */
   readonly attempts: number;
+  /** The npubs of children that were made with a commit of it. */
+  readonly spawned?: readonly string[] | undefined;
   /** The last one did: it is taken up to be tried again, and not for what it waits for. */
   readonly failed?: true;
 }

@@ -1,6 +1,7 @@
 import type { Acted } from "./act.ts";
 import { isNpub } from "./agent.ts";
 import type { AgentStatus } from "./agent.ts";
+import { endNote } from "./births.ts";
 import { firingsOf } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { errorInfo, MismatchError } from "./errors.ts";
@@ -66,7 +67,7 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
     if (!acted.session.replied) answer(kernel, draft, input, null);
     if (agent.failures > 0) draft.erase(paths.failures);
   } else if (outcome === "parked") {
-    draft.send.push(...acted.session.requests);
+    draft.send.push(...acted.session.births.letters, ...acted.session.requests);
   } else if (acted.failure?.next === "retry") {
     retry(draft, input);
   } else if (acted.failure?.next === "restart") {
@@ -78,6 +79,8 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   if (statusAfter(agent, occasion, acted) === "terminated") {
     const waiting = await requestsTo(kernel.store, agent.record.id);
     for (const { envelope } of waiting) draft.send.push(refusal(kernel, agent, envelope));
+    const ended = endNote(kernel, agent.record);
+    if (ended !== undefined) draft.send.push(ended);
   }
   const trace = input.span?.context ?? traceOf(occasion.envelope);
   draft.send = await Promise.all(
@@ -242,7 +245,8 @@ async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): 
   for (const [key, json] of state?.put ?? []) draft.write(paths.stateKey(key), json);
   for (const key of state?.removed ?? []) draft.erase(paths.stateKey(key));
   if (version !== agent.version) draft.write(paths.version, String(version));
-  draft.send.push(...session.mail, ...session.requests);
+  // They go first, so that what is sent to them finds them.
+  draft.send.push(...session.births.letters, ...session.mail, ...session.requests);
   const { from } = occasion.envelope;
   if (isNpub(from) && kernel.memory !== undefined) {
     await memoryOver(kernel, session.files).met(from);
@@ -318,7 +322,10 @@ function park(draft: Draft, { agent, occasion, acted }: RememberInput): void {
     keep(draft, envelope, entry);
   }
   const at = Math.min(...waits.map(({ until }) => until));
-  putDown(draft, { envelope: letter, waits, at, attempts: occasion.attempt - 1 });
+  const { births, files } = acted.session;
+  for (const id of births.ids) draft.write(paths.child(id), files.changes.get(paths.child(id))!);
+  const spawned = someOf([...(occasion.parked?.spawned ?? []), ...births.ids]);
+  putDown(draft, { envelope: letter, waits, at, attempts: occasion.attempt - 1, spawned });
 }
 
 /** Mail waits in the inbox to be tried again; what came from elsewhere waits as a parked tick. */
@@ -335,7 +342,8 @@ function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
   if (mail !== undefined) draft.ack.push(mail.position);
   const settled = new Set(keepSettled(draft, agent, occasion));
   const waits = (parked?.waits ?? []).filter(({ key }) => !settled.has(key));
-  putDown(draft, { envelope: letter, waits, at: retryAt, attempts: attempt, failed: true });
+  const again = { waits, at: retryAt, attempts: attempt, failed: true } as const;
+  putDown(draft, { envelope: letter, ...again, spawned: parked?.spawned });
 }
 
 /** Removes results from the journal; where others came after them it keeps that they were asked for. */

@@ -2,6 +2,7 @@ import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { Meter } from "./budget.ts";
 import { byteLength } from "./byte-length.ts";
+import { Children, limitOf, ownLimit } from "./children.ts";
 import type {
   Context,
   ContextBudget,
@@ -10,6 +11,7 @@ import type {
   PublicEvent,
   RequestOptions,
   SendOptions,
+  SpawnOptions,
   StepOptions,
   StepTools,
   When,
@@ -101,6 +103,7 @@ export class Session {
   readonly #input: SessionInput;
   readonly #waits: Waits;
   readonly #steps: Steps;
+  #children: Children | undefined;
   #memory: TickMemory | undefined;
   #fs: TickFiles | undefined;
   #tree: AgentTree | undefined;
@@ -119,17 +122,18 @@ export class Session {
     const { record, state } = input.agent;
     this.steps = before?.steps ?? [];
     this.#logs = before === undefined ? [] : before.#logs;
-    const { budget } = input.agent.definition;
+    const limit = limitOf(record, input.agent.definition);
     this.meter =
       before?.meter ??
       new Meter({
-        budget: budget?.perDay ?? {},
+        limit: () => ownLimit(limit, this.files),
         now: () => kernel.clock.now(),
         read: (path) => readText(kernel.store, record.id, path),
       });
     this.#kernel = kernel;
     this.#input = input;
-    this.agent = { id: record.id, name: record.name, type: record.type };
+    const { id, name, type, parent } = record;
+    this.agent = { id, name, type, ...(parent !== undefined && { parent }) };
     this.trigger = Object.freeze(triggerOf(input.occasion.envelope));
     this.draft = new StateDraft(state);
     const use = {
@@ -273,6 +277,27 @@ export class Session {
     return this.#fs;
   }
 
+  get children(): Children {
+    const { agent, occasion } = this.#input;
+    this.#children ??= new Children(this.#kernel, {
+      record: agent.record,
+      definition: agent.definition,
+      trigger: occasion.envelope.id,
+      left: occasion.parked?.spawned ?? [],
+      files: this.#open(),
+      later: (step) => this.#steps.later(step),
+      letter: (to, payload) => this.#envelope({ to, type: "message" }, payload, {}),
+      spent: async () => (await this.meter.spent()).today,
+      locked: (error) => this.cut(error),
+    });
+    return this.#children;
+  }
+
+  /** The children that are to be made with the next commit: their npubs, and the letters that do. */
+  get births(): { readonly ids: readonly string[]; readonly letters: readonly Envelope[] } {
+    return this.#children ?? { ids: [], letters: [] };
+  }
+
   /** The agent's tree of files in this tick. @throws CONFIG where the runtime was made without trees */
   tree(user: "agent" | "editor"): AgentTree {
     return tickTree(this.#kernel, {
@@ -315,9 +340,15 @@ export class Session {
 
   async send(to: string, payload: unknown, options?: SendOptions): Promise<string> {
     this.#check();
-    const envelope = this.#envelope({ to, type: "message" }, payload, options);
+    const known = this.#children?.addressOf(to) ?? to;
+    const envelope = this.#envelope({ to: known, type: "message" }, payload, options);
     this.mail.push(envelope);
     return envelope.id;
+  }
+
+  async spawn(name: string, options?: SpawnOptions): Promise<string> {
+    this.#check();
+    return this.children.spawn(name, options);
   }
 
   async request(to: string, payload: unknown, options?: RequestOptions): Promise<Json> {
@@ -325,7 +356,8 @@ export class Session {
     const key = this.#input.occasion.journal.nextKey(`request:${to}`);
     const wait = this.#waits.for(key, () => {
       const timeout = toMs(options?.timeout ?? "1m");
-      const envelope = this.#envelope({ to, type: "request" }, payload, options);
+      const known = this.#children?.addressOf(to) ?? to;
+      const envelope = this.#envelope({ to: known, type: "request" }, payload, options);
       this.requests.push(envelope);
       return { key, request: envelope.id, until: this.now() + timeout };
     });

@@ -3,7 +3,7 @@ import type { Meter, StepUse } from "./budget.ts";
 import { bytesAbove } from "./byte-length.ts";
 import type { StepOptions, StepPart, StepTools } from "./context.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
-import type { FileError } from "./file-error.ts";
+import { FileError } from "./file-error.ts";
 import { sha256Hex } from "./hash.ts";
 import { valueOf } from "./journal.ts";
 import type { Entry } from "./journal.ts";
@@ -39,8 +39,8 @@ export interface StepsRun {
   readonly meter: () => Meter;
 }
 
-/** The error of files with which a step is to end and to be journaled, instead of one; undefined for neither. */
-export type Keep = (error: unknown) => FileError | undefined;
+/** The error with which a step is to end and to be journaled, instead of one; undefined for neither. */
+export type Keep = (error: unknown) => OpenAgentsError | undefined;
 
 type Work<T> = (step: StepTools) => T | Promise<T>;
 
@@ -179,7 +179,12 @@ export class Steps {
       const error = kept ?? cause;
       const info = errorInfo(error);
       if (kept !== undefined) {
-        await this.#journal(ask, JSON.stringify({ error: { ...info, errno: kept.errno } }));
+        await this.#journal(
+          ask,
+          JSON.stringify({
+            error: { ...info, ...(kept instanceof FileError && { errno: kept.errno }) },
+          }),
+        );
         this.#kept.set(kept, key);
       } else if (isOpen()) occasion.journal.failed(ask);
       note({ key, ms: clock.now() - begun, ...(used !== undefined && { used }), error: info });
