@@ -18,6 +18,7 @@ import { tracingRequests } from "../control/request-observer.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { fileBrake } from "../core/brake.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import { mcpSecrets } from "../core/mcp-servers.ts";
 import { otlpSettings } from "../core/otlp-settings.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
@@ -37,6 +38,7 @@ import { HomeHost } from "./cloudflare/home-object.ts";
 import { WorkerHome } from "./cloudflare/home.ts";
 import { otlpTracer } from "./cloudflare/otlp.ts";
 import { problemLog } from "./cloudflare/problem-log.ts";
+import { secretIn } from "./cloudflare/mcp.ts";
 import { RelayHost } from "./cloudflare/relay-object.ts";
 import type { RelayPolicy } from "./cloudflare/relay-object.ts";
 import { remoteMail } from "./cloudflare/remote-mail.ts";
@@ -99,7 +101,8 @@ export function cloudflare(
 
   // Once for each isolate: its environment does not change.
   const watch = once((env: Env) => {
-    const redact = redactor(secretValues({ ...env }, hookSecrets(definition.hooks))).text;
+    const named = [...hookSecrets(definition.hooks), ...mcpSecrets(definition.mcp)];
+    const redact = redactor(secretValues({ ...env }, named)).text;
     const settings = otlpSettings(definition.telemetry, { ...env });
     const tracing = settings && otlpTracer({ ...settings, version, redact });
     const observer = tracing && tracingRequests(tracing.tracer);
@@ -179,10 +182,7 @@ export function cloudflare(
     const [deliver, forward] = [driverSink(to), passTo(to)];
     return {
       hooks: definition.hooks,
-      secrets: (name) => {
-        const value: unknown = (env as unknown as Readonly<Record<string, unknown>>)[name];
-        return typeof value === "string" ? value : undefined;
-      },
+      secrets: (name) => secretIn(env, name),
       clock: systemClock,
       random: systemRandom,
       sink: plumbedSink(plumberOf(definition), remoteMail({ deliver, forward })),

@@ -23,6 +23,7 @@ import { fileBrake } from "../core/brake.ts";
 import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { factotum } from "../core/factotum.ts";
+import { mcpSecrets } from "../core/mcp-servers.ts";
 import { otlpSettings } from "../core/otlp-settings.ts";
 import type { SpanCounts } from "../core/span-queue.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
@@ -36,6 +37,7 @@ import { HttpTokens } from "../identity/nip98.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
+import { Secrets } from "../models/secrets.ts";
 import { secretProblems } from "../drivers/webhook.ts";
 import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
 import { agentTrees } from "./local/agent-trees.ts";
@@ -109,8 +111,8 @@ export interface LocalOptions {
   /** Told of each request to the control API. Default: nobody. */
   readonly observer?: RequestObserver | undefined;
   /**
-   * Variables: those of OpenTelemetry, which say where traces go, and those that the hooks of the definition
-   * name as their secrets. Default: none.
+   * Variables: those of OpenTelemetry, which say where traces go, and those that the hooks and the MCP servers
+   * of the definition name as their secrets. Default: none.
    */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -154,7 +156,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const data = typeof options.data === "string" ? openDataDir(options.data, warn) : options.data;
     undo.push(() => data.release());
     const token = loadToken(data);
-    const variables = secretValues(options.env ?? {}, hookSecrets(definition.hooks));
+    const named = [...hookSecrets(definition.hooks), ...mcpSecrets(definition.mcp)];
+    const variables = secretValues(options.env ?? {}, named);
     const redact = redactor([token, options.passphrase, ...variables]).text;
     const settings = otlpSettings(definition.telemetry, options.env);
     const tracing = settings && (await otelTracer({ ...settings, version, redact }));
@@ -183,6 +186,13 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       clock,
       hostDirs: options.hostDirs ?? [],
       allowPrivate: options.allowPrivateMounts === true,
+      mcp: definition.mcp,
+      mcpParts: {
+        limits: definition.limits,
+        secrets: () => new Secrets((name) => options.env?.[name]),
+        log: (text) => warn(redact(text)),
+        version,
+      },
     });
     undo.push(() => trees.close());
     const runtime: Runtime = createRuntime({
@@ -315,7 +325,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       await webhooks.stop(CLOSE_GRACE);
       await tracing?.stop(SPAN_GRACE);
       unwatch();
-      trees.close();
+      await trees.close();
       await files.close();
       data.release();
       clearInterval(alive);

@@ -6,6 +6,8 @@ import { checkHooks } from "./hooks.ts";
 import type { HookDefinition, HookOptions } from "./hooks.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
+import { checkMcpMounts, checkMcpServers, mcpMounts } from "./mcp-servers.ts";
+import type { McpServerDefinitions, McpServerOptions } from "./mcp-servers.ts";
 import { checkMounts } from "./mounts.ts";
 import { OptionsCheck } from "./options.ts";
 import { isCollector, isSample } from "./otlp-settings.ts";
@@ -88,6 +90,11 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
    * Operators change it for one agent by its file `/mounts`.
    */
   readonly mounts?: readonly MountEntry[];
+  /**
+   * Servers of tools (MCP) by the name that `defineRuntime` has them by, each mounted read-write at
+   * `/tools/NAME`. Default: none.
+   */
+  readonly mcp?: readonly string[];
 }
 
 /** What follows a failed tick. */
@@ -169,10 +176,18 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
     retry,
     profile,
     senders: sendersOf(check, rest.senders ?? []),
-    mounts: checkMounts(check, rest.mounts ?? []),
+    mounts: checkMounts(check, allMounts(check, rest)),
     // The one place where the type of the state is let go: the kernel stores it as JSON by key.
     hooks: options as unknown as Hooks<State>,
   };
+}
+
+/** The mounts that are given, and after them those that `mcp` is short for. */
+function allMounts(
+  check: OptionsCheck,
+  { mounts = [], mcp = [] }: { readonly mounts?: unknown; readonly mcp?: unknown },
+): unknown {
+  return Array.isArray(mounts) ? [...(mounts as unknown[]), ...mcpMounts(check, mcp)] : mounts;
 }
 
 /** What is stored or published by its keys: no list and no plain text. */
@@ -228,6 +243,7 @@ const AGENT_KEYS = [
   "profile",
   "senders",
   "mounts",
+  "mcp",
 ] as const satisfies readonly (keyof AgentOptions)[];
 
 /** What `defineRuntime` takes: the default export of `openagents.config.ts`. */
@@ -246,6 +262,11 @@ export interface RuntimeOptions {
   readonly plumber?: PlumberRules | string;
   /** Senders of webhooks, by the name they have in `/hooks/AGENT/NAME`. Default: none. */
   readonly hooks?: Readonly<Record<string, HookOptions>>;
+  /**
+   * Servers of tools (Model Context Protocol) by name, which agents mount by `mcp` or by a mount of the kind
+   * `mcp`. What is not named here cannot be mounted at run time either. Default: none.
+   */
+  readonly mcp?: Readonly<Record<string, McpServerOptions>>;
   readonly limits?: Partial<Limits>;
   /** Where traces are exported to. Default: nowhere, and none are made. */
   readonly telemetry?: TelemetryOptions;
@@ -293,6 +314,7 @@ export interface RuntimeDefinition {
   readonly relays: readonly string[];
   readonly plumber?: PlumberRules | string | undefined;
   readonly hooks: ReadonlyMap<string, HookDefinition>;
+  readonly mcp: McpServerDefinitions;
   readonly limits: Limits;
   readonly telemetry?: TelemetryOptions | undefined;
 }
@@ -307,6 +329,7 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     "relays",
     "plumber",
     "hooks",
+    "mcp",
     "limits",
     "telemetry",
   ]);
@@ -327,6 +350,8 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     if (key === "dedup") check.duration("limits.dedup", value);
     else check.whole(`limits.${key}`, value, 1);
   }
+  const servers = checkMcpServers(check, given.mcp ?? {});
+  checkMcpMounts(check, agents, servers);
   const checked = {
     agents,
     store,
@@ -334,6 +359,7 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     relays,
     plumber,
     hooks: checkHooks(check, hooks),
+    mcp: servers,
     limits,
   };
   if (given.telemetry === undefined) return checked;

@@ -26,6 +26,7 @@ import type { EventNotes } from "./event-notes.ts";
 import type { WorkerTracer } from "./otlp.ts";
 import { posting, tellingRelays } from "./relays.ts";
 import type { Arrival, Relays } from "./relays.ts";
+import { objectServers } from "./mcp.ts";
 import { closeGone, closeSocket, ObjectSockets } from "./object-sockets.ts";
 import type { AlarmInfo, Env, HibernatingSocket, ObjectContext } from "./platform.ts";
 import type { ProblemLog } from "./problem-log.ts";
@@ -178,7 +179,12 @@ export class AgentHost {
       store,
       signer,
       memory: agentMemory,
-      tree: objectTrees({ agents: this.#env.AGENTS, directory, clock }),
+      tree: objectTrees({
+        agents: this.#env.AGENTS,
+        directory,
+        clock,
+        mcp: objectServers({ ...this.#home, env: this.#env, clock }),
+      }),
       names: domainNames,
       clock,
       carrier: objectCarrier({

@@ -1,0 +1,40 @@
+import type { RuntimeDefinition } from "../../core/definition.ts";
+import type { Clock } from "../../core/ports/index.ts";
+import { Secrets } from "../../models/secrets.ts";
+import { mcpServers } from "../../mounts/mcp/kind.ts";
+import type { McpServers } from "../../mounts/mcp/kind.ts";
+import type { Env } from "./platform.ts";
+import type { ProblemLog } from "./problem-log.ts";
+
+/** An object that nobody asks for anything is soon let go of by the platform, ms. */
+const IDLE = 10_000;
+
+/**
+ * The servers of tools as an agent's object uses them: by HTTP, each object with connections of its own, as no
+ * object can use another's. None stays open to be told of changes: it would keep the object in memory.
+ */
+export function objectServers(parts: {
+  readonly definition: RuntimeDefinition;
+  readonly env: Env;
+  readonly clock: Clock;
+  readonly log: ProblemLog;
+  readonly version: string;
+}): McpServers {
+  const { definition, env, clock, log, version } = parts;
+  return mcpServers(definition.mcp, {
+    clock,
+    limits: definition.limits,
+    secrets: () => new Secrets((name) => secretIn(env, name)),
+    fetcher: (url, init) => fetch(url, init),
+    follows: false,
+    idle: IDLE,
+    log: (text) => log(text, undefined),
+    version,
+  });
+}
+
+/** A secret of the Worker, by the name of its binding of text. */
+export function secretIn(env: Env, name: string): string | undefined {
+  const value: unknown = (env as unknown as Readonly<Record<string, unknown>>)[name];
+  return typeof value === "string" ? value : undefined;
+}
