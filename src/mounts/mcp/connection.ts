@@ -29,7 +29,7 @@ export interface McpCall {
 export interface Connection {
   tools(): Promise<readonly Tool[]>;
   call(call: McpCall): Promise<CallToolResult>;
-  /** What the server was found to speak, for the next connection. */
+  /** What the server was found to speak, where the next connection can do with that. */
   readonly prior: PriorDiscovery | undefined;
   close(): Promise<void>;
 }
@@ -135,7 +135,8 @@ async function open(
         throw Object.assign(new Error(saidBy(trouble, (text) => secrets.clean(text))), { code });
       }
     },
-    prior: priorOf(client),
+    // To be told of changes anew, the server is asked anew what it speaks.
+    prior: parts.follows && client.getProtocolEra() === "modern" ? undefined : priorOf(client),
     close,
   };
 }
