@@ -63,7 +63,8 @@ const FILES: Readonly<Record<string, string>> = {
   "backends/local/agent-sockets.ts": "ws",
   "mounts/mcp/parts.ts": "type:@modelcontextprotocol/client",
   "mounts/mcp/server.ts": "type:@modelcontextprotocol/client",
-  "mounts/mcp/connection.ts": "@modelcontextprotocol/client",
+  "mounts/mcp/connection.ts": "type:@modelcontextprotocol/client",
+  "mounts/mcp/library.ts": "@modelcontextprotocol/client",
   "mounts/mcp/http.ts": "type:@modelcontextprotocol/client",
   "mounts/mcp/program.ts": "type:@modelcontextprotocol/client",
 };

@@ -1,8 +1,10 @@
 import type { RuntimeDefinition } from "../../core/definition.ts";
+import { OpenAgentsError } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports/index.ts";
 import { Secrets } from "../../models/secrets.ts";
 import { mcpServers } from "../../mounts/mcp/kind.ts";
 import type { McpServers } from "../../mounts/mcp/kind.ts";
+import type { McpLibrary } from "../../mounts/mcp/parts.ts";
 import type { Env } from "./platform.ts";
 import type { ProblemLog } from "./problem-log.ts";
 
@@ -17,11 +19,19 @@ export function objectServers(parts: {
   readonly definition: RuntimeDefinition;
   readonly env: Env;
   readonly clock: Clock;
+  readonly library: McpLibrary | undefined;
   readonly log: ProblemLog;
   readonly version: string;
 }): McpServers {
-  const { definition, env, clock, log, version } = parts;
+  const { definition, env, clock, library, log, version } = parts;
   return mcpServers(definition.mcp, {
+    async library() {
+      if (library !== undefined) return library;
+      throw new OpenAgentsError(
+        "CONFIG",
+        'it needs the package @modelcontextprotocol/client: import it in the Worker\'s entry, and give it as "mcp" to cloudflare()',
+      );
+    },
     clock,
     limits: definition.limits,
     secrets: () => new Secrets((name) => secretIn(env, name)),

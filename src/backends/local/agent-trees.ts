@@ -4,6 +4,7 @@ import type { Clock, TreeMaker } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { hostKind } from "../../mounts/host-kind.ts";
 import { mcpServers } from "../../mounts/mcp/kind.ts";
+import { mcpLibrary } from "../../mounts/mcp/library.ts";
 import type { McpParts } from "../../mounts/mcp/parts.ts";
 import { ProgramTransport } from "../../mounts/mcp/program.ts";
 import { publicFetch } from "../../mounts/public-fetch.ts";
@@ -37,6 +38,7 @@ export function agentTrees(options: AgentTreesOptions): AgentTrees {
   const servers = mcpServers(options.mcp, {
     ...options.mcpParts,
     clock,
+    library: mcpLibrary,
     program: (start) => new ProgramTransport(start),
     // Where they are is for the configuration to say: they are often in a network of one's own.
     fetcher: (url, init) => fetch(url, init),

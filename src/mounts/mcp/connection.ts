@@ -6,7 +6,6 @@ import type {
   Tool,
   Transport,
 } from "@modelcontextprotocol/client";
-import { OpenAgentsError } from "../../core/errors.ts";
 import type { McpServerDefinition, McpText } from "../../core/mcp-servers.ts";
 import { mcpSecrets } from "../../core/mcp-servers.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
@@ -71,7 +70,7 @@ async function open(
   prior: PriorDiscovery | undefined,
 ): Promise<Connection> {
   const { definition, parts, secrets } = options;
-  const { Client } = await library();
+  const { Client } = await library(parts);
   let trouble: unknown;
   const onerror = (error: unknown): void => {
     // The first one says more than what comes of it.
@@ -178,7 +177,7 @@ async function transportTo(
   // JSON takes at most so much more for what a result is of, as texts are.
   const most = 2 * parts.limits.valueBytes + AROUND;
   if ("url" in at) {
-    return httpTransport(await library(), at.url, {
+    return httpTransport(await library(parts), at.url, {
       requestInit: { headers: await filled(at.headers) },
       fetch: boundedFetch(parts.fetcher, { most, follows: parts.follows, onTooLarge }),
     });
@@ -198,15 +197,6 @@ async function transportTo(
   });
 }
 
-/** The name stands here as it is, so that bundlers find it; in a `try`, so that they do without it. */
-async function library(): Promise<typeof Library> {
-  try {
-    return await import("@modelcontextprotocol/client");
-  } catch (cause) {
-    throw new OpenAgentsError(
-      "CONFIG",
-      'it needs the package @modelcontextprotocol/client: run "npm install @modelcontextprotocol/client"',
-      { cause },
-    );
-  }
+async function library(parts: McpParts): Promise<typeof Library> {
+  return (await parts.library()) as unknown as typeof Library;
 }

@@ -20,8 +20,16 @@ export interface McpStart extends Pick<McpProgram, "command" | "args" | "cwd"> {
   readonly onError: (text: string) => void;
 }
 
+/** The module of `@modelcontextprotocol/client`, in which servers of tools are spoken to. */
+export interface McpLibrary {
+  readonly Client: new (...args: never) => object;
+  readonly StreamableHTTPClientTransport: new (...args: never) => object;
+}
+
 /** What servers of tools are used with. */
 export interface McpParts {
+  /** @throws CONFIG where it is not installed */
+  readonly library: () => Promise<McpLibrary>;
   readonly clock: Clock;
   readonly limits: { readonly valueBytes: number; readonly envelopeBytes: number };
   /** Made for each server. */

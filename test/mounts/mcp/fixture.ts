@@ -6,6 +6,7 @@ import { defineAgent, defineRuntime, systemClock } from "../../../src/index.ts";
 import type { Clock, FileService, McpServerOptions } from "../../../src/index.ts";
 import { Secrets } from "../../../src/models/secrets.ts";
 import { mcpServers } from "../../../src/mounts/mcp/kind.ts";
+import { mcpLibrary } from "../../../src/mounts/mcp/library.ts";
 import { ProgramTransport } from "../../../src/mounts/mcp/program.ts";
 import { agentRecord } from "../../vfs/agent-record.ts";
 import { testServer } from "./tools.ts";
@@ -40,6 +41,7 @@ export function mounted(
     clock,
     limits: { valueBytes, envelopeBytes: 1_048_576 },
     secrets: () => new Secrets((name) => (name === "TOKEN" ? SECRET : undefined)),
+    library: mcpLibrary,
     program: (start) => new ProgramTransport(start),
     fetcher: fetch,
     follows: true,
