@@ -37,7 +37,7 @@ export function mounted(
   const { clock = systemClock, valueBytes = 1_000_000 } = options;
   const { mcp } = defineRuntime({ agents: [defineAgent({ name: "a" })], mcp: { s: server } });
   const logged: string[] = [];
-  const { kind, close } = mcpServers(mcp, {
+  const servers = mcpServers(mcp, {
     clock,
     limits: { valueBytes, envelopeBytes: 1_048_576 },
     secrets: () => new Secrets((name) => (name === "TOKEN" ? SECRET : undefined)),
@@ -48,7 +48,7 @@ export function mounted(
     log: (text) => logged.push(text),
     version: "1",
   });
-  const files = kind("s", { agent: agentRecord("a"), path: "/tools/s" });
+  const files = servers.kind("s", { agent: agentRecord("a"), path: "/tools/s" });
   return {
     files,
     logged,
@@ -58,13 +58,13 @@ export function mounted(
       const data = new TextEncoder().encode(JSON.stringify(input));
       return textOf(await files.exchange!(`/${tool}`, data, how));
     },
-    close,
-    [Symbol.asyncDispose]: close,
+    close: () => servers.close(),
+    [Symbol.asyncDispose]: () => servers.close(),
   };
 }
 
 export function program(options: Partial<McpServerOptions> = {}): McpServerOptions {
-  return { command: process.execPath, args: [PROGRAM], ...options } as McpServerOptions;
+  return { command: process.execPath, args: [PROGRAM], ...options };
 }
 
 /** A server over HTTP. */
