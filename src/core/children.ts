@@ -61,7 +61,10 @@ export async function ownLimit(
 ): Promise<Amount> {
   if (limit === undefined) return {};
   const children = await childrenIn(files);
-  return withoutShares(limit, children.map(({ budget }) => budget)).perDay;
+  return withoutShares(
+    limit,
+    children.map(({ budget }) => budget),
+  ).perDay;
 }
 
 /** All children of an agent that are not ended. */
@@ -123,10 +126,9 @@ export class Children {
     }
     const first = payload === undefined ? undefined : letter(name, payload);
     const run = later(`spawn:${name}`);
-    const allotted = await run(
-      () => this.#turns.run(() => this.#allot({ name, type }, asked)),
-      { keep: toKeep },
-    );
+    const allotted = await run(() => this.#turns.run(() => this.#allot({ name, type }, asked)), {
+      keep: toKeep,
+    });
     const { id, publicKey, account, at, budget } = allotted;
     this.#asked.add(id);
     this.#names.set(name, id);

@@ -1,3 +1,5 @@
+import { MCP_KIND } from "../../core/mcp-servers.ts";
+import type { McpServers } from "../../mounts/mcp/kind.ts";
 import type { Clock, TreeMaker } from "../../core/ports/index.ts";
 import { remoteFiles } from "../../control/remote-files.ts";
 import { agentTree } from "../../vfs/agent-tree.ts";
@@ -15,8 +17,9 @@ export function objectTrees(parts: {
   readonly agents: ObjectNamespace;
   readonly directory: Directory;
   readonly clock: Clock;
+  readonly mcp: McpServers;
 }): TreeMaker {
-  const { agents, directory, clock } = parts;
+  const { agents, directory, clock, mcp } = parts;
   const pass = passTo({ agents, directory });
   return agentTree(
     mountKinds({
@@ -29,6 +32,7 @@ export function objectTrees(parts: {
           pass(id, new Request(url, init), { ...by, requestId: crypto.randomUUID() });
         return { id, files: remoteFiles({ url: "http://object", token: "none", fetcher }, id) };
       },
+      own: { [MCP_KIND]: mcp.kind },
     }),
   );
 }
