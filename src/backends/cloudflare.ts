@@ -40,7 +40,6 @@ import { HomeHost } from "./cloudflare/home-object.ts";
 import { WorkerHome } from "./cloudflare/home.ts";
 import { otlpTracer } from "./cloudflare/otlp.ts";
 import { problemLog } from "./cloudflare/problem-log.ts";
-import { secretIn } from "./cloudflare/mcp.ts";
 import { RelayHost } from "./cloudflare/relay-object.ts";
 import type { RelayPolicy } from "./cloudflare/relay-object.ts";
 import { remoteMail } from "./cloudflare/remote-mail.ts";

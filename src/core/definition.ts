@@ -229,7 +229,6 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
     onMismatch,
     profile,
     senders: sendersOf(check, rest.senders ?? []),
-    mounts: checkMounts(check, rest.mounts ?? []),
     thinking: thinkingOf(check, rest),
     budget: budgetOf(check, rest.budget),
     mounts: checkMounts(check, allMounts(check, rest)),
