@@ -34,7 +34,7 @@ function written() {
   });
   return {
     definition: defineRuntime({ agents: [agent], ensure: [{ name: "w", type: "writer" }] }),
-    async begin(runtime: Runtime): Promise<Act> {
+    begin: async (runtime: Runtime): Promise<Act> => {
       begun = Promise.withResolvers();
       await runtime.send("w", { payload: "go" });
       return begun.promise;
@@ -115,9 +115,10 @@ void test("any clients that come, read, lag and go have a beginning of the text,
           texts.set(n, "");
         }
       }
-      // Whoever reads on while the tick runs has all of it.
+      // Whoever is there while the tick runs has all of it.
       for (const [i, one] of clients.entries()) {
-        while (one.texts.get(n) !== texts.get(n)) await read(i);
+        do await read(i);
+        while (one.texts.get(n) !== texts.get(n));
       }
       act(undefined);
       await runtime.settled();
