@@ -9,7 +9,7 @@ import { createClient } from "./client.ts";
 import type { CallOptions, Client, Connection } from "./client.ts";
 import { etagOf } from "./etag.ts";
 import { remoteFiles } from "./remote-files.ts";
-import type { RemoteHome, RemoteSchedules, RemoteTokens } from "./remote-home.ts";
+import type { RemoteHome, RemoteSchedules, RemoteSecrets, RemoteTokens } from "./remote-home.ts";
 import type { RuntimeStatus } from "./shapes/home.ts";
 import type { TickView } from "./shapes/record.ts";
 import type { LoggedLine } from "./shapes/work.ts";
@@ -25,7 +25,13 @@ export type { MoveHomes, MoveOptions, MoveResult, MoveStep, MovingHome } from ".
 export type { EventFrame } from "./socket-frames.ts";
 export type { EventName } from "./tick-events.ts";
 export type { RemoteRuntime } from "../core/runtime.ts";
-export type { RemoteHome, RemoteSchedules, RemoteTokens, StreamOptions } from "./remote-home.ts";
+export type {
+  RemoteHome,
+  RemoteSchedules,
+  RemoteSecrets,
+  RemoteTokens,
+  StreamOptions,
+} from "./remote-home.ts";
 
 /**
  * A home behind its control API, on any backend, and the runtime of its agents. What is refused there
@@ -50,6 +56,7 @@ export function remoteRuntime(connection: Connection, options: CallOptions = {})
   return {
     with: (others) => remoteRuntime(connection, others),
     tokens: remoteTokens(client),
+    secrets: remoteSecrets(client),
     schedules: remoteSchedules(client),
     webhooks: remoteWebhooks(client),
     create: (agent) => client.post("/agents", { body: agent }),
@@ -152,6 +159,15 @@ function remoteTokens(client: Client): RemoteTokens {
     create: (wanted) => client.post("/tokens", { body: wanted }),
     list: (query = {}) => client.page(`/tokens${search(query)}`),
     revoke: (id) => client.delete(`/tokens/${encodeURIComponent(id)}`),
+  };
+}
+
+function remoteSecrets(client: Client): RemoteSecrets {
+  const of = (name: string): string => `/secrets/${encodeURIComponent(name)}`;
+  return {
+    set: (name, value) => client.put(of(name), { body: { value } }),
+    list: (query = {}) => client.page(`/secrets${search(query)}`),
+    remove: (name) => client.delete(of(name)),
   };
 }
 

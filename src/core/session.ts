@@ -1,13 +1,16 @@
 import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
+import { Meter } from "./budget.ts";
 import { byteLength } from "./byte-length.ts";
 import type {
   Context,
+  ContextBudget,
   ContextIdentity,
   Log,
   PublicEvent,
   RequestOptions,
   SendOptions,
+  StepOptions,
   StepTools,
   When,
 } from "./context.ts";
@@ -18,7 +21,7 @@ import { PUBLIC, triggerOf } from "./envelope.ts";
 import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
-import type { LiveTick } from "./followers.ts";
+import type { LiveTick } from "./live-tick.ts";
 import { valueOf } from "./journal.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
@@ -26,17 +29,20 @@ import { newId } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { checkLabel } from "./label.ts";
 import { letterOf } from "./letter-of.ts";
+import { readText } from "./load.ts";
 import { memoryOver } from "./memory.ts";
 import type { Wait } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
-import type { Claim, Span, Value } from "./ports/index.ts";
+import type { Claim, SecretSource, Span, Value } from "./ports/index.ts";
 import type { AgentTree } from "./ports/agent-face.ts";
 import type { AgentFiles, TickMemory } from "./ports/memory.ts";
+import type { Thought } from "./ports/model.ts";
 import { publicEvent } from "./public-event.ts";
 import { StateDraft } from "./state.ts";
 import type { State } from "./state.ts";
 import { Steps } from "./steps.ts";
 import { TickFiles } from "./tick-files.ts";
+import { tickSecrets } from "./tick-secrets.ts";
 import { openFiles, tickTree } from "./tick-tree.ts";
 import { paths } from "./tree.ts";
 import { TreeDraft } from "./tree-draft.ts";
@@ -69,6 +75,8 @@ export class Session {
   readonly agent: Context["agent"];
   readonly trigger: Trigger;
   readonly identity: ContextIdentity;
+  /** The home's secrets, for what is asked outside: nothing of it is for agent code. */
+  readonly secrets: SecretSource;
   readonly log: Log;
 
   readonly draft: StateDraft;
@@ -83,6 +91,8 @@ export class Session {
   /** Alarms of which no firing is to be tried again. */
   readonly takenBack: Set<string> = new Set();
   readonly steps: StepNote[];
+  /** Counts what the steps cost. */
+  readonly meter: Meter;
   readonly #replies: NonNullable<TickOutput["replies"]>[number][] = [];
   readonly #events: NonNullable<TickOutput["events"]>[number][] = [];
   readonly #logs: LogLine[];
@@ -94,6 +104,7 @@ export class Session {
   #memory: TickMemory | undefined;
   #fs: TickFiles | undefined;
   #tree: AgentTree | undefined;
+  #thought: Thought | undefined;
   #abort: AbortController | undefined;
   #cutBy: unknown;
   /** Bytes of replies, events and log lines so far. */
@@ -108,21 +119,32 @@ export class Session {
     const { record, state } = input.agent;
     this.steps = before?.steps ?? [];
     this.#logs = before === undefined ? [] : before.#logs;
+    const { budget } = input.agent.definition;
+    this.meter =
+      before?.meter ??
+      new Meter({
+        budget: budget?.perDay ?? {},
+        now: () => kernel.clock.now(),
+        read: (path) => readText(kernel.store, record.id, path),
+      });
     this.#kernel = kernel;
     this.#input = input;
     this.agent = { id: record.id, name: record.name, type: record.type };
     this.trigger = Object.freeze(triggerOf(input.occasion.envelope));
     this.draft = new StateDraft(state);
-    this.identity = contextIdentity(kernel, record, {
+    const use = {
       check: () => this.#check(),
-      locked: (error) => this.cut(error),
-    });
+      locked: (error: unknown) => this.cut(error),
+    };
+    this.identity = contextIdentity(kernel, record, use);
+    this.secrets = tickSecrets(kernel.secrets, use);
     this.#steps = new Steps(kernel, input, {
-      check: () => this.#check(),
+      ...use,
       isOpen: () => this.#isOpen,
       signal: () => this.signal,
       note: (note) => this.#stepEnded(note),
       quiet: () => this.#parkWhenQuiet(),
+      meter: () => this.meter,
     });
     this.files = new TreeDraft(kernel.store, { id: record.id, limit: kernel.limits.valueBytes });
     // What was spent is spent, however the session before has ended.
@@ -338,8 +360,32 @@ export class Session {
     yield* this.alarms;
   }
 
-  step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
-    return this.#steps.step(name, work);
+  step<T>(
+    name: string,
+    work: (step: StepTools) => T | Promise<T>,
+    options?: StepOptions,
+  ): Promise<T> {
+    return this.#steps.step(name, work, options);
+  }
+
+  readonly budget: ContextBudget = Object.freeze({
+    left: async () => {
+      this.#check();
+      return this.meter.left();
+    },
+    spent: async () => {
+      this.#check();
+      return this.meter.spent();
+    },
+  });
+
+  /** What `ctx` has to think with. @throws CONFIG where the runtime was made without models */
+  thought(ctx: Context): Thought {
+    this.#check();
+    const { name } = this.#input.agent.definition;
+    this.#thought ??= this.#kernel.minds.get(name)?.begin(ctx, this.secrets);
+    if (this.#thought !== undefined) return this.#thought;
+    throw new OpenAgentsError("CONFIG", `Cannot think as "${name}": there are no models here`);
   }
 
   /** As `Steps.keysOf`. */

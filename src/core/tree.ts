@@ -23,6 +23,7 @@
  * memory/read/<id>                a file elsewhere that the agent has read, JSON
  * goals/<id>                      a goal, JSON
  * meta/goals                      how many there are; meta/talks, meta/patterns, meta/read, meta/kv: the same
+ * meta/spent                      what the agent's steps cost, JSON
  * meta/budgets/<path>             what was written to a mount that has a budget, JSON
  * mounts/<path>                   a mount, JSON; null for one of the definition that is taken away
  * ```
@@ -67,6 +68,7 @@ export const paths = {
   readCount: "meta/read",
   mounts: "mounts/",
   mount: (path: string): string => `mounts/${encode(path)}`,
+  spent: "meta/spent",
   budgets: "meta/budgets/",
   budget: (path: string): string => `meta/budgets/${encode(path)}`,
   goals: "goals/",

@@ -185,6 +185,14 @@ void test("the client makes tokens that let in as far as they go, and revokes th
   });
 });
 
+void test("the client stores secrets, lists their names and removes them", async () => {
+  const set = await home.secrets.set("API_KEY", "a value");
+  assert.deepEqual((await home.secrets.list({ limit: 10 })).items, [set]);
+  await home.secrets.remove("API_KEY");
+  await assert.rejects(home.secrets.remove("API_KEY"), { code: "NOT_FOUND" });
+  await assert.rejects(home.secrets.set("OPENAGENTS_TOKEN", "a value"), { code: "INVALID" });
+});
+
 void test("the client makes, changes and removes schedules", async () => {
   const made = await home.schedules.create({ id: "daily", agent: "greeter", cron: "@daily" });
   assert.deepEqual(await home.schedules.get("daily"), made);

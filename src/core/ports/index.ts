@@ -7,6 +7,8 @@ export type * from "./brake.ts";
 export type * from "./files.ts";
 export type * from "./home-files.ts";
 export type * from "./memory.ts";
+export type * from "./model.ts";
+export type * from "./secrets.ts";
 export type * from "./store.ts";
 export type * from "./tracer.ts";
 
@@ -81,6 +83,10 @@ export interface Signer {
    * @throws INVALID for an empty password
    */
   exportKey(agent: Keyed, password: string): Promise<string>;
+  /** A text of the home's own, sealed by the home's key for itself, under this name. */
+  sealSecret(name: string, text: string): Promise<string>;
+  /** What `sealSecret` was given. @throws DENIED under another name, at another home, and when it was altered */
+  openSecret(name: string, sealed: string): Promise<string>;
   /** True when `signature` of `message` is by `publicKey` (hex). False for anything malformed. */
   verify(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean;
   /** True for a public key (hex) that is on the curve; nobody can have another one. */
@@ -214,12 +220,3 @@ export interface Waker {
  * elsewhere is told how an agent is (`directory`); the brake is on and is looked at again (`brake`).
  */
 export type Reminder = "move" | "mail" | "directory" | "brake";
-
-/** A language model: the shape of an AI SDK `LanguageModel`, specification V4. */
-export interface Model {
-  readonly specificationVersion: "v4";
-  readonly provider: string;
-  readonly modelId: string;
-  doGenerate(options: never): PromiseLike<unknown>;
-  doStream(options: never): PromiseLike<unknown>;
-}
