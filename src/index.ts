@@ -11,6 +11,7 @@ export type {
   RuntimeOptions,
 } from "./core/definition.ts";
 export type {
+  Child,
   Context,
   ContextFiles,
   ContextIdentity,
@@ -19,12 +20,13 @@ export type {
   PublicEvent,
   RequestOptions,
   SendOptions,
+  SpawnOptions,
   StepPart,
   StepTools,
   When,
 } from "./core/context.ts";
 export { createRuntime } from "./core/create-runtime.ts";
-export type { Amount, BudgetOptions, Spent, StepUse, Total } from "./core/budget.ts";
+export type { Amount, Budget, BudgetOptions, Spent, StepUse, Total } from "./core/budget.ts";
 export type { RuntimePorts } from "./core/runtime-ports.ts";
 export type * from "./core/runtime.ts";
 export type * from "./core/plumber-rules.ts";

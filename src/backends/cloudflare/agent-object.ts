@@ -25,6 +25,7 @@ import type { Presence } from "./directory-object.ts";
 import type { Directory } from "./directory.ts";
 import type { EventNotes } from "./event-notes.ts";
 import type { WorkerTracer } from "./otlp.ts";
+import { objectNursery } from "./nursery.ts";
 import { posting, tellingRelays } from "./relays.ts";
 import type { Arrival, Relays } from "./relays.ts";
 import { closeGone, closeSocket, ObjectSockets } from "./object-sockets.ts";
@@ -196,6 +197,7 @@ export class AgentHost {
           this.#context.waitUntil(relays.settle(agent).catch(() => undefined)),
       }),
       registry: report.registry,
+      nursery: objectNursery({ agents: this.#env.AGENTS, directory }),
       ...(this.#home.brake !== undefined && { brake: this.#home.brake }),
       forwarder: this.#home.forwarder,
       tracer: this.#home.tracing?.tracer,

@@ -135,6 +135,41 @@ export function conformanceAgents(outside: Outside): readonly AgentDefinition[] 
         await ctx.reply(`answer to ${message.text}`);
       },
     }),
+    // Makes the agent that it is told to, then waits as it is told; answers with what came of it.
+    defineAgent({
+      name: "spawner",
+      retry: quick,
+      async onMessage(ctx, message) {
+        if (message.source === "agent") return;
+        const { name, gate, sleep, ...options } = message.payload as unknown as {
+          name?: string;
+          gate?: string;
+          sleep?: string;
+          type?: string;
+          payload?: string;
+        };
+        const made =
+          name === undefined
+            ? undefined
+            : await ctx.spawn(name, options).catch((error: { code: string }) => error.code);
+        if (sleep !== undefined) await ctx.sleep(sleep);
+        if (gate !== undefined) {
+          await outside.open(`${gate} reached`);
+          await outside.pass(gate);
+        }
+        const children = (await ctx.children()).map((child) => child.name);
+        await ctx.reply({ made: made ?? null, children });
+      },
+    }),
+    // Tells its parent what it hears.
+    defineAgent({
+      name: "reporter",
+      state: { got: [] as string[] },
+      async onMessage(ctx, message) {
+        ctx.state.got.push(message.text);
+        if (ctx.agent.parent !== undefined) await ctx.send(ctx.agent.parent, message.text);
+      },
+    }),
     // Fails in the way that the message names.
     defineAgent({
       name: "clumsy",

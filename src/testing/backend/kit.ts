@@ -36,6 +36,7 @@ export type Guarantee =
   | "mail is sealed"
   | "steps once"
   | "waiting is free"
+  | "children"
   | "on the record"
   | "durable"
   | "keys stay in factotum"
