@@ -261,10 +261,12 @@ export function conformanceAgents(outside: Outside): readonly AgentDefinition[] 
         const {
           say,
           find,
+          read,
           fail = 0,
         } = message.payload as {
           say?: string;
           find?: string;
+          read?: string;
           fail?: number;
         };
         const talk = ctx.memory.conversations.get("talk");
@@ -272,6 +274,11 @@ export function conformanceAgents(outside: Outside): readonly AgentDefinition[] 
           await talk.append({ role: "user", content: say, tokens: 10 });
           await ctx.memory.patterns.learn({ text: `They said: ${say}` });
           await ctx.memory.kv.set("last", say);
+        }
+        if (read !== undefined) {
+          await ctx.memory.files.note(read, { digest: "1", summary: "All about tides" });
+          const goal = await ctx.goals.add({ id: "read", title: `Read ${read}` });
+          await ctx.goals.update(goal.id, { status: "done", result: "Tides come twice a day" });
         }
         const found = find === undefined ? [] : await ctx.memory.search(find);
         const { messages } = await talk.context({ tokens: 20 });
