@@ -34,7 +34,7 @@ async function upgraded(before: Hook, after: Hook, rest: Rest = {}): Promise<Set
   problems.length = 0;
   const onProblem = (problem: string): void => void problems.push(problem);
   const next = await setting([agent("new", after, rest)], { store, clock, onProblem });
-  await clock.advance(HOUR);
+  await clock.advance(HOUR + 1_000);
   return next;
 }
 
@@ -182,7 +182,7 @@ void test("a tick that other code has begun runs from its start where that is th
   assert.deepEqual(did, ["one", "|", "new", "one"]);
   assert.equal(keys[0], keys[1]);
   assert.deepEqual((await end(next)).parked, ["m"]);
-  await clock.advance(HOUR);
+  await clock.advance(HOUR + 1_000);
   assert.deepEqual([(await end(next)).outcome, did.length], ["done", 4]);
   const rows = await runtime.log("a", 0, 99);
   const restarted = rows.find(({ record }) => record.includes('"MISMATCH"'))!;
@@ -235,7 +235,7 @@ void test("an alarm that is tried again under other code begins anew", async () 
   await runtime.stop(0).catch(() => undefined);
   store.crash();
   const next = await setting([defined("new")], { store, clock });
-  await clock.advance(HOUR);
+  await clock.advance(HOUR + 1_000);
   assert.deepEqual(did, ["old", "new"]);
   assert.deepEqual([(await end(next)).outcome, (await end(next)).parked], ["done", []]);
 });
@@ -259,7 +259,7 @@ void test("branches may go on in another order under other code, each with what 
   for (let i = 1; i < 12; i += 1) {
     store.crash();
     next = await setting([agent(String(i), branches)], { store, clock });
-    await clock.advance(i < 8 ? 60_000 : HOUR);
+    await clock.advance(i < 8 ? 61_000 : HOUR);
     await next.runtime.stop(0).catch(() => undefined);
   }
   store.crash();
@@ -301,7 +301,7 @@ void test("a dead letter is replayed by mended code, also after a request that h
   const next = await upgraded(bug(true), bug(false), rest);
   assert.equal((await end(next)).reason, "a bug");
   await next.runtime.replay("a", "m");
-  await next.clock.advance(HOUR);
+  await next.clock.advance(HOUR + 1_000);
   assert.deepEqual([(await end(next)).outcome, did], ["done", ["no answer", "|"]]);
 });
 
@@ -313,13 +313,16 @@ void test("onWake of other code is checked by itself, and when it does not run i
   };
   const wakes = (name: string): Rest => ({ onWake: async (ctx) => void (await work(ctx, name)) });
   did = [];
-  const first = await setting([agent("old", before, wakes("wake"))]);
+  const woken = [agent("old", before, wakes("wake"))];
+  const { store, clock, runtime } = await setting(woken);
+  await runtime.stop(0).catch(() => undefined);
+  store.crash();
+  const first = await setting(woken, { store, clock });
   await first.tell("a", "x", "m");
-  const { store, clock } = first;
   await first.runtime.stop(0).catch(() => undefined);
   store.crash();
   const other = await setting([agent("new", before, wakes("another"))], { store, clock });
-  await clock.advance(HOUR);
+  await clock.advance(HOUR + 1_000);
   const { error } = await end(other);
   assert.match(error?.message ?? "", /"onWake\/step:another#0" where .* "onWake\/step:wake#0"/);
   assert.deepEqual(did, ["wake", "one"]);
@@ -337,6 +340,7 @@ void test("what an older release has journaled goes on as it did", async () => {
   const { store, clock, runtime, tell } = await setting([agent("old", old)]);
   await tell("a", "x", "m");
   await runtime.stop(0).catch(() => undefined);
+  store.crash();
   const { id } = (await store.get("a"))!;
   const claim = (await store.claim(id, 0, Number.MAX_SAFE_INTEGER))!;
   const text = async (path: string): Promise<string> =>
@@ -347,10 +351,8 @@ void test("what an older release has journaled goes on as it did", async () => {
     await store.journal(claim, [{ path, value }]);
   }
   await store.release(claim);
-  await store.sync();
-  store.crash();
   const next = await setting([agent("new", old)], { store, clock });
-  await clock.advance(HOUR);
+  await clock.advance(HOUR + 1_000);
   const { lastTick } = await next.runtime.status("a");
   assert.deepEqual([lastTick?.outcome, did], ["done", ["one", "two", "three"]]);
 });
