@@ -78,7 +78,7 @@ const misfits: Readonly<Record<string, readonly [does: string, asked: string, ho
     "step:one#0",
     async (ctx) => {
       await work(ctx, "new");
-      await old(ctx as Context, undefined as never);
+      await old(ctx, undefined as never);
     },
   ],
   "does something new between": [
@@ -144,7 +144,7 @@ for (const [name, [does, asked, hook]] of Object.entries(misfits)) {
     assert.deepEqual([outcome, status, parked, reason], ["failed", "active", [], message]);
     assert.deepEqual(did, ["one", "two", "|"]);
     assert.deepEqual(problems, ["A tick of other code is given up"]);
-    const { counts } = await next.runtime.metrics();
+    const { counts } = next.runtime.metrics();
     assert.deepEqual(counts.mismatches, { failed: 1, restarted: 0 });
     // The old code can still do it, and does nothing of it twice.
     const { store, clock, runtime } = next;
@@ -190,7 +190,7 @@ void test("a tick that other code has begun runs from its start where that is th
   const { outcome, removed } = JSON.parse(restarted.record) as Record<string, unknown>;
   assert.deepEqual([outcome, (removed as string[]).includes(paths.journal("m"))], ["retry", true]);
   assert.deepEqual(problems, ["A tick of other code begins anew"]);
-  assert.deepEqual((await runtime.metrics()).counts.mismatches, { failed: 0, restarted: 1 });
+  assert.deepEqual(runtime.metrics().counts.mismatches, { failed: 0, restarted: 1 });
   const { id } = (await store.get("a"))!;
   assert.deepEqual(await store.files(id, { prefix: "journal/", limit: 9 }), []);
 });
@@ -293,7 +293,7 @@ void test("a dead letter is replayed by mended code, also after a request that h
   const bug = (broken: boolean): Hook =>
     async function (ctx) {
       const answer = await ctx.request("nobody", "x").catch(() => "no answer");
-      await work(ctx, String(answer));
+      await work(ctx, answer as string);
       if (broken) throw new Error("a bug");
       await ctx.reply("well");
     };
