@@ -246,6 +246,8 @@ export interface AgentReport extends AgentInfo {
   readonly alarms: readonly { readonly id: string; readonly at: number }[];
   /** Triggers whose ticks are parked. */
   readonly parked: readonly string[];
+  /** Why its ticks do not run, where its definition is gone. */
+  readonly problem?: string;
 }
 
 /** Mail from outside. What is absent gets a default. */

@@ -357,6 +357,26 @@ void test("what an older release has journaled goes on as it did", async () => {
   assert.deepEqual([lastTick?.outcome, did], ["done", ["one", "two", "three"]]);
 });
 
+void test("a parked tick whose definition is gone waits until it is there again, and status says so", async () => {
+  did = [];
+  const { store, clock, runtime, tell } = await setting([agent("old", old)]);
+  await tell("a", "x", "m");
+  assert.equal((await runtime.status("a")).problem, undefined);
+  await runtime.stop(0).catch(() => undefined);
+  store.crash();
+  const without = await setting([defineAgent({ name: "b" })], { store, clock });
+  await clock.advance(HOUR + 1_000);
+  const { problem, parked } = await without.runtime.status("a");
+  assert.match(problem ?? "", /no agent type "a"/);
+  assert.deepEqual([parked, did], [["m"], ["one", "two"]]);
+  await without.runtime.stop(0).catch(() => undefined);
+  store.crash();
+  const again = await setting([agent("new", old)], { store, clock });
+  await clock.advance(HOUR + 1_000);
+  assert.equal((await end(again)).outcome, "done");
+  assert.deepEqual(did, ["one", "two", "three"]);
+});
+
 void test("defineAgent() knows code by its sources, or by what it is told", () => {
   const of = (rest: Rest): string => defineAgent({ name: "a", ...rest }).revision;
   const hook: Hook = (ctx) => ctx.reply("one");

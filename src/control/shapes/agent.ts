@@ -56,6 +56,9 @@ export const agentReport: z.ZodType<AgentReport> = shape<AgentReport>()(
       parked: z
         .array(z.string())
         .register(described, { description: "Triggers whose ticks are parked." }),
+      problem: z.string().optional().register(described, {
+        description: "Why its ticks do not run, where its type is not defined any more.",
+      }),
     })
     .register(described, { id: "AgentStatus", description: "What an agent is at." }),
 );
