@@ -261,6 +261,8 @@ export interface AgentReport extends AgentInfo {
   readonly parked: readonly string[];
   /** What its steps cost; absent where none did. */
   readonly spent?: Spent;
+  /** Why its ticks do not run, where its definition is gone. */
+  readonly problem?: string;
 }
 
 /** Mail from outside. What is absent gets a default. */

@@ -23,10 +23,33 @@ const quick = { backoff: 10, maxBackoff: 50 } as const;
 
 /**
  * The agent types that the backend suite works with: give them all to the backend under test, with
- * the `outside` that its fixture has.
+ * the `outside` that its fixture has. Some are other code in release 2.
  */
-export function conformanceAgents(outside: Outside): readonly AgentDefinition[] {
+export function conformanceAgents(
+  outside: Outside,
+  release: 1 | 2 = 1,
+): readonly AgentDefinition[] {
   return [
+    // Steps, then waits; in release 2 it does something else before it waits, if the message says so.
+    ...(["fail", "restart"] as const).map((onMismatch) =>
+      defineAgent({
+        name: `upgraded-${onMismatch}`,
+        revision: `release ${release}`,
+        onMismatch,
+        retry: quick,
+        state: { done: [] as string[] },
+        async onMessage(ctx, message) {
+          const { change, gate } = message.payload as { change: boolean; gate: string };
+          const step = (name: string): Promise<number> =>
+            ctx.step(name, () => outside.count(`${message.id} ${name}`));
+          if (change && release === 2) await step("new");
+          await step("work");
+          await ctx.request(gate, "open?", { timeout: "1h" });
+          await step("end");
+          ctx.state.done.push(message.id);
+        },
+      }),
+    ),
     // Keeps the texts it gets, and answers with how many there are.
     defineAgent({
       name: "keeper",
