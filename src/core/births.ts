@@ -33,10 +33,10 @@ export interface ChildCommand {
 }
 
 /** The letter by which a child is made: it leaves with a commit of its parent, before all mail to the child. */
-export function birthLetter(child: Birth["child"]): Envelope {
+export function birthLetter(child: Birth["child"], sentAt: number): Envelope {
   return {
     id: `child:${child.id}`,
-    sentAt: child.createdAt,
+    sentAt,
     source: "control",
     from: child.parent,
     to: child.id,
