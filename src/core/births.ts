@@ -7,6 +7,7 @@ import { newId } from "./kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import { isLocked, lockedError } from "./locked.ts";
 import { controlEnvelope } from "./mailroom.ts";
+import { moveOf } from "./move.ts";
 import type { Account, Receipt } from "./ports/index.ts";
 
 /** What makes an agent, on its way to whoever makes it: in the outbox of the parent alone. */
@@ -32,10 +33,10 @@ export interface ChildCommand {
 }
 
 /** The letter by which a child is made: it leaves with a commit of its parent, before all mail to the child. */
-export function birthLetter(child: Birth["child"]): Envelope {
+export function birthLetter(child: Birth["child"], sentAt: number): Envelope {
   return {
     id: `child:${child.id}`,
-    sentAt: child.createdAt,
+    sentAt,
     source: "control",
     from: child.parent,
     to: child.id,
@@ -73,10 +74,11 @@ export function childNote(
   };
 }
 
-/** What tells the parent of an agent that this one is no more; undefined where it has none. */
+/** What tells the parent of an agent that this one is no more; undefined where it has none, or lives elsewhere. */
 export function endNote(kernel: Kernel, record: AgentRecord): Envelope | undefined {
   const { id, parent } = record;
-  return parent === undefined ? undefined : childNote(kernel, parent, { child: id, ended: true });
+  if (parent === undefined || moveOf(record).moved !== undefined) return undefined;
+  return childNote(kernel, parent, { child: id, ended: true });
 }
 
 /** What a birth needs beside the kernel. */

@@ -135,12 +135,11 @@ export class Children {
     if (this.#parts.left.includes(id)) return id;
     const generation = (record.generation ?? 0) + 1;
     const entry = { id, publicKey, name, type, labels, account, createdAt: at };
-    const birth = birthLetter({
-      ...entry,
-      parent: record.id,
-      generation,
-      ...(budget !== undefined && { budget: JSON.stringify(budget) }),
-    });
+    const share = budget !== undefined && { budget: JSON.stringify(budget) };
+    const birth = birthLetter(
+      { ...entry, parent: record.id, generation, ...share },
+      this.#kernel.clock.now(),
+    );
     // Its id is the same each time, so that a dead letter that is replayed says it no second time.
     const letters = first === undefined ? [] : [{ ...first, id: `child:${id}:first`, to: id }];
     this.#births.set(id, [birth, ...letters]);

@@ -254,10 +254,13 @@ class KernelRuntime implements Runtime {
     return this.#info(record);
   }
 
-  /** An agent was made by another one. */
+  /** An agent was made by another one; whoever is told may tell others, and so only once that is durable. */
   #born(record: AgentRecord): void {
     this.#dispatcher.wake(record.id);
-    this.#onSettled(record);
+    this.#kernel.store.sync().then(
+      () => this.#onSettled(record),
+      () => undefined,
+    );
   }
 
   async accept(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {

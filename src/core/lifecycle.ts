@@ -153,8 +153,8 @@ export class Lifecycle {
       await this.terminate(record);
       // What it has sent has been said. What has to wait goes with it.
       await this.#courier.empty(id);
-      // One that moved away lives on there.
-      if (record.status !== "moved") await this.#tellParent(record);
+      // Its end has told already, unless that was cut short.
+      if (record.status === "terminated") await this.#tellParent(record);
     }
     // To erase what another purge has erased is nothing.
     await this.#dispatcher.hold(id, async () => {

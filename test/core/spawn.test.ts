@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineAgent, TerminalError } from "../../src/index.ts";
+import { createRuntime, defineAgent, defineRuntime, TerminalError } from "../../src/index.ts";
 import type { AgentDefinition, Context, Json, Signer, SpawnOptions } from "../../src/index.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { lockedSigner } from "../../src/identity/locked-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
-import { bytesOf, streamOf } from "./homes.ts";
-import { HOUR, setting } from "./setting.ts";
+import { moveAgent } from "../../src/control/move-agent.ts";
+import { memoryStore } from "../../src/stores/memory.ts";
+import { manualClock } from "../../src/testing/index.ts";
+import { bytesOf, homes, streamOf } from "./homes.ts";
+import type { TestHome } from "./homes.ts";
+import { HOUR, setting, signer, START } from "./setting.ts";
 import type { Setting } from "./setting.ts";
 
 /** Makes the children that it is told, and answers with their npubs or the codes of errors. */
@@ -415,4 +419,53 @@ void test("nobody outside tells a parent of its child, or has an agent made", as
   }
   await runtime.send("parent", { payload: JSON.stringify([]), headers: { source: "control" } });
   assert.deepEqual(await entries(home), ["kid"]);
+});
+
+void test("a child that moved away is its parent's still, and what is left of it here ends nothing", async () => {
+  const { clock, homes: all } = await homes(2, [parent(), child]);
+  const [a, b] = all as [TestHome, TestHome];
+  const { runtime, store } = a;
+  await runtime.create({ name: "parent", type: "parent" });
+  await runtime.send("parent", { payload: spawn(["kid", { type: "child" }]) });
+  await clock.advance(0);
+  const { id, parent: above } = await runtime.get("kid");
+  await moveAgent({ from: runtime, to: b.runtime }, "kid", { url: b.url });
+  await clock.advance(0);
+  const moved = await b.runtime.get("kid");
+  assert.deepEqual([moved.id, moved.parent, moved.generation], [id, above, 1]);
+  await runtime.terminate(id);
+  await runtime.purge(id);
+  await clock.advance(0);
+  const setting = { runtime, store } as Setting;
+  assert.deepEqual(await entries(setting), ["kid"]);
+  await b.runtime.terminate("kid");
+  await clock.advance(0);
+  assert.deepEqual(await b.runtime.deadLetters(id, 0, 9), []);
+  assert.deepEqual(await entries(setting), ["kid"], "no command goes from home to home");
+});
+
+void test("onSettled is told of a child once that is durable", async () => {
+  const store = memoryStore();
+  const clock = manualClock(START);
+  const told: string[] = [];
+  const definition = defineRuntime({ agents: [parent(), child] });
+  const onSettled = ({ name }: { readonly name: string }): void => void told.push(name);
+  const runtime = createRuntime({ definition, store, clock, signer, onSettled });
+  await runtime.start();
+  await runtime.create({ name: "parent", type: "parent" });
+  await clock.advance(0);
+  const sync = store.sync.bind(store);
+  const create = store.create.bind(store);
+  const durable = Promise.withResolvers<void>();
+  store.create = async (record, mail) => {
+    await create(record, mail);
+    store.sync = () => durable.promise.then(sync);
+  };
+  await runtime.send("parent", { payload: spawn(["kid", { type: "child" }]) });
+  await clock.advance(0);
+  assert.equal((await store.get("kid"))?.name, "kid");
+  assert.deepEqual(told, ["parent"]);
+  durable.resolve();
+  await clock.advance(0);
+  assert.deepEqual(told, ["parent", "kid"]);
 });
