@@ -1,6 +1,7 @@
 import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { ModelReference } from "../core/ports/model.ts";
+import { isSecretName } from "../core/secret-name.ts";
 import type { SecretStore } from "./secrets.ts";
 
 export type { ModelReference, ModelSettings } from "../core/ports/model.ts";
@@ -110,6 +111,8 @@ export async function resolveModel(
   const entry: Provider = PROVIDERS[provider as keyof typeof PROVIDERS];
   const { baseURL, headers, fetch } = settings;
   const keyOf = async (secret: string): Promise<string> => {
+    // What is no name is not quoted: it may be the key itself.
+    if (!isSecretName(secret)) throw refuse('"apiKey.secret" must be the name of a secret');
     const key = await secrets?.(secret);
     if (key !== undefined && key !== "") return key;
     throw refuse(
