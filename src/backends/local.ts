@@ -37,6 +37,7 @@ import { HttpTokens } from "../identity/nip98.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
+import { modelThinker } from "../models/index.ts";
 import { secretProblems } from "../drivers/webhook.ts";
 import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
 import { agentTrees } from "./local/agent-trees.ts";
@@ -200,6 +201,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       signer,
       memory: agentMemory,
       tree: trees.tree,
+      thinker: modelThinker(),
       names: domainNames,
       clock,
       random,

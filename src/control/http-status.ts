@@ -3,6 +3,7 @@ import type { ErrorCode } from "../core/errors.ts";
 /** The HTTP status of each error code: the one place where they are mapped. */
 export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   INVALID: 400,
+  BUDGET: 402,
   DENIED: 403,
   NOT_FOUND: 404,
   EXISTS: 409,

@@ -1,7 +1,7 @@
 import type { IfMatch } from "../core/if-match.ts";
 import type { GoalInfo } from "../core/operations.ts";
 import type { Page } from "../core/ports/index.ts";
-import type { FileText, Peer } from "../core/ports/memory.ts";
+import type { FileText, MemoryHit, Peer } from "../core/ports/memory.ts";
 import type { AgentInfo, AlarmInfo } from "../core/runtime.ts";
 import { BUNDLE_TYPE } from "../core/bundle/manifest.ts";
 import { errorInfo } from "../core/errors.ts";
@@ -90,6 +90,9 @@ export function remoteRuntime(connection: Connection, options: CallOptions = {})
       client.delete(of(ref, `/goals/${encodeURIComponent(goal)}`), { headers: matching(ifMatch) }),
     fs: (ref) => remoteFiles(client, ref),
     tree: remoteFiles(client),
+    searchMemory: async (ref, words, query = {}) =>
+      (await client.page<MemoryHit>(of(ref, `/memory/search${search({ q: words, ...query })}`)))
+        .items,
     files: (ref, query = {}) => client.page<FileText>(of(ref, `/memory${search(query)}`)),
     alarms: async (ref, after, limit) =>
       (await client.page<AlarmInfo>(of(ref, `/alarms${search({ after, limit })}`))).items,

@@ -1,5 +1,5 @@
 import type { State } from "./state.ts";
-import type { LiveTick } from "./followers.ts";
+import type { LiveTick } from "./live-tick.ts";
 import { CancelledError, errorInfo, OpenAgentsError, UnblamedError } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
@@ -48,7 +48,7 @@ export interface ActInput {
   readonly span: Span | undefined;
   /** Is told the session, so that the tick can be cut off from outside. */
   readonly running: (session: Session) => void;
-  /** Is told of steps; undefined when nobody follows the agent. */
+  /** Is told of steps; undefined where nobody is to hear of it. */
   readonly live: LiveTick | undefined;
 }
 

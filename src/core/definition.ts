@@ -1,4 +1,6 @@
 import { checkName, isNpub } from "./agent.ts";
+import { budgetOf } from "./budget.ts";
+import type { Budget, BudgetOptions } from "./budget.ts";
 import type { Context } from "./context.ts";
 import type { Duration } from "./duration.ts";
 import type { ErrorInfo } from "./errors.ts";
@@ -12,6 +14,13 @@ import { isCollector, isSample } from "./otlp-settings.ts";
 import type { TelemetryOptions } from "./otlp-settings.ts";
 import type { PlumberRules } from "./plumber-rules.ts";
 import type { InboxPolicy, MountEntry, Store } from "./ports/index.ts";
+import type {
+  Instructions,
+  ModelReference,
+  Thinking,
+  ThinkSettings,
+  Tools,
+} from "./ports/model.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 import type { State } from "./state.ts";
 import type { Trigger } from "./envelope.ts";
@@ -88,6 +97,21 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
    * Operators change it for one agent by its file `/mounts`.
    */
   readonly mounts?: readonly MountEntry[];
+  /**
+   * Its language model, one of the AI SDK or a name: `"openai/gpt-5"`. What it has no hook for it thinks about by
+   * itself then: see `Context.think`.
+   */
+  readonly model?: ModelReference;
+  /** Models that are asked in turn when the one before cannot answer. */
+  readonly fallbacks?: readonly ModelReference[];
+  /** The system prompt of its thinking, or what makes it. */
+  readonly instructions?: Instructions<S>;
+  /** What the model may do: functions with a schema, or tools of the AI SDK. */
+  readonly tools?: Tools;
+  /** How its thinking goes. */
+  readonly think?: ThinkSettings;
+  /** The most that it may spend. Default: no limit. */
+  readonly budget?: BudgetOptions;
 }
 
 /** What follows a failed tick. */
@@ -121,6 +145,9 @@ export interface AgentDefinition {
   readonly senders: Senders;
   /** By path. */
   readonly mounts: readonly MountEntry[];
+  /** Undefined for one that has neither a model nor tools. */
+  readonly thinking: Thinking | undefined;
+  readonly budget: Budget | undefined;
   readonly hooks: Hooks<State>;
 }
 
@@ -170,6 +197,8 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
     profile,
     senders: sendersOf(check, rest.senders ?? []),
     mounts: checkMounts(check, rest.mounts ?? []),
+    thinking: thinkingOf(check, rest),
+    budget: budgetOf(check, rest.budget),
     // The one place where the type of the state is let go: the kernel stores it as JSON by key.
     hooks: options as unknown as Hooks<State>,
   };
@@ -191,6 +220,25 @@ function sendersOf(check: OptionsCheck, senders: unknown): Senders {
   return check.refuse('"senders" must be "anyone" or a list of npubs');
 }
 
+/** What is said of the model; what is in it is checked by the thinker. */
+function thinkingOf<S extends State>(
+  check: OptionsCheck,
+  { model, fallbacks, instructions, tools, think = {} }: Partial<AgentOptions<S>>,
+): Thinking | undefined {
+  const settings = check.members(think, THINK_KEYS, "think");
+  if (model === undefined) {
+    for (const [key, value] of Object.entries({ fallbacks, instructions })) {
+      if (value !== undefined) check.refuse(`"${key}" needs "model"`);
+    }
+    if (tools === undefined) return undefined;
+  }
+  if (instructions !== undefined && typeof instructions !== "string") {
+    check.callable("instructions", instructions);
+  }
+  // The type of the state is let go, as that of the hooks is.
+  return { ...settings, model, fallbacks, instructions: instructions as Instructions, tools };
+}
+
 /** The names of the hooks. */
 export const HOOKS: readonly (keyof Hooks<State>)[] = [
   "onCreate",
@@ -204,6 +252,17 @@ export const HOOKS: readonly (keyof Hooks<State>)[] = [
   "onError",
   "onTerminate",
 ];
+
+const THINK_KEYS = [
+  "conversation",
+  "contextTokens",
+  "summarise",
+  "maxSteps",
+  "request",
+  "limits",
+  "prices",
+  "output",
+] as const satisfies readonly (keyof ThinkSettings)[];
 
 const DEFAULT_INBOX: InboxPolicy = { depth: 1000, overflow: "dead-letter" };
 
@@ -228,6 +287,12 @@ const AGENT_KEYS = [
   "profile",
   "senders",
   "mounts",
+  "model",
+  "fallbacks",
+  "instructions",
+  "tools",
+  "think",
+  "budget",
 ] as const satisfies readonly (keyof AgentOptions)[];
 
 /** What `defineRuntime` takes: the default export of `openagents.config.ts`. */

@@ -9,6 +9,7 @@ export type ErrorCode =
   | "INBOX_FULL"
   | "RATE_LIMITED" // more requests than may be made in this time
   | "LIMIT" // a configured limit was reached; the message names it
+  | "BUDGET" // it may cost more than is left to spend
   | "UNSUPPORTED" // this cannot be done here, whoever asks
   | "PRECONDITION" // it is not what the caller took it for: look again, then decide
   | "STALE_CLAIM" // the claim was lost to another holder; nothing was written
@@ -68,14 +69,14 @@ export class RetryableError extends OpenAgentsError {
 }
 
 /**
- * A limit was reached through what others sent: the tick is not tried again, and the agent is not to
- * blame. Else whoever may send could quarantine it.
+ * A limit was reached through what others sent, or the budget: the tick is not tried again, and the agent is not
+ * to blame. Else whoever may send could quarantine it.
  */
 export class UnblamedError extends OpenAgentsError {
   override readonly name: string = "UnblamedError";
 
-  constructor(message: string) {
-    super("LIMIT", message);
+  constructor(message: string, code: "LIMIT" | "BUDGET" = "LIMIT") {
+    super(code, message);
   }
 }
 

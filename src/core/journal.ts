@@ -1,3 +1,4 @@
+import type { StepUse } from "./budget.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { ErrorInfo } from "./errors.ts";
 import { FileError } from "./file-error.ts";
@@ -6,7 +7,11 @@ import { sha256Hex } from "./hash.ts";
 import type { Json } from "./json.ts";
 
 /** How a step, request or sleep ended: its result, or the error that its caller is to see. */
-export type Entry = { readonly value?: Json } | { readonly error: KeptError };
+export type Entry = ({ readonly value?: Json } | { readonly error: KeptError }) & {
+  /** What it cost, and whether a record counts that. */
+  readonly used?: StepUse;
+  readonly counted?: true;
+};
 
 /** An error as it is journaled; one of files has its name among those. */
 export interface KeptError extends ErrorInfo {
@@ -34,6 +39,7 @@ export class Journal {
   readonly found: ReadonlyMap<string, string>;
   /** SHA-256 of what this one has stored so far, by key. */
   readonly written: Map<string, string> = new Map();
+  readonly #counting = new Set<string>();
   #hook: string | undefined;
 
   /** @param stored the texts of the files that are there, by key */
@@ -75,6 +81,19 @@ export class Journal {
   wrote(key: string, text: string): void {
     this.#entries.set(key, JSON.parse(text) as Entry);
     this.written.set(key, sha256Hex(text));
+  }
+
+  /** The record of this tick counts what the step cost. */
+  count(key: string): void {
+    this.#counting.add(key);
+  }
+
+  /** What this tick counts, as it is to be stored where it outlives the tick. */
+  *counted(): Generator<readonly [key: string, entry: Entry]> {
+    for (const key of this.#counting) {
+      const entry = this.#entries.get(key);
+      if (entry !== undefined) yield [key, { ...entry, counted: true }];
+    }
   }
 
   /**

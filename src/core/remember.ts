@@ -55,6 +55,11 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   const outcome = outcomeOf(acted, occasion);
   if (acted.failure?.next !== "stop") takeAway(draft, occasion);
   for (const [path, content] of acted.session.spent()) draft.write(path, content);
+  const spent = await acted.session.meter.file();
+  if (spent !== undefined) draft.write(paths.spent, spent);
+  for (const [key, entry] of occasion.journal.counted()) {
+    draft.write(paths.step(occasion.envelope.id, key), JSON.stringify(entry));
+  }
   // However it went, the process lives.
   if (occasion.suspect) draft.erase(paths.crashes(occasion.envelope.id));
   if (outcome === "done") {

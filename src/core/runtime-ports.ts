@@ -12,6 +12,7 @@ import type {
   SecretSource,
   Signer,
   Store,
+  Thinker,
   TickMemory,
   Tracer,
   TreeMaker,
@@ -31,6 +32,8 @@ export interface RuntimePorts {
   readonly memory?: (tools: MemoryTools) => TickMemory;
   /** Makes agents' trees of files. Default: they have none, and no `ctx.fs`. */
   readonly tree?: TreeMaker;
+  /** Lets agents use models. Default: there are none, and a definition that has one is refused. */
+  readonly thinker?: Thinker;
   /** Gives names out where the directory is elsewhere. Default: the store does. */
   readonly registry?: Registry;
   /** Passes on the mail of agents that moved away. Default: it is refused. */

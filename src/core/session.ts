@@ -1,13 +1,16 @@
 import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
+import { Meter } from "./budget.ts";
 import { byteLength } from "./byte-length.ts";
 import type {
   Context,
+  ContextBudget,
   ContextIdentity,
   Log,
   PublicEvent,
   RequestOptions,
   SendOptions,
+  StepOptions,
   StepTools,
   When,
 } from "./context.ts";
@@ -18,7 +21,7 @@ import { PUBLIC, triggerOf } from "./envelope.ts";
 import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
-import type { LiveTick } from "./followers.ts";
+import type { LiveTick } from "./live-tick.ts";
 import { valueOf } from "./journal.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
@@ -26,12 +29,14 @@ import { newId } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { checkLabel } from "./label.ts";
 import { letterOf } from "./letter-of.ts";
+import { readText } from "./load.ts";
 import { memoryOver } from "./memory.ts";
 import type { Wait } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
 import type { Claim, SecretSource, Span, Value } from "./ports/index.ts";
 import type { AgentTree } from "./ports/agent-face.ts";
 import type { AgentFiles, TickMemory } from "./ports/memory.ts";
+import type { Thought } from "./ports/model.ts";
 import { publicEvent } from "./public-event.ts";
 import { StateDraft } from "./state.ts";
 import type { State } from "./state.ts";
@@ -86,6 +91,8 @@ export class Session {
   /** Alarms of which no firing is to be tried again. */
   readonly takenBack: Set<string> = new Set();
   readonly steps: StepNote[];
+  /** Counts what the steps cost. */
+  readonly meter: Meter;
   readonly #replies: NonNullable<TickOutput["replies"]>[number][] = [];
   readonly #events: NonNullable<TickOutput["events"]>[number][] = [];
   readonly #logs: LogLine[];
@@ -97,6 +104,7 @@ export class Session {
   #memory: TickMemory | undefined;
   #fs: TickFiles | undefined;
   #tree: AgentTree | undefined;
+  #thought: Thought | undefined;
   #abort: AbortController | undefined;
   #cutBy: unknown;
   /** Bytes of replies, events and log lines so far. */
@@ -111,6 +119,14 @@ export class Session {
     const { record, state } = input.agent;
     this.steps = before?.steps ?? [];
     this.#logs = before === undefined ? [] : before.#logs;
+    const { budget } = input.agent.definition;
+    this.meter =
+      before?.meter ??
+      new Meter({
+        budget: budget?.perDay ?? {},
+        now: () => kernel.clock.now(),
+        read: (path) => readText(kernel.store, record.id, path),
+      });
     this.#kernel = kernel;
     this.#input = input;
     this.agent = { id: record.id, name: record.name, type: record.type };
@@ -128,6 +144,7 @@ export class Session {
       signal: () => this.signal,
       note: (note) => this.#stepEnded(note),
       quiet: () => this.#parkWhenQuiet(),
+      meter: () => this.meter,
     });
     this.files = new TreeDraft(kernel.store, { id: record.id, limit: kernel.limits.valueBytes });
     // What was spent is spent, however the session before has ended.
@@ -343,8 +360,32 @@ export class Session {
     yield* this.alarms;
   }
 
-  step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
-    return this.#steps.step(name, work);
+  step<T>(
+    name: string,
+    work: (step: StepTools) => T | Promise<T>,
+    options?: StepOptions,
+  ): Promise<T> {
+    return this.#steps.step(name, work, options);
+  }
+
+  readonly budget: ContextBudget = Object.freeze({
+    left: async () => {
+      this.#check();
+      return this.meter.left();
+    },
+    spent: async () => {
+      this.#check();
+      return this.meter.spent();
+    },
+  });
+
+  /** What `ctx` has to think with. @throws CONFIG where the runtime was made without models */
+  thought(ctx: Context): Thought {
+    this.#check();
+    const { name } = this.#input.agent.definition;
+    this.#thought ??= this.#kernel.minds.get(name)?.begin(ctx, this.secrets);
+    if (this.#thought !== undefined) return this.#thought;
+    throw new OpenAgentsError("CONFIG", `Cannot think as "${name}": there are no models here`);
   }
 
   /** As `Steps.keysOf`. */

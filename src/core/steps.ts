@@ -1,5 +1,7 @@
+import { addUse, checkUse } from "./budget.ts";
+import type { Meter, StepUse } from "./budget.ts";
 import { bytesAbove } from "./byte-length.ts";
-import type { StepTools } from "./context.ts";
+import type { StepOptions, StepPart, StepTools } from "./context.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
 import type { FileError } from "./file-error.ts";
 import { sha256Hex } from "./hash.ts";
@@ -15,6 +17,13 @@ import { failureOf, stepSpan } from "./telemetry.ts";
 import type { StepNote } from "./trajectory.ts";
 import { paths } from "./tree.ts";
 
+const KINDS: ReadonlySet<unknown> = new Set<StepPart["kind"]>([
+  "text",
+  "reasoning",
+  "input",
+  "void",
+]);
+
 /** What the steps of a run need of it. */
 export interface StepsRun {
   /** Throws once it is over, or cut off. */
@@ -26,6 +35,7 @@ export interface StepsRun {
   readonly locked: (error: unknown) => void;
   /** One of them is over. */
   readonly quiet: () => void;
+  readonly meter: () => Meter;
 }
 
 /** The error of files with which a step is to end and to be journaled, instead of one; undefined for neither. */
@@ -34,7 +44,12 @@ export type Keep = (error: unknown) => FileError | undefined;
 type Work<T> = (step: StepTools) => T | Promise<T>;
 
 /** Begins a step whose key is taken. */
-export type LaterStep = <T>(work: Work<T>, keep?: Keep) => Promise<T>;
+export type LaterStep = <T>(work: Work<T>, options?: LaterOptions) => Promise<T>;
+
+/** How a step goes, beside its work. */
+export interface LaterOptions extends StepOptions {
+  readonly keep?: Keep | undefined;
+}
 
 /** The steps of one run of a hook. */
 export class Steps {
@@ -53,8 +68,8 @@ export class Steps {
   }
 
   /** As `Context.step`. */
-  async step<T>(name: string, work: Work<T>): Promise<T> {
-    return this.later(name)(work);
+  async step<T>(name: string, work: Work<T>, options?: StepOptions): Promise<T> {
+    return this.later(name)(work, { worst: options?.worst });
   }
 
   /** A step that begins later: the journal knows it by when it was asked for. */
@@ -62,8 +77,8 @@ export class Steps {
     this.#run.check();
     checkLabel(name, "a step");
     const key = this.#input.occasion.journal.nextKey(`step:${name}`);
-    return (work, keep) => {
-      const running = this.#step({ name, key, keep }, work);
+    return (work, options) => {
+      const running = this.#step({ name, key, ...options }, work);
       this.running.add(running);
       const ended = (): void => {
         this.running.delete(running);
@@ -87,11 +102,7 @@ export class Steps {
   }
 
   async #step<T>(
-    {
-      name,
-      key,
-      keep,
-    }: { readonly name: string; readonly key: string; readonly keep?: Keep | undefined },
+    { name, key, keep, worst }: { readonly name: string; readonly key: string } & LaterOptions,
     work: Work<T>,
   ): Promise<T> {
     const { check, isOpen, note } = this.#run;
@@ -100,21 +111,43 @@ export class Steps {
     const { store, clock, limits, tracer } = this.#kernel;
     const earlier = occasion.journal.get(key);
     if (earlier !== undefined) {
-      note({ key, ms: 0, replayed: true });
+      const { used: spent, counted } = earlier;
+      // Its cost is counted by the first tick that is committed with it.
+      const fresh = spent !== undefined && counted !== true;
+      note({ key, ms: 0, replayed: true, ...(fresh && { used: spent }) });
+      if (fresh) this.#count(key, spent);
       return this.#replayed(key, earlier) as T;
     }
+    const most = typeof worst === "function" ? await worst() : worst;
+    const release = most === undefined ? undefined : await this.#run.meter().reserve(most);
     // Nothing may happen outside because of mail that could still be lost.
     await store.sync();
     check();
     const begun = clock.now();
     live?.step(key);
+    let over = false;
+    const tell = (part: StepPart): void => {
+      checkPart(name, part);
+      if (!over && isOpen()) live?.tell(key, part);
+    };
     const span = tracer && ticks && stepSpan(tracer, ticks.context, key);
+    let used: StepUse | undefined;
     try {
       const trigger = occasion.envelope.id;
       const stable = sha256Hex(`${agent.record.id}/${trigger}/${key}`).slice(0, 32);
-      const value = await work({ key: stable, signal: this.#run.signal() });
+      const value = await work({
+        key: stable,
+        signal: this.#run.signal(),
+        tell,
+        used: (use) => {
+          used = addUse(used, checkUse(use));
+        },
+      });
       if (!isOpen()) throw new OpenAgentsError("CANCELLED", `Step "${name}" ended after its tick`);
-      const json = value === undefined ? "{}" : toJson({ value }, `result of step "${name}"`);
+      const json =
+        value === undefined && used === undefined
+          ? "{}"
+          : toJson({ value, used }, `result of step "${name}"`);
       const tooMany = bytesAbove(json, limits.valueBytes);
       if (tooMany !== undefined) {
         throw new OpenAgentsError(
@@ -123,7 +156,7 @@ export class Steps {
         );
       }
       await this.#journal(key, json);
-      note({ key, ms: clock.now() - begun });
+      note({ key, ms: clock.now() - begun, ...(used !== undefined && { used }) });
       span?.end();
       return value;
     } catch (cause) {
@@ -136,10 +169,19 @@ export class Steps {
         await this.#journal(key, JSON.stringify({ error: { ...info, errno: kept.errno } }));
         this.#kept.set(kept, key);
       }
-      note({ key, ms: clock.now() - begun, error: info });
+      note({ key, ms: clock.now() - begun, ...(used !== undefined && { used }), error: info });
       span?.end(failureOf(error));
       throw error;
+    } finally {
+      release?.();
+      if (used !== undefined && isOpen()) this.#count(key, used);
+      over = true;
     }
+  }
+
+  #count(key: string, use: StepUse): void {
+    this.#run.meter().count(use);
+    this.#input.occasion.journal.count(key);
   }
 
   async #journal(key: string, json: string): Promise<void> {
@@ -159,4 +201,14 @@ export class Steps {
       throw error;
     }
   }
+}
+
+function checkPart(step: string, part: unknown): void {
+  const { kind, text } = (part ?? {}) as { readonly kind?: unknown; readonly text?: unknown };
+  if (KINDS.has(kind) && typeof text === "string") return;
+  const kinds = [...KINDS].join(", ");
+  throw new OpenAgentsError(
+    "INVALID",
+    `Cannot tell of step "${step}": a part has "kind", one of ${kinds}, and "text"`,
+  );
 }

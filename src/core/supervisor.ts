@@ -34,6 +34,7 @@ const HOPELESS: ReadonlySet<string> = new Set([
   "INVALID",
   "STATE",
   "LIMIT",
+  "BUDGET",
   "DENIED",
   "TERMINATED",
 ]);

@@ -103,7 +103,7 @@ export function think(agent: LoadedAgent, occasion: Occasion): Plan {
     if (command === "terminate") await hooks.onTerminate?.(ctx, trigger);
     if (command !== undefined) return;
     await checkMessage(definition, trigger);
-    await runHook(hooks, ctx);
+    await runHook(definition, ctx);
   };
 }
 
@@ -140,11 +140,12 @@ const KEPT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "UNSUPPORTED",
 ]);
 
-async function runHook(hooks: Hooks<State>, ctx: Context): Promise<void> {
+async function runHook({ hooks, thinking }: AgentDefinition, ctx: Context): Promise<void> {
   const { trigger } = ctx;
   const name = HOOK_OF[trigger.type];
   const hook = hooks[name] ?? (name === "onCreate" ? undefined : hooks.onTrigger);
   if (hook === undefined) {
+    if (thinking?.model !== undefined && name !== "onCreate") return ctx.think();
     if (OPTIONAL.has(trigger.type)) return;
     throw new TerminalError(`Agent type "${ctx.agent.type}" has no ${name}`);
   }

@@ -104,6 +104,10 @@ void test("the client has goals, memory, alarms and logs", async () => {
     (await home.goals("gus", "", 10)).map(({ id }) => id),
     [goal.id],
   );
+  await home.updateGoal("gus", goal.id, { result: "All were there" });
+  const [hit] = await home.searchMemory("gus", "were everyb*", { in: ["goals", "kv"], limit: 5 });
+  assert.deepEqual([hit?.id, hit?.text], [goal.id, "Greet everybody\nAll were there"]);
+  assert.deepEqual(await home.searchMemory("gus", "everybody", { in: ["kv"] }), []);
   await home.removeGoal("gus", goal.id);
   assert.deepEqual(await home.goals("gus", "", 10), []);
   assert.ok(Array.isArray((await home.files("gus")).items));

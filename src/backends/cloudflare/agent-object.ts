@@ -15,6 +15,7 @@ import type { Brake, Forwarder, SecretSource, Signer } from "../../core/ports/in
 import type { Runtime } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
 import { agentMemory } from "../../memory/index.ts";
+import { modelThinker } from "../../models/index.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
 import { objectTrees } from "./agent-trees.ts";
@@ -180,6 +181,7 @@ export class AgentHost {
       store,
       signer,
       memory: agentMemory,
+      thinker: modelThinker(),
       tree: objectTrees({ agents: this.#env.AGENTS, directory, clock }),
       names: domainNames,
       clock,
