@@ -78,7 +78,7 @@ export class Session {
   readonly trigger: Trigger;
   readonly identity: ContextIdentity;
   /** The home's secrets, for what is asked outside: nothing of it is for agent code. */
-  readonly secrets: SecretSource;
+  readonly secrets: SecretSource | undefined;
   readonly log: Log;
 
   readonly draft: StateDraft;
@@ -141,7 +141,7 @@ export class Session {
       locked: (error: unknown) => this.cut(error),
     };
     this.identity = contextIdentity(kernel, record, use);
-    this.secrets = tickSecrets(kernel.secrets, use);
+    this.secrets = kernel.secrets && tickSecrets(kernel.secrets, use);
     this.#steps = new Steps(kernel, input, {
       ...use,
       isOpen: () => this.#isOpen,

@@ -1,6 +1,8 @@
 import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { ModelReference } from "../core/ports/model.ts";
+import { isSecretName } from "../core/secret-name.ts";
+import { keylessErrors } from "./keyless-errors.ts";
 import type { SecretStore } from "./secrets.ts";
 
 export type { ModelReference, ModelSettings } from "../core/ports/model.ts";
@@ -108,8 +110,10 @@ export async function resolveModel(
     );
   }
   const entry: Provider = PROVIDERS[provider as keyof typeof PROVIDERS];
-  const { baseURL, headers, fetch } = settings;
+  const { baseURL, headers, fetch: given } = settings;
   const keyOf = async (secret: string): Promise<string> => {
+    // What is no name is not quoted: it may be the key itself.
+    if (!isSecretName(secret)) throw refuse('"apiKey.secret" must be the name of a secret');
     const key = await secrets?.(secret);
     if (key !== undefined && key !== "") return key;
     throw refuse(
@@ -120,6 +124,7 @@ export async function resolveModel(
     secrets === undefined || entry.key === undefined ? undefined : { secret: entry.key };
   const key = settings.apiKey ?? usual;
   const apiKey = typeof key === "object" ? await keyOf(key.secret) : key;
+  const fetch = typeof key === "object" ? keylessErrors(given, apiKey!, key.secret) : given;
   const setup: Setup = {
     ...entry.setup,
     ...(baseURL !== undefined && { baseURL }),

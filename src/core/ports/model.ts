@@ -211,8 +211,8 @@ export type Thinker = (agent: string, thinking: Thinking) => Mind;
 
 /** How agents of one definition think. */
 export interface Mind {
-  /** Begins to think in one tick, with the secrets of the home. */
-  begin(ctx: Context, secrets: SecretSource): Thought;
+  /** Begins to think in one tick, with the secrets of the home, where it has any. */
+  begin(ctx: Context, secrets: SecretSource | undefined): Thought;
 }
 
 /** What an agent has to think with in one tick. */
