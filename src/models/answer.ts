@@ -101,7 +101,9 @@ export class Answer {
     if (unified === undefined || unified === "interrupted" || isMadeUp) {
       throw new BrokenAnswer("The answer ended before it was whole");
     }
-    if (unified === "error") throw new BrokenAnswer("The provider says that the answer failed");
+    // Servers that pass on answers of others say "error", which packages do not know.
+    if (unified === "error" || (unified === "other" && raw === "error"))
+      throw new BrokenAnswer("The provider says that the answer failed");
     // A block of no text says nothing, and providers refuse it in the next prompt.
     const whole = this.content.filter((part) => part.type !== "text" || part.text !== "");
     this.content.splice(0, this.content.length, ...whole);
