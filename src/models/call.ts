@@ -7,11 +7,11 @@ import type {
   SharedV4ProviderMetadata,
   SharedV4Warning,
 } from "@ai-sdk/provider";
-import type { Duration } from "../core/duration.ts";
 import { toMs } from "../core/duration.ts";
 import { OpenAgentsError, RetryableError, TerminalError } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import type { Clock, Random } from "../core/ports/index.ts";
+import type { CallLimits } from "../core/ports/model.ts";
 import { systemRandom } from "../core/system.ts";
 import { Answer } from "./answer.ts";
 import { BrokenAnswer, failureOf } from "./call-failure.ts";
@@ -29,21 +29,7 @@ export type ModelPart =
   | LanguageModelV4StreamPart
   | { readonly type: "retry"; readonly model: string; readonly reason: string };
 
-export interface CallLimits {
-  /** Tries of one model after the first. Default 2. */
-  readonly retries: number;
-  /** Wait before the second try; it doubles each time, up to `maxBackoff`. Default `"1s"` and `"30s"`. */
-  readonly backoff: Duration;
-  readonly maxBackoff: Duration;
-  /** The longest `Retry-After` that is waited for here. Default `"1m"`; above it the call fails. */
-  readonly maxWait: Duration;
-  /** For all tries together. Default `"5m"`. */
-  readonly timeout: Duration;
-  /** A try is over when no part came for so long. Default `"1m"`. */
-  readonly stall: Duration;
-  /** Characters of an answer, with its reasoning and tool calls. Default 4 Mi. */
-  readonly answerSize: number;
-}
+export type { CallLimits } from "../core/ports/model.ts";
 
 export interface CallOptions {
   readonly model: LanguageModelV4;

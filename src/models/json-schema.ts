@@ -1,7 +1,7 @@
 import type { Json } from "../core/json.ts";
+import type { JsonSchema } from "../core/ports/model.ts";
 
-/** A JSON Schema, as models are given it. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
+export type { JsonSchema } from "../core/ports/model.ts";
 
 /** How deep a value is looked into. */
 const DEEPEST = 50;

@@ -1,21 +1,8 @@
 import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { OpenAgentsError } from "../core/errors.ts";
+import type { ModelReference } from "../core/ports/model.ts";
 
-/** A model by name: `"openai/gpt-5"`, `"ollama/llama3.2"`; or with where it is and what lets one in. */
-export type ModelReference = string | LanguageModelV4 | ModelSettings;
-
-/** A model of a provider that is reached in a way of one's own. */
-export interface ModelSettings {
-  /** `"openai/gpt-5"`, `"openai-compatible/whatever"` … */
-  readonly model: string;
-  /** Where the API is, such as `"http://127.0.0.1:8080/v1"`. `openai-compatible` needs it. */
-  readonly baseURL?: string | undefined;
-  /** Default: the environment variable that the provider's package names. */
-  readonly apiKey?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** In place of the global one, for tests and proxies. */
-  readonly fetch?: typeof globalThis.fetch | undefined;
-}
+export type { ModelReference, ModelSettings } from "../core/ports/model.ts";
 
 /** Gives the module of a package. @throws when it is not installed */
 export type ModelLoader = (name: ModelPackage) => Promise<unknown>;
@@ -64,7 +51,10 @@ export async function resolveModel(
   reference: ModelReference,
   load: ModelLoader = loadPackage,
 ): Promise<LanguageModelV4> {
-  if (typeof reference === "object" && "doStream" in reference) return reference;
+  if (typeof reference === "object" && "doStream" in reference) {
+    // The kernel knows models by their shape alone.
+    return reference as unknown as LanguageModelV4;
+  }
   const settings = typeof reference === "string" ? { model: reference } : reference;
   const { model: text } = settings as { readonly model: unknown };
   const name = typeof text === "string" ? text : "";

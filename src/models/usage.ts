@@ -1,17 +1,7 @@
 import type { LanguageModelV4Usage } from "@ai-sdk/provider";
+import type { Usage } from "../core/ports/model.ts";
 
-/** Tokens of one model call, or of several: whole numbers, 0 where the provider said nothing. */
-export interface Usage {
-  /** All of the prompt, cached or not. */
-  readonly input: number;
-  /** All that was made, reasoning included. */
-  readonly output: number;
-  /** Of `input`: read from the provider's cache, and written to it. */
-  readonly cacheRead: number;
-  readonly cacheWrite: number;
-  /** Of `output`: reasoning. */
-  readonly reasoning: number;
-}
+export type { Usage } from "../core/ports/model.ts";
 
 export const NO_USAGE: Usage = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
 

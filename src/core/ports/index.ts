@@ -7,6 +7,7 @@ export type * from "./brake.ts";
 export type * from "./files.ts";
 export type * from "./home-files.ts";
 export type * from "./memory.ts";
+export type * from "./model.ts";
 export type * from "./store.ts";
 export type * from "./tracer.ts";
 
@@ -214,12 +215,3 @@ export interface Waker {
  * elsewhere is told how an agent is (`directory`); the brake is on and is looked at again (`brake`).
  */
 export type Reminder = "move" | "mail" | "directory" | "brake";
-
-/** A language model: the shape of an AI SDK `LanguageModel`, specification V4. */
-export interface Model {
-  readonly specificationVersion: "v4";
-  readonly provider: string;
-  readonly modelId: string;
-  doGenerate(options: never): PromiseLike<unknown>;
-  doStream(options: never): PromiseLike<unknown>;
-}
