@@ -59,20 +59,28 @@ function passesByNature(error: unknown, status: number | undefined): boolean {
   return false;
 }
 
+/** Nothing is waited for longer than a day, whatever a provider says: it would be for ever. */
+const LONGEST_WAIT = 86_400_000;
+
 /** `retry-after-ms`, or `Retry-After` (RFC 9110) in seconds or as a date. */
 function waitOf(headers: Readonly<Record<string, unknown>>, now: number): number | undefined {
   const header = (name: string): string | undefined => {
     const found = Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
     return typeof found === "string" && found.trim() !== "" ? found.trim() : undefined;
   };
-  const ms = Number(header("retry-after-ms") ?? NaN);
-  if (ms >= 0) return Math.ceil(ms);
+  const ms = numberOf(header("retry-after-ms"));
+  if (ms !== undefined) return Math.min(Math.ceil(ms), LONGEST_WAIT);
   const text = header("retry-after");
   if (text === undefined) return undefined;
-  const seconds = Number(text);
-  if (seconds >= 0) return Math.ceil(seconds * 1000);
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  const seconds = numberOf(text);
+  if (seconds !== undefined) return Math.min(Math.ceil(seconds * 1000), LONGEST_WAIT);
+  // A date of HTTP begins with the name of a day; what else engines take for dates is none.
+  const date = /^[a-z]/i.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(date) ? undefined : Math.min(Math.max(0, date - now), LONGEST_WAIT);
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+(\.\d+)?$/.test(text) ? Number(text) : undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -2,6 +2,7 @@ export { callModel, nameOf } from "./call.ts";
 export type {
   CallLimits,
   CallOptions,
+  LostTry,
   ModelPart,
   ModelRequest,
   ModelResult,
