@@ -1,3 +1,4 @@
+import { TerminalError } from "../core/errors.ts";
 import { messageOf } from "./message-of.ts";
 
 /** Why a call of a model failed, and whether to try it again. */
@@ -43,20 +44,33 @@ export function failureOf(error: unknown, now: number): CallFailure {
   return { passes, wait: waitOf(headers, now), status, message };
 }
 
-function passesByStatus(status: number | undefined): boolean {
-  return status === 408 || status === 409 || status === 429 || (status ?? 0) >= 500;
+/** The error of our own that a package's error is about: it says what follows. */
+export function terminalIn(error: unknown): TerminalError | undefined {
+  return causesOf(error).find((one) => one instanceof TerminalError);
+}
+
+function passesByStatus(status = 0): boolean {
+  // An answer of 200 that cannot be read was cut off, or is that of somebody in between.
+  if (status >= 200 && status < 300) return true;
+  return status === 408 || status === 409 || status === 429 || status >= 500;
 }
 
 function passesByNature(error: unknown, status: number | undefined): boolean {
   if (passesByStatus(status) || error instanceof BrokenAnswer) return true;
-  for (
-    let one: unknown = error, depth = 0;
-    isObject(one) && depth < 5;
-    one = one["cause"], depth += 1
-  ) {
-    if (CONNECTION.test(`${messageOf(one["code"])} ${messageOf(one)}`)) return true;
+  return causesOf(error).some((one) =>
+    CONNECTION.test(`${messageOf((one as { code?: unknown }).code)} ${messageOf(one)}`),
+  );
+}
+
+/** An error, what caused it, and so on; nobody looks further than five. */
+function causesOf(error: unknown): readonly object[] {
+  const causes: object[] = [];
+  let one: unknown = error;
+  while (isObject(one) && causes.length < 5) {
+    causes.push(one);
+    one = one["cause"];
   }
-  return false;
+  return causes;
 }
 
 /** Nothing is waited for longer than a day, whatever a provider says: it would be for ever. */

@@ -15,7 +15,7 @@ import type { CallLimits } from "../core/ports/model.ts";
 import { systemRandom } from "../core/system.ts";
 import { Answer } from "./answer.ts";
 import { attempt, ListenerFailed } from "./attempt.ts";
-import { failureOf } from "./call-failure.ts";
+import { failureOf, terminalIn } from "./call-failure.ts";
 import type { CallFailure } from "./call-failure.ts";
 import { nameOf } from "./model-name.ts";
 import { plain } from "./plain.ts";
@@ -176,7 +176,8 @@ class Call {
       } catch (error) {
         this.#ended.signal.throwIfAborted();
         if (error instanceof ListenerFailed) throw error.cause;
-        if (error instanceof TerminalError) throw error;
+        const terminal = terminalIn(error);
+        if (terminal !== undefined) throw terminal;
         const failure = failureOf(error, this.#clock.now());
         const wait =
           failure.wait ?? this.#jittered(Math.min(toMs(backoff) * 2 ** tried, toMs(maxBackoff)));

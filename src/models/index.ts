@@ -1,3 +1,4 @@
+export { boundedFetch } from "./bounded-fetch.ts";
 export { callModel, nameOf } from "./call.ts";
 export type {
   CallLimits,
