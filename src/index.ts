@@ -15,13 +15,16 @@ export type {
   ContextFiles,
   ContextIdentity,
   Log,
+  PartKind,
   PublicEvent,
   RequestOptions,
   SendOptions,
+  StepPart,
   StepTools,
   When,
 } from "./core/context.ts";
 export { createRuntime } from "./core/create-runtime.ts";
+export type { Amount, BudgetOptions, Spent, StepUse, Total } from "./core/budget.ts";
 export type { RuntimePorts } from "./core/runtime-ports.ts";
 export type * from "./core/runtime.ts";
 export type * from "./core/plumber-rules.ts";

@@ -1,8 +1,9 @@
 import type { AgentRecord } from "./agent.ts";
+import { spentOf } from "./budget.ts";
 import { sha256Hex } from "./hash.ts";
 import { canonicalJson } from "./json.ts";
 import type { Json } from "./json.ts";
-import { readState } from "./load.ts";
+import { readState, readText } from "./load.ts";
 import { moveOf } from "./move.ts";
 import type { Peer } from "./ports/memory.ts";
 import type { Store } from "./ports/index.ts";
@@ -62,6 +63,7 @@ export function keyInfoOf({ id, publicKey, account }: AgentRecord): KeyInfo {
 export async function reportOf(
   store: Store,
   { id, status }: AgentRecord,
+  now: number,
 ): Promise<Omit<AgentReport, keyof AgentInfo>> {
   const head = await store.head(id);
   const [last] = head === undefined ? [] : await store.log(id, head.n - 1, 1);
@@ -71,14 +73,16 @@ export async function reportOf(
     lastTick: last === undefined ? undefined : readRow(last).record,
   };
   if (status === "moved") return { ...past, queued: 0, alarms: [], parked: [] };
-  const [queued, timers, parked] = await Promise.all([
+  const [queued, spent, timers, parked] = await Promise.all([
     store.depth(id),
+    readText(store, id, paths.spent),
     store.files(id, { prefix: paths.timers, limit: 256 }),
     store.files(id, { prefix: paths.parkeds, limit: 256 }),
   ]);
   return {
     ...past,
     queued,
+    ...(spent !== undefined && { spent: spentOf(spent, now) }),
     alarms: timers
       .map(({ path }) => timerOf(path))
       .filter(({ kind }) => kind === "alarm")

@@ -2,8 +2,10 @@ import type { State } from "./state.ts";
 import type { Duration } from "./duration.ts";
 import type { Trigger } from "./envelope.ts";
 import type { Json } from "./json.ts";
+import type { Amount, Spent, StepUse } from "./budget.ts";
 import type { FileListQuery, FileRange, FileStat, WriteOptions } from "./ports/files.ts";
 import type { Goals, Memory } from "./ports/memory.ts";
+import type { ContextModel, ContextTools } from "./ports/model.ts";
 import type { Page } from "./ports/store.ts";
 
 /**
@@ -23,6 +25,10 @@ export interface Context<S extends State = State> {
   readonly goals: Goals;
   /** The agent's tree of files: its own directory is `/`. */
   readonly fs: ContextFiles;
+  readonly budget: ContextBudget;
+  /** The agent's model, for hooks that think by themselves. */
+  readonly model: ContextModel;
+  readonly tools: ContextTools;
   /** Aborts when the tick is cut off: timeout, cancel, shutdown. */
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -69,9 +75,19 @@ export interface Context<S extends State = State> {
    * and by how many of that name came before. Pass `key` on to outside services as their
    * idempotency key: the work is run again if the process dies before the result is journaled.
    */
-  step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T>;
+  step<T>(
+    name: string,
+    work: (step: StepTools) => T | Promise<T>,
+    options?: StepOptions,
+  ): Promise<T>;
   /** Waits, at no cost and across restarts, as `request` does. */
   sleep(duration: Duration): Promise<void>;
+  /**
+   * Does with the trigger what an agent with a model and no hook for it does: the trigger goes to its conversation,
+   * the model answers and uses its tools, and what it says last is the reply.
+   * @throws CONFIG where there is no model
+   */
+  think(): Promise<void>;
 }
 
 /** An event of Nostr (NIP-01) as agent code writes it: time, id and signature are added. */
@@ -127,6 +143,39 @@ export interface StepTools {
   /** Stable over every try of this step, different for every other step. */
   readonly key: string;
   readonly signal: AbortSignal;
+  /** Says what the step cost; called again, it adds to that. It is on the record and counts towards the budget. */
+  readonly used: (use: StepUse) => void;
+  /**
+   * Tells whoever follows the agent a piece of what this step is making; it is provisional and on no
+   * record. Nothing once the step is over. @throws INVALID for what is no part
+   */
+  readonly tell: (part: StepPart) => void;
+}
+
+/** What a step is making. */
+export type PartKind = "text" | "reasoning" | "input";
+
+/** A piece of it, which follows those of its kind that were told before. */
+export interface StepPart {
+  /** `void`: what was told of this step so far does not count, as it is tried again; `text` says why. */
+  readonly kind: PartKind | "void";
+  readonly text: string;
+}
+
+export interface StepOptions {
+  /**
+   * What the work may cost at most: it does not begin when there is less left of the budget. Nothing is asked for
+   * a step that is replayed. @throws BUDGET
+   */
+  readonly worst?: Amount | (() => Amount | Promise<Amount>) | undefined;
+}
+
+/** What the agent may spend in a day, and has. Tokens are whole, money is whole micro-USD. */
+export interface ContextBudget {
+  /** What may still be spent today (UTC); what has no limit is absent. */
+  left(): Promise<Amount>;
+  /** What was spent today and in all, with this tick so far. */
+  spent(): Promise<Spent>;
 }
 
 export interface SendOptions {

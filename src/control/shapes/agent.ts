@@ -44,6 +44,8 @@ export const agentInfo: z.ZodType<AgentInfo> = shape<AgentInfo>()(
   z.strictObject(info).register(described, { id: "Agent", description: "Who an agent is." }),
 );
 
+const total = z.strictObject({ usd: count, tokens: count });
+
 export const agentReport: z.ZodType<AgentReport> = shape<AgentReport>()(
   z
     .strictObject({
@@ -56,6 +58,13 @@ export const agentReport: z.ZodType<AgentReport> = shape<AgentReport>()(
       parked: z
         .array(z.string())
         .register(described, { description: "Triggers whose ticks are parked." }),
+      spent: z
+        .strictObject({ day: z.string(), today: total, total, unpriced: count })
+        .register(described, {
+          description:
+            "What its steps cost: whole micro-USD, and tokens of models. `today` is of `day` (UTC), `unpriced` the steps of which no price is known.",
+        })
+        .optional(),
     })
     .register(described, { id: "AgentStatus", description: "What an agent is at." }),
 );
