@@ -198,7 +198,7 @@ void test("packages of providers take what promptOf() makes of any conversation"
   const settings = {
     baseURL: "http://model.test/v1",
     apiKey: "none",
-    fetch: (async (input, init) => server(new Request(input, init))) as typeof fetch,
+    fetch: (input: string | Request | URL, init?: RequestInit) => server(new Request(input, init)),
   };
   const models = [
     createOpenAI(settings)("gpt-5"),
