@@ -54,10 +54,9 @@ export function addUse(a: StepUse | undefined, b: StepUse): StepUse {
   const kinds: Record<string, number> = { ...a.kinds };
   for (const [kind, count] of Object.entries(b.kinds ?? {}))
     kinds[kind] = (kinds[kind] ?? 0) + count;
-  const priced = a.usd !== undefined && b.usd !== undefined;
   return {
     tokens: (a.tokens ?? 0) + (b.tokens ?? 0),
-    ...(priced && { usd: a.usd! + b.usd! }),
+    ...(a.usd !== undefined && b.usd !== undefined && { usd: a.usd + b.usd }),
     ...((b.by ?? a.by) !== undefined && { by: b.by ?? a.by }),
     ...(Object.keys(kinds).length > 0 && { kinds }),
   };

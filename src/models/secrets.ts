@@ -19,6 +19,14 @@ export interface SecretForm {
   readonly mark: string;
 }
 
+/** What was handed out. */
+interface Learned {
+  /** By value. */
+  readonly known: Map<string, readonly SecretForm[]>;
+  /** Of all of them, the longest first: one secret may be a part of another. */
+  forms: readonly SecretForm[];
+}
+
 /**
  * Hands secrets to tools, and takes them out of what comes back: as they are, and in the ways that `formsOf` knows,
  * also where white space is put into them or they are in pieces of one value. What a tool makes of one in another
@@ -26,13 +34,16 @@ export interface SecretForm {
  */
 export class Secrets {
   readonly #store: SecretStore | undefined;
-  /** By value: those that were handed out. */
-  readonly #known = new Map<string, readonly SecretForm[]>();
-  /** Of all of them, the longest first: one secret may be a part of another. */
-  #forms: readonly SecretForm[] = [];
+  readonly #learned: Learned;
 
-  constructor(store: SecretStore | undefined) {
+  constructor(store: SecretStore | undefined, learned: Learned = { known: new Map(), forms: [] }) {
     this.#store = store;
+    this.#learned = learned;
+  }
+
+  /** The same out of another store: what was handed out is taken out of results by both. */
+  from(store: SecretStore | undefined): Secrets {
+    return new Secrets(store, this.#learned);
   }
 
   /**
@@ -54,17 +65,17 @@ export class Secrets {
 
   /** A text without the secrets that were handed out so far. */
   clean(text: string): string {
-    if (this.#forms.length === 0) return text;
-    const rest = this.#forms.reduce(
+    if (this.#learned.forms.length === 0) return text;
+    const rest = this.#learned.forms.reduce(
       (rest, { form, mark }) => (rest.includes(form) ? rest.replaceAll(form, () => mark) : rest),
       text,
     );
-    return cleanSplit(rest, this.#forms);
+    return cleanSplit(rest, this.#learned.forms);
   }
 
   /** Characters of the longest form of a secret that was handed out; 0 where there is none. */
   get longest(): number {
-    return this.#forms[0]?.form.length ?? 0;
+    return this.#learned.forms[0]?.form.length ?? 0;
   }
 
   /**
@@ -80,11 +91,11 @@ export class Secrets {
 
   /** The same for JSON, names of members included. */
   cleanJson(value: Json): Json {
-    if (this.#forms.length === 0) return value;
+    if (this.#learned.forms.length === 0) return value;
     // Values have many texts, and seldom a secret.
     const all = bareText(value);
-    if (!this.#forms.some(({ bare }) => all.includes(bare))) return value;
-    return cleanLeaves(this.#each(value), this.#forms);
+    if (!this.#learned.forms.some(({ bare }) => all.includes(bare))) return value;
+    return cleanLeaves(this.#each(value), this.#learned.forms);
   }
 
   #each(value: Json): Json {
@@ -103,12 +114,12 @@ export class Secrets {
 
   #learn(value: string, mark: string): void {
     const forms =
-      this.#known.get(value) ??
+      this.#learned.known.get(value) ??
       formsOf(value).map((form) => ({ form, bare: form.replaceAll(/\s+/g, ""), mark }));
-    const isNew = !this.#known.delete(value);
-    this.#known.set(value, forms);
+    const isNew = !this.#learned.known.delete(value);
+    this.#learned.known.set(value, forms);
     if (!isNew) return;
-    for (const oldest of [...this.#known.keys()].slice(0, -MOST)) this.#known.delete(oldest);
-    this.#forms = [...this.#known.values()].flat().sort((a, b) => b.form.length - a.form.length);
+    for (const oldest of [...this.#learned.known.keys()].slice(0, -MOST)) this.#learned.known.delete(oldest);
+    this.#learned.forms = [...this.#learned.known.values()].flat().sort((a, b) => b.form.length - a.form.length);
   }
 }
