@@ -1,10 +1,9 @@
 import type { RuntimeDefinition } from "../../core/definition.ts";
-import { OpenAgentsError } from "../../core/errors.ts";
+import { FileError } from "../../core/file-error.ts";
 import type { Clock } from "../../core/ports/index.ts";
 import { Secrets } from "../../models/secrets.ts";
-import { mcpServers } from "../../mounts/mcp/kind.ts";
-import type { McpServers } from "../../mounts/mcp/kind.ts";
-import type { McpLibrary } from "../../mounts/mcp/parts.ts";
+import type { McpClient } from "../../mounts/mcp/parts.ts";
+import type { MountKind } from "../../vfs/mount-kind.ts";
 import type { Env } from "./platform.ts";
 import type { ProblemLog } from "./problem-log.ts";
 
@@ -12,35 +11,36 @@ import type { ProblemLog } from "./problem-log.ts";
 const IDLE = 10_000;
 
 /**
- * The servers of tools as an agent's object uses them: by HTTP, each object with connections of its own, as no
+ * Servers of tools as an agent's object uses them: by HTTP, each object with connections of its own, as no
  * object can use another's. None stays open to be told of changes: it would keep the object in memory.
  */
 export function objectServers(parts: {
   readonly definition: RuntimeDefinition;
   readonly env: Env;
   readonly clock: Clock;
-  readonly library: McpLibrary | undefined;
+  readonly mcp: McpClient | undefined;
   readonly log: ProblemLog;
   readonly version: string;
-}): McpServers {
-  const { definition, env, clock, library, log, version } = parts;
-  return mcpServers(definition.mcp, {
-    async library() {
-      if (library !== undefined) return library;
-      throw new OpenAgentsError(
-        "CONFIG",
-        'it needs the package @modelcontextprotocol/client: import it in the Worker\'s entry, and give it as "mcp" to cloudflare()',
-      );
-    },
+}): MountKind {
+  const { definition, env, clock, mcp, log, version } = parts;
+  if (mcp === undefined) {
+    return (source) => {
+      const why =
+        'this Worker has no client for it: give cloudflare() "mcp", made by mcpClient() in @openagents/runtime/mounts/mcp';
+      throw new FileError("ENOTSUP", `Cannot mount the MCP server "${source}": ${why}`);
+    };
+  }
+  const servers = mcp(definition.mcp, {
     clock,
     limits: definition.limits,
     secrets: () => new Secrets((name) => secretIn(env, name)),
     fetcher: (url, init) => fetch(url, init),
     follows: false,
     idle: IDLE,
-    log: (text) => log(text, undefined),
+    log: (text) => log(text),
     version,
   });
+  return (source, at) => servers.kind(source, at);
 }
 
 /** A secret of the Worker, by the name of its binding of text. */
