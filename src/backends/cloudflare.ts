@@ -24,7 +24,7 @@ import { otlpSettings } from "../core/otlp-settings.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import { plumberOf } from "../drivers/plumber.ts";
-import type { McpLibrary } from "../mounts/mcp/parts.ts";
+import type { McpClient } from "../mounts/mcp/parts.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
 import { HttpTokens } from "../identity/nip98.ts";
 import { nobleSecp } from "../identity/secp.ts";
@@ -49,7 +49,6 @@ import type { Env, ObjectContext, WorkerContext } from "./cloudflare/platform.ts
 
 export type { RelayPolicy } from "./cloudflare/relay-object.ts";
 export type { Env } from "./cloudflare/platform.ts";
-export type { McpLibrary } from "../mounts/mcp/parts.ts";
 
 export interface CloudflareOptions {
   /**
@@ -65,11 +64,8 @@ export interface CloudflareOptions {
   readonly origins?: readonly string[];
   /** When the relays of the definition are connected. */
   readonly relays?: RelayPolicy;
-  /**
-   * The module of `@modelcontextprotocol/client`, in which servers of tools (MCP) are spoken to: a Worker that has
-   * some imports all of it in its entry (`import * as mcp from "@modelcontextprotocol/client"`).
-   */
-  readonly mcp?: McpLibrary;
+  /** By which servers of tools (MCP) are used. Default: they cannot be; `mcpClient` says how they can. */
+  readonly mcp?: McpClient;
 }
 
 /** What a Worker's entry exports: the classes by name, and the handler as its default. */
@@ -159,7 +155,7 @@ export function cloudflare(
     const notes = env.HOME && eventNotes((ticks) => homeCalls(env.HOME!).notice(ticks));
     const known = { definition, directory, relays, signer, brake, notes, guard, version, log };
     const { source } = secrets(env);
-    return { ...known, api, forwarder, tracing, secrets: source, whole, library: options.mcp };
+    return { ...known, api, forwarder, tracing, secrets: source, whole, mcp: options.mcp };
   });
   const kept = once((env: Env): Omit<ControlBindings, "home"> => {
     if (env.HOME === undefined) return {};

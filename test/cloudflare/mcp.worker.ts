@@ -1,6 +1,7 @@
-import * as mcp from "@modelcontextprotocol/client";
+import * as library from "@modelcontextprotocol/client";
 import { cloudflare } from "../../src/backends/cloudflare.ts";
 import { defineAgent, defineRuntime, errnoOf } from "../../src/index.ts";
+import { mcpClient } from "../../src/mounts/mcp/index.ts";
 
 // The addresses of the servers: the bundle has them as text.
 declare const TOOLS: string;
@@ -35,6 +36,6 @@ export const { AgentObject, DirectoryObject, handler } = cloudflare(
     },
     limits: { valueBytes: 100_000 },
   }),
-  { mcp },
+  { mcp: mcpClient(library) },
 );
 export default handler;

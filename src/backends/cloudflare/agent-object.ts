@@ -14,7 +14,7 @@ import type { SetAside } from "../../core/move.ts";
 import type { Brake, Forwarder, SecretSource, Signer } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
-import type { McpLibrary } from "../../mounts/mcp/parts.ts";
+import type { McpClient } from "../../mounts/mcp/parts.ts";
 import { agentMemory } from "../../memory/index.ts";
 import { modelThinker } from "../../models/index.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
@@ -58,8 +58,8 @@ export interface AgentHome {
   /** Looks after the rights of those whose connections stay open. */
   readonly guard: Guard;
   readonly log: ProblemLog;
-  /** In which servers of tools are spoken to; undefined where the Worker was not given it. */
-  readonly library: McpLibrary | undefined;
+  /** By which servers of tools are used; undefined where the Worker was given none. */
+  readonly mcp: McpClient | undefined;
   readonly version: string;
 }
 

@@ -2,20 +2,11 @@ import { FileError } from "../../core/file-error.ts";
 import type { McpServerDefinitions } from "../../core/mcp-servers.ts";
 import type { FileService } from "../../core/ports/index.ts";
 import { failed } from "../../vfs/failed.ts";
-import type { MountKind } from "../../vfs/mount-kind.ts";
 import { nodeService, textOf } from "../../vfs/nodes.ts";
 import type { FileNode, NodeEntry } from "../../vfs/nodes.ts";
-import type { McpParts } from "./parts.ts";
+import type { McpParts, McpServers } from "./parts.ts";
 import { McpServer } from "./server.ts";
 import type { McpTool } from "./server.ts";
-
-/** The servers of tools of a home. */
-export interface McpServers {
-  /** Mounts of them: their source is the name of a server. */
-  readonly kind: MountKind;
-  /** Ends all connections, and the programs. */
-  close(): Promise<void>;
-}
 
 /**
  * The kind `mcp`: one of the servers that the configuration names. What its directory has is `tools.json`, which

@@ -1,7 +1,8 @@
 import type { Transport } from "@modelcontextprotocol/client";
 import type { Json } from "../../core/json.ts";
-import type { McpProgram } from "../../core/mcp-servers.ts";
+import type { McpProgram, McpServerDefinitions } from "../../core/mcp-servers.ts";
 import type { Clock } from "../../core/ports/index.ts";
+import type { MountKind } from "../../vfs/mount-kind.ts";
 
 /** Gives the secrets that a server is let in with, and takes them out of what it says after that. */
 export interface McpSecrets {
@@ -45,3 +46,17 @@ export interface McpParts {
   readonly log: (text: string) => void;
   readonly version: string;
 }
+
+/** The servers of tools of a home. */
+export interface McpServers {
+  /** Mounts of them: their source is the name of a server. */
+  readonly kind: MountKind;
+  /** Ends all connections, and the programs. */
+  close(): Promise<void>;
+}
+
+/** Makes the servers of a home, for one that does not have the library by itself. */
+export type McpClient = (
+  definitions: McpServerDefinitions,
+  parts: Omit<McpParts, "library">,
+) => McpServers;

@@ -32,15 +32,20 @@ export interface Mounted extends AsyncDisposable {
 
 export function mounted(
   server: McpServerOptions,
-  options: { readonly clock?: Clock; readonly valueBytes?: number } = {},
+  options: {
+    readonly clock?: Clock;
+    readonly valueBytes?: number;
+    /** Gives the secret `TOKEN`. */
+    readonly secret?: () => string | undefined;
+  } = {},
 ): Mounted {
-  const { clock = systemClock, valueBytes = 1_000_000 } = options;
+  const { clock = systemClock, valueBytes = 1_000_000, secret = () => SECRET } = options;
   const { mcp } = defineRuntime({ agents: [defineAgent({ name: "a" })], mcp: { s: server } });
   const logged: string[] = [];
   const servers = mcpServers(mcp, {
     clock,
     limits: { valueBytes, envelopeBytes: 1_048_576 },
-    secrets: () => new Secrets((name) => (name === "TOKEN" ? SECRET : undefined)),
+    secrets: () => new Secrets((name) => (name === "TOKEN" ? secret() : undefined)),
     library: mcpLibrary,
     program: (start) => new ProgramTransport(start),
     fetcher: fetch,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { OpenAgentsError } from "../../../src/index.ts";
 import { manualClock } from "../../../src/testing/index.ts";
 import { errno } from "../../vfs/home.ts";
 import { isAlive, mounted, OLD_PROGRAM, program, SECRET, until } from "./fixture.ts";
@@ -58,6 +59,19 @@ void test("a program has no more of the environment than is named, and no secret
 void test("a secret that is not there says so, and nothing is started", async () => {
   await using s = mounted(program({ env: { TOKEN: { secret: "OTHER" } } }));
   await assert.rejects(s.call("env"), errno("EHOSTUNREACH", /secret "OTHER": there is none/));
+});
+
+void test("while the keys are locked whoever needs a secret is told that, and nothing else is wrong", async () => {
+  let isLocked = true;
+  const secret = (): string => {
+    if (isLocked) throw new OpenAgentsError("LOCKED", "The keys are locked");
+    return SECRET;
+  };
+  await using s = mounted(program({ env: { TOKEN: { secret: "TOKEN" } } }), { secret });
+  for (let i = 0; i < 3; i += 1) await assert.rejects(s.call("env"), { code: "LOCKED" });
+  isLocked = false;
+  assert.match(await s.call("env"), /"TOKEN":"\[secret TOKEN\]"/);
+  assert.deepEqual(s.logged, []);
 });
 
 void test("a program that dies in the middle fails the call, and the next call has a new one", async () => {
