@@ -16,14 +16,17 @@ export type {
   ContextFiles,
   ContextIdentity,
   Log,
+  PartKind,
   PublicEvent,
   RequestOptions,
   SendOptions,
   SpawnOptions,
+  StepPart,
   StepTools,
   When,
 } from "./core/context.ts";
 export { createRuntime } from "./core/create-runtime.ts";
+export type { Amount, Budget, BudgetOptions, Spent, StepUse, Total } from "./core/budget.ts";
 export type { RuntimePorts } from "./core/runtime-ports.ts";
 export type * from "./core/runtime.ts";
 export type * from "./core/plumber-rules.ts";
@@ -39,7 +42,6 @@ export { errnoOf, FileError } from "./core/file-error.ts";
 export type { Errno } from "./core/file-error.ts";
 export { agentMessageOf, agentMessages, extendAgentMessages } from "./core/agent-message.ts";
 export type * from "./core/agent-message.ts";
-export type { Share, ShareAmount, ShareOptions } from "./core/share.ts";
 export type { Json } from "./core/json.ts";
 export type { StandardSchema } from "./core/standard-schema.ts";
 export { ChainChecker } from "./core/trajectory.ts";

@@ -12,6 +12,7 @@ import { rateLimit } from "../control/rate-limit.ts";
 import { sendersOf } from "../control/signed-mail.ts";
 import { tokenStanding } from "../control/standing.ts";
 import type { Guard } from "../control/standing.ts";
+import { rememberedSecrets, secretSource, storedSecrets } from "../control/secrets.ts";
 import { rememberedTokens, storedTokens } from "../control/tokens.ts";
 import { hookSecrets, redactor, secretValues } from "../control/redact.ts";
 import { tracingRequests } from "../control/request-observer.ts";
@@ -97,18 +98,30 @@ export function cloudflare(
   const { shards = 16, version = PACKAGE_VERSION, secp = nobleSecp, origins = [] } = options;
   const types: ReadonlySet<string> = new Set(definition.agents.keys());
 
+  const signerOf = once((env: Env) => derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp }));
   // Once for each isolate: its environment does not change.
   const watch = once((env: Env) => {
-    const redact = redactor(secretValues({ ...env }, hookSecrets(definition.hooks))).text;
+    const redaction = redactor(secretValues({ ...env }, hookSecrets(definition.hooks)));
+    const { text: redact, learn } = redaction;
     const settings = otlpSettings(definition.telemetry, { ...env });
     const tracing = settings && otlpTracer({ ...settings, version, redact });
     const observer = tracing && tracingRequests(tracing.tracer);
     const log = problemLog(redact);
     const onError = (error: unknown): void => log("Cannot answer request", error);
-    return { tracing, log, api: { redact, observer, onError } };
+    return { tracing, log, learn, api: { redact, observer, onError } };
+  });
+  // What is stored is opened here: from the home's object it comes as it is sealed.
+  const secrets = once((env: Env) => {
+    const { learn } = watch(env);
+    const signer = signerOf(env);
+    const files = env.HOME && homeCalls(env.HOME).files;
+    const clock = systemClock;
+    const stored =
+      files && rememberedSecrets(storedSecrets({ files, clock, signer, learn }), clock);
+    return { stored, source: secretSource({ stored, env: { ...env }, learn }) };
   });
   const home = once((env: Env): AgentHome & { readonly whole: WorkerHome } => {
-    const signer = derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp });
+    const signer = signerOf(env);
     const directory = new Directory(env.DIRECTORY, { shards, ensure: definition.ensure });
     const files = env.HOME && homeCalls(env.HOME).files;
     const guard: Guard = {
@@ -137,7 +150,7 @@ export function cloudflare(
     const whole = new WorkerHome({ agents: env.AGENTS, directory, signer, brake, log });
     const notes = env.HOME && eventNotes((ticks) => homeCalls(env.HOME!).notice(ticks));
     const known = { definition, directory, relays, signer, brake, notes, guard, version, log };
-    return { ...known, api, forwarder, tracing, whole };
+    return { ...known, api, forwarder, tracing, secrets: secrets(env).source, whole };
   });
   const kept = once((env: Env): Omit<ControlBindings, "home"> => {
     if (env.HOME === undefined) return {};
@@ -147,6 +160,7 @@ export function cloudflare(
     return {
       schedules,
       tokens,
+      secrets: secrets(env).stored,
       idempotency: idempotency({ files, clock: systemClock, lease: LEASE }),
     };
   });
@@ -179,10 +193,7 @@ export function cloudflare(
     const [deliver, forward] = [driverSink(to), passTo(to)];
     return {
       hooks: definition.hooks,
-      secrets: (name) => {
-        const value: unknown = (env as unknown as Readonly<Record<string, unknown>>)[name];
-        return typeof value === "string" ? value : undefined;
-      },
+      secrets: secrets(env).source,
       clock: systemClock,
       random: systemRandom,
       sink: plumbedSink(plumberOf(definition), remoteMail({ deliver, forward })),

@@ -13,6 +13,7 @@ import { mailLimit } from "../control/mail.ts";
 import { rateLimit } from "../control/rate-limit.ts";
 import { sendersOf } from "../control/signed-mail.ts";
 import { tokenStanding } from "../control/standing.ts";
+import { secretSource, storedSecrets } from "../control/secrets.ts";
 import { storedTokens } from "../control/tokens.ts";
 import { hookSecrets, redactor, secretValues } from "../control/redact.ts";
 import { observers, tracingRequests } from "../control/request-observer.ts";
@@ -36,6 +37,7 @@ import { HttpTokens } from "../identity/nip98.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
+import { modelThinker } from "../models/index.ts";
 import { secretProblems } from "../drivers/webhook.ts";
 import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
 import { agentTrees } from "./local/agent-trees.ts";
@@ -109,10 +111,12 @@ export interface LocalOptions {
   /** Told of each request to the control API. Default: nobody. */
   readonly observer?: RequestObserver | undefined;
   /**
-   * Variables: those of OpenTelemetry, which say where traces go, and those that the hooks of the definition
-   * name as their secrets. Default: none.
+   * Variables: those of OpenTelemetry, which say where traces go, and the secrets of hooks, models and tools by
+   * their names, where none of that name is stored. Default: none.
    */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Told of each secret before anybody is given it, so that whoever logs can leave it out. Default: nobody. */
+  readonly onSecret?: ((value: string) => void) | undefined;
 }
 
 /** A runtime on this machine, with its control API listening. */
@@ -155,7 +159,11 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     undo.push(() => data.release());
     const token = loadToken(data);
     const variables = secretValues(options.env ?? {}, hookSecrets(definition.hooks));
-    const redact = redactor([token, options.passphrase, ...variables]).text;
+    const { text: redact, learn: redactMore } = redactor([token, options.passphrase, ...variables]);
+    const learn = (value: string): void => {
+      redactMore(value);
+      options.onSecret?.(value);
+    };
     const settings = otlpSettings(definition.telemetry, options.env);
     const tracing = settings && (await otelTracer({ ...settings, version, redact }));
     undo.push(() => tracing?.stop(0));
@@ -178,6 +186,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     undo.push(() => relays?.stop());
     const files = sqliteHomeFiles(privateFile(data.file("home")));
     undo.push(() => files.close());
+    const stored = storedSecrets({ files, clock, signer, learn });
+    const secrets = secretSource({ stored, env: options.env ?? {}, learn });
     const trees = agentTrees({
       runtime: () => runtime,
       clock,
@@ -191,12 +201,14 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       signer,
       memory: agentMemory,
       tree: trees.tree,
+      thinker: modelThinker(),
       names: domainNames,
       clock,
       random,
       forwarder: httpForwarder({ clock }),
       brake: fileBrake({ files, clock }),
       tracer: tracing?.tracer,
+      secrets,
       version,
       ...(relays !== undefined && {
         carrier: relays.carrier,
@@ -215,12 +227,12 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     });
 
     const once = idempotency({ files, clock });
-    const bindings = { home: runtime, runtime, schedules, tokens, idempotency: once };
+    const kept = { schedules, tokens, secrets: stored, idempotency: once };
+    const bindings = { home: runtime, runtime, ...kept };
     const { allowPrivateWebhooks: allowPrivate = false } = options;
     const webhooks = localWebhooks({ files, clock, random, allowPrivate, warn });
     undo.push(() => webhooks.stop(0));
-    const secrets = (name: string): string | undefined => options.env?.[name];
-    for (const problem of secretProblems(definition.hooks, secrets)) warn(problem);
+    for (const problem of await secretProblems(definition.hooks, secrets)) warn(problem);
 
     let ready = false;
     let listening = "";

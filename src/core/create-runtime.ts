@@ -11,9 +11,10 @@ import type { RuntimeDefinition } from "./definition.ts";
 import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Operators } from "./operators.ts";
-import { OpenAgentsError } from "./errors.ts";
+import { MismatchError, OpenAgentsError } from "./errors.ts";
 import { Followers } from "./followers.ts";
 import type { LiveEvent } from "./followers.ts";
+import type { RunningTick } from "./live-tick.ts";
 import { factotum, isFactotum } from "./factotum.ts";
 import { Importer } from "./importer.ts";
 import type { Json } from "./json.ts";
@@ -28,6 +29,7 @@ import { Mover } from "./mover.ts";
 import { newAgent } from "./new-agent.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { Peer } from "./ports/memory.ts";
+import type { Mind, Thinker } from "./ports/model.ts";
 import type {
   AgentInfo,
   AgentReport,
@@ -89,6 +91,8 @@ class KernelRuntime implements Runtime {
   readonly removeGoal: Runtime["removeGoal"] = (...args) => this.#operators.removeGoal(...args);
   readonly fs: Runtime["fs"] = (...args) => this.#operators.fs(...args);
   readonly files: Runtime["files"] = (...args) => this.#operators.files(...args);
+  readonly searchMemory: Runtime["searchMemory"] = (...args) =>
+    this.#operators.searchMemory(...args);
   readonly alarms: Runtime["alarms"] = (...args) => this.#operators.alarms(...args);
 
   constructor(ports: RuntimePorts) {
@@ -103,6 +107,7 @@ class KernelRuntime implements Runtime {
       carrier: ports.carrier,
       memory: ports.memory,
       tree: ports.tree,
+      minds: mindsOf(definition, ports.thinker),
       relays: definition.relays,
       names: ports.names,
       registry: ports.registry,
@@ -111,6 +116,7 @@ class KernelRuntime implements Runtime {
       waker: ports.waker,
       brake: ports.brake ?? memoryBrake(),
       tracer: ports.tracer,
+      secrets: ports.secrets,
       counters: new Counters(),
       clock,
       random,
@@ -121,7 +127,7 @@ class KernelRuntime implements Runtime {
       carefulUntil: 0,
       cache: new Cache<LoadedAgent>(definition.limits.cached),
       watchers: this.#watchers,
-      followers: new Followers(clock, this.#onProblem),
+      followers: new Followers({ clock, random }, this.#onProblem),
       keyWaits: new KeyWaits(signer.lock, {
         first: () => this.#onProblem("Agents wait for their keys", lockedError()),
         held: (source) => this.#mailroom.held(source),
@@ -280,7 +286,7 @@ class KernelRuntime implements Runtime {
 
   async status(ref: string): Promise<AgentReport> {
     const record = await this.#find(ref);
-    const report = await reportOf(this.#kernel.store, record);
+    const report = await reportOf(this.#kernel.store, record, this.#kernel.clock.now());
     await this.#kernel.store.sync();
     return { ...this.#info(record), ...report };
   }
@@ -413,6 +419,10 @@ class KernelRuntime implements Runtime {
     return this.#kernel.followers.follow(id, listener);
   }
 
+  running(id: string): RunningTick | undefined {
+    return this.#kernel.followers.running(id);
+  }
+
   metrics(): RuntimeMetrics {
     return {
       startedAt: this.#kernel.startedAt,
@@ -439,6 +449,11 @@ class KernelRuntime implements Runtime {
 
   #publish({ agent, record, output, lag, trace }: Ticked, sync: number): void {
     this.#kernel.counters.ticked(record, lag, sync);
+    const { error, outcome } = record;
+    if (error?.code === "MISMATCH") {
+      const end = outcome === "failed" ? "is given up" : "begins anew";
+      this.#onProblem(`A tick of other code ${end}`, new MismatchError(error.message));
+    }
     this.#watchers.publish({ agent, record, output, ...(trace !== undefined && { trace }) });
   }
 
@@ -513,4 +528,24 @@ class KernelRuntime implements Runtime {
   #rest(): void {
     if (!this.#dispatcher.busy && !this.#courier.busy) this.#kernel.waker?.idle();
   }
+}
+
+/** The minds of all definitions. @throws CONFIG */
+function mindsOf(
+  { agents }: RuntimeDefinition,
+  thinker: Thinker | undefined,
+): ReadonlyMap<string, Mind> {
+  if (thinker !== undefined) {
+    return new Map(
+      [...agents].map(([name, { thinking }]) => [name, thinker(name, thinking ?? {})]),
+    );
+  }
+  for (const { name, thinking } of agents.values()) {
+    if (thinking === undefined) continue;
+    throw new OpenAgentsError(
+      "CONFIG",
+      `Cannot run agents of type "${name}": they have a model or tools, and there is no thinker: give "thinker" to createRuntime()`,
+    );
+  }
+  return new Map();
 }

@@ -14,12 +14,14 @@ import type {
   Nursery,
   Random,
   Registry,
+  SecretSource,
   Store,
   Tracer,
   TreeMaker,
   Waker,
 } from "./ports/index.ts";
 import type { MemoryTools, TickMemory } from "./ports/memory.ts";
+import type { Mind } from "./ports/model.ts";
 import { uuidv7 } from "./uuid.ts";
 import type { Watchers } from "./watchers.ts";
 
@@ -35,6 +37,8 @@ export interface Kernel {
   readonly memory: ((tools: MemoryTools) => TickMemory) | undefined;
   /** Makes agents' trees of files; without one there is no `ctx.fs`. */
   readonly tree: TreeMaker | undefined;
+  /** How agents think, by the name of their definition; none where the runtime was made without models. */
+  readonly minds: ReadonlyMap<string, Mind>;
   /** The relays of the home. */
   readonly relays: readonly string[];
   /** Gives names out where the directory is elsewhere; without one the store does. */
@@ -47,6 +51,8 @@ export interface Kernel {
   readonly waker: Waker | undefined;
   /** Notes spans; without one nothing is made for it. */
   readonly tracer: Tracer | undefined;
+  /** The home's secrets by name; without it there are none. Ticks use `tickSecrets`. */
+  readonly secrets: SecretSource | undefined;
   readonly counters: Counters;
   /** Stops all ticks. */
   readonly brake: Brake;

@@ -1,6 +1,7 @@
 import type { Envelope } from "./envelope.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { allFiles } from "./load.ts";
+import type { Stamp } from "./replay.ts";
 import { paths, timerOf } from "./tree.ts";
 
 /** A tick that waits, as it is stored in `parked/<trigger>`: nothing else of it is held. */
@@ -19,7 +20,7 @@ export interface Parked {
 }
 
 /** One thing that a parked tick waits for. */
-export interface Wait {
+export interface Wait extends Partial<Stamp> {
   /** The key of the request or sleep in the journal. */
   readonly key: string;
   /** The id of the request's envelope; absent for a sleep. */

@@ -1,7 +1,9 @@
 import type { AgentPhase, AgentRecord, AgentStatus } from "./agent.ts";
+import type { Budget, Spent } from "./budget.ts";
 import type { Envelope, EnvelopeType } from "./envelope.ts";
 import type { ErrorInfo } from "./errors.ts";
 import type { LiveEvent } from "./followers.ts";
+import type { RunningTick } from "./live-tick.ts";
 import type { HistogramCounts } from "./histogram.ts";
 import type { Json } from "./json.ts";
 import type {
@@ -15,7 +17,6 @@ import type {
 } from "./move.ts";
 import type { HomeOperations, Operations } from "./operations.ts";
 import type { Peer } from "./ports/memory.ts";
-import type { Share } from "./share.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
 
@@ -182,10 +183,12 @@ export interface Runtime extends Home, Operations {
   /** Calls `listener` for every committed, durable tick of one agent (by id) or all; undo by the result. */
   watch(id: string | undefined, listener: (tick: TickEvent) => void): () => void;
   /**
-   * Calls `listener` for what happens inside ticks of an agent (by id) that begin from now on, as it
-   * happens and before it is durable; undo by the result. Costs nothing when nobody follows an agent.
+   * Calls `listener` for what happens inside ticks of an agent (by id) from now on, as it happens and
+   * before it is durable; undo by the result.
    */
   follow(id: string, listener: (event: LiveEvent) => void): () => void;
+  /** The tick of an agent (by id) that runs, with what has happened in it; undefined when none does. */
+  running(id: string): RunningTick | undefined;
   metrics(): RuntimeMetrics;
 }
 
@@ -203,6 +206,7 @@ export type RemoteRuntime = Omit<
   | "deliver"
   | "watch"
   | "follow"
+  | "running"
   | "metrics"
   | "import"
 > &
@@ -238,7 +242,7 @@ export interface AgentInfo extends Omit<
 > {
   readonly status: AgentPhase;
   /** What it has of its parent's budget. */
-  readonly budget?: Share;
+  readonly budget?: Budget;
   /** Another one whenever its name or its labels changed; the same for the same ones. */
   readonly revision: string;
   /** The move that it is in, or was in; with the address of its new home once it has moved. */
@@ -254,6 +258,8 @@ export interface AgentReport extends AgentInfo {
   readonly alarms: readonly { readonly id: string; readonly at: number }[];
   /** Triggers whose ticks are parked. */
   readonly parked: readonly string[];
+  /** What its steps cost; absent where none did. */
+  readonly spent?: Spent;
 }
 
 /** Mail from outside. What is absent gets a default. */
@@ -318,6 +324,8 @@ export interface RuntimeMetrics {
 export interface RuntimeCounts {
   /** Durable ticks by how they ended. */
   readonly outcomes: Readonly<Record<TickRecord["outcome"], number>>;
+  /** Ticks that were begun by other code, which does not fit the present one: given up, or begun anew. */
+  readonly mismatches: { readonly failed: number; readonly restarted: number };
   /** Mail that was to be put into inboxes here, by what became of it. */
   readonly received: Readonly<Partial<Record<Receipt, number>>>;
   /** Outgoing mail that arrived, and that went back to its sender's dead letters. */

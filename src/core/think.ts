@@ -106,13 +106,15 @@ export function think(agent: LoadedAgent, occasion: Occasion): Plan {
     const ctx = new TickContext(session);
     const { trigger } = session;
     if (cold && hooks.onWake !== undefined && trigger.type !== "initialize") {
-      await occasion.journal.within("onWake", () => hooks.onWake?.(ctx, trigger));
+      await session.within("onWake", () => hooks.onWake?.(ctx, trigger));
     }
     if (command === "hibernate") await hooks.onSleep?.(ctx, trigger);
     if (command === "terminate") await hooks.onTerminate?.(ctx, trigger);
-    if (command !== undefined) return;
-    await checkMessage(definition, trigger);
-    await runHook(hooks, ctx);
+    if (command === undefined) {
+      await checkMessage(definition, trigger);
+      await runHook(definition, ctx);
+    }
+    session.checkReplay();
   };
 }
 
@@ -149,11 +151,12 @@ const KEPT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "UNSUPPORTED",
 ]);
 
-async function runHook(hooks: Hooks<State>, ctx: Context): Promise<void> {
+async function runHook({ hooks, thinking }: AgentDefinition, ctx: Context): Promise<void> {
   const { trigger } = ctx;
   const name = HOOK_OF[trigger.type];
   const hook = hooks[name] ?? (name === "onCreate" ? undefined : hooks.onTrigger);
   if (hook === undefined) {
+    if (thinking?.model !== undefined && name !== "onCreate") return ctx.think();
     if (OPTIONAL.has(trigger.type)) return;
     throw new TerminalError(`Agent type "${ctx.agent.type}" has no ${name}`);
   }

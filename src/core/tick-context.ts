@@ -1,6 +1,7 @@
 import type {
   Child,
   Context,
+  ContextBudget,
   ContextFiles,
   ContextIdentity,
   Log,
@@ -8,6 +9,7 @@ import type {
   RequestOptions,
   SendOptions,
   SpawnOptions,
+  StepOptions,
   StepTools,
   When,
 } from "./context.ts";
@@ -15,6 +17,7 @@ import type { Duration } from "./duration.ts";
 import type { Trigger } from "./envelope.ts";
 import type { Json } from "./json.ts";
 import type { Goals, Memory } from "./ports/memory.ts";
+import type { ContextModel, ContextTools } from "./ports/model.ts";
 import type { Session } from "./session.ts";
 import type { State } from "./state.ts";
 
@@ -58,6 +61,22 @@ export class TickContext implements Context {
     return this.#session.memory.goals;
   }
 
+  get budget(): ContextBudget {
+    return this.#session.budget;
+  }
+
+  get model(): ContextModel {
+    return this.#session.thought(this).model;
+  }
+
+  get tools(): ContextTools {
+    return this.#session.thought(this).tools;
+  }
+
+  async think(): Promise<void> {
+    return this.#session.thought(this).think();
+  }
+
   get signal(): AbortSignal {
     return this.#session.signal;
   }
@@ -94,8 +113,12 @@ export class TickContext implements Context {
     this.#session.cancel(alarmId);
   }
 
-  step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
-    return this.#session.step(name, work);
+  step<T>(
+    name: string,
+    work: (step: StepTools) => T | Promise<T>,
+    options?: StepOptions,
+  ): Promise<T> {
+    return this.#session.step(name, work, options);
   }
 
   sleep(duration: Duration): Promise<void> {

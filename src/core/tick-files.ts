@@ -132,7 +132,7 @@ export class TickFiles implements ContextFiles {
     try {
       for (;;) {
         this.#parts.check();
-        const change = await this.#parts.later(`fs:change:${shown(path)}`)(next, lasting);
+        const change = await this.#parts.later(`fs:change:${shown(path)}`)(next, { keep: lasting });
         if (change === null) return;
         yield change;
       }
@@ -181,7 +181,7 @@ export class TickFiles implements ContextFiles {
     }
     const keep = (error: unknown): FileError | undefined =>
       isLimit(error) ? tooLarge(act, path) : lasting(error);
-    return codec.from(await begin(async () => codec.to(await run(tree)), keep));
+    return codec.from(await begin(async () => codec.to(await run(tree)), { keep }));
   }
 }
 

@@ -54,7 +54,7 @@ function readyTool(name: string, tool: Tool): ReadyTool {
   const given = tool.inputSchema ?? tool.parameters ?? NOTHING;
   const schema: unknown = typeof given === "function" && !("~standard" in given) ? given() : given;
   const standard = isStandard(schema) ? schema : undefined;
-  const jsonSchema = jsonSchemaOf(schema);
+  const jsonSchema = schemaOf(schema);
   if (jsonSchema === undefined) {
     throw refuse(
       "its schema cannot be made JSON Schema: give JSON Schema, or use a library that can, such as zod 4.2",
@@ -64,7 +64,8 @@ function readyTool(name: string, tool: Tool): ReadyTool {
   return { name, tool, jsonSchema, standard, isParallel: tool.parallel ?? tool.readOnly ?? false };
 }
 
-function jsonSchemaOf(schema: unknown): JsonSchema | undefined {
+/** A schema of any kind as JSON Schema; undefined for one that cannot be that. */
+export function schemaOf(schema: unknown): JsonSchema | undefined {
   if (typeof schema !== "object" && typeof schema !== "function") return undefined;
   // Standard JSON Schema (https://standardschema.dev/json-schema).
   const standard = (schema as { readonly "~standard"?: Readonly<Record<string, unknown>> })[

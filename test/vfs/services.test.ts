@@ -198,11 +198,12 @@ void test("state takes a whole new object and nothing else", async () => {
 
 void test("goals are made and replaced as a whole, and removed", async () => {
   const { write, json, names, within, files } = await fileHome();
-  await write("/goals/a", '{"title": "A", "priority": 2, "note": "n"}');
+  await write("/goals/a", '{"title": "A", "priority": 2, "note": "n", "result": "r"}');
   const before = await json("/goals/a");
   assert.deepEqual([before.title, before.priority, before.note], ["A", 2, "n"]);
   await write("/goals/a", JSON.stringify({ ...before, status: "done" }));
-  assert.deepEqual([(await json("/goals/a")).status, (await json("/goals/a")).note], ["done", "n"]);
+  const { status, note, result } = await json("/goals/a");
+  assert.deepEqual([status, note, result], ["done", "n", "r"]);
   await write("/goals/a", "Only this\n");
   const after = await json("/goals/a");
   assert.deepEqual([after.title, after.status, after.priority], ["Only this", "open", 0]);

@@ -11,10 +11,11 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import { factotum } from "../../core/factotum.ts";
 import type { Factotum } from "../../core/factotum.ts";
 import type { SetAside } from "../../core/move.ts";
-import type { Brake, Forwarder, Signer } from "../../core/ports/index.ts";
+import type { Brake, Forwarder, SecretSource, Signer } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
 import { agentMemory } from "../../memory/index.ts";
+import { modelThinker } from "../../models/index.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
 import { objectTrees } from "./agent-trees.ts";
@@ -46,6 +47,8 @@ export interface AgentHome {
   readonly forwarder: Forwarder;
   /** Stops all ticks; undefined where the Worker has no object for the home. */
   readonly brake: Brake | undefined;
+  /** The secrets of the home, and the Worker's own. */
+  readonly secrets: SecretSource;
   /** Whom ticks are told of for webhooks; undefined where the Worker has none. */
   readonly notes: EventNotes | undefined;
   /** Undefined where traces go nowhere. */
@@ -179,6 +182,7 @@ export class AgentHost {
       store,
       signer,
       memory: agentMemory,
+      thinker: modelThinker(),
       tree: objectTrees({ agents: this.#env.AGENTS, directory, clock }),
       names: domainNames,
       clock,
@@ -197,6 +201,7 @@ export class AgentHost {
       ...(this.#home.brake !== undefined && { brake: this.#home.brake }),
       forwarder: this.#home.forwarder,
       tracer: this.#home.tracing?.tracer,
+      secrets: this.#home.secrets,
       waker: {
         idle: () => {
           void store.rest(Date.now());

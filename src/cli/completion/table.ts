@@ -37,6 +37,7 @@ const NAME_SOURCES: Readonly<Record<string, Source>> = {
   resolve: "agents",
   context: "contexts",
   tokens: "",
+  secret: "",
 };
 
 /** What a value is: words, what `agentctl __complete` knows, paths, or anything. */

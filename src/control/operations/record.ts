@@ -17,7 +17,7 @@ import { HttpError } from "../problem.ts";
 import { SUBPROTOCOL } from "../socket-frames.ts";
 import { standing } from "../standing.ts";
 import { protocolsOf } from "../socket-request.ts";
-import { streamPosition } from "../agent-feed.ts";
+import { streamPosition } from "../stream-position.ts";
 import { tickStream } from "../stream.ts";
 import { EVENT_NAMES } from "../tick-events.ts";
 import type { EventName } from "../tick-events.ts";

@@ -5,7 +5,7 @@ import type { Identity } from "../../core/ports/index.ts";
 import type { Peer } from "../../core/ports/memory.ts";
 import { TRUST } from "../../core/ports/memory.ts";
 import type { AgentInfo, AgentReport, KeyInfo } from "../../core/runtime.ts";
-import type { Share } from "../../core/share.ts";
+import type { Budget } from "../../core/budget.ts";
 import { tickRecord } from "./record.ts";
 import { count, hex32, npub, shape, time } from "./shape.ts";
 
@@ -27,7 +27,7 @@ const phase: z.ZodType<AgentPhase> = z
       "A living agent is active while it is held in memory, and dormant while it is not.",
   });
 
-const share: z.ZodType<Share> = shape<Share>()(
+const share: z.ZodType<Budget> = shape<Budget>()(
   z
     .strictObject({
       perDay: z.strictObject({ usd: count.optional(), tokens: count.optional() }),
@@ -64,6 +64,8 @@ export const agentInfo: z.ZodType<AgentInfo> = shape<AgentInfo>()(
   z.strictObject(info).register(described, { id: "Agent", description: "Who an agent is." }),
 );
 
+const total = z.strictObject({ usd: count, tokens: count });
+
 export const agentReport: z.ZodType<AgentReport> = shape<AgentReport>()(
   z
     .strictObject({
@@ -76,6 +78,13 @@ export const agentReport: z.ZodType<AgentReport> = shape<AgentReport>()(
       parked: z
         .array(z.string())
         .register(described, { description: "Triggers whose ticks are parked." }),
+      spent: z
+        .strictObject({ day: z.string(), today: total, total, unpriced: count })
+        .register(described, {
+          description:
+            "What its steps cost: whole micro-USD, and tokens of models. `today` is of `day` (UTC), `unpriced` the steps of which no price is known.",
+        })
+        .optional(),
     })
     .register(described, { id: "AgentStatus", description: "What an agent is at." }),
 );

@@ -8,6 +8,7 @@ export type * from "./files.ts";
 export type * from "./home-files.ts";
 export type * from "./memory.ts";
 export type * from "./model.ts";
+export type * from "./secrets.ts";
 export type * from "./store.ts";
 export type * from "./tracer.ts";
 
@@ -82,6 +83,10 @@ export interface Signer {
    * @throws INVALID for an empty password
    */
   exportKey(agent: Keyed, password: string): Promise<string>;
+  /** A text of the home's own, sealed by the home's key for itself, under this name. */
+  sealSecret(name: string, text: string): Promise<string>;
+  /** What `sealSecret` was given. @throws DENIED under another name, at another home, and when it was altered */
+  openSecret(name: string, sealed: string): Promise<string>;
   /** True when `signature` of `message` is by `publicKey` (hex). False for anything malformed. */
   verify(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean;
   /** True for a public key (hex) that is on the curve; nobody can have another one. */

@@ -5,6 +5,7 @@ import type { Json } from "../json.ts";
 import type { StandardSchema } from "../standard-schema.ts";
 import type { State } from "../state.ts";
 import type { Message } from "./memory.ts";
+import type { SecretSource } from "./secrets.ts";
 
 /** A language model: the shape of an AI SDK `LanguageModel`, specification V4. */
 export interface Model {
@@ -24,8 +25,8 @@ export interface ModelSettings {
   readonly model: string;
   /** Where the API is, such as `"http://127.0.0.1:8080/v1"`. `openai-compatible` needs it. */
   readonly baseURL?: string | undefined;
-  /** Default: the environment variable that the provider's package names. */
-  readonly apiKey?: string | undefined;
+  /** The key, or the name of the secret that has it. Default: the secret of the provider's usual name. */
+  readonly apiKey?: string | { readonly secret: string } | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** In place of the global one, for tests and proxies. */
   readonly fetch?: typeof globalThis.fetch | undefined;
@@ -34,14 +35,14 @@ export interface ModelSettings {
 /** What else goes with each call of a model, by the words that the AI SDK has for it. */
 export interface ModelCallSettings {
   /** Where money has a budget: 8,192 unless it says otherwise. Default: as the provider has it. */
-  readonly maxOutputTokens?: number | undefined;
-  readonly temperature?: number | undefined;
-  readonly topP?: number | undefined;
-  readonly topK?: number | undefined;
-  readonly presencePenalty?: number | undefined;
-  readonly frequencyPenalty?: number | undefined;
-  readonly stopSequences?: string[] | undefined;
-  readonly seed?: number | undefined;
+  readonly maxOutputTokens?: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly stopSequences?: string[];
+  readonly seed?: number;
   readonly reasoning?:
     | "provider-default"
     | "none"
@@ -49,11 +50,10 @@ export interface ModelCallSettings {
     | "low"
     | "medium"
     | "high"
-    | "xhigh"
-    | undefined;
+    | "xhigh";
   // oxlint-disable-next-line typescript/no-explicit-any -- each provider has a type of its own
-  readonly providerOptions?: Record<string, any> | undefined;
-  readonly headers?: Record<string, string | undefined> | undefined;
+  readonly providerOptions?: Record<string, any>;
+  readonly headers?: Record<string, string | undefined>;
 }
 
 /** How long a call of a model is tried, and how much it may answer. */
@@ -211,10 +211,16 @@ export type Thinker = (agent: string, thinking: Thinking) => Mind;
 
 /** How agents of one definition think. */
 export interface Mind {
-  /** The default loop, for one trigger. */
-  think(ctx: Context): Promise<void>;
-  model(ctx: Context): ContextModel;
-  tools(ctx: Context): ContextTools;
+  /** Begins to think in one tick, with the secrets of the home. */
+  begin(ctx: Context, secrets: SecretSource): Thought;
+}
+
+/** What an agent has to think with in one tick. */
+export interface Thought {
+  /** The default loop, for the tick's trigger. */
+  think(): Promise<void>;
+  readonly model: ContextModel;
+  readonly tools: ContextTools;
 }
 
 /** The agent's model in a tick. */

@@ -31,6 +31,7 @@ const LETTERS: Readonly<Record<Area, string>> = {
   conversations: "c",
   patterns: "p",
   files: "f",
+  read: "r",
   kv: "k",
   goals: "g",
   peers: "e",

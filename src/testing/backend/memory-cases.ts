@@ -1,6 +1,6 @@
 import type { Json } from "../../core/json.ts";
 import type { RemoteRuntime } from "../../core/runtime.ts";
-import { equal } from "../assert.ts";
+import { equal, rejects } from "../assert.ts";
 import { ask, make } from "./kit.ts";
 import type { BackendCase } from "./kit.ts";
 import { bytesOf, streamOf } from "./move-cases.ts";
@@ -49,6 +49,20 @@ export const MEMORY_CASES: readonly BackendCase[] = [
       equal(await read("/memory/kv/last"), '"Blue skies"');
       const first = JSON.parse(await read("/memory/conversations/talk/1")) as { content: string };
       equal(first.content, "A red Kite");
+      // Operators find the same.
+      const seen = await again.searchMemory(name, "KIT*", { in: ["conversations", "kv"] });
+      equal(seen, [
+        {
+          in: "conversations",
+          id: "talk",
+          n: 1,
+          path: "/memory/conversations/talk/1",
+          text: "A red Kite",
+        },
+      ]);
+      equal((await again.searchMemory(name, "kite", { limit: 1 })).length, 1);
+      await rejects(again.searchMemory(name, "..."), "INVALID");
+      await rejects(again.searchMemory("nobody-of-this-name", "kite"), "NOT_FOUND");
       // Changed from outside, it is found as it is now.
       const said = new TextEncoder().encode("A green kite");
       await again.fs(name).write("/memory/conversations/talk/1", said);
