@@ -2,7 +2,7 @@ import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { Meter } from "./budget.ts";
 import { byteLength } from "./byte-length.ts";
-import { Children, limitOf, ownLimit } from "./children.ts";
+import { Children, ownLimit } from "./children.ts";
 import type {
   Context,
   ContextBudget,
@@ -122,11 +122,10 @@ export class Session {
     const { record, state } = input.agent;
     this.steps = before?.steps ?? [];
     this.#logs = before === undefined ? [] : before.#logs;
-    const limit = limitOf(record, input.agent.definition);
     this.meter =
       before?.meter ??
       new Meter({
-        limit: () => ownLimit(limit, this.files),
+        budget: () => ownLimit(input.agent, this.files),
         now: () => kernel.clock.now(),
         read: (path) => readText(kernel.store, record.id, path),
       });
@@ -283,8 +282,9 @@ export class Session {
       record: agent.record,
       definition: agent.definition,
       trigger: occasion.envelope.id,
-      left: occasion.parked?.spawned ?? [],
+      gone: occasion.parked?.spawned ?? [],
       files: this.#open(),
+      left: () => this.meter.left(),
       later: (step) => this.#steps.later(step),
       letter: (to, payload) => this.#envelope({ to, type: "message" }, payload, {}),
       spent: async () => (await this.meter.spent()).today,

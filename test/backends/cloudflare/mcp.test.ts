@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { objectServers } from "../../../src/backends/cloudflare/mcp.ts";
-import type { Env } from "../../../src/backends/cloudflare/platform.ts";
 import { defineAgent, defineRuntime, systemClock } from "../../../src/index.ts";
 import { agentRecord } from "../../vfs/agent-record.ts";
 import { errno } from "../../vfs/home.ts";
