@@ -11,6 +11,7 @@ export type {
   RuntimeOptions,
 } from "./core/definition.ts";
 export type {
+  Child,
   Context,
   ContextFiles,
   ContextIdentity,
@@ -19,12 +20,13 @@ export type {
   PublicEvent,
   RequestOptions,
   SendOptions,
+  SpawnOptions,
   StepPart,
   StepTools,
   When,
 } from "./core/context.ts";
 export { createRuntime } from "./core/create-runtime.ts";
-export type { Amount, BudgetOptions, Spent, StepUse, Total } from "./core/budget.ts";
+export type { Amount, Budget, BudgetOptions, Spent, StepUse, Total } from "./core/budget.ts";
 export type { RuntimePorts } from "./core/runtime-ports.ts";
 export type * from "./core/runtime.ts";
 export type * from "./core/plumber-rules.ts";
@@ -34,6 +36,15 @@ export type { State } from "./core/state.ts";
 export type { Duration } from "./core/duration.ts";
 export type { EnvelopeType, Trigger, TriggerType } from "./core/envelope.ts";
 export type { HmacOptions, HookDefinition, HookOptions, HookScheme } from "./core/hooks.ts";
+export type {
+  McpAddress,
+  McpCommonOptions,
+  McpProgram,
+  McpServerDefinition,
+  McpServerDefinitions,
+  McpServerOptions,
+  McpText,
+} from "./core/mcp-servers.ts";
 export { OpenAgentsError, RetryableError, TerminalError } from "./core/errors.ts";
 export type { ErrorCode, ErrorInfo } from "./core/errors.ts";
 export { errnoOf, FileError } from "./core/file-error.ts";

@@ -8,6 +8,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   NOT_FOUND: 404,
   EXISTS: 409,
   STALE_CLAIM: 409,
+  MISMATCH: 409,
   TERMINATED: 410,
   PRECONDITION: 412,
   MOVED: 421,

@@ -8,6 +8,7 @@ import { moveOf } from "./move.ts";
 import type { Peer } from "./ports/memory.ts";
 import type { Store } from "./ports/index.ts";
 import type { AgentInfo, AgentReport, KeyInfo } from "./runtime.ts";
+import type { Budget } from "./budget.ts";
 import { readRow } from "./trajectory.ts";
 import { lastSegment, paths, timerOf } from "./tree.ts";
 
@@ -18,13 +19,14 @@ export function revisionOf({ name, labels, type }: AgentRecord): string {
 
 /** What the outside sees of an agent's entry; `active`: a host has it in memory. */
 export function infoOf(record: AgentRecord, active: boolean): AgentInfo {
-  const { status, account: _account, key: _key, move: _move, ...rest } = record;
+  const { status, account: _account, key: _key, move: _move, budget, ...rest } = record;
   const { leaving, arriving, moved } = moveOf(record);
   const id = (moved ?? arriving ?? leaving)?.move;
   return {
     ...rest,
     revision: revisionOf(record),
     status: status !== "live" ? status : active ? "active" : "dormant",
+    ...(budget !== undefined && { budget: JSON.parse(budget) as Budget }),
     ...(id !== undefined && { move: { id, ...(moved && { url: moved.url }) } }),
   };
 }

@@ -54,10 +54,9 @@ export function addUse(a: StepUse | undefined, b: StepUse): StepUse {
   const kinds: Record<string, number> = { ...a.kinds };
   for (const [kind, count] of Object.entries(b.kinds ?? {}))
     kinds[kind] = (kinds[kind] ?? 0) + count;
-  const priced = a.usd !== undefined && b.usd !== undefined;
   return {
     tokens: (a.tokens ?? 0) + (b.tokens ?? 0),
-    ...(priced && { usd: a.usd! + b.usd! }),
+    ...(a.usd !== undefined && b.usd !== undefined && { usd: a.usd + b.usd }),
     ...((b.by ?? a.by) !== undefined && { by: b.by ?? a.by }),
     ...(Object.keys(kinds).length > 0 && { kinds }),
   };
@@ -143,13 +142,14 @@ export class Meter {
    * @throws BUDGET when there is less left
    */
   async reserve(worst: Amount): Promise<() => void> {
-    const left = await this.left();
+    const most = await this.#input.limit();
+    const left = await this.#leftOf(most);
     for (const kind of KINDS) {
       const limit = left[kind];
       const wanted = worst[kind];
       if (limit === undefined || wanted === undefined || wanted <= limit) continue;
       throw new UnblamedError(
-        `Cannot go on: it may cost ${amountText(kind, wanted)}, and ${amountText(kind, limit)} of the budget (${amountText(kind, this.#input.budget[kind] ?? 0)} a day) are left: wait until tomorrow (UTC), or raise "budget.perDay.${kind}"`,
+        `Cannot go on: it may cost ${amountText(kind, wanted)}, and ${amountText(kind, limit)} of the budget (${amountText(kind, most[kind] ?? 0)} a day) are left: wait until tomorrow (UTC), or raise "budget.perDay.${kind}"`,
         "BUDGET",
       );
     }
@@ -163,11 +163,14 @@ export class Meter {
 
   /** What may still be spent today; what has no limit is absent. */
   async left(): Promise<Amount> {
-    const { budget: perDay } = this.#input;
-    if (perDay.usd === undefined && perDay.tokens === undefined) return {};
+    return this.#leftOf(await this.#input.limit());
+  }
+
+  async #leftOf(most: Amount): Promise<Amount> {
+    if (most.usd === undefined && most.tokens === undefined) return {};
     const { today } = await this.spent();
     const left = (kind: keyof Amount): number | undefined => {
-      const limit = perDay[kind];
+      const limit = most[kind];
       return limit === undefined
         ? undefined
         : Math.max(0, limit - today[kind] - this.#reserved[kind]);
@@ -196,7 +199,7 @@ export class Meter {
 /** What a meter needs to know. */
 export interface MeterInput {
   /** The most of a day. */
-  readonly budget: Amount;
+  readonly limit: () => Promise<Amount>;
   readonly now: () => number;
   /** A file of the agent. */
   readonly read: (path: string) => Promise<string | undefined>;

@@ -7,6 +7,7 @@ import type { FileListQuery, FileRange, FileStat, WriteOptions } from "./ports/f
 import type { Goals, Memory } from "./ports/memory.ts";
 import type { ContextModel, ContextTools } from "./ports/model.ts";
 import type { Page } from "./ports/store.ts";
+import type { Budget, BudgetOptions } from "./budget.ts";
 
 /**
  * What agent code has in its hands during a tick. Nothing it does through this takes effect before
@@ -14,7 +15,13 @@ import type { Page } from "./ports/store.ts";
  * After the tick every method throws `CANCELLED`.
  */
 export interface Context<S extends State = State> {
-  readonly agent: { readonly id: string; readonly name: string; readonly type: string };
+  /** `parent`: the npub of the agent that made it, where one did. */
+  readonly agent: {
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    readonly parent?: string;
+  };
   readonly trigger: Trigger;
   /** The agent's state; assign or change members. Only changed top-level keys are written. */
   state: S;
@@ -88,6 +95,17 @@ export interface Context<S extends State = State> {
    * @throws CONFIG where there is no model
    */
   think(): Promise<void>;
+
+  /**
+   * Makes an agent, a child of this one, with a key of its own; its npub. It is there soon after the tick is
+   * committed, or parked, and what is sent to the npub waits for it. Where somebody takes the name in
+   * between, the child is called `NAME-…`, which the log then says.
+   * @throws EXISTS when an agent has the name, LIMIT above `limits.children`, `limits.generations` or what is
+   * left of the budget, INVALID for what can be no agent
+   */
+  spawn(name: string, options?: SpawnOptions): Promise<string>;
+  /** The agents that this one made and that are not ended. */
+  children(): Promise<readonly Child[]>;
 }
 
 /** An event of Nostr (NIP-01) as agent code writes it: time, id and signature are added. */
@@ -176,6 +194,31 @@ export interface ContextBudget {
   left(): Promise<Amount>;
   /** What was spent today and in all, with this tick so far. */
   spent(): Promise<Spent>;
+}
+
+export interface SpawnOptions {
+  /** Default: that of the parent. */
+  readonly type?: string | undefined;
+  readonly labels?: readonly string[] | undefined;
+  /** Its first message. Default: none. */
+  readonly payload?: unknown;
+  /**
+   * What it may spend, which is its parent's no more for as long as it lives. Default: a tenth of what the
+   * parent may in all, and no limit where that has none.
+   */
+  readonly budget?: BudgetOptions | undefined;
+}
+
+/** An agent that this one made. */
+export interface Child {
+  /** Its npub. */
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  /** When it was made. */
+  readonly at: number;
+  /** What it has of its parent's budget. */
+  readonly budget?: Budget;
 }
 
 export interface SendOptions {

@@ -1,4 +1,5 @@
 import { identityOf } from "./address.ts";
+import { isNpub } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
 import { agentPeers, agentState, infoOf, keyInfoOf, reportOf } from "./agent-info.ts";
 import { memoryBrake } from "./brake.ts";
@@ -10,7 +11,7 @@ import type { RuntimeDefinition } from "./definition.ts";
 import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Operators } from "./operators.ts";
-import { OpenAgentsError } from "./errors.ts";
+import { MismatchError, OpenAgentsError } from "./errors.ts";
 import { Followers } from "./followers.ts";
 import type { LiveEvent } from "./followers.ts";
 import type { RunningTick } from "./live-tick.ts";
@@ -110,6 +111,7 @@ class KernelRuntime implements Runtime {
       relays: definition.relays,
       names: ports.names,
       registry: ports.registry,
+      nursery: ports.nursery,
       forwarder: ports.forwarder,
       waker: ports.waker,
       brake: ports.brake ?? memoryBrake(),
@@ -140,6 +142,7 @@ class KernelRuntime implements Runtime {
     });
     this.#courier = new Courier(this.#kernel, {
       delivered: (id) => this.#dispatcher.wake(id),
+      born: (agent) => this.#born(agent),
       failed: (error) => this.#recover("Cannot deliver outgoing mail", error),
       idle: () => this.#rest(),
     });
@@ -251,6 +254,15 @@ class KernelRuntime implements Runtime {
     return this.#info(record);
   }
 
+  /** An agent was made by another one; whoever is told may tell others, and so only once that is durable. */
+  #born(record: AgentRecord): void {
+    this.#dispatcher.wake(record.id);
+    this.#kernel.store.sync().then(
+      () => this.#onSettled(record),
+      () => undefined,
+    );
+  }
+
   async accept(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
     return this.#mailroom.accept(envelopes);
   }
@@ -265,7 +277,10 @@ class KernelRuntime implements Runtime {
 
   async list(query: ListAgents = {}): Promise<Page<AgentInfo>> {
     const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000);
-    const { items, cursor } = await this.#kernel.store.list({ ...query, limit });
+    const parent = query.parent && (await this.#idOf(query.parent));
+    // A name of nobody is that of nobody's parent.
+    if (query.parent !== undefined && parent === undefined) return { items: [] };
+    const { items, cursor } = await this.#kernel.store.list({ ...query, limit, parent });
     return { items: items.map((record) => this.#info(record)), cursor };
   }
 
@@ -273,7 +288,11 @@ class KernelRuntime implements Runtime {
     const record = await this.#find(ref);
     const report = await reportOf(this.#kernel.store, record, this.#kernel.clock.now());
     await this.#kernel.store.sync();
-    return { ...this.#info(record), ...report };
+    const { type } = record;
+    const problem = this.#kernel.agents.has(type)
+      ? undefined
+      : `There is no agent type "${type}" in this runtime: what is due waits until there is`;
+    return { ...this.#info(record), ...report, ...(problem !== undefined && { problem }) };
   }
 
   async state(ref: string): Promise<Record<string, Json>> {
@@ -434,6 +453,11 @@ class KernelRuntime implements Runtime {
 
   #publish({ agent, record, output, lag, trace }: Ticked, sync: number): void {
     this.#kernel.counters.ticked(record, lag, sync);
+    const { error, outcome } = record;
+    if (error?.code === "MISMATCH") {
+      const end = outcome === "failed" ? "is given up" : "begins anew";
+      this.#onProblem(`A tick of other code ${end}`, new MismatchError(error.message));
+    }
     this.#watchers.publish({ agent, record, output, ...(trace !== undefined && { trace }) });
   }
 
@@ -470,6 +494,11 @@ class KernelRuntime implements Runtime {
     const record = await this.#kernel.store.get(ref);
     if (record === undefined) throw new OpenAgentsError("NOT_FOUND", `There is no agent "${ref}"`);
     return record;
+  }
+
+  /** The npub of an agent, which need not be here where it is named by that. */
+  async #idOf(ref: string): Promise<string | undefined> {
+    return isNpub(ref) ? ref : (await this.#kernel.store.get(ref))?.id;
   }
 
   /** @throws MOVED, BUSY when what is stored here of an agent is not what it has */

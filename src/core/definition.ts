@@ -1,6 +1,7 @@
 import { checkName, isNpub } from "./agent.ts";
 import { budgetOf } from "./budget.ts";
 import type { Budget, BudgetOptions } from "./budget.ts";
+import { codeRevision } from "./code-revision.ts";
 import type { Context } from "./context.ts";
 import type { Duration } from "./duration.ts";
 import type { ErrorInfo } from "./errors.ts";
@@ -8,6 +9,8 @@ import { checkHooks } from "./hooks.ts";
 import type { HookDefinition, HookOptions } from "./hooks.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
+import { checkMcpMounts, checkMcpServers, mcpMounts } from "./mcp-servers.ts";
+import type { McpServerDefinitions, McpServerOptions } from "./mcp-servers.ts";
 import { checkMounts } from "./mounts.ts";
 import { OptionsCheck } from "./options.ts";
 import { isCollector, isSample } from "./otlp-settings.ts";
@@ -83,6 +86,19 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
   readonly inbox?: Partial<InboxPolicy>;
   readonly retry?: Partial<RetryPolicy>;
   /**
+   * Which code this is, 1 to 64 characters: steps are journaled with it, and a tick that was begun by
+   * another one is gone on with only while the code asks for the same. Default: a hash of the sources of
+   * the hooks and `migrate`, and of `version`. What they call is not in it: give the release or commit where
+   * that matters.
+   */
+  readonly revision?: string;
+  /**
+   * What becomes of a trigger whose journal is of another revision and does not fit this one: `fail`: it is
+   * a dead letter at once, with its journal; `restart`: the journal is dropped, and the hook runs from its
+   * start, its steps with the same idempotency keys. Default `"fail"`.
+   */
+  readonly onMismatch?: OnMismatch;
+  /**
    * Whose mail its agents take over HTTP from whoever signs the request with a Nostr key (NIP-98): npubs,
    * or "anyone". Default: nobody's; operators' tokens are something else.
    */
@@ -112,6 +128,11 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
   readonly think?: ThinkSettings;
   /** The most that it may spend. Default: no limit. */
   readonly budget?: BudgetOptions;
+  /**
+   * Servers of tools (MCP) by the name that `defineRuntime` has them by, each mounted read-write at
+   * `/tools/NAME`. Default: none.
+   */
+  readonly mcp?: readonly string[];
 }
 
 /** What follows a failed tick. */
@@ -125,6 +146,9 @@ export interface RetryPolicy {
   /** The agent is quarantined after this many dead-lettered triggers in a row. Default 5. */
   readonly quarantineAfter: number;
 }
+
+/** What follows when the journal of a tick does not fit the code. */
+export type OnMismatch = "fail" | "restart";
 
 /** By npub, from whom mail is taken. */
 export type Senders = "anyone" | ReadonlySet<string>;
@@ -141,6 +165,8 @@ export interface AgentDefinition {
   readonly timeout: number;
   readonly inbox: InboxPolicy;
   readonly retry: RetryPolicy;
+  readonly revision: string;
+  readonly onMismatch: OnMismatch;
   readonly profile: Readonly<Record<string, Json>> | undefined;
   readonly senders: Senders;
   /** By path. */
@@ -181,6 +207,11 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
   check.whole("retry.quarantineAfter", retry.quarantineAfter, 1);
   check.duration("retry.backoff", retry.backoff);
   check.duration("retry.maxBackoff", retry.maxBackoff);
+  const { onMismatch = "fail", revision = defaultRevision(options) } = rest;
+  check.word("onMismatch", onMismatch, ["fail", "restart"]);
+  if (typeof revision !== "string" || revision === "" || revision.length > 64) {
+    check.refuse('"revision" must be 1 to 64 characters');
+  }
   checkObject(check, "state", state);
   const { profile } = rest;
   if (profile !== undefined) checkObject(check, "profile", profile);
@@ -194,14 +225,37 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
     timeout: check.duration("timeout", timeout, 1),
     inbox,
     retry,
+    revision,
+    onMismatch,
     profile,
     senders: sendersOf(check, rest.senders ?? []),
-    mounts: checkMounts(check, rest.mounts ?? []),
     thinking: thinkingOf(check, rest),
     budget: budgetOf(check, rest.budget),
+    mounts: checkMounts(check, allMounts(check, rest)),
     // The one place where the type of the state is let go: the kernel stores it as JSON by key.
     hooks: options as unknown as Hooks<State>,
   };
+}
+
+/** A hash of whatever decides what the agent asks for in its ticks. */
+function defaultRevision<S extends State>(options: AgentOptions<S>): string {
+  const { version = 1, migrate, model, fallbacks, instructions, tools, think } = options;
+  const hooks = HOOKS.map((hook) => options[hook]);
+  const models = [model, ...(Array.isArray(fallbacks) ? fallbacks : [])].map(modelName);
+  return codeRevision([hooks, migrate, version, models, instructions, tools, think]);
+}
+
+/** A model without what lets one in, as another key is the same code. */
+function modelName(model: ModelReference | undefined): unknown {
+  return typeof model === "object" && "model" in model ? model.model : model;
+}
+
+/** The mounts that are given, and after them those that `mcp` is short for. */
+function allMounts(
+  check: OptionsCheck,
+  { mounts = [], mcp = [] }: { readonly mounts?: unknown; readonly mcp?: unknown },
+): unknown {
+  return Array.isArray(mounts) ? [...(mounts as unknown[]), ...mcpMounts(check, mcp)] : mounts;
 }
 
 /** What is stored or published by its keys: no list and no plain text. */
@@ -284,6 +338,8 @@ const AGENT_KEYS = [
   "timeout",
   "inbox",
   "retry",
+  "revision",
+  "onMismatch",
   "profile",
   "senders",
   "mounts",
@@ -293,6 +349,7 @@ const AGENT_KEYS = [
   "tools",
   "think",
   "budget",
+  "mcp",
 ] as const satisfies readonly (keyof AgentOptions)[];
 
 /** What `defineRuntime` takes: the default export of `openagents.config.ts`. */
@@ -311,6 +368,11 @@ export interface RuntimeOptions {
   readonly plumber?: PlumberRules | string;
   /** Senders of webhooks, by the name they have in `/hooks/AGENT/NAME`. Default: none. */
   readonly hooks?: Readonly<Record<string, HookOptions>>;
+  /**
+   * Servers of tools (Model Context Protocol) by name, which agents mount by `mcp` or by a mount of the kind
+   * `mcp`. What is not named here cannot be mounted at run time either. Default: none.
+   */
+  readonly mcp?: Readonly<Record<string, McpServerOptions>>;
   readonly limits?: Partial<Limits>;
   /** Where traces are exported to. Default: nowhere, and none are made. */
   readonly telemetry?: TelemetryOptions;
@@ -335,6 +397,10 @@ export interface Limits {
   readonly hops: number;
   /** Agents kept in memory after their tick. Default 10,000. */
   readonly cached: number;
+  /** How deep below an agent that an operator made agents may be that agents made. Default 5. */
+  readonly generations: number;
+  /** Agents that one agent has made and that are not ended. Default 100. */
+  readonly children: number;
   /** How long the ids of processed envelopes are remembered. Default `"7d"`. */
   readonly dedup: Duration;
 }
@@ -347,6 +413,8 @@ export const DEFAULT_LIMITS: Limits = {
   hops: 1000,
   outputBytes: 1_048_576,
   cached: 10_000,
+  generations: 5,
+  children: 100,
   dedup: "7d",
 };
 
@@ -358,6 +426,7 @@ export interface RuntimeDefinition {
   readonly relays: readonly string[];
   readonly plumber?: PlumberRules | string | undefined;
   readonly hooks: ReadonlyMap<string, HookDefinition>;
+  readonly mcp: McpServerDefinitions;
   readonly limits: Limits;
   readonly telemetry?: TelemetryOptions | undefined;
 }
@@ -372,6 +441,7 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     "relays",
     "plumber",
     "hooks",
+    "mcp",
     "limits",
     "telemetry",
   ]);
@@ -392,6 +462,8 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     if (key === "dedup") check.duration("limits.dedup", value);
     else check.whole(`limits.${key}`, value, 1);
   }
+  const servers = checkMcpServers(check, given.mcp ?? {});
+  checkMcpMounts(check, agents, servers);
   const checked = {
     agents,
     store,
@@ -399,6 +471,7 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     relays,
     plumber,
     hooks: checkHooks(check, hooks),
+    mcp: servers,
     limits,
   };
   if (given.telemetry === undefined) return checked;

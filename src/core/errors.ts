@@ -17,6 +17,7 @@ export type ErrorCode =
   | "CANCELLED"
   | "TERMINAL" // agent code says that a retry cannot help
   | "REMOTE" // the other agent answered a request with an error
+  | "MISMATCH" // the journal of a tick is of other code than that which goes on with it
   | "STATE" // state cannot be stored or does not fit its schema
   | "VERSION" // stored data is newer than this code
   | "CORRUPT" // stored data is damaged
@@ -83,6 +84,18 @@ export class UnblamedError extends OpenAgentsError {
 /** A command asks for what is not so any more: to try again cannot help, and nobody is to blame. */
 export class RefusedError extends OpenAgentsError {
   override readonly name: string = "RefusedError";
+}
+
+/**
+ * The code asks for something else than the journal of a tick has, which other code has begun: the tick is
+ * not tried again, and the agent is not to blame.
+ */
+export class MismatchError extends OpenAgentsError {
+  override readonly name: string = "MismatchError";
+
+  constructor(message: string) {
+    super("MISMATCH", message);
+  }
 }
 
 /** Somebody wants a trigger to be acted on no more: it goes to the dead letters at once, nobody is to blame. */

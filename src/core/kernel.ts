@@ -11,6 +11,7 @@ import type {
   Forwarder,
   LogHead,
   NameResolver,
+  Nursery,
   Random,
   Registry,
   SecretSource,
@@ -42,6 +43,8 @@ export interface Kernel {
   readonly relays: readonly string[];
   /** Gives names out where the directory is elsewhere; without one the store does. */
   readonly registry: Registry | undefined;
+  /** Makes the agents that agents make, where the directory is elsewhere; without one the store does. */
+  readonly nursery: Nursery | undefined;
   /** Passes on the mail of agents that moved away; without one it is refused. */
   readonly forwarder: Forwarder | undefined;
   /** Keeps the time for what is due; without one the kernel has timers. */

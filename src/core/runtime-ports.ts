@@ -7,6 +7,7 @@ import type {
   Forwarder,
   MemoryTools,
   NameResolver,
+  Nursery,
   Random,
   Registry,
   SecretSource,
@@ -36,6 +37,8 @@ export interface RuntimePorts {
   readonly thinker?: Thinker;
   /** Gives names out where the directory is elsewhere. Default: the store does. */
   readonly registry?: Registry;
+  /** Makes the agents that agents make, where the directory is elsewhere. Default: they are made in the store. */
+  readonly nursery?: Nursery;
   /** Passes on the mail of agents that moved away. Default: it is refused. */
   readonly forwarder?: Forwarder;
   /** Notes spans of mail, ticks and steps. Default: nobody does, and nothing is made for it. */

@@ -17,6 +17,7 @@ import type {
 } from "./move.ts";
 import type { HomeOperations, Operations } from "./operations.ts";
 import type { Peer } from "./ports/memory.ts";
+import type { Budget } from "./budget.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
 
@@ -231,11 +232,18 @@ export interface ListAgents {
   readonly type?: string | undefined;
   /** Those with this label only. */
   readonly label?: string | undefined;
+  /** Those that this agent made: by its npub, hex key or name. */
+  readonly parent?: string | undefined;
 }
 
 /** An agent as the outside sees it. */
-export interface AgentInfo extends Omit<AgentRecord, "status" | "account" | "key" | "move"> {
+export interface AgentInfo extends Omit<
+  AgentRecord,
+  "status" | "account" | "key" | "move" | "budget"
+> {
   readonly status: AgentPhase;
+  /** What it has of its parent's budget. */
+  readonly budget?: Budget;
   /** Another one whenever its name or its labels changed; the same for the same ones. */
   readonly revision: string;
   /** The move that it is in, or was in; with the address of its new home once it has moved. */
@@ -253,12 +261,14 @@ export interface AgentReport extends AgentInfo {
   readonly parked: readonly string[];
   /** What its steps cost; absent where none did. */
   readonly spent?: Spent;
+  /** Why its ticks do not run, where its definition is gone. */
+  readonly problem?: string;
 }
 
 /** Mail from outside. What is absent gets a default. */
 export interface MailInput {
   readonly payload: Json;
-  /** Default: a new UUID. None of the kernel's own: `initialize`, `alarm:…`, `bounce:…`, `clone:…`. */
+  /** Default: a new UUID. None of the kernel's own: `initialize`, `alarm:…`, `bounce:…`, `child:…`, `clone:…`. */
   readonly id?: string | undefined;
   readonly type?: EnvelopeType | undefined;
   /** Default `"operator"`. */
@@ -317,6 +327,8 @@ export interface RuntimeMetrics {
 export interface RuntimeCounts {
   /** Durable ticks by how they ended. */
   readonly outcomes: Readonly<Record<TickRecord["outcome"], number>>;
+  /** Ticks that were begun by other code, which does not fit the present one: given up, or begun anew. */
+  readonly mismatches: { readonly failed: number; readonly restarted: number };
   /** Mail that was to be put into inboxes here, by what became of it. */
   readonly received: Readonly<Partial<Record<Receipt, number>>>;
   /** Outgoing mail that arrived, and that went back to its sender's dead letters. */

@@ -3,11 +3,12 @@ import type { Meter, StepUse } from "./budget.ts";
 import { bytesAbove } from "./byte-length.ts";
 import type { StepOptions, StepPart, StepTools } from "./context.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
-import type { FileError } from "./file-error.ts";
+import { FileError } from "./file-error.ts";
 import { sha256Hex } from "./hash.ts";
 import { valueOf } from "./journal.ts";
 import type { Entry } from "./journal.ts";
 import { toJson } from "./json.ts";
+import type { Ask } from "./replay.ts";
 import type { Json } from "./json.ts";
 import type { Kernel } from "./kernel.ts";
 import { checkLabel } from "./label.ts";
@@ -38,8 +39,8 @@ export interface StepsRun {
   readonly meter: () => Meter;
 }
 
-/** The error of files with which a step is to end and to be journaled, instead of one; undefined for neither. */
-export type Keep = (error: unknown) => FileError | undefined;
+/** The error with which a step is to end and to be journaled, instead of one; undefined for neither. */
+export type Keep = (error: unknown) => OpenAgentsError | undefined;
 
 type Work<T> = (step: StepTools) => T | Promise<T>;
 
@@ -55,6 +56,8 @@ export interface LaterOptions extends StepOptions {
 export class Steps {
   /** Those that are not over. */
   readonly running: Set<Promise<unknown>> = new Set();
+  /** How many of them wait for their turn. */
+  #held = 0;
   readonly #kernel: Kernel;
   readonly #input: SessionInput;
   readonly #run: StepsRun;
@@ -65,6 +68,11 @@ export class Steps {
     this.#kernel = kernel;
     this.#input = input;
     this.#run = run;
+  }
+
+  /** True while one of them is at work. */
+  get busy(): boolean {
+    return this.running.size > this.#held;
   }
 
   /** As `Context.step`. */
@@ -109,6 +117,11 @@ export class Steps {
     check();
     const { agent, occasion, live, span: ticks } = this.#input;
     const { store, clock, limits, tracer } = this.#kernel;
+    const ask = occasion.journal.ask(key);
+    if (ask.turn !== undefined) {
+      await this.#turn(ask.turn);
+      check();
+    }
     const earlier = occasion.journal.get(key);
     if (earlier !== undefined) {
       const { used: spent, counted } = earlier;
@@ -155,7 +168,7 @@ export class Steps {
           `Cannot journal step "${name}": ${tooMany} bytes is above limits.valueBytes (${limits.valueBytes})`,
         );
       }
-      await this.#journal(key, json);
+      await this.#journal(ask, json);
       note({ key, ms: clock.now() - begun, ...(used !== undefined && { used }) });
       span?.end();
       return value;
@@ -166,9 +179,14 @@ export class Steps {
       const error = kept ?? cause;
       const info = errorInfo(error);
       if (kept !== undefined) {
-        await this.#journal(key, JSON.stringify({ error: { ...info, errno: kept.errno } }));
+        await this.#journal(
+          ask,
+          JSON.stringify({
+            error: { ...info, ...(kept instanceof FileError && { errno: kept.errno }) },
+          }),
+        );
         this.#kept.set(kept, key);
-      }
+      } else if (isOpen()) occasion.journal.failed(ask);
       note({ key, ms: clock.now() - begun, ...(used !== undefined && { used }), error: info });
       span?.end(failureOf(error));
       throw error;
@@ -184,13 +202,33 @@ export class Steps {
     this.#input.occasion.journal.count(key);
   }
 
-  async #journal(key: string, json: string): Promise<void> {
+  /** Waits for the turn of a step in a replay. */
+  async #turn(turn: Promise<void>): Promise<void> {
+    this.#held += 1;
+    // That nothing else goes on is what is waited for, so it must be looked at.
+    this.#run.quiet();
+    try {
+      await turn;
+    } finally {
+      this.#held -= 1;
+    }
+  }
+
+  /** Stores what came of a step, as the JSON of an object, and what failed before it. */
+  async #journal(ask: Ask, json: string): Promise<void> {
     const { agent, claim, occasion } = this.#input;
     const { store } = this.#kernel;
+    const { journal, envelope } = occasion;
+    const stamp = JSON.stringify(journal.stampOf(ask)).slice(1);
+    const text = `${json.slice(0, -1)}${json === "{}" ? "" : ","}${stamp}`;
+    const rows = [...journal.takeFailed(), [ask.key, text] as const];
     agent.journaled = true;
-    await store.journal(claim, [{ path: paths.step(occasion.envelope.id, key), value: json }]);
+    await store.journal(
+      claim,
+      rows.map(([key, value]) => ({ path: paths.step(envelope.id, key), value })),
+    );
     await store.sync();
-    occasion.journal.wrote(key, json);
+    for (const [key, value] of rows) journal.wrote(key, value);
   }
 
   #replayed(key: string, entry: Entry): Json | undefined {

@@ -1,4 +1,5 @@
 import type {
+  Child,
   Context,
   ContextBudget,
   ContextFiles,
@@ -7,6 +8,7 @@ import type {
   PublicEvent,
   RequestOptions,
   SendOptions,
+  SpawnOptions,
   StepOptions,
   StepTools,
   When,
@@ -121,5 +123,13 @@ export class TickContext implements Context {
 
   sleep(duration: Duration): Promise<void> {
     return this.#session.sleep(duration);
+  }
+
+  spawn(name: string, options?: SpawnOptions): Promise<string> {
+    return this.#session.spawn(name, options);
+  }
+
+  children(): Promise<readonly Child[]> {
+    return this.#session.children.list();
   }
 }

@@ -22,6 +22,7 @@
  * memory/patterns/<id>            something learned, JSON
  * memory/read/<id>                a file elsewhere that the agent has read, JSON
  * goals/<id>                      a goal, JSON
+ * children/<npub>                 an agent that this one made and that is not ended, JSON
  * meta/goals                      how many there are; meta/talks, meta/patterns, meta/read, meta/kv: the same
  * meta/spent                      what the agent's steps cost, JSON
  * meta/budgets/<path>             what was written to a mount that has a budget, JSON
@@ -74,6 +75,8 @@ export const paths = {
   goals: "goals/",
   goal: (id: string): string => `goals/${encode(id)}`,
   goalCount: "meta/goals",
+  children: "children/",
+  child: (id: string): string => `children/${id}`,
   crashes: (trigger: string): string => `crashes/${encode(trigger)}`,
 } as const;
 

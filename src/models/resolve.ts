@@ -1,5 +1,6 @@
 import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { OpenAgentsError } from "../core/errors.ts";
+import { boundedFetch } from "./bounded-fetch.ts";
 import type { ModelReference } from "../core/ports/model.ts";
 import { isSecretName } from "../core/secret-name.ts";
 import { keylessErrors } from "./keyless-errors.ts";
@@ -130,7 +131,7 @@ export async function resolveModel(
     ...(baseURL !== undefined && { baseURL }),
     ...(apiKey !== undefined && { apiKey }),
     ...(headers !== undefined && { headers }),
-    ...(fetch !== undefined && { fetch }),
+    fetch: boundedFetch(fetch),
   };
   if (provider === "openai-compatible" && setup.baseURL === undefined) {
     throw refuse('give "baseURL", the address of its API, such as "http://127.0.0.1:8080/v1"');

@@ -4,6 +4,7 @@ import type { Argument, Command, Option } from "commander";
 const OPTION_SOURCES: Readonly<Record<string, Source>> = {
   "--context": "contexts",
   "--agent": "agents",
+  "--parent": "agents",
   "--type": "types",
   "--data": "dirs",
   "--to-data": "dirs",

@@ -180,6 +180,27 @@ export interface Registry {
   rename(agent: AgentRecord, name: string, apply: () => Promise<void>): Promise<void>;
 }
 
+/** Makes the agents that agents make, where the directory is elsewhere. */
+export interface Nursery {
+  /** The key of an account that no agent had, for a child of this name. @throws EXISTS when an agent has the name */
+  reserve(name: string): Promise<Account>;
+  /**
+   * Makes an agent under the first of these names that is free; its entry, also where it was made before.
+   * Undefined when all are taken. What cannot be now rejects.
+   */
+  bear(
+    child: Omit<AgentRecord, "status">,
+    names: readonly string[],
+  ): Promise<Pick<AgentRecord, "name" | "status"> | undefined>;
+}
+
+/** Of an agent's entry, what its account makes. */
+export interface Account {
+  readonly id: string;
+  readonly publicKey: string;
+  readonly account: number;
+}
+
 /** Passes mail on to the new homes of agents that moved away. */
 export interface Forwarder {
   /**
