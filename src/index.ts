@@ -36,6 +36,15 @@ export type { State } from "./core/state.ts";
 export type { Duration } from "./core/duration.ts";
 export type { EnvelopeType, Trigger, TriggerType } from "./core/envelope.ts";
 export type { HmacOptions, HookDefinition, HookOptions, HookScheme } from "./core/hooks.ts";
+export type {
+  McpAddress,
+  McpCommonOptions,
+  McpProgram,
+  McpServerDefinition,
+  McpServerDefinitions,
+  McpServerOptions,
+  McpText,
+} from "./core/mcp-servers.ts";
 export { OpenAgentsError, RetryableError, TerminalError } from "./core/errors.ts";
 export type { ErrorCode, ErrorInfo } from "./core/errors.ts";
 export { errnoOf, FileError } from "./core/file-error.ts";

@@ -61,6 +61,12 @@ const FILES: Readonly<Record<string, string>> = {
   "drivers/plumber/json-path.ts": "json-p3",
   "drivers/plumber/find.ts": "json-p3",
   "backends/local/agent-sockets.ts": "ws",
+  "mounts/mcp/parts.ts": "type:@modelcontextprotocol/client",
+  "mounts/mcp/server.ts": "type:@modelcontextprotocol/client",
+  "mounts/mcp/connection.ts": "type:@modelcontextprotocol/client",
+  "mounts/mcp/library.ts": "@modelcontextprotocol/client",
+  "mounts/mcp/http.ts": "type:@modelcontextprotocol/client",
+  "mounts/mcp/program.ts": "type:@modelcontextprotocol/client",
 };
 
 /** A module: its path below src, and its text. */

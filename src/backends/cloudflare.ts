@@ -19,10 +19,12 @@ import { tracingRequests } from "../control/request-observer.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { fileBrake } from "../core/brake.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import { mcpSecrets } from "../core/mcp-servers.ts";
 import { otlpSettings } from "../core/otlp-settings.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import { plumberOf } from "../drivers/plumber.ts";
+import type { McpClient } from "../mounts/mcp/parts.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
 import { HttpTokens } from "../identity/nip98.ts";
 import { nobleSecp } from "../identity/secp.ts";
@@ -62,6 +64,8 @@ export interface CloudflareOptions {
   readonly origins?: readonly string[];
   /** When the relays of the definition are connected. */
   readonly relays?: RelayPolicy;
+  /** By which servers of tools (MCP) are used. Default: they cannot be; `mcpClient` says how they can. */
+  readonly mcp?: McpClient;
 }
 
 /** What a Worker's entry exports: the classes by name, and the handler as its default. */
@@ -101,8 +105,8 @@ export function cloudflare(
   const signerOf = once((env: Env) => derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp }));
   // Once for each isolate: its environment does not change.
   const watch = once((env: Env) => {
-    const redaction = redactor(secretValues({ ...env }, hookSecrets(definition.hooks)));
-    const { text: redact, learn } = redaction;
+    const named = [...hookSecrets(definition.hooks), ...mcpSecrets(definition.mcp)];
+    const { text: redact, learn } = redactor(secretValues({ ...env }, named));
     const settings = otlpSettings(definition.telemetry, { ...env });
     const tracing = settings && otlpTracer({ ...settings, version, redact });
     const observer = tracing && tracingRequests(tracing.tracer);
@@ -150,7 +154,8 @@ export function cloudflare(
     const whole = new WorkerHome({ agents: env.AGENTS, directory, signer, brake, log });
     const notes = env.HOME && eventNotes((ticks) => homeCalls(env.HOME!).notice(ticks));
     const known = { definition, directory, relays, signer, brake, notes, guard, version, log };
-    return { ...known, api, forwarder, tracing, secrets: secrets(env).source, whole };
+    const { source } = secrets(env);
+    return { ...known, api, forwarder, tracing, secrets: source, whole, mcp: options.mcp };
   });
   const kept = once((env: Env): Omit<ControlBindings, "home"> => {
     if (env.HOME === undefined) return {};

@@ -24,6 +24,7 @@ import { fileBrake } from "../core/brake.ts";
 import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { factotum } from "../core/factotum.ts";
+import { mcpSecrets } from "../core/mcp-servers.ts";
 import { otlpSettings } from "../core/otlp-settings.ts";
 import type { SpanCounts } from "../core/span-queue.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
@@ -38,6 +39,7 @@ import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
 import { modelThinker } from "../models/index.ts";
+import { Secrets } from "../models/secrets.ts";
 import { secretProblems } from "../drivers/webhook.ts";
 import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
 import { agentTrees } from "./local/agent-trees.ts";
@@ -158,7 +160,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const data = typeof options.data === "string" ? openDataDir(options.data, warn) : options.data;
     undo.push(() => data.release());
     const token = loadToken(data);
-    const variables = secretValues(options.env ?? {}, hookSecrets(definition.hooks));
+    const named = [...hookSecrets(definition.hooks), ...mcpSecrets(definition.mcp)];
+    const variables = secretValues(options.env ?? {}, named);
     const { text: redact, learn: redactMore } = redactor([token, options.passphrase, ...variables]);
     const learn = (value: string): void => {
       redactMore(value);
@@ -193,6 +196,13 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       clock,
       hostDirs: options.hostDirs ?? [],
       allowPrivate: options.allowPrivateMounts === true,
+      mcp: definition.mcp,
+      mcpParts: {
+        limits: definition.limits,
+        secrets: () => new Secrets(secrets),
+        log: (text) => warn(redact(text)),
+        version,
+      },
     });
     undo.push(() => trees.close());
     const runtime: Runtime = createRuntime({
@@ -327,7 +337,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       await webhooks.stop(CLOSE_GRACE);
       await tracing?.stop(SPAN_GRACE);
       unwatch();
-      trees.close();
+      await trees.close();
       await files.close();
       data.release();
       clearInterval(alive);

@@ -38,8 +38,7 @@ export function createOutput({ json, ndjson, utc }: OutputOptions): Output {
     process.stdout.write(`${text}\n`);
   };
   const row = (value: unknown): void => line(JSON.stringify(value));
-  // Undefined where it is none.
-  const terminal = Boolean(process.stdout.isTTY);
+  const terminal = process.stdout.isTTY;
   return {
     json: json === true || ndjson === true,
     terminal,

@@ -1,6 +1,5 @@
 import type { AgentRecord } from "./agent.ts";
 import { spentOf } from "./budget.ts";
-import type { Budget } from "./budget.ts";
 import { sha256Hex } from "./hash.ts";
 import { canonicalJson } from "./json.ts";
 import type { Json } from "./json.ts";
@@ -9,6 +8,7 @@ import { moveOf } from "./move.ts";
 import type { Peer } from "./ports/memory.ts";
 import type { Store } from "./ports/index.ts";
 import type { AgentInfo, AgentReport, KeyInfo } from "./runtime.ts";
+import type { Budget } from "./budget.ts";
 import { readRow } from "./trajectory.ts";
 import { lastSegment, paths, timerOf } from "./tree.ts";
 

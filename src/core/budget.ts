@@ -54,10 +54,9 @@ export function addUse(a: StepUse | undefined, b: StepUse): StepUse {
   const kinds: Record<string, number> = { ...a.kinds };
   for (const [kind, count] of Object.entries(b.kinds ?? {}))
     kinds[kind] = (kinds[kind] ?? 0) + count;
-  const priced = a.usd !== undefined && b.usd !== undefined;
   return {
     tokens: (a.tokens ?? 0) + (b.tokens ?? 0),
-    ...(priced && { usd: a.usd! + b.usd! }),
+    ...(a.usd !== undefined && b.usd !== undefined && { usd: a.usd + b.usd }),
     ...((b.by ?? a.by) !== undefined && { by: b.by ?? a.by }),
     ...(Object.keys(kinds).length > 0 && { kinds }),
   };
@@ -143,16 +142,16 @@ export class Meter {
    * @throws BUDGET when there is less left
    */
   async reserve(worst: Amount): Promise<() => void> {
-    const budget = await this.#input.budget();
+    const most = await this.#input.limit();
     const { today } = await this.spent();
     // Nothing is awaited from here on: two that reserve at the same time must not have the same.
-    const left = this.#left(budget, today);
+    const left = this.#leftOf(most, today);
     for (const kind of KINDS) {
       const limit = left[kind];
       const wanted = worst[kind];
       if (limit === undefined || wanted === undefined || wanted <= limit) continue;
       throw new UnblamedError(
-        `Cannot go on: it may cost ${amountText(kind, wanted)}, and ${amountText(kind, limit)} of the budget (${amountText(kind, budget[kind] ?? 0)} a day) are left: wait until tomorrow (UTC), or raise "budget.perDay.${kind}"`,
+        `Cannot go on: it may cost ${amountText(kind, wanted)}, and ${amountText(kind, limit)} of the budget (${amountText(kind, most[kind] ?? 0)} a day) are left: wait until tomorrow (UTC), or raise "budget.perDay.${kind}"`,
         "BUDGET",
       );
     }
@@ -166,15 +165,15 @@ export class Meter {
 
   /** What may still be spent today; what has no limit is absent. */
   async left(): Promise<Amount> {
-    const perDay = await this.#input.budget();
-    if (perDay.usd === undefined && perDay.tokens === undefined) return {};
+    const most = await this.#input.limit();
+    if (most.usd === undefined && most.tokens === undefined) return {};
     const { today } = await this.spent();
-    return this.#left(perDay, today);
+    return this.#leftOf(most, today);
   }
 
-  #left(perDay: Amount, today: Total): Amount {
+  #leftOf(most: Amount, today: Total): Amount {
     const left = (kind: keyof Amount): number | undefined => {
-      const limit = perDay[kind];
+      const limit = most[kind];
       return limit === undefined
         ? undefined
         : Math.max(0, limit - today[kind] - this.#reserved[kind]);
@@ -202,8 +201,8 @@ export class Meter {
 
 /** What a meter needs to know. */
 export interface MeterInput {
-  /** The most of a day: it is less while the agent has children. */
-  readonly budget: () => Amount | Promise<Amount>;
+  /** The most of a day. */
+  readonly limit: () => Promise<Amount>;
   readonly now: () => number;
   /** A file of the agent. */
   readonly read: (path: string) => Promise<string | undefined>;

@@ -1,6 +1,5 @@
 import { checkLabels, checkName } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
-import type { Amount, Budget } from "./budget.ts";
 import { birthLetter, nameTaken, reserve } from "./births.ts";
 import type { ChildCommand } from "./births.ts";
 import type { Child, SpawnOptions } from "./context.ts";
@@ -12,7 +11,9 @@ import type { Kernel } from "./kernel.ts";
 import { isLocked } from "./locked.ts";
 import type { Account } from "./ports/index.ts";
 import type { AgentFiles } from "./ports/memory.ts";
-import { askedShare, lowerBudget, newShare, withoutShares } from "./share.ts";
+import { lower } from "./budget.ts";
+import { askedShare, newShare, withoutShares } from "./share.ts";
+import type { Amount, Budget } from "./budget.ts";
 import type { LaterStep } from "./steps.ts";
 import { paths } from "./tree.ts";
 
@@ -30,13 +31,13 @@ export interface ChildrenParts {
   /** The id of what caused the tick. */
   readonly trigger: string;
   /** Those of which the letter left with an earlier run that was parked. */
-  readonly gone: readonly string[];
+  readonly left: readonly string[];
   readonly files: AgentFiles;
-  /** What the agent may still spend today; what has no limit is absent. */
-  readonly left: () => Promise<Amount>;
   readonly later: (name: string) => LaterStep;
   /** A letter of the agent. @throws INVALID, LIMIT */
   readonly letter: (to: string, payload: unknown) => Envelope;
+  /** What the agent has spent today. */
+  readonly spent: () => Promise<Amount>;
   /** The keys are locked, so the tick waits, whatever agent code makes of the error. */
   readonly locked: (error: unknown) => void;
 }
@@ -50,23 +51,23 @@ type Allotted =
   | { readonly id: string; readonly account?: undefined };
 
 /** The most that an agent may spend: what it has of its parent, and what its type says. */
-export function limitOf(record: AgentRecord, definition: AgentDefinition): Budget | undefined {
-  const own = record.budget === undefined ? undefined : (JSON.parse(record.budget) as Budget);
-  return lowerBudget(own, definition.budget);
+export function limitOf(record: AgentRecord, { budget }: AgentDefinition): Budget | undefined {
+  const given = record.budget === undefined ? undefined : (JSON.parse(record.budget) as Budget);
+  if (given === undefined || budget === undefined) return given ?? budget;
+  return { perDay: lower(given.perDay, budget.perDay) };
 }
 
-/** The most that an agent may spend in a day beside what its children may; what is absent has no limit. */
+/** What is left of that beside the shares of the agent's children. */
 export async function ownLimit(
-  { record, definition }: Pick<ChildrenParts, "record" | "definition">,
+  limit: Budget | undefined,
   files: Pick<AgentFiles, "list">,
 ): Promise<Amount> {
-  const limit = limitOf(record, definition);
   if (limit === undefined) return {};
   const children = await childrenIn(files);
   return withoutShares(
     limit,
     children.map(({ budget }) => budget),
-  );
+  ).perDay;
 }
 
 /** All children of an agent that are not ended. */
@@ -134,7 +135,7 @@ export class Children {
     const { id } = allotted;
     this.#asked.add(id);
     this.#names.set(name, id);
-    if (allotted.account === undefined || this.#parts.gone.includes(id)) return id;
+    if (allotted.account === undefined || this.#parts.left.includes(id)) return id;
     const { publicKey, account, at, budget } = allotted;
     const generation = (record.generation ?? 0) + 1;
     const entry = { id, publicKey, name, type, labels, account, createdAt: at };
@@ -178,7 +179,7 @@ export class Children {
     { name, type }: Pick<Child, "name" | "type">,
     asked: Budget | undefined,
   ): Promise<Allotted> {
-    const { record, definition, trigger, files, locked, left } = this.#parts;
+    const { record, definition, files, locked } = this.#parts;
     const { clock, limits } = this.#kernel;
     const { generations, children: most } = limits;
     const generation = (record.generation ?? 0) + 1;
@@ -190,6 +191,7 @@ export class Children {
     }
     if (this.#names.has(name)) throw nameTaken(name);
     const living = await childrenIn(files);
+    const { trigger } = this.#parts;
     const before = living.find(({ by, as }) => by === trigger && as === name);
     if (before !== undefined) {
       this.#names.set(name, before.id);
@@ -201,7 +203,9 @@ export class Children {
         `Cannot spawn "${name}": "${record.name}" has ${living.length} children, limits.children is ${most}: end one of them`,
       );
     }
-    const budget = newShare(limitOf(record, definition), asked, await left());
+    // What is spent is given to nobody, today or on another day.
+    const taken = [...living.map((child) => child.budget), { perDay: await this.#parts.spent() }];
+    const budget = newShare(limitOf(record, definition), asked, taken);
     try {
       const account = await reserve(this.#kernel, name);
       const allotted = { ...account, at: clock.now(), ...(budget !== undefined && { budget }) };

@@ -25,7 +25,7 @@ function textOf(part: unknown, depth: number): string {
       readonly provider?: unknown;
       readonly modelId?: unknown;
     };
-    const name = (part as object).constructor?.name;
+    const name = (part.constructor as { readonly name?: string } | undefined)?.name;
     return `${name}(${[provider, modelId].filter((one) => typeof one === "string").join("/")})`;
   }
   const members = Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -288,7 +288,11 @@ class KernelRuntime implements Runtime {
     const record = await this.#find(ref);
     const report = await reportOf(this.#kernel.store, record, this.#kernel.clock.now());
     await this.#kernel.store.sync();
-    return { ...this.#info(record), ...report };
+    const { type } = record;
+    const problem = this.#kernel.agents.has(type)
+      ? undefined
+      : `There is no agent type "${type}" in this runtime: what is due waits until there is`;
+    return { ...this.#info(record), ...report, ...(problem !== undefined && { problem }) };
   }
 
   async state(ref: string): Promise<Record<string, Json>> {

@@ -9,6 +9,8 @@ import { checkHooks } from "./hooks.ts";
 import type { HookDefinition, HookOptions } from "./hooks.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
+import { checkMcpMounts, checkMcpServers, mcpMounts } from "./mcp-servers.ts";
+import type { McpServerDefinitions, McpServerOptions } from "./mcp-servers.ts";
 import { checkMounts } from "./mounts.ts";
 import { OptionsCheck } from "./options.ts";
 import { isCollector, isSample } from "./otlp-settings.ts";
@@ -126,6 +128,11 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
   readonly think?: ThinkSettings;
   /** The most that it may spend. Default: no limit. */
   readonly budget?: BudgetOptions;
+  /**
+   * Servers of tools (MCP) by the name that `defineRuntime` has them by, each mounted read-write at
+   * `/tools/NAME`. Default: none.
+   */
+  readonly mcp?: readonly string[];
 }
 
 /** What follows a failed tick. */
@@ -222,9 +229,9 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
     onMismatch,
     profile,
     senders: sendersOf(check, rest.senders ?? []),
-    mounts: checkMounts(check, rest.mounts ?? []),
     thinking: thinkingOf(check, rest),
     budget: budgetOf(check, rest.budget),
+    mounts: checkMounts(check, allMounts(check, rest)),
     // The one place where the type of the state is let go: the kernel stores it as JSON by key.
     hooks: options as unknown as Hooks<State>,
   };
@@ -241,6 +248,14 @@ function defaultRevision<S extends State>(options: AgentOptions<S>): string {
 /** A model without what lets one in, as another key is the same code. */
 function modelName(model: ModelReference | undefined): unknown {
   return typeof model === "object" && "model" in model ? model.model : model;
+}
+
+/** The mounts that are given, and after them those that `mcp` is short for. */
+function allMounts(
+  check: OptionsCheck,
+  { mounts = [], mcp = [] }: { readonly mounts?: unknown; readonly mcp?: unknown },
+): unknown {
+  return Array.isArray(mounts) ? [...(mounts as unknown[]), ...mcpMounts(check, mcp)] : mounts;
 }
 
 /** What is stored or published by its keys: no list and no plain text. */
@@ -334,6 +349,7 @@ const AGENT_KEYS = [
   "tools",
   "think",
   "budget",
+  "mcp",
 ] as const satisfies readonly (keyof AgentOptions)[];
 
 /** What `defineRuntime` takes: the default export of `openagents.config.ts`. */
@@ -352,6 +368,11 @@ export interface RuntimeOptions {
   readonly plumber?: PlumberRules | string;
   /** Senders of webhooks, by the name they have in `/hooks/AGENT/NAME`. Default: none. */
   readonly hooks?: Readonly<Record<string, HookOptions>>;
+  /**
+   * Servers of tools (Model Context Protocol) by name, which agents mount by `mcp` or by a mount of the kind
+   * `mcp`. What is not named here cannot be mounted at run time either. Default: none.
+   */
+  readonly mcp?: Readonly<Record<string, McpServerOptions>>;
   readonly limits?: Partial<Limits>;
   /** Where traces are exported to. Default: nowhere, and none are made. */
   readonly telemetry?: TelemetryOptions;
@@ -405,6 +426,7 @@ export interface RuntimeDefinition {
   readonly relays: readonly string[];
   readonly plumber?: PlumberRules | string | undefined;
   readonly hooks: ReadonlyMap<string, HookDefinition>;
+  readonly mcp: McpServerDefinitions;
   readonly limits: Limits;
   readonly telemetry?: TelemetryOptions | undefined;
 }
@@ -419,6 +441,7 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     "relays",
     "plumber",
     "hooks",
+    "mcp",
     "limits",
     "telemetry",
   ]);
@@ -439,6 +462,8 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     if (key === "dedup") check.duration("limits.dedup", value);
     else check.whole(`limits.${key}`, value, 1);
   }
+  const servers = checkMcpServers(check, given.mcp ?? {});
+  checkMcpMounts(check, agents, servers);
   const checked = {
     agents,
     store,
@@ -446,6 +471,7 @@ export function defineRuntime(options: RuntimeOptions): RuntimeDefinition {
     relays,
     plumber,
     hooks: checkHooks(check, hooks),
+    mcp: servers,
     limits,
   };
   if (given.telemetry === undefined) return checked;

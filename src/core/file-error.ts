@@ -24,6 +24,7 @@ export type Errno =
   | "EINTR"
   | "ETIMEDOUT"
   | "EHOSTUNREACH"
+  | "EREMOTEIO"
   | "EIO";
 
 /** The code that each has elsewhere: the one table of both. */
@@ -49,6 +50,7 @@ const CODES: Readonly<Record<Errno, ErrorCode>> = {
   EINTR: "CANCELLED",
   ETIMEDOUT: "TIMEOUT",
   EHOSTUNREACH: "UNREACHABLE",
+  EREMOTEIO: "REMOTE",
   EIO: "FAILED",
 };
 
@@ -71,6 +73,7 @@ const ERRNOS: Partial<Record<ErrorCode, Errno>> = {
   TIMEOUT: "ETIMEDOUT",
   CANCELLED: "EINTR",
   UNREACHABLE: "EHOSTUNREACH",
+  REMOTE: "EREMOTEIO",
 };
 
 /** Something that cannot be done with a file. */

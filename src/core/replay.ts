@@ -21,6 +21,8 @@ export interface Ask {
   readonly key: string;
   /** Its place in the order of the run. */
   readonly at: number;
+  /** It was asked for before, and is to be done anew. */
+  readonly anew: boolean;
   /** Resolves when it may go on, rejects when the run ends before; undefined when it may at once. */
   readonly turn: Promise<void> | undefined;
 }
@@ -82,12 +84,13 @@ export class Replay {
     this.#taken.add(at);
     while (this.#taken.delete(this.#floor)) this.#floor += 1;
     this.#open.delete(key);
-    if (!this.#strict) return { key, at, turn: undefined };
+    const anew = this.#kinds.get(key) === "again";
+    if (!this.#strict) return { key, at, anew, turn: undefined };
     this.#release();
-    if (this.#mayGo(key, at)) return { key, at, turn: undefined };
+    if (this.#mayGo(key, at)) return { key, at, anew, turn: undefined };
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#held.push({ key, at, go: resolve, stop: reject });
-    return { key, at, turn: promise };
+    return { key, at, anew, turn: promise };
   }
 
   /** True when something is held back. */

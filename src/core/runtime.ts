@@ -1,5 +1,5 @@
 import type { AgentPhase, AgentRecord, AgentStatus } from "./agent.ts";
-import type { Budget, Spent } from "./budget.ts";
+import type { Spent } from "./budget.ts";
 import type { Envelope, EnvelopeType } from "./envelope.ts";
 import type { ErrorInfo } from "./errors.ts";
 import type { LiveEvent } from "./followers.ts";
@@ -17,6 +17,7 @@ import type {
 } from "./move.ts";
 import type { HomeOperations, Operations } from "./operations.ts";
 import type { Peer } from "./ports/memory.ts";
+import type { Budget } from "./budget.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
 
@@ -260,6 +261,8 @@ export interface AgentReport extends AgentInfo {
   readonly parked: readonly string[];
   /** What its steps cost; absent where none did. */
   readonly spent?: Spent;
+  /** Why its ticks do not run, where its definition is gone. */
+  readonly problem?: string;
 }
 
 /** Mail from outside. What is absent gets a default. */

@@ -2,7 +2,7 @@ import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { Meter } from "./budget.ts";
 import { byteLength } from "./byte-length.ts";
-import { Children, ownLimit } from "./children.ts";
+import { Children, limitOf, ownLimit } from "./children.ts";
 import type {
   Context,
   ContextBudget,
@@ -78,7 +78,7 @@ export class Session {
   readonly trigger: Trigger;
   readonly identity: ContextIdentity;
   /** The home's secrets, for what is asked outside: nothing of it is for agent code. */
-  readonly secrets: SecretSource;
+  readonly secrets: SecretSource | undefined;
   readonly log: Log;
 
   readonly draft: StateDraft;
@@ -122,10 +122,11 @@ export class Session {
     const { record, state } = input.agent;
     this.steps = before?.steps ?? [];
     this.#logs = before === undefined ? [] : before.#logs;
+    const limit = limitOf(record, input.agent.definition);
     this.meter =
       before?.meter ??
       new Meter({
-        budget: () => ownLimit(input.agent, this.files),
+        limit: () => ownLimit(limit, this.files),
         now: () => kernel.clock.now(),
         read: (path) => readText(kernel.store, record.id, path),
       });
@@ -140,7 +141,7 @@ export class Session {
       locked: (error: unknown) => this.cut(error),
     };
     this.identity = contextIdentity(kernel, record, use);
-    this.secrets = tickSecrets(kernel.secrets, use);
+    this.secrets = kernel.secrets && tickSecrets(kernel.secrets, use);
     this.#steps = new Steps(kernel, input, {
       ...use,
       isOpen: () => this.#isOpen,
@@ -282,11 +283,11 @@ export class Session {
       record: agent.record,
       definition: agent.definition,
       trigger: occasion.envelope.id,
-      gone: occasion.parked?.spawned ?? [],
+      left: occasion.parked?.spawned ?? [],
       files: this.#open(),
-      left: () => this.meter.left(),
       later: (step) => this.#steps.later(step),
       letter: (to, payload) => this.#envelope({ to, type: "message" }, payload, {}),
+      spent: async () => (await this.meter.spent()).today,
       locked: (error) => this.cut(error),
     });
     return this.#children;

@@ -1,6 +1,6 @@
 import { base64 } from "@scure/base";
 import { able } from "./able.ts";
-import type { ContextFiles } from "./context.ts";
+import type { ContextFiles, StepTools } from "./context.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
 import { errnoOf, FileError } from "./file-error.ts";
 import type { Errno } from "./file-error.ts";
@@ -103,10 +103,11 @@ export class TickFiles implements ContextFiles {
   async exchange(path: string, data: string | Uint8Array): Promise<string> {
     this.#parts.check();
     const bytes = bytesOf(data, path);
-    const run = async (tree: AgentTree): Promise<string> => {
-      return textOf(await able(tree, "exchange", path)(path, bytes), path);
+    const run = async (tree: AgentTree, step?: StepTools): Promise<string> => {
+      return textOf(await able(tree, "exchange", path)(path, bytes, step), path);
     };
-    return this.#use("exchange", path, { run, codec: asIs<string>() });
+    const name = toolAt(path);
+    return this.#use("exchange", path, { run, codec: asIs<string>(), name });
   }
 
   async *watch(path: string): AsyncIterable<string> {
@@ -151,11 +152,19 @@ export class TickFiles implements ContextFiles {
   async #use<T>(
     act: keyof FileService,
     path: string,
-    { run, codec }: { readonly run: (tree: AgentTree) => Promise<T>; readonly codec: Codec<T> },
+    {
+      run,
+      codec,
+      name = `fs:${act}:${shown(path)}`,
+    }: {
+      readonly run: (tree: AgentTree, step?: StepTools) => Promise<T>;
+      readonly codec: Codec<T>;
+      /** Of the step that it is, if it is one. */
+      readonly name?: string | undefined;
+    },
   ): Promise<T> {
     const { tree: open, later, check, note } = this.#parts;
     check();
-    const name = `fs:${act}:${shown(path)}`;
     const tree = open();
     const begin = later(name);
     const before = this.#before;
@@ -181,7 +190,7 @@ export class TickFiles implements ContextFiles {
     }
     const keep = (error: unknown): FileError | undefined =>
       isLimit(error) ? tooLarge(act, path) : lasting(error);
-    return codec.from(await begin(async () => codec.to(await run(tree)), { keep }));
+    return codec.from(await begin(async (step) => codec.to(await run(tree, step)), { keep }));
   }
 }
 
@@ -202,6 +211,7 @@ const LASTING: ReadonlySet<Errno> = new Set<Errno>([
   "EFBIG",
   "ENOTSUP",
   "ESTALE",
+  "EREMOTEIO",
 ]);
 
 /** What agent code decides by is there again when it is run again, also where it is an error. */
@@ -219,6 +229,12 @@ function isLimit(error: unknown): boolean {
 function tooLarge(act: string, path: string): FileError {
   const why = "what comes of it is above limits.valueBytes: ask for less, as a range or a page";
   return new FileError("EFBIG", `Cannot ${act} "${path}" in a tick: ${why}`);
+}
+
+/** The step that it is to ask a file below `/tools/`: the call of a tool, which streams tell as such. */
+function toolAt(path: string): string | undefined {
+  const [, tool] = /^\/tools\/([^/]+\/[^/].*)$/s.exec(path) ?? [];
+  return tool === undefined ? undefined : `tool:${shown(tool)}`;
 }
 
 /** A path in the name of a step. */

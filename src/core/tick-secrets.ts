@@ -6,13 +6,9 @@ import type { SecretSource } from "./ports/index.ts";
  * The home's secrets as the run of a tick asks for them, for a model or a tool; agent code has no way to them.
  * Where the keys are locked the tick ends, and waits for them, whatever is made of the error.
  */
-export function tickSecrets(
-  secrets: SecretSource | undefined,
-  { check, locked }: IdentityUse,
-): SecretSource {
+export function tickSecrets(secrets: SecretSource, { check, locked }: IdentityUse): SecretSource {
   return async (name) => {
     check();
-    if (secrets === undefined) return undefined;
     try {
       return await secrets(name);
     } catch (error) {

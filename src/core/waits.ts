@@ -25,6 +25,8 @@ export class Waits {
   readonly #input: SessionInput;
   readonly #run: WaitsRun;
   readonly #waits: Wait[] = [];
+  /** What came after it before is asked for when it is over. */
+  #anew = false;
 
   constructor(kernel: Kernel, input: SessionInput, run: WaitsRun) {
     this.#kernel = kernel;
@@ -42,6 +44,7 @@ export class Waits {
       if (entry !== undefined) return Promise.resolve().then(() => valueOf(entry));
       const known = parked?.waits.find((one) => one.key === key);
       this.#waits.push(known ?? { ...begin(), ...journal.stampOf(ask) });
+      this.#anew ||= ask.anew;
       this.look();
       return never;
     };
@@ -82,7 +85,7 @@ export class Waits {
     const { replay } = this.#input.occasion.journal;
     if (replay.holds) return "stuck";
     if (this.#waits.length === 0) return undefined;
-    return replay.unfinished ? "stuck" : "waiting";
+    return replay.unfinished && !this.#anew ? "stuck" : "waiting";
   }
 
   #misfit({ asked, journaled }: Mismatch): MismatchError {

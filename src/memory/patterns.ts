@@ -14,6 +14,8 @@ const HALF = 500;
 const SURE = 1000;
 const LONGEST = { text: 2000, source: 500 } as const;
 const PAGE = 1000;
+/** So many beginnings of words are looked for, as each is compared with every word. */
+const MOST_STARTS = 20;
 
 /** A pattern as it is stored: `confidence` in thousandths, as of `updatedAt`. */
 type Stored = Pattern;
@@ -142,11 +144,11 @@ export function patterns(
         return undefined;
       }),
     async find(words, { limit = 10 } = {}) {
-      const wanted = wantedIn(words);
+      const count = counterOf(words);
       const scored = (await all()).flatMap(({ pattern }) => {
         if (pattern === undefined) return [];
         const has = wordsIn(`${pattern.text} ${pattern.source ?? ""}`);
-        const score = wanted.filter((word) => hasAll(has, [word])).length * pattern.confidence;
+        const score = count(has) * pattern.confidence;
         return score === 0 ? [] : [{ pattern, score }];
       });
       scored.sort((a, b) => b.score - a.score || b.pattern.updatedAt - a.pattern.updatedAt);
@@ -155,6 +157,18 @@ export function patterns(
         .map(({ pattern }) => shown(pattern));
     },
     forget: (id) => turns(() => forget(id)),
+  };
+}
+
+/** How many of the wanted words are among some: as long as those are few, however many are wanted. */
+function counterOf(text: string): (has: ReadonlySet<string>) => number {
+  const wanted = wantedIn(text);
+  const whole = new Set(wanted.filter((word) => !word.endsWith("*")));
+  const starts = wanted.filter((word) => word.endsWith("*")).slice(0, MOST_STARTS);
+  return (has) => {
+    let found = starts.filter((start) => hasAll(has, [start])).length;
+    for (const word of has) if (whole.has(word)) found += 1;
+    return found;
   };
 }
 

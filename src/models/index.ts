@@ -1,7 +1,9 @@
+export { boundedFetch } from "./bounded-fetch.ts";
 export { callModel, nameOf } from "./call.ts";
 export type {
   CallLimits,
   CallOptions,
+  LostTry,
   ModelPart,
   ModelRequest,
   ModelResult,

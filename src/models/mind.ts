@@ -54,6 +54,8 @@ export class ModelMind implements Mind {
   readonly maxSteps: number;
   readonly output: OutputFormat | undefined;
   readonly tools: ReadonlyMap<string, ReadyTool>;
+  /** Those that were handed to tools, in any tick. */
+  readonly secrets: Secrets = new Secrets(undefined);
 
   /** @throws CONFIG for options or tools that are wrong */
   constructor(agent: string, thinking: Thinking, options: ThinkerOptions) {
@@ -89,7 +91,7 @@ export class ModelThought implements Thought {
     this.mind = mind;
     this.ctx = ctx;
     this.clock = mind.options.clock ?? systemClock;
-    this.secrets = new Secrets(source);
+    this.secrets = mind.secrets.from(source);
     this.#source = source;
     this.model = contextModel(this);
     this.tools = contextTools(this);

@@ -5,10 +5,12 @@ import type { StandardSchema } from "../core/standard-schema.ts";
 import { validate } from "../core/standard-schema.ts";
 import { schemaOf } from "./tool.ts";
 
+type ResponseFormat = NonNullable<LanguageModelV4CallOptions["responseFormat"]>;
+
 /** What an answer is to be, where it is not to be text. */
 export interface OutputFormat {
   /** How a model is told. */
-  readonly responseFormat: NonNullable<LanguageModelV4CallOptions["responseFormat"]>;
+  readonly responseFormat: ResponseFormat;
   /** The answer, or what is wrong with it. */
   read(text: string): Promise<{ readonly value: unknown } | { readonly problem: string }>;
 }
@@ -25,11 +27,8 @@ export function outputFormat(schema: StandardSchema): OutputFormat {
   return {
     responseFormat: {
       type: "json",
-      schema: jsonSchema as Extract<
-        NonNullable<LanguageModelV4CallOptions["responseFormat"]>,
-        { type: "json" }
-      >["schema"],
-    } as OutputFormat["responseFormat"],
+      schema: jsonSchema as Extract<ResponseFormat, { type: "json" }>["schema"] & object,
+    },
     async read(text) {
       let value: Json;
       try {

@@ -1,6 +1,9 @@
 import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { OpenAgentsError } from "../core/errors.ts";
+import { boundedFetch } from "./bounded-fetch.ts";
 import type { ModelReference } from "../core/ports/model.ts";
+import { isSecretName } from "../core/secret-name.ts";
+import { keylessErrors } from "./keyless-errors.ts";
 import type { SecretStore } from "./secrets.ts";
 
 export type { ModelReference, ModelSettings } from "../core/ports/model.ts";
@@ -108,8 +111,10 @@ export async function resolveModel(
     );
   }
   const entry: Provider = PROVIDERS[provider as keyof typeof PROVIDERS];
-  const { baseURL, headers, fetch } = settings;
+  const { baseURL, headers, fetch: given } = settings;
   const keyOf = async (secret: string): Promise<string> => {
+    // What is no name is not quoted: it may be the key itself.
+    if (!isSecretName(secret)) throw refuse('"apiKey.secret" must be the name of a secret');
     const key = await secrets?.(secret);
     if (key !== undefined && key !== "") return key;
     throw refuse(
@@ -120,12 +125,13 @@ export async function resolveModel(
     secrets === undefined || entry.key === undefined ? undefined : { secret: entry.key };
   const key = settings.apiKey ?? usual;
   const apiKey = typeof key === "object" ? await keyOf(key.secret) : key;
+  const fetch = typeof key === "object" ? keylessErrors(given, apiKey!, key.secret) : given;
   const setup: Setup = {
     ...entry.setup,
     ...(baseURL !== undefined && { baseURL }),
     ...(apiKey !== undefined && { apiKey }),
     ...(headers !== undefined && { headers }),
-    ...(fetch !== undefined && { fetch }),
+    fetch: boundedFetch(fetch),
   };
   if (provider === "openai-compatible" && setup.baseURL === undefined) {
     throw refuse('give "baseURL", the address of its API, such as "http://127.0.0.1:8080/v1"');

@@ -27,5 +27,5 @@ export function think<S extends State = State>(
   const { secrets, load, clock, random, onPart, ...thinking } = options as unknown as ThinkOptions;
   const mind = new ModelMind("", thinking, { load, clock, random, onPart });
   const source = secrets && (async (name: string): Promise<string | undefined> => secrets(name));
-  return (ctx) => mind.begin(ctx as unknown as Context, source).think();
+  return (ctx) => mind.begin(ctx, source).think();
 }

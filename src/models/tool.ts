@@ -49,7 +49,9 @@ function readyTool(name: string, tool: Tool): ReadyTool {
     throw refuse('it must have one of "execute" and "perform"');
   }
   if ((tool as { readonly needsApproval?: unknown }).needsApproval) {
-    throw refuse('nobody can be asked for "needsApproval" here');
+    throw refuse(
+      'it says "needsApproval", and there is no asking for approvals yet: leave that out, or do without the tool',
+    );
   }
   const given = tool.inputSchema ?? tool.parameters ?? NOTHING;
   const schema: unknown = typeof given === "function" && !("~standard" in given) ? given() : given;

@@ -102,10 +102,10 @@ function otherFiles(find: () => Promise<OtherAgent>, at: MountPlace): FileServic
       if (files.resize === undefined) throw lacking(path);
       await files.resize(path, size);
     },
-    exchange: async (path, data) => {
+    exchange: async (path, data, options) => {
       const files = await tree(path);
       if (files.exchange === undefined) throw lacking(path);
-      return files.exchange(path, data);
+      return files.exchange(path, data, options);
     },
     async *follow(path, signal) {
       const files = await tree(path);

@@ -4,6 +4,7 @@ import type {
   AgentTree,
   FaceOutside,
   FileEdit,
+  ExchangeOptions,
   FileListQuery,
   FileRange,
   FileStat,
@@ -175,10 +176,10 @@ class Tree implements AgentTree {
   }
 
   /** Of what is the agent's own, from outside, there is no answer: its tick is only to come. */
-  exchange(path: string, data: Uint8Array): Promise<Uint8Array> {
+  exchange(path: string, data: Uint8Array, options?: ExchangeOptions): Promise<Uint8Array> {
     return this.#use(path, async (files, normal) => {
       const operator = this.#operatorFor(normal);
-      if (operator === undefined) return files.exchange!(normal, data);
+      if (operator === undefined) return files.exchange!(normal, data, options);
       this.#check(normal, "exchange", "ask");
       if ((await files.stat(normal)).nature !== "exchange") return files.exchange!(normal, data);
       await this.write(normal, data);

@@ -15,6 +15,7 @@ export function brokenService(path: string, error: unknown): FileService {
     write: fail,
     remove: fail,
     rename: fail,
+    exchange: fail,
     watch: () => ({ [Symbol.asyncIterator]: () => ({ next: fail }) }),
   };
 }

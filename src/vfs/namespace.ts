@@ -3,6 +3,7 @@ import { errnoOf, FileError } from "../core/file-error.ts";
 import type {
   Access,
   Clock,
+  ExchangeOptions,
   FileListQuery,
   FileRange,
   FileService,
@@ -262,11 +263,11 @@ class MountedServices implements Namespace {
     await told(own, (rest) => service.resize!(rest, size));
   }
 
-  async exchange(path: string, data: Uint8Array): Promise<Uint8Array> {
+  async exchange(path: string, data: Uint8Array, options?: ExchangeOptions): Promise<Uint8Array> {
     const own = await this.#file(path, "exchange", "ask");
     const { service } = own.mounted;
     if (service.exchange === undefined) throw cannot("ask", own.path, "files that answer");
-    return told(own, (rest) => service.exchange!(rest, data));
+    return told(own, (rest) => service.exchange!(rest, data, options));
   }
 
   async *follow(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,6 @@
 import { FileError } from "../core/file-error.ts";
 import type {
+  ExchangeOptions,
   FileListQuery,
   FileRange,
   FileService,
@@ -31,7 +32,7 @@ export interface FileNode {
   readonly remove?: () => Promise<void>;
   /** What it takes are commands, a line each. */
   readonly commands?: true;
-  readonly exchange?: (data: Uint8Array) => Promise<Content>;
+  readonly exchange?: (data: Uint8Array, options: ExchangeOptions) => Promise<Content>;
   readonly follow?: (signal: AbortSignal) => AsyncIterable<Content>;
   /** What a stat says. Default: size and revision of the content. */
   readonly facts?: () => Promise<NodeFacts> | NodeFacts;
@@ -224,9 +225,13 @@ class NodeService implements FileService {
     await parent.makeDirectory(nameOf(path));
   }
 
-  async exchange(path: string, data: Uint8Array): Promise<Uint8Array> {
+  async exchange(
+    path: string,
+    data: Uint8Array,
+    options: ExchangeOptions = {},
+  ): Promise<Uint8Array> {
     const node = await this.#file(path, "ask");
-    if (node.exchange !== undefined) return bytesOf(await node.exchange(data));
+    if (node.exchange !== undefined) return bytesOf(await node.exchange(data, options));
     throw failed("ENOTSUP", "ask", path, "it does not answer");
   }
 

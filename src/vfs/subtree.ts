@@ -1,6 +1,6 @@
 import { OpenAgentsError } from "../core/errors.ts";
 import { FileError } from "../core/file-error.ts";
-import type { FileService, FileStat } from "../core/ports/index.ts";
+import type { ExchangeOptions, FileService, FileStat } from "../core/ports/index.ts";
 import { failed } from "./failed.ts";
 import { isWithin, joinPath, nameOf, normalPath, parentOf, partsOf, pathWithin } from "./path.ts";
 
@@ -52,8 +52,8 @@ export function subtree(service: FileService, path: string): FileService {
       resize: (at: string, size: number) => doing(async () => service.resize?.(down(at), size)),
     }),
     ...(service.exchange !== undefined && {
-      exchange: (at: string, data: Uint8Array) =>
-        doing(async () => service.exchange!(down(at), data)),
+      exchange: (at: string, data: Uint8Array, options?: ExchangeOptions) =>
+        doing(async () => service.exchange!(down(at), data, options)),
     }),
     ...(service.follow !== undefined && {
       async *follow(at: string, signal: AbortSignal) {

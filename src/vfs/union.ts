@@ -1,5 +1,6 @@
 import { errnoOf, FileError } from "../core/file-error.ts";
 import type {
+  ExchangeOptions,
   FileListQuery,
   FileRange,
   FileService,
@@ -131,10 +132,10 @@ class Union implements FileService {
     await service.resize(path, size);
   }
 
-  async exchange(path: string, data: Uint8Array): Promise<Uint8Array> {
+  async exchange(path: string, data: Uint8Array, options?: ExchangeOptions): Promise<Uint8Array> {
     const service = await this.#file(path, "ask");
     if (service.exchange === undefined) throw cannot("ask", path, "files that answer");
-    return service.exchange(path, data);
+    return service.exchange(path, data, options);
   }
 
   async *follow(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {

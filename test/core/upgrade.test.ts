@@ -34,7 +34,7 @@ async function upgraded(before: Hook, after: Hook, rest: Rest = {}): Promise<Set
   problems.length = 0;
   const onProblem = (problem: string): void => void problems.push(problem);
   const next = await setting([agent("new", after, rest)], { store, clock, onProblem });
-  await clock.advance(HOUR);
+  await clock.advance(HOUR + 1_000);
   return next;
 }
 
@@ -78,7 +78,7 @@ const misfits: Readonly<Record<string, readonly [does: string, asked: string, ho
     "step:one#0",
     async (ctx) => {
       await work(ctx, "new");
-      await old(ctx as Context, undefined as never);
+      await old(ctx, undefined as never);
     },
   ],
   "does something new between": [
@@ -144,7 +144,7 @@ for (const [name, [does, asked, hook]] of Object.entries(misfits)) {
     assert.deepEqual([outcome, status, parked, reason], ["failed", "active", [], message]);
     assert.deepEqual(did, ["one", "two", "|"]);
     assert.deepEqual(problems, ["A tick of other code is given up"]);
-    const { counts } = await next.runtime.metrics();
+    const { counts } = next.runtime.metrics();
     assert.deepEqual(counts.mismatches, { failed: 1, restarted: 0 });
     // The old code can still do it, and does nothing of it twice.
     const { store, clock, runtime } = next;
@@ -182,7 +182,7 @@ void test("a tick that other code has begun runs from its start where that is th
   assert.deepEqual(did, ["one", "|", "new", "one"]);
   assert.equal(keys[0], keys[1]);
   assert.deepEqual((await end(next)).parked, ["m"]);
-  await clock.advance(HOUR);
+  await clock.advance(HOUR + 1_000);
   assert.deepEqual([(await end(next)).outcome, did.length], ["done", 4]);
   const rows = await runtime.log("a", 0, 99);
   const restarted = rows.find(({ record }) => record.includes('"MISMATCH"'))!;
@@ -190,7 +190,7 @@ void test("a tick that other code has begun runs from its start where that is th
   const { outcome, removed } = JSON.parse(restarted.record) as Record<string, unknown>;
   assert.deepEqual([outcome, (removed as string[]).includes(paths.journal("m"))], ["retry", true]);
   assert.deepEqual(problems, ["A tick of other code begins anew"]);
-  assert.deepEqual((await runtime.metrics()).counts.mismatches, { failed: 0, restarted: 1 });
+  assert.deepEqual(runtime.metrics().counts.mismatches, { failed: 0, restarted: 1 });
   const { id } = (await store.get("a"))!;
   assert.deepEqual(await store.files(id, { prefix: "journal/", limit: 9 }), []);
 });
@@ -235,7 +235,7 @@ void test("an alarm that is tried again under other code begins anew", async () 
   await runtime.stop(0).catch(() => undefined);
   store.crash();
   const next = await setting([defined("new")], { store, clock });
-  await clock.advance(HOUR);
+  await clock.advance(HOUR + 1_000);
   assert.deepEqual(did, ["old", "new"]);
   assert.deepEqual([(await end(next)).outcome, (await end(next)).parked], ["done", []]);
 });
@@ -259,7 +259,7 @@ void test("branches may go on in another order under other code, each with what 
   for (let i = 1; i < 12; i += 1) {
     store.crash();
     next = await setting([agent(String(i), branches)], { store, clock });
-    await clock.advance(i < 8 ? 60_000 : HOUR);
+    await clock.advance(i < 8 ? 61_000 : HOUR);
     await next.runtime.stop(0).catch(() => undefined);
   }
   store.crash();
@@ -293,7 +293,7 @@ void test("a dead letter is replayed by mended code, also after a request that h
   const bug = (broken: boolean): Hook =>
     async function (ctx) {
       const answer = await ctx.request("nobody", "x").catch(() => "no answer");
-      await work(ctx, String(answer));
+      await work(ctx, answer as string);
       if (broken) throw new Error("a bug");
       await ctx.reply("well");
     };
@@ -301,7 +301,7 @@ void test("a dead letter is replayed by mended code, also after a request that h
   const next = await upgraded(bug(true), bug(false), rest);
   assert.equal((await end(next)).reason, "a bug");
   await next.runtime.replay("a", "m");
-  await next.clock.advance(HOUR);
+  await next.clock.advance(HOUR + 1_000);
   assert.deepEqual([(await end(next)).outcome, did], ["done", ["no answer", "|"]]);
 });
 
@@ -313,13 +313,16 @@ void test("onWake of other code is checked by itself, and when it does not run i
   };
   const wakes = (name: string): Rest => ({ onWake: async (ctx) => void (await work(ctx, name)) });
   did = [];
-  const first = await setting([agent("old", before, wakes("wake"))]);
+  const woken = [agent("old", before, wakes("wake"))];
+  const { store, clock, runtime } = await setting(woken);
+  await runtime.stop(0).catch(() => undefined);
+  store.crash();
+  const first = await setting(woken, { store, clock });
   await first.tell("a", "x", "m");
-  const { store, clock } = first;
   await first.runtime.stop(0).catch(() => undefined);
   store.crash();
   const other = await setting([agent("new", before, wakes("another"))], { store, clock });
-  await clock.advance(HOUR);
+  await clock.advance(HOUR + 1_000);
   const { error } = await end(other);
   assert.match(error?.message ?? "", /"onWake\/step:another#0" where .* "onWake\/step:wake#0"/);
   assert.deepEqual(did, ["wake", "one"]);
@@ -337,6 +340,7 @@ void test("what an older release has journaled goes on as it did", async () => {
   const { store, clock, runtime, tell } = await setting([agent("old", old)]);
   await tell("a", "x", "m");
   await runtime.stop(0).catch(() => undefined);
+  store.crash();
   const { id } = (await store.get("a"))!;
   const claim = (await store.claim(id, 0, Number.MAX_SAFE_INTEGER))!;
   const text = async (path: string): Promise<string> =>
@@ -347,12 +351,30 @@ void test("what an older release has journaled goes on as it did", async () => {
     await store.journal(claim, [{ path, value }]);
   }
   await store.release(claim);
-  await store.sync();
-  store.crash();
   const next = await setting([agent("new", old)], { store, clock });
-  await clock.advance(HOUR);
+  await clock.advance(HOUR + 1_000);
   const { lastTick } = await next.runtime.status("a");
   assert.deepEqual([lastTick?.outcome, did], ["done", ["one", "two", "three"]]);
+});
+
+void test("a parked tick whose definition is gone waits until it is there again, and status says so", async () => {
+  did = [];
+  const { store, clock, runtime, tell } = await setting([agent("old", old)]);
+  await tell("a", "x", "m");
+  assert.equal((await runtime.status("a")).problem, undefined);
+  await runtime.stop(0).catch(() => undefined);
+  store.crash();
+  const without = await setting([defineAgent({ name: "b" })], { store, clock });
+  await clock.advance(HOUR + 1_000);
+  const { problem, parked } = await without.runtime.status("a");
+  assert.match(problem ?? "", /no agent type "a"/);
+  assert.deepEqual([parked, did], [["m"], ["one", "two"]]);
+  await without.runtime.stop(0).catch(() => undefined);
+  store.crash();
+  const again = await setting([agent("new", old)], { store, clock });
+  await clock.advance(HOUR + 1_000);
+  assert.equal((await end(again)).outcome, "done");
+  assert.deepEqual(did, ["one", "two", "three"]);
 });
 
 void test("defineAgent() knows code by its sources, or by what it is told", () => {

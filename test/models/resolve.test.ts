@@ -123,6 +123,11 @@ void test("resolveModel() takes keys out of secrets, by the provider's usual nam
     if (before !== undefined) process.env["OPENAI_API_KEY"] = before;
   }
   await assert.rejects(resolveModel({ model: "openai/x", apiKey: { secret: "MINE" } }), /"MINE"/);
+  const itself = { model: "openai/x", apiKey: { secret: "sk-the-key-itself" } };
+  await assert.rejects(resolveModel(itself, { secrets }), (error: OpenAgentsError) => {
+    assert.match(error.message, /must be the name of a secret$/);
+    return error.code === "CONFIG";
+  });
   const locked = () => Promise.reject(new OpenAgentsError("LOCKED", "Cannot use a key"));
   await assert.rejects(resolveModel("openai/x", { secrets: locked }), { code: "LOCKED" });
 });

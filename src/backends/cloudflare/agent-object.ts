@@ -14,6 +14,7 @@ import type { SetAside } from "../../core/move.ts";
 import type { Brake, Forwarder, SecretSource, Signer } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
+import type { McpClient } from "../../mounts/mcp/parts.ts";
 import { agentMemory } from "../../memory/index.ts";
 import { modelThinker } from "../../models/index.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
@@ -28,6 +29,7 @@ import type { WorkerTracer } from "./otlp.ts";
 import { objectNursery } from "./nursery.ts";
 import { posting, tellingRelays } from "./relays.ts";
 import type { Arrival, Relays } from "./relays.ts";
+import { objectServers } from "./mcp.ts";
 import { closeGone, closeSocket, ObjectSockets } from "./object-sockets.ts";
 import type { AlarmInfo, Env, HibernatingSocket, ObjectContext } from "./platform.ts";
 import type { ProblemLog } from "./problem-log.ts";
@@ -56,6 +58,8 @@ export interface AgentHome {
   /** Looks after the rights of those whose connections stay open. */
   readonly guard: Guard;
   readonly log: ProblemLog;
+  /** By which servers of tools are used; undefined where the Worker was given none. */
+  readonly mcp: McpClient | undefined;
   readonly version: string;
 }
 
@@ -183,7 +187,12 @@ export class AgentHost {
       signer,
       memory: agentMemory,
       thinker: modelThinker(),
-      tree: objectTrees({ agents: this.#env.AGENTS, directory, clock }),
+      tree: objectTrees({
+        agents: this.#env.AGENTS,
+        directory,
+        clock,
+        mcp: objectServers({ ...this.#home, clock }),
+      }),
       names: domainNames,
       clock,
       carrier: objectCarrier({

@@ -1,6 +1,8 @@
+import { MCP_KIND } from "../../core/mcp-servers.ts";
 import type { Clock, TreeMaker } from "../../core/ports/index.ts";
 import { remoteFiles } from "../../control/remote-files.ts";
 import { agentTree } from "../../vfs/agent-tree.ts";
+import type { MountKind } from "../../vfs/mount-kind.ts";
 import { mountKinds } from "../../vfs/mount-kinds.ts";
 import { idOf } from "./carrier.ts";
 import type { Directory } from "./directory.ts";
@@ -15,8 +17,10 @@ export function objectTrees(parts: {
   readonly agents: ObjectNamespace;
   readonly directory: Directory;
   readonly clock: Clock;
+  /** Servers of tools. */
+  readonly mcp: MountKind;
 }): TreeMaker {
-  const { agents, directory, clock } = parts;
+  const { agents, directory, clock, mcp } = parts;
   const pass = passTo({ agents, directory });
   return agentTree(
     mountKinds({
@@ -29,6 +33,7 @@ export function objectTrees(parts: {
           pass(id, new Request(url, init), { ...by, requestId: crypto.randomUUID() });
         return { id, files: remoteFiles({ url: "http://object", token: "none", fetcher }, id) };
       },
+      own: { [MCP_KIND]: mcp },
     }),
   );
 }

@@ -85,6 +85,8 @@ export const recordOperations: readonly Operation[] = [
     scope: "read",
     tag: "Record",
     summary: "Follows an agent's ticks as server-sent events",
+    description:
+      "Of a tick that runs all that has happened in it is told, also text that its steps are writing (`delta`), and then what happens. A `tick_start` means to forget what was told of that tick before.",
     query: {
       after: textParameter("The id of the last event that was seen."),
       events: textParameter("Only events of these names, with commas between them."),

@@ -33,7 +33,7 @@ const share: z.ZodType<Budget> = shape<Budget>()(
       perDay: z.strictObject({ usd: count.optional(), tokens: count.optional() }),
     })
     .register(described, {
-      id: "Share",
+      id: "Budget",
       description:
         "The most that it may spend in a day (UTC) of its parent's budget: micro-USD, tokens.",
     }),
@@ -85,6 +85,9 @@ export const agentReport: z.ZodType<AgentReport> = shape<AgentReport>()(
             "What its steps cost: whole micro-USD, and tokens of models. `today` is of `day` (UTC), `unpriced` the steps of which no price is known.",
         })
         .optional(),
+      problem: z.string().optional().register(described, {
+        description: "Why its ticks do not run, where its type is not defined any more.",
+      }),
     })
     .register(described, { id: "AgentStatus", description: "What an agent is at." }),
 );

@@ -37,7 +37,7 @@ export interface FileService {
   /** Cuts a ranged file off at `size` bytes, or fills it up with zeros. */
   resize?(path: string, size: number): Promise<void>;
   /** Hands `data` to a file that answers (`exchange`), and gives its answer. @throws EINVAL, EACCES */
-  exchange?(path: string, data: Uint8Array): Promise<Uint8Array>;
+  exchange?(path: string, data: Uint8Array, options?: ExchangeOptions): Promise<Uint8Array>;
   /** What comes in a stream from now on, in whole lines, until `signal` aborts. */
   follow?(path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
@@ -90,6 +90,13 @@ export interface WriteOptions {
   readonly ifMatch?: IfMatch | undefined;
   /** The media type of `data`, where its sender says it: what it is heeded for is up to the service. */
   readonly type?: string | undefined;
+}
+
+export interface ExchangeOptions {
+  /** Whoever asks waits no more once it aborts. Where a service cannot leave off, the answer goes nowhere. */
+  readonly signal?: AbortSignal | undefined;
+  /** The same whenever the same is asked again, after a crash also: for services that do nothing twice. */
+  readonly key?: string | undefined;
 }
 
 /** What came of a write. */

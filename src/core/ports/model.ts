@@ -126,6 +126,9 @@ export interface Tool {
   execute?(input: any, options: ToolOptions): unknown;
   // oxlint-disable-next-line typescript/no-explicit-any -- as above
   perform?(input: any, ctx: Context): unknown;
+  /** What the model is told of what it gave: an output of the AI SDK, such as `{ type: "content", value: […] }`. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- as above
+  toModelOutput?(result: { toolCallId: string; input: any; output: any }): unknown;
   /** It changes nothing. Such calls run beside each other. Default false. */
   readonly readOnly?: boolean | undefined;
   /** Its calls may run beside others. Default: as `readOnly`. */
@@ -211,8 +214,8 @@ export type Thinker = (agent: string, thinking: Thinking) => Mind;
 
 /** How agents of one definition think. */
 export interface Mind {
-  /** Begins to think in one tick, with the secrets of the home. */
-  begin(ctx: Context, secrets: SecretSource): Thought;
+  /** Begins to think in one tick, with the secrets of the home, where it has any. */
+  begin(ctx: Context, secrets: SecretSource | undefined): Thought;
 }
 
 /** What an agent has to think with in one tick. */

@@ -1,4 +1,4 @@
-import { FileError } from "../../core/file-error.ts";
+import { errnoOf, FileError } from "../../core/file-error.ts";
 import type { FileService } from "../../core/ports/files.ts";
 import { BytesWriter } from "./bytes-writer.ts";
 import { EMPTY } from "./open-file.ts";
@@ -18,7 +18,7 @@ export interface ExchangeFileOptions {
 /**
  * A file that answers what is written to it. Each open has its own question and answer. The first read
  * after a write hands over what was written, and the answer begins where that read is; who opened it
- * for writing alone hands over with close(2).
+ * for writing alone hands over with close(2). Read before anything was written, it is what it says of itself.
  */
 export class ExchangeFile implements OpenFile {
   readonly #options: ExchangeFileOptions;
@@ -36,8 +36,8 @@ export class ExchangeFile implements OpenFile {
       this.#start = offset;
       this.#answer = this.#ask();
     }
-    const answer = await this.#answer;
-    return answer === undefined ? EMPTY : cut(answer, Math.max(0, offset - this.#start), size);
+    this.#answer ??= this.#content();
+    return cut(await this.#answer, Math.max(0, offset - this.#start), size);
   }
 
   write(_offset: number, data: Uint8Array): void {
@@ -58,6 +58,17 @@ export class ExchangeFile implements OpenFile {
   sync(): void {}
 
   release(): void {}
+
+  /** What is read where nothing was asked: what the file says of itself, if it does. */
+  async #content(): Promise<Uint8Array> {
+    const { files, path } = this.#options;
+    try {
+      return await files.read(path());
+    } catch (error) {
+      if (errnoOf(error) === "EACCES") return EMPTY;
+      throw error;
+    }
+  }
 
   async #ask(): Promise<Uint8Array> {
     const question = this.#question?.copy() ?? EMPTY;

@@ -136,5 +136,6 @@ export const ERRNO: Readonly<Record<FuseErrno, number>> = {
   ETIMEDOUT: 110,
   EHOSTUNREACH: 113,
   ESTALE: 116,
+  EREMOTEIO: 121,
   EDQUOT: 122,
 };

@@ -23,10 +23,33 @@ const quick = { backoff: 10, maxBackoff: 50 } as const;
 
 /**
  * The agent types that the backend suite works with: give them all to the backend under test, with
- * the `outside` that its fixture has.
+ * the `outside` that its fixture has. Some are other code in release 2.
  */
-export function conformanceAgents(outside: Outside): readonly AgentDefinition[] {
+export function conformanceAgents(
+  outside: Outside,
+  release: 1 | 2 = 1,
+): readonly AgentDefinition[] {
   return [
+    // Steps, then waits; in release 2 it does something else before it waits, if the message says so.
+    ...(["fail", "restart"] as const).map((onMismatch) =>
+      defineAgent({
+        name: `upgraded-${onMismatch}`,
+        revision: `release ${release}`,
+        onMismatch,
+        retry: quick,
+        state: { done: [] as string[] },
+        async onMessage(ctx, message) {
+          const { change, gate } = message.payload as { change: boolean; gate: string };
+          const step = (name: string): Promise<number> =>
+            ctx.step(name, () => outside.count(`${message.id} ${name}`));
+          if (change && release === 2) await step("new");
+          await step("work");
+          await ctx.request(gate, "open?", { timeout: "1h" });
+          await step("end");
+          ctx.state.done.push(message.id);
+        },
+      }),
+    ),
     // Keeps the texts it gets, and answers with how many there are.
     defineAgent({
       name: "keeper",
@@ -261,10 +284,12 @@ export function conformanceAgents(outside: Outside): readonly AgentDefinition[] 
         const {
           say,
           find,
+          read,
           fail = 0,
         } = message.payload as {
           say?: string;
           find?: string;
+          read?: string;
           fail?: number;
         };
         const talk = ctx.memory.conversations.get("talk");
@@ -272,6 +297,11 @@ export function conformanceAgents(outside: Outside): readonly AgentDefinition[] 
           await talk.append({ role: "user", content: say, tokens: 10 });
           await ctx.memory.patterns.learn({ text: `They said: ${say}` });
           await ctx.memory.kv.set("last", say);
+        }
+        if (read !== undefined) {
+          await ctx.memory.files.note(read, { digest: "1", summary: "All about tides" });
+          const goal = await ctx.goals.add({ id: "read", title: `Read ${read}` });
+          await ctx.goals.update(goal.id, { status: "done", result: "Tides come twice a day" });
         }
         const found = find === undefined ? [] : await ctx.memory.search(find);
         const { messages } = await talk.context({ tokens: 20 });

@@ -9,7 +9,12 @@ import { bytesOf, streamOf } from "./move-cases.ts";
 async function tell(
   runtime: RemoteRuntime,
   name: string,
-  what: { readonly say?: string; readonly find?: string; readonly fail?: number },
+  what: {
+    readonly say?: string;
+    readonly find?: string;
+    readonly read?: string;
+    readonly fail?: number;
+  },
 ): Promise<Json | undefined> {
   return (await ask(runtime, name, what)).replies[0];
 }
@@ -71,6 +76,29 @@ export const MEMORY_CASES: readonly BackendCase[] = [
         found: [["conversations", 1, "A green kite"]],
         context: ["A green kite", "Blue skies"],
       });
+      equal((await again.verify(name)).ok, true);
+    },
+  },
+  {
+    guarantee: "files",
+    name: "what an agent has read and what came of its goals is kept, as files, and found",
+    async body({ runtime, crash }) {
+      const name = await make(runtime, "rememberer");
+      const read = "https://sea.example/tides?page=1";
+      await tell(runtime, name, { read, fail: 1 });
+      const again = await crash();
+      const hits = await again.searchMemory(name, "tides");
+      const [goal, note] = ["goals", "read"].map((area) => hits.find((hit) => hit.in === area));
+      equal([hits.length, goal?.id, note?.id], [2, "read", read]);
+      const files = again.fs(name);
+      const text = new TextDecoder().decode(await files.read(note?.path ?? "/none"));
+      const kept = JSON.parse(text) as Readonly<Record<string, Json>>;
+      equal([kept["path"], kept["digest"], kept["reads"]], [read, "1", 1]);
+      equal((await again.goals(name, "", 9))[0]?.result, "Tides come twice a day");
+      await again.updateGoal(name, "read", { result: null });
+      await files.remove(note?.path ?? "/none");
+      equal(await again.searchMemory(name, "twice tides"), []);
+      equal((await again.searchMemory(name, "tides")).length, 1);
       equal((await again.verify(name)).ok, true);
     },
   },
