@@ -85,7 +85,7 @@ export interface AgentRecord {
   readonly parent?: string;
   /** How many agents there are above it, each made by the next; absent for one that an operator made. */
   readonly generation?: number;
-  /** The most that it may spend, which it has of its parent: JSON of a `Budget`. */
+  /** The most that it may spend, which it has of its parent: JSON of a `Share`. */
   readonly budget?: string;
   /** Where it is in a move: JSON of a `Move`. */
   readonly move?: string;
