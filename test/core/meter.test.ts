@@ -4,7 +4,7 @@ import { Meter } from "../../src/core/budget.ts";
 
 void test("two that reserve at the same time do not have the same", async () => {
   const meter = new Meter({
-    limit: async () => ({ tokens: 100 }),
+    budget: async () => ({ tokens: 100 }),
     now: () => 0,
     read: async () => undefined,
   });
