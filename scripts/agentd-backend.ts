@@ -16,7 +16,8 @@ export async function agentdBackend(): Promise<
   const data = mkdtempSync(join(tmpdir(), "openagents-conformance-"));
   const config = new URL("conformance.config.ts", import.meta.url);
   const file = (name: string): string => readFileSync(join(data, name), "utf8");
-  const boot = async (): Promise<RemoteRuntime> => {
+  const boot = async (release = 1): Promise<RemoteRuntime> => {
+    process.env["OPENAGENTS_RELEASE"] = String(release);
     daemon = await start(config, data);
     return remoteRuntime({ url: daemon.url, token: file("token").trim() });
   };
@@ -29,9 +30,9 @@ export async function agentdBackend(): Promise<
         return runtime;
       },
       outside,
-      async crash() {
+      async crash(release) {
         await daemon.kill();
-        runtime = await boot();
+        runtime = await boot(release);
         return runtime;
       },
       secrets: async () => [

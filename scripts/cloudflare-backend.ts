@@ -15,16 +15,19 @@ export async function cloudflareBackend(): Promise<SharedBackend> {
   const worker = await startWorkerd({
     entry: "test/cloudflare/conformance.worker.ts",
     objects: { AGENTS: "AgentObject", DIRECTORY: "DirectoryObject", HOME: "HomeObject" },
-    define: { OUTSIDE: url },
+    define: { OUTSIDE: url, RELEASE: "1" },
   });
   const runtime = remoteRuntime(worker);
+  let now = 1;
   return {
     worker,
     fixture: {
       runtime,
       outside,
-      async crash() {
+      async crash(release = 1) {
         await worker.kill();
+        if (release !== now) await worker.deploy({ OUTSIDE: url, RELEASE: String(release) });
+        now = release;
         await worker.start();
         return runtime;
       },

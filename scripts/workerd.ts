@@ -21,6 +21,8 @@ export interface Workerd {
   kill(): Promise<void>;
   /** Starts it again, on the same port and what is stored. */
   start(): Promise<void>;
+  /** Has the next start run the entry with other texts in it. */
+  deploy(define: Readonly<Record<string, string>>): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -73,7 +75,9 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   const { define = {}, alias = {}, wasm = {}, compatibilityFlags = [] } = options;
   const directory = mkdtempSync(join(tmpdir(), "openagents-workerd-"));
   mkdirSync(join(directory, "data"));
-  writeFileSync(join(directory, "worker.js"), await bundle(entry, { define, alias }));
+  const deploy = async (texts: Readonly<Record<string, string>>): Promise<void> =>
+    writeFileSync(join(directory, "worker.js"), await bundle(entry, { define: texts, alias }));
+  await deploy(define);
   for (const [name, path] of Object.entries(wasm)) copyFileSync(path, join(directory, name));
   const token = "a-token-for-these-tests";
   const mnemonic = newMnemonic();
@@ -110,6 +114,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
       }),
     kill: () => served!.kill(),
     start,
+    deploy,
     async [Symbol.asyncDispose]() {
       await served!.kill();
       rmSync(directory, { recursive: true, force: true });

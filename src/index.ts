@@ -11,17 +11,22 @@ export type {
   RuntimeOptions,
 } from "./core/definition.ts";
 export type {
+  Child,
   Context,
   ContextFiles,
   ContextIdentity,
   Log,
+  PartKind,
   PublicEvent,
   RequestOptions,
   SendOptions,
+  SpawnOptions,
+  StepPart,
   StepTools,
   When,
 } from "./core/context.ts";
 export { createRuntime } from "./core/create-runtime.ts";
+export type { Amount, Budget, BudgetOptions, Spent, StepUse, Total } from "./core/budget.ts";
 export type { RuntimePorts } from "./core/runtime-ports.ts";
 export type * from "./core/runtime.ts";
 export type * from "./core/plumber-rules.ts";

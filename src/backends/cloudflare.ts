@@ -12,6 +12,7 @@ import { rateLimit } from "../control/rate-limit.ts";
 import { sendersOf } from "../control/signed-mail.ts";
 import { tokenStanding } from "../control/standing.ts";
 import type { Guard } from "../control/standing.ts";
+import { rememberedSecrets, secretSource, storedSecrets } from "../control/secrets.ts";
 import { rememberedTokens, storedTokens } from "../control/tokens.ts";
 import { hookSecrets, redactor, secretValues } from "../control/redact.ts";
 import { tracingRequests } from "../control/request-observer.ts";
@@ -39,7 +40,6 @@ import { HomeHost } from "./cloudflare/home-object.ts";
 import { WorkerHome } from "./cloudflare/home.ts";
 import { otlpTracer } from "./cloudflare/otlp.ts";
 import { problemLog } from "./cloudflare/problem-log.ts";
-import { secretIn } from "./cloudflare/mcp.ts";
 import { RelayHost } from "./cloudflare/relay-object.ts";
 import type { RelayPolicy } from "./cloudflare/relay-object.ts";
 import { remoteMail } from "./cloudflare/remote-mail.ts";
@@ -102,19 +102,30 @@ export function cloudflare(
   const { shards = 16, version = PACKAGE_VERSION, secp = nobleSecp, origins = [] } = options;
   const types: ReadonlySet<string> = new Set(definition.agents.keys());
 
+  const signerOf = once((env: Env) => derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp }));
   // Once for each isolate: its environment does not change.
   const watch = once((env: Env) => {
     const named = [...hookSecrets(definition.hooks), ...mcpSecrets(definition.mcp)];
-    const redact = redactor(secretValues({ ...env }, named)).text;
+    const { text: redact, learn } = redactor(secretValues({ ...env }, named));
     const settings = otlpSettings(definition.telemetry, { ...env });
     const tracing = settings && otlpTracer({ ...settings, version, redact });
     const observer = tracing && tracingRequests(tracing.tracer);
     const log = problemLog(redact);
     const onError = (error: unknown): void => log("Cannot answer request", error);
-    return { tracing, log, api: { redact, observer, onError } };
+    return { tracing, log, learn, api: { redact, observer, onError } };
+  });
+  // What is stored is opened here: from the home's object it comes as it is sealed.
+  const secrets = once((env: Env) => {
+    const { learn } = watch(env);
+    const signer = signerOf(env);
+    const files = env.HOME && homeCalls(env.HOME).files;
+    const clock = systemClock;
+    const stored =
+      files && rememberedSecrets(storedSecrets({ files, clock, signer, learn }), clock);
+    return { stored, source: secretSource({ stored, env: { ...env }, learn }) };
   });
   const home = once((env: Env): AgentHome & { readonly whole: WorkerHome } => {
-    const signer = derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp });
+    const signer = signerOf(env);
     const directory = new Directory(env.DIRECTORY, { shards, ensure: definition.ensure });
     const files = env.HOME && homeCalls(env.HOME).files;
     const guard: Guard = {
@@ -143,7 +154,8 @@ export function cloudflare(
     const whole = new WorkerHome({ agents: env.AGENTS, directory, signer, brake, log });
     const notes = env.HOME && eventNotes((ticks) => homeCalls(env.HOME!).notice(ticks));
     const known = { definition, directory, relays, signer, brake, notes, guard, version, log };
-    return { ...known, api, forwarder, tracing, whole, mcp: options.mcp };
+    const { source } = secrets(env);
+    return { ...known, api, forwarder, tracing, secrets: source, whole, mcp: options.mcp };
   });
   const kept = once((env: Env): Omit<ControlBindings, "home"> => {
     if (env.HOME === undefined) return {};
@@ -153,6 +165,7 @@ export function cloudflare(
     return {
       schedules,
       tokens,
+      secrets: secrets(env).stored,
       idempotency: idempotency({ files, clock: systemClock, lease: LEASE }),
     };
   });
@@ -185,7 +198,7 @@ export function cloudflare(
     const [deliver, forward] = [driverSink(to), passTo(to)];
     return {
       hooks: definition.hooks,
-      secrets: (name) => secretIn(env, name),
+      secrets: secrets(env).source,
       clock: systemClock,
       random: systemRandom,
       sink: plumbedSink(plumberOf(definition), remoteMail({ deliver, forward })),

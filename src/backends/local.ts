@@ -13,6 +13,7 @@ import { mailLimit } from "../control/mail.ts";
 import { rateLimit } from "../control/rate-limit.ts";
 import { sendersOf } from "../control/signed-mail.ts";
 import { tokenStanding } from "../control/standing.ts";
+import { secretSource, storedSecrets } from "../control/secrets.ts";
 import { storedTokens } from "../control/tokens.ts";
 import { hookSecrets, redactor, secretValues } from "../control/redact.ts";
 import { observers, tracingRequests } from "../control/request-observer.ts";
@@ -37,6 +38,7 @@ import { HttpTokens } from "../identity/nip98.ts";
 import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
+import { modelThinker } from "../models/index.ts";
 import { Secrets } from "../models/secrets.ts";
 import { secretProblems } from "../drivers/webhook.ts";
 import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
@@ -111,10 +113,12 @@ export interface LocalOptions {
   /** Told of each request to the control API. Default: nobody. */
   readonly observer?: RequestObserver | undefined;
   /**
-   * Variables: those of OpenTelemetry, which say where traces go, and those that the hooks and the MCP servers
-   * of the definition name as their secrets. Default: none.
+   * Variables: those of OpenTelemetry, which say where traces go, and the secrets of hooks, models and tools by
+   * their names, where none of that name is stored. Default: none.
    */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Told of each secret before anybody is given it, so that whoever logs can leave it out. Default: nobody. */
+  readonly onSecret?: ((value: string) => void) | undefined;
 }
 
 /** A runtime on this machine, with its control API listening. */
@@ -158,7 +162,11 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const token = loadToken(data);
     const named = [...hookSecrets(definition.hooks), ...mcpSecrets(definition.mcp)];
     const variables = secretValues(options.env ?? {}, named);
-    const redact = redactor([token, options.passphrase, ...variables]).text;
+    const { text: redact, learn: redactMore } = redactor([token, options.passphrase, ...variables]);
+    const learn = (value: string): void => {
+      redactMore(value);
+      options.onSecret?.(value);
+    };
     const settings = otlpSettings(definition.telemetry, options.env);
     const tracing = settings && (await otelTracer({ ...settings, version, redact }));
     undo.push(() => tracing?.stop(0));
@@ -181,6 +189,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     undo.push(() => relays?.stop());
     const files = sqliteHomeFiles(privateFile(data.file("home")));
     undo.push(() => files.close());
+    const stored = storedSecrets({ files, clock, signer, learn });
+    const secrets = secretSource({ stored, env: options.env ?? {}, learn });
     const trees = agentTrees({
       runtime: () => runtime,
       clock,
@@ -189,7 +199,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       mcp: definition.mcp,
       mcpParts: {
         limits: definition.limits,
-        secrets: () => new Secrets((name) => options.env?.[name]),
+        secrets: () => new Secrets(secrets),
         log: (text) => warn(redact(text)),
         version,
       },
@@ -201,12 +211,14 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       signer,
       memory: agentMemory,
       tree: trees.tree,
+      thinker: modelThinker(),
       names: domainNames,
       clock,
       random,
       forwarder: httpForwarder({ clock }),
       brake: fileBrake({ files, clock }),
       tracer: tracing?.tracer,
+      secrets,
       version,
       ...(relays !== undefined && {
         carrier: relays.carrier,
@@ -225,12 +237,12 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     });
 
     const once = idempotency({ files, clock });
-    const bindings = { home: runtime, runtime, schedules, tokens, idempotency: once };
+    const kept = { schedules, tokens, secrets: stored, idempotency: once };
+    const bindings = { home: runtime, runtime, ...kept };
     const { allowPrivateWebhooks: allowPrivate = false } = options;
     const webhooks = localWebhooks({ files, clock, random, allowPrivate, warn });
     undo.push(() => webhooks.stop(0));
-    const secrets = (name: string): string | undefined => options.env?.[name];
-    for (const problem of secretProblems(definition.hooks, secrets)) warn(problem);
+    for (const problem of await secretProblems(definition.hooks, secrets)) warn(problem);
 
     let ready = false;
     let listening = "";

@@ -256,6 +256,7 @@ async function main(given: Arguments): Promise<void> {
     warn: (text) => log.log("warn", text),
     observer: given.level === "debug" || given.format === "json" ? log.requests : undefined,
     env: process.env,
+    onSecret: (value) => log.learn(value),
   });
   local.runtime.watch(undefined, (tick) => log.tick(tick));
 

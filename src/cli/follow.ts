@@ -27,6 +27,8 @@ export interface Follow {
   readonly connect: () => Client;
   /** Until it is tried again, ms. Default 1000. */
   readonly pause?: number;
+  /** Ends it, where what connects is given it as well. */
+  readonly signal?: AbortSignal;
 }
 
 /** The events of a stream for ever, over restarts of agentd: each once, from the last one seen. */
@@ -34,6 +36,7 @@ export async function* follow({
   path,
   connect,
   pause = RECONNECT,
+  signal,
   ...from
 }: Follow): AsyncIterable<ServerEvent> {
   let { after } = from;
@@ -41,16 +44,18 @@ export async function* follow({
   for (;;) {
     try {
       for await (const event of connect().stream(path, after)) {
-        // What is told of a running tick has no id of its own.
+        // What came before the first one has none.
         if (event.id !== "") after = event.id;
         told = false;
         yield event;
       }
     } catch (error) {
+      if (signal?.aborted === true) return;
       if (!passes(error)) throw error;
       if (!told) process.stderr.write(`${(error as Error).message}\nWaiting for it …\n`);
       told = true;
     }
+    if (signal?.aborted === true) return;
     await sleep(pause);
   }
 }

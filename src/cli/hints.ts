@@ -27,6 +27,7 @@ const OF_MESSAGES: readonly (readonly [pattern: RegExp, hint: string])[] = [
   ],
   [/^Cannot make "([^"]+)": it is there/, 'See what it is with "agentctl fs stat $1"'],
   [/\bschedule "/, 'See what there is with "agentctl schedule list"'],
+  [/\bstored secret "/, 'See what there is with "agentctl secret list"'],
   [/\btoken "/, 'See what there is with "agentctl tokens list"'],
   [/\bwebhook "/, 'See what there is with "agentctl webhooks list"'],
   [/\bgoal "/, 'See what there is with "agentctl goals NAME"'],

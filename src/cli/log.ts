@@ -22,6 +22,8 @@ export interface DaemonLog {
   log(level: Level, text: string, fields?: Fields): void;
   /** The log lines of an agent's tick, each at its level. */
   tick(tick: TickEvent): void;
+  /** From now on this secret is in no line. */
+  learn(secret: string): void;
   /** Logs each request when it is answered, at `info`, or `error` when the server is to blame. */
   readonly requests: RequestObserver;
 }
@@ -50,6 +52,7 @@ export function openLog(options: LogOptions): DaemonLog {
   };
   return {
     log,
+    learn: (secret) => redact.learn(secret),
     say: (text) => write("info", text, {}),
     tick({ agent, record, output, trace }) {
       for (const { at, level, text, data } of output.logs ?? []) {

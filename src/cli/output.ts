@@ -8,6 +8,10 @@ export interface Output {
   readonly json: boolean;
   /** One line, or more, of data for people; the first place of a status in it in its colour. */
   print(text: string, status?: string): void;
+  /** A piece of data for people, which begins no line and ends none. */
+  write(text: string): void;
+  /** True when data goes to a terminal. */
+  readonly terminal: boolean;
   /** One JSON document; as NDJSON one line, and a line for each item of a list. */
   document(value: unknown): void;
   /** One line of NDJSON. */
@@ -37,6 +41,10 @@ export function createOutput({ json, ndjson, utc }: OutputOptions): Output {
   const terminal = process.stdout.isTTY;
   return {
     json: json === true || ndjson === true,
+    terminal,
+    write(text) {
+      process.stdout.write(harmless(text));
+    },
     print(text, status) {
       const plain = harmless(text);
       // By a function, as a text may have what `replace` takes for a sign.

@@ -80,6 +80,10 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/tokens.ts")).tokenCommands,
   },
   {
+    commands: ["secret"],
+    load: async () => (await import("./commands/secrets.ts")).secretCommands,
+  },
+  {
     commands: ["webhooks"],
     load: async () => (await import("./commands/webhooks.ts")).webhookCommands,
   },

@@ -39,6 +39,33 @@ export async function readSecret({
   return secret;
 }
 
+/** So many characters of stdin are read: the most that a secret has, and one more to see that there are more. */
+const LONGEST = 65_537;
+
+/**
+ * The same for one that may have several lines: typed at a terminal, twice, as one line; else all of stdin, but
+ * for the end of its last line. @throws UsageError when there is none
+ */
+export async function readSecretText(what: string): Promise<string> {
+  if (process.stdin.isTTY) return readSecret({ what, twice: true });
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let text = "";
+  try {
+    for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length > LONGEST + 1) break;
+    }
+    text += decoder.decode();
+  } catch {
+    throw new UsageError(`Cannot read ${what}: what is on stdin is no text in UTF-8`);
+  }
+  const secret = text.replace(/\r?\n$/, "");
+  if (secret !== "") return secret;
+  throw new UsageError(
+    `Cannot read ${what}: there is none: type it at a terminal, or give it on stdin`,
+  );
+}
+
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,54 +1,16 @@
 import type { LiveEvent } from "../core/followers.ts";
-import { nextLimit } from "../core/pages.ts";
+import type { RunningTick } from "../core/live-tick.ts";
 import type { Runtime } from "../core/runtime.ts";
-import { OpenAgentsError } from "../core/errors.ts";
-import { LIVE_NAMES, liveEvents, recordedTick } from "./tick-events.ts";
-import type { EventName, RecordedTick, StreamEvent } from "./tick-events.ts";
-
-/** A place in an agent's stream: tick `n` is seen, and the first `parts` of what follows it. */
-export interface StreamPosition {
-  readonly n: number;
-  readonly parts: number;
-}
-
-/** Reads an event's id. @throws INVALID for what is none */
-export function streamPosition(text: string): StreamPosition {
-  const match = /^(\d{1,15})(?:\.(\d{1,9}))?$/.exec(text);
-  if (match === null) {
-    throw new OpenAgentsError("INVALID", `Cannot resume stream: "${text}" is no id of an event`);
-  }
-  return { n: Number(match[1]), parts: Number(match[2] ?? 0) };
-}
-
-export interface ReaderOptions {
-  /** Where to go on from; absent for what happens from now on. */
-  readonly from?: StreamPosition | undefined;
-  /** The events that are wanted; absent for all. */
-  readonly events?: ReadonlySet<EventName> | undefined;
-}
-
-/** What happened to an agent since the last look, in order: the same arrays for all who read it. */
-export type Batch = readonly StreamEvent[];
-
-/** One client's place in an agent's stream. What it does not take is not kept for it. */
-export interface FeedReader {
-  /** The id that a client resumes from. */
-  readonly cursor: string;
-  readonly closed: boolean;
-  /**
-   * What comes next; undefined when nothing came for `patience` ms, or the reader is closed.
-   * @throws NOT_FOUND, MOVED … when there is nothing more to come
-   */
-  next(patience: number): Promise<readonly Batch[] | undefined>;
-  /** Ends the wait of `next` too. */
-  close(): void;
-}
+import { Reader } from "./feed-reader.ts";
+import type { FeedReader, FeedSource, LiveBatch, ReaderOptions } from "./feed-reader.ts";
+import { lengthOf, liveEvents, recordedTick } from "./tick-events.ts";
+import type { RecordedTick } from "./tick-events.ts";
 
 /** Rendered ticks that are kept for readers to come, and how long their text may be in all. */
 const KEPT = 64;
 const KEPT_LENGTH = 4_194_304;
-/** Batches of live events that wait for one reader; past it, the record has to tell it of the tick. */
-const WAITING = 32;
+/** About how much of a running tick is given at once, in characters. */
+const AT_ONCE = 65_536;
 
 /** The feeds of each runtime, by the agent's id; one is there while somebody reads it. */
 const FEEDS = new WeakMap<Pick<Runtime, "watch">, Map<string, AgentFeed>>();
@@ -69,6 +31,7 @@ export async function openFeed(
   feeds.set(id, feed);
   const { from, events } = options;
   const reader = new Reader(feed, events);
+  feed.join(reader);
   try {
     // Asked after the feed watches, so that no tick falls between.
     const { ticks } = await runtime.status(id);
@@ -82,15 +45,8 @@ export async function openFeed(
   }
 }
 
-/** A part of what happened inside of tick `n`; `starts` when its start is in it. */
-interface LiveBatch {
-  readonly n: number;
-  readonly starts: boolean;
-  readonly events: StreamEvent[];
-}
-
 /** What all the readers of one agent share: each tick is read and rendered once for all of them. */
-class AgentFeed {
+class AgentFeed implements FeedSource {
   readonly runtime: Runtime;
   readonly id: string;
   readonly #onEnd: () => void;
@@ -98,15 +54,16 @@ class AgentFeed {
   readonly #unwatch: () => void;
   readonly #ticks = new Map<number, RecordedTick>();
   readonly #reading = new Map<number, Promise<readonly RecordedTick[]>>();
+  /** What of the running tick was rendered, by where it begins, while the tick was at `#renderedTo`. */
+  readonly #rendered = new Map<number, LiveBatch>();
+  #renderedTo = 0;
   #length = 0;
   #unfollow: (() => void) | undefined;
-  #live: LiveBatch[] = [];
   #telling: ReturnType<typeof setTimeout> | undefined;
   /** The newest tick that was told of. */
   #told = 0;
-  /** The newest durable tick that is known of. */
+  tick: RunningTick | undefined;
   newest = 0;
-  /** Changes when the agent's record began anew. */
   era = 0;
 
   constructor(runtime: Runtime, id: string, onEnd: () => void) {
@@ -117,14 +74,18 @@ class AgentFeed {
       if (record.n <= this.#told) this.#anew();
       this.#told = record.n;
       this.reached(record.n);
+      if (this.tick !== undefined && this.tick.n <= record.n && this.#allHaveSeen(this.tick)) {
+        this.#turnTo(undefined);
+      }
       this.#tell();
-      for (const reader of this.#readers) reader.wake();
     });
   }
 
   join(reader: Reader): void {
     this.#readers.add(reader);
-    if (reader.live) this.#unfollow ??= this.runtime.follow(this.id, (event) => this.#hear(event));
+    if (!reader.live || this.#unfollow !== undefined) return;
+    this.#unfollow = this.runtime.follow(this.id, (event) => this.#hear(event));
+    this.#turnTo(this.runtime.running(this.id));
   }
 
   leave(reader: Reader): void {
@@ -132,8 +93,10 @@ class AgentFeed {
     if (![...this.#readers].some(({ live }) => live)) {
       this.#unfollow?.();
       this.#unfollow = undefined;
+      this.#turnTo(undefined);
     }
     if (this.#readers.size > 0) return;
+    clearTimeout(this.#telling);
     this.#unwatch();
     this.#onEnd();
   }
@@ -142,7 +105,21 @@ class AgentFeed {
     this.newest = Math.max(this.newest, n);
   }
 
-  /** Ticks after `after`, the next one first; none when it is not there. */
+  live(from: number): LiveBatch {
+    const { tick } = this;
+    if (tick === undefined) return { events: [], end: from };
+    if (this.#renderedTo !== tick.end) this.#rendered.clear();
+    this.#renderedTo = tick.end;
+    let batch = this.#rendered.get(from);
+    if (batch === undefined) {
+      const pieces = tick.read(from, AT_ONCE);
+      const end = pieces.at(-1)?.end ?? tick.end;
+      batch = { events: liveEvents(tick, pieces, from), end };
+      this.#rendered.set(from, batch);
+    }
+    return batch;
+  }
+
   async read(after: number, limit: number): Promise<readonly RecordedTick[]> {
     const kept: RecordedTick[] = [];
     for (let n = after + 1; kept.length < limit; n += 1) {
@@ -189,161 +166,27 @@ class AgentFeed {
 
   /** What happens in one go is told in one go: to write it costs most when there are many readers. */
   #hear(live: LiveEvent): void {
+    if (live.event === "tick_start") {
+      if (this.tick !== undefined) this.#allHaveSeen(this.tick);
+      this.#turnTo(this.runtime.running(this.id));
+    }
     this.#telling ??= setTimeout(() => this.#tell(), 0);
-    const starts = live.event === "tick_start";
-    const last = this.#live.at(-1);
-    if (last === undefined || last.n !== live.n || starts) {
-      this.#live.push({ n: live.n, starts, events: [...liveEvents(live)] });
-    } else last.events.push(...liveEvents(live));
+  }
+
+  #turnTo(tick: RunningTick | undefined): void {
+    this.tick = tick;
+    this.#rendered.clear();
+  }
+
+  #allHaveSeen(tick: RunningTick): boolean {
+    let all = true;
+    for (const reader of this.#readers) all = reader.hasSeen(tick) && all;
+    return all;
   }
 
   #tell(): void {
     clearTimeout(this.#telling);
     this.#telling = undefined;
-    if (this.#live.length === 0) return;
-    const batches = this.#live;
-    this.#live = [];
-    for (const reader of this.#readers) reader.hear(batches);
+    for (const reader of this.#readers) reader.wake();
   }
-}
-
-class Reader implements FeedReader {
-  /** It wants to hear of running ticks. */
-  readonly live: boolean;
-  readonly #feed: AgentFeed;
-  readonly #events: ReadonlySet<EventName> | undefined;
-  #era: number;
-  #n = Number.POSITIVE_INFINITY;
-  #parts = 0;
-  #limit = 1;
-  #waiting: LiveBatch[] = [];
-  /** The tick of which all live events so far are waiting or were given. */
-  #hears: number | undefined;
-  /** The tick whose start was given live, and nothing after it lost. */
-  #watched: number | undefined;
-  #wake: () => void = () => {};
-  #closed = false;
-
-  constructor(feed: AgentFeed, events: ReadonlySet<EventName> | undefined) {
-    this.#feed = feed;
-    this.#events = events;
-    this.#era = feed.era;
-    this.live = events === undefined || [...events].some((name) => LIVE_NAMES.has(name));
-    feed.join(this);
-  }
-
-  begin({ n, parts }: StreamPosition): void {
-    this.#n = n;
-    this.#parts = parts;
-  }
-
-  get cursor(): string {
-    return this.#parts === 0 ? String(this.#n) : `${this.#n}.${this.#parts}`;
-  }
-
-  get closed(): boolean {
-    return this.#closed;
-  }
-
-  async next(patience: number): Promise<readonly Batch[] | undefined> {
-    const deadline = Date.now() + patience;
-    for (;;) {
-      if (this.#closed) return undefined;
-      if (this.#feed.era !== this.#era) {
-        throw new OpenAgentsError("NOT_FOUND", "Cannot go on: the agent was erased");
-      }
-      const live = this.#takeLive();
-      if (live.length > 0) return live;
-      const late = Date.now() >= deadline;
-      // Looked at now and then too, as an agent that is erased says nothing.
-      if (this.#feed.newest > this.#n || late) {
-        const batches = await this.#readOn();
-        if (batches.length > 0) return batches;
-        if (late || this.#closed) return undefined;
-        continue;
-      }
-      await this.#change(deadline - Date.now());
-    }
-  }
-
-  hear(batches: readonly LiveBatch[]): void {
-    if (!this.live || this.#closed) return;
-    for (const batch of batches) {
-      if (batch.starts) this.#hears = batch.n;
-      else if (this.#hears !== batch.n) continue;
-      if (this.#waiting.length < WAITING) {
-        this.#waiting.push(batch);
-        continue;
-      }
-      this.#waiting = [];
-      this.#hears = undefined;
-      this.#watched = undefined;
-    }
-    this.#wake();
-  }
-
-  wake(): void {
-    this.#wake();
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#waiting = [];
-    this.#feed.leave(this);
-    this.#wake();
-  }
-
-  #takeLive(): readonly Batch[] {
-    const { length } = this.#waiting;
-    if (length === 0) return [];
-    const next = this.#parts > 0 ? undefined : this.#n + 1;
-    this.#waiting = this.#waiting.filter(({ n }) => n > this.#n);
-    const taken = this.#waiting.filter(({ n }) => n === next);
-    if (taken.length === 0) return [];
-    this.#waiting = this.#waiting.filter(({ n }) => n !== next);
-    if (taken.some(({ starts }) => starts)) this.#watched = next;
-    return this.#wanted(taken.map(({ events }) => events));
-  }
-
-  async #readOn(): Promise<readonly Batch[]> {
-    const ticks = await this.#feed.read(this.#n, this.#limit);
-    // A tick that is told of but not there would have the loop spin.
-    if (ticks.length === 0) this.#feed.newest = Math.min(this.#feed.newest, this.#n);
-    // Few at a time where they are large.
-    this.#limit = nextLimit(ticks, lengthOf, this.#limit);
-    const batches: Batch[] = [];
-    for (const { n, events, rest } of ticks) {
-      if (this.#parts > 0) batches.push(events.slice(Math.min(this.#parts, events.length - 1)));
-      else batches.push(this.#watched === n ? rest : events);
-      this.#parts = 0;
-      this.#n = n;
-    }
-    return this.#wanted(batches);
-  }
-
-  #wanted(batches: readonly Batch[]): readonly Batch[] {
-    const wanted = this.#events;
-    if (wanted === undefined) return batches;
-    return batches
-      .map((batch) => batch.filter(({ event }) => wanted.has(event)))
-      .filter(({ length }) => length > 0);
-  }
-
-  #change(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      // To wait for ever keeps no timer, which would keep an object in memory.
-      const timer = Number.isFinite(ms) ? setTimeout(resolve, ms) : undefined;
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-}
-
-function lengthOf({ events }: RecordedTick): number {
-  let length = 0;
-  for (const { data } of events) length += data.length;
-  return length;
 }

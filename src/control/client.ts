@@ -44,6 +44,7 @@ export interface Client {
   /** A list, or a page of one. */
   page<T>(path: string): Promise<Page<T>>;
   post<T>(path: string, input?: RequestInput): Promise<T>;
+  put<T>(path: string, input?: RequestInput): Promise<T>;
   patch<T>(path: string, input?: RequestInput): Promise<T>;
   delete(path: string, input?: RequestInput): Promise<void>;
   /** What comes, as it comes, of this media type. */
@@ -128,6 +129,7 @@ export function createClient(connection: Connection, options: CallOptions = {}):
       return page;
     },
     post: (path, input) => json(call("POST", path, input)),
+    put: (path, input) => json(call("PUT", path, input)),
     patch: (path, input) => json(call("PATCH", path, input)),
     delete: async (path, input) => {
       await call("DELETE", path, input);

@@ -3,10 +3,12 @@ import type { ErrorCode } from "../core/errors.ts";
 /** The HTTP status of each error code: the one place where they are mapped. */
 export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   INVALID: 400,
+  BUDGET: 402,
   DENIED: 403,
   NOT_FOUND: 404,
   EXISTS: 409,
   STALE_CLAIM: 409,
+  MISMATCH: 409,
   TERMINATED: 410,
   PRECONDITION: 412,
   MOVED: 421,

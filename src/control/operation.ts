@@ -9,6 +9,7 @@ import type { BodyLimit } from "./body.ts";
 import type { Idempotency } from "./idempotency.ts";
 import type { TraceVariables } from "./request-observer.ts";
 import type { AcceptSocket } from "./socket-request.ts";
+import type { SecretAdmin } from "./secrets.ts";
 import type { Tokens } from "./tokens.ts";
 
 /** What a request comes with: one API serves all the runtimes of a process. */
@@ -22,6 +23,8 @@ export interface ControlBindings {
   readonly schedules?: Schedules | undefined;
   /** The stored tokens; absent where there is the root token alone. */
   readonly tokens?: Tokens | undefined;
+  /** The stored secrets; absent where none can be kept. */
+  readonly secrets?: SecretAdmin | undefined;
   /** Keeps answers to what is to have effect once; without it such requests are refused. */
   readonly idempotency?: Idempotency | undefined;
 }
@@ -134,6 +137,7 @@ export const TAGS = {
   Record: "What agents did, and do now.",
   Files: "Agents as trees of files.",
   Tokens: "Who may use this API, and for what.",
+  Secrets: "What models and tools are given, and nobody is shown.",
   Keys: "Agents' keys and the home's own.",
   Moves: "Agents that are copied, or move between homes.",
   Schedules: "What is sent to agents by time.",

@@ -9,6 +9,7 @@ import { metricsOperations } from "./operations/metrics.ts";
 import { moveOperations } from "./operations/moves.ts";
 import { recordOperations } from "./operations/record.ts";
 import { scheduleOperations } from "./operations/schedules.ts";
+import { secretOperations } from "./operations/secrets.ts";
 import { tokenOperations } from "./operations/tokens.ts";
 import { workOperations } from "./operations/work.ts";
 import { webhookOperations } from "./operations/webhooks.ts";
@@ -17,6 +18,7 @@ import { webhookOperations } from "./operations/webhooks.ts";
 export const OPERATIONS: readonly Operation[] = [
   ...homeOperations,
   ...tokenOperations,
+  ...secretOperations,
   ...keyOperations,
   ...agentOperations,
   ...workOperations,

@@ -59,6 +59,12 @@ function countsOf(counts: RuntimeMetrics["counts"]): readonly Metric[] {
       samples: by("outcome", counts.outcomes),
     },
     {
+      name: "openagents_mismatches_total",
+      help: "Ticks begun by other code that does not fit the present one, by what became of them.",
+      type: "counter",
+      samples: by("end", { ...counts.mismatches }),
+    },
+    {
       name: "openagents_envelopes_received_total",
       help: "Mail that was to be put into inboxes here, by what became of it.",
       type: "counter",

@@ -27,6 +27,26 @@ export const limitParameter: z.ZodType<number> = parameter(
   pageLimit,
 );
 
+/** `limit`, of a search: how many it gives at most. */
+export const hitsParameter: z.ZodType<number> = parameter(
+  { type: "integer", minimum: 1, maximum: 100, default: 10, description: "How many it gives." },
+  (text) => wholeNumber("limit", text, { min: 1, max: 100, default: 10 }),
+);
+
+/** `in`, of a search: some of a set of words, with commas between them; undefined for all. */
+export function wordsParameter<T extends string>(
+  name: string,
+  description: string,
+  words: readonly T[],
+): z.ZodType<readonly T[] | undefined> {
+  const given = { description: `${description} Some of ${words.join(", ")}, with commas between.` };
+  return parameter(given, (text) =>
+    text === undefined || text === ""
+      ? undefined
+      : text.split(",").map((word) => oneOf(name, word.trim(), words)!),
+  );
+}
+
 /** A whole number from 0; undefined when it is absent. */
 export function numberParameter(name: string, description: string): z.ZodType<number | undefined> {
   const range = { min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 };

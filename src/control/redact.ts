@@ -9,6 +9,8 @@ export interface Redactor {
   readonly text: (text: string) => string;
   /** A copy of a value as JSON can have it, with no secret in it. Never throws. */
   readonly value: (value: unknown) => unknown;
+  /** From now on it knows this secret too, of 4 characters or more. */
+  readonly learn: (secret: string) => void;
 }
 
 /** What is called so is secret. */
@@ -43,6 +45,10 @@ function isSecretName(name: string): boolean {
 
 /** Shorter ones are often words, which would go wherever they stand. */
 const SHORTEST = 8;
+/** Of those that somebody stored as secrets, which are seldom words. */
+const SHORTEST_LEARNT = 4;
+/** How many are learnt; the oldest make room. */
+const LEARNT = 1_000;
 const MNEMONIC_WORDS = 12;
 const DEEPEST = 12;
 
@@ -52,12 +58,14 @@ const DEEPEST = 12;
  * not looked for.
  */
 export function redactor(secrets: readonly (string | undefined)[] = []): Redactor {
-  const known = [...new Set(secrets.flatMap(spellings))]
-    .filter((secret) => secret.length >= SHORTEST)
-    .sort((a, b) => b.length - a.length);
+  const given = secrets.flatMap(spellings).filter((secret) => secret.length >= SHORTEST);
+  const learnt = new Map<string, readonly string[]>();
+  const all = (): readonly string[] =>
+    [...new Set([...given, ...[...learnt.values()].flat()])].sort((a, b) => b.length - a.length);
+  let known = all();
 
-  const text = (given: string): string => {
-    let clean = given;
+  const text = (dirty: string): string => {
+    let clean = dirty;
     for (const secret of known) clean = clean.replaceAll(secret, REDACTED);
     clean = withoutMnemonics(clean);
     for (const [shape, instead] of SHAPES) clean = clean.replace(shape, instead);
@@ -97,6 +105,13 @@ export function redactor(secrets: readonly (string | undefined)[] = []): Redacto
       } catch {
         return "unreadable";
       }
+    },
+    learn(secret) {
+      if (learnt.has(secret)) return;
+      if (learnt.size >= LEARNT) learnt.delete(learnt.keys().next().value!);
+      const long = spellings(secret).filter((form) => form.length >= SHORTEST_LEARNT);
+      learnt.set(secret, long);
+      known = all();
     },
   };
 }

@@ -8,6 +8,7 @@ import type { RuntimeStatus } from "./shapes/home.ts";
 import type { TickView } from "./shapes/record.ts";
 import type { LoggedLine } from "./shapes/work.ts";
 import type { EventName } from "./tick-events.ts";
+import type { SecretInfo } from "./secrets.ts";
 import type { MadeToken, NewToken, TokenInfo } from "./tokens.ts";
 import type { WebhookAdmin } from "./webhooks.ts";
 
@@ -17,6 +18,8 @@ export interface RemoteHome extends RemoteRuntime {
   with(options: CallOptions): RemoteHome;
   /** Who may use the API. */
   readonly tokens: RemoteTokens;
+  /** What models and tools are given by name, and nobody is shown. */
+  readonly secrets: RemoteSecrets;
   /** What is sent to agents by time. */
   readonly schedules: RemoteSchedules;
   /** Events that go out to whoever subscribes to them. */
@@ -70,6 +73,15 @@ export interface RemoteTokens {
   list(query?: ListSchedules): Promise<Page<TokenInfo>>;
   /** It lets nobody in any more. @throws NOT_FOUND */
   revoke(id: string): Promise<void>;
+}
+
+export interface RemoteSecrets {
+  /** Stores a secret, in place of one of that name. @throws INVALID for name or value; LOCKED */
+  set(name: string, value: string): Promise<SecretInfo>;
+  /** Their names: no value is ever shown. */
+  list(query?: ListSchedules): Promise<Page<SecretInfo>>;
+  /** It is given to nobody any more. @throws NOT_FOUND */
+  remove(name: string): Promise<void>;
 }
 
 export interface RemoteSchedules extends Schedules {

@@ -1,7 +1,7 @@
 import type { IfMatch } from "../core/if-match.ts";
 import type { GoalInfo } from "../core/operations.ts";
 import type { Page } from "../core/ports/index.ts";
-import type { FileText, Peer } from "../core/ports/memory.ts";
+import type { FileText, MemoryHit, Peer } from "../core/ports/memory.ts";
 import type { AgentInfo, AlarmInfo } from "../core/runtime.ts";
 import { BUNDLE_TYPE } from "../core/bundle/manifest.ts";
 import { errorInfo } from "../core/errors.ts";
@@ -9,7 +9,7 @@ import { createClient } from "./client.ts";
 import type { CallOptions, Client, Connection } from "./client.ts";
 import { etagOf } from "./etag.ts";
 import { remoteFiles } from "./remote-files.ts";
-import type { RemoteHome, RemoteSchedules, RemoteTokens } from "./remote-home.ts";
+import type { RemoteHome, RemoteSchedules, RemoteSecrets, RemoteTokens } from "./remote-home.ts";
 import type { RuntimeStatus } from "./shapes/home.ts";
 import type { TickView } from "./shapes/record.ts";
 import type { LoggedLine } from "./shapes/work.ts";
@@ -25,7 +25,13 @@ export type { MoveHomes, MoveOptions, MoveResult, MoveStep, MovingHome } from ".
 export type { EventFrame } from "./socket-frames.ts";
 export type { EventName } from "./tick-events.ts";
 export type { RemoteRuntime } from "../core/runtime.ts";
-export type { RemoteHome, RemoteSchedules, RemoteTokens, StreamOptions } from "./remote-home.ts";
+export type {
+  RemoteHome,
+  RemoteSchedules,
+  RemoteSecrets,
+  RemoteTokens,
+  StreamOptions,
+} from "./remote-home.ts";
 
 /**
  * A home behind its control API, on any backend, and the runtime of its agents. What is refused there
@@ -50,6 +56,7 @@ export function remoteRuntime(connection: Connection, options: CallOptions = {})
   return {
     with: (others) => remoteRuntime(connection, others),
     tokens: remoteTokens(client),
+    secrets: remoteSecrets(client),
     schedules: remoteSchedules(client),
     webhooks: remoteWebhooks(client),
     create: (agent) => client.post("/agents", { body: agent }),
@@ -83,6 +90,9 @@ export function remoteRuntime(connection: Connection, options: CallOptions = {})
       client.delete(of(ref, `/goals/${encodeURIComponent(goal)}`), { headers: matching(ifMatch) }),
     fs: (ref) => remoteFiles(client, ref),
     tree: remoteFiles(client),
+    searchMemory: async (ref, words, query = {}) =>
+      (await client.page<MemoryHit>(of(ref, `/memory/search${search({ q: words, ...query })}`)))
+        .items,
     files: (ref, query = {}) => client.page<FileText>(of(ref, `/memory${search(query)}`)),
     alarms: async (ref, after, limit) =>
       (await client.page<AlarmInfo>(of(ref, `/alarms${search({ after, limit })}`))).items,
@@ -149,6 +159,15 @@ function remoteTokens(client: Client): RemoteTokens {
     create: (wanted) => client.post("/tokens", { body: wanted }),
     list: (query = {}) => client.page(`/tokens${search(query)}`),
     revoke: (id) => client.delete(`/tokens/${encodeURIComponent(id)}`),
+  };
+}
+
+function remoteSecrets(client: Client): RemoteSecrets {
+  const of = (name: string): string => `/secrets/${encodeURIComponent(name)}`;
+  return {
+    set: (name, value) => client.put(of(name), { body: { value } }),
+    list: (query = {}) => client.page(`/secrets${search(query)}`),
+    remove: (name) => client.delete(of(name)),
   };
 }
 

@@ -1,9 +1,9 @@
 import type { Json } from "../core/json.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Answer, MailInput, Sent } from "../core/runtime.ts";
-import { streamPosition } from "./agent-feed.ts";
 import { mailOf } from "./mail.ts";
 import { oneOf } from "./query.ts";
+import { streamPosition } from "./stream-position.ts";
 import { EVENT_NAMES } from "./tick-events.ts";
 import type { EventName, StreamEvent } from "./tick-events.ts";
 
@@ -41,7 +41,8 @@ export type ServerFrame =
 export interface EventFrame {
   readonly type: "event";
   readonly event: EventName;
-  readonly id?: string;
+  /** Where to go on after it. */
+  readonly id: string;
   readonly data: Readonly<Record<string, Json>>;
 }
 
@@ -106,8 +107,7 @@ const FRAMES = new WeakMap<StreamEvent, string>();
 export function eventFrame(of: StreamEvent): string {
   let frame = FRAMES.get(of);
   if (frame === undefined) {
-    const id = of.id === undefined ? "" : `"id":"${of.id}",`;
-    frame = `{"type":"event","event":"${of.event}",${id}"data":${of.data}}`;
+    frame = `{"type":"event","event":"${of.event}","id":"${of.id}","data":${of.data}}`;
     FRAMES.set(of, frame);
   }
   return frame;

@@ -1,13 +1,14 @@
 import { ownMail } from "./mail.ts";
 import { OpenAgentsError, errorInfo } from "../core/errors.ts";
 import type { Runtime } from "../core/runtime.ts";
-import { openFeed, streamPosition } from "./agent-feed.ts";
-import type { FeedReader } from "./agent-feed.ts";
+import { openFeed } from "./agent-feed.ts";
+import type { FeedReader } from "./feed-reader.ts";
 import { clientFrame, CLOSE, eventFrame, parseFrame, PING, PONG } from "./socket-frames.ts";
 import type { ClientFrame, ServerFrame } from "./socket-frames.ts";
 import type { Principal } from "./access.ts";
 import { standing } from "./standing.ts";
 import type { Guard } from "./standing.ts";
+import { streamPosition } from "./stream-position.ts";
 import type { EventName } from "./tick-events.ts";
 
 /** What a session does with its socket, which is a string in and out, and a close with a code. */
@@ -270,7 +271,7 @@ export class SocketSession {
           if (this.#full() && !(await this.#room())) return;
           if (reader.closed) return;
           this.#write(eventFrame(event));
-          if (event.id !== undefined) this.#keep(event.id, events);
+          this.#keep(event.id, events);
         }
         if (batches !== undefined && !reader.closed) this.#keep(reader.cursor, events);
       }

@@ -1,6 +1,6 @@
 import type { Runtime } from "../core/runtime.ts";
 import { openFeed } from "./agent-feed.ts";
-import type { Batch, ReaderOptions } from "./agent-feed.ts";
+import type { Batch, ReaderOptions } from "./feed-reader.ts";
 import type { StreamEvent } from "./tick-events.ts";
 
 export interface StreamOptions extends ReaderOptions {
@@ -18,7 +18,8 @@ const TEXTS = new WeakMap<Batch, Uint8Array>();
 
 /**
  * An agent's life as server-sent events, see `EVENT_NAMES`. What happens inside a running tick comes at
- * once and without an id. The durable tick follows from the record: its parts, `(n-1).i`, without those
+ * once, from its start on also to who comes in the middle of it; its ids, `(n-1)~try.place`, say how much
+ * of the try was told. The durable tick follows from the record: its parts, `(n-1).i`, without those
  * that were told while it ran, and last its `tick_end`, `n`. A client that resumes from any id misses
  * nothing, and gets each `tick_end` once. What is sent is read only as fast as the client takes it: a
  * slow client costs no memory.
@@ -73,5 +74,5 @@ function textOf(batch: Batch): Uint8Array {
 }
 
 function sse({ id, event, data }: StreamEvent): string {
-  return `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`;
+  return `id: ${id}\nevent: ${event}\ndata: ${data}\n\n`;
 }

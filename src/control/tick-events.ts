@@ -1,16 +1,19 @@
 import type { LiveEvent } from "../core/followers.ts";
+import type { LivePiece, RunningTick } from "../core/live-tick.ts";
 import type { LogRow } from "../core/ports/index.ts";
 import { readRow } from "../core/trajectory.ts";
 import type { StepNote, TickRecord } from "../core/trajectory.ts";
 import { lastSegment, paths } from "../core/tree.ts";
+import { positionText } from "./stream-position.ts";
 
-/** What an agent's stream tells, by name. `phase` is told of running ticks alone. */
+/** What an agent's stream tells, by name. `phase` and `delta` are told of running ticks alone. */
 export const EVENT_NAMES = [
   "tick_start",
   "phase",
   "step",
   "tool_call",
   "tool_result",
+  "delta",
   "log",
   "event",
   "reply",
@@ -28,12 +31,13 @@ export const LIVE_NAMES: ReadonlySet<EventName> = new Set<EventName>([
   "step",
   "tool_call",
   "tool_result",
+  "delta",
 ]);
 
 /** One event of an agent's stream. Every reader of the stream has the same object in its hands. */
 export interface StreamEvent {
-  /** Where to resume after it; absent from what is provisional. */
-  readonly id?: string;
+  /** Where to resume after it. */
+  readonly id: string;
   readonly event: EventName;
   /** JSON: always with `n`, `envelope` (the id of the tick's trigger) and `at` (ms since 1970). */
   readonly data: string;
@@ -93,13 +97,22 @@ export function recordedTick(row: LogRow): RecordedTick {
   return { n, events, rest: events.slice(told.length) };
 }
 
-/** What something that happens inside a running tick is told as. */
-export function liveEvents(live: LiveEvent): readonly StreamEvent[] {
-  const { n, envelope, at } = live;
-  return liveDrafts(live, { n, envelope, at }).map(({ event, data }) => ({
-    event,
-    data: JSON.stringify(data),
-  }));
+/** What happened in a running tick from a place on, as it is told. */
+export function liveEvents(
+  { n, id }: RunningTick,
+  pieces: readonly LivePiece[],
+  from: number,
+): readonly StreamEvent[] {
+  return pieces.flatMap(({ end, event: live }) => {
+    const { envelope, at } = live;
+    const drafts = liveDrafts(live, { n, envelope, at });
+    return drafts.flatMap(({ event, data }, i): readonly StreamEvent[] => {
+      const place = end - (drafts.length - 1 - i);
+      if (place <= from) return [];
+      const position = { n: n - 1, parts: 0, live: { id, at: place } };
+      return [{ id: positionText(position), event, data: JSON.stringify(data) }];
+    });
+  });
 }
 
 function liveDrafts(live: LiveEvent, moment: object): readonly Draft[] {
@@ -109,6 +122,10 @@ function liveDrafts(live: LiveEvent, moment: object): readonly Draft[] {
   }
   if (live.event === "phase") {
     return [{ event: "phase", data: { ...moment, phase: live.phase } }];
+  }
+  if (live.event === "delta") {
+    const { key, kind, offset, text } = live;
+    return [{ event: "delta", data: { ...moment, key, kind, offset, text } }];
   }
   const { key, ended } = live;
   const tool = toolOf(key);
@@ -151,4 +168,11 @@ function stateChange(moment: object, { wrote, removed, status }: TickRecord): re
   const gone = keysOf(removed ?? []);
   if (keys.length === 0 && gone.length === 0 && status === undefined) return [];
   return [{ event: "state_change", data: { ...moment, keys, removed: gone, status } }];
+}
+
+/** How long the text of a tick is. */
+export function lengthOf({ events }: RecordedTick): number {
+  let length = 0;
+  for (const { data } of events) length += data.length;
+  return length;
 }

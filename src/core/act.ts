@@ -1,6 +1,12 @@
 import type { State } from "./state.ts";
-import type { LiveTick } from "./followers.ts";
-import { CancelledError, errorInfo, OpenAgentsError, UnblamedError } from "./errors.ts";
+import type { LiveTick } from "./live-tick.ts";
+import {
+  CancelledError,
+  errorInfo,
+  MismatchError,
+  OpenAgentsError,
+  UnblamedError,
+} from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import type { Occasion } from "./perceive.ts";
@@ -30,8 +36,9 @@ export interface Acted {
 
 export interface FailedTick {
   readonly error: unknown;
-  readonly next: "retry" | "dead-letter" | "stop";
-  /** For a retry: when, ms since 1970. */
+  /** `restart`: its journal is dropped, and it is tried again at once. */
+  readonly next: "retry" | "restart" | "dead-letter" | "stop";
+  /** For a retry or restart: when, ms since 1970. */
   readonly retryAt: number;
   /** It counts towards the agent's quarantine. */
   readonly blame: boolean;
@@ -48,7 +55,7 @@ export interface ActInput {
   readonly span: Span | undefined;
   /** Is told the session, so that the tick can be cut off from outside. */
   readonly running: (session: Session) => void;
-  /** Is told of steps; undefined when nobody follows the agent. */
+  /** Is told of steps; undefined where nobody is to hear of it. */
   readonly live: LiveTick | undefined;
 }
 
@@ -152,18 +159,22 @@ async function failed(
     attempt: occasion.attempt,
     failuresInARow: agent.failures,
     policy: agent.definition.retry,
+    onMismatch: agent.definition.onMismatch,
   });
-  if (decision.next === "dead-letter" || commandOf(occasion) === "terminate") {
+  if (error instanceof MismatchError) session.note("warn", error.message);
+  const ends = decision.next === "retry" && commandOf(occasion) === "terminate";
+  if (decision.next === "dead-letter" || ends) {
     const { blame, quarantine } =
       decision.next === "dead-letter" ? decision : { blame: false, quarantine: false };
     return giveUp(kernel, input, { session, error, blame, quarantine });
   }
-  const retryAt = kernel.clock.now() + decision.delay;
+  const { next } = decision;
+  const retryAt = kernel.clock.now() + (next === "retry" ? decision.delay : 0);
   return {
     session,
     ending: { kind: "failed", error },
     version: agent.version,
-    failure: { error, next: "retry", retryAt, blame: false, quarantine: false },
+    failure: { error, next, retryAt, blame: false, quarantine: false },
   };
 }
 
@@ -186,7 +197,7 @@ async function giveUp(
     await bringUpToDate(agent, session);
     const failedTick = { ...errorInfo(error), trigger: session.trigger };
     const end = await session.run(() =>
-      occasion.journal.within("onError", () => onError(new TickContext(session), failedTick)),
+      session.within("onError", () => onError(new TickContext(session), failedTick)),
     );
     if (end.kind === "failed") throw end.error;
     if (end.kind === "parked") throw new OpenAgentsError("INVALID", "onError cannot wait");

@@ -1,12 +1,14 @@
 import type { AgentRecord } from "./agent.ts";
+import { spentOf } from "./budget.ts";
 import { sha256Hex } from "./hash.ts";
 import { canonicalJson } from "./json.ts";
 import type { Json } from "./json.ts";
-import { readState } from "./load.ts";
+import { readState, readText } from "./load.ts";
 import { moveOf } from "./move.ts";
 import type { Peer } from "./ports/memory.ts";
 import type { Store } from "./ports/index.ts";
 import type { AgentInfo, AgentReport, KeyInfo } from "./runtime.ts";
+import type { Budget } from "./budget.ts";
 import { readRow } from "./trajectory.ts";
 import { lastSegment, paths, timerOf } from "./tree.ts";
 
@@ -17,13 +19,14 @@ export function revisionOf({ name, labels, type }: AgentRecord): string {
 
 /** What the outside sees of an agent's entry; `active`: a host has it in memory. */
 export function infoOf(record: AgentRecord, active: boolean): AgentInfo {
-  const { status, account: _account, key: _key, move: _move, ...rest } = record;
+  const { status, account: _account, key: _key, move: _move, budget, ...rest } = record;
   const { leaving, arriving, moved } = moveOf(record);
   const id = (moved ?? arriving ?? leaving)?.move;
   return {
     ...rest,
     revision: revisionOf(record),
     status: status !== "live" ? status : active ? "active" : "dormant",
+    ...(budget !== undefined && { budget: JSON.parse(budget) as Budget }),
     ...(id !== undefined && { move: { id, ...(moved && { url: moved.url }) } }),
   };
 }
@@ -62,6 +65,7 @@ export function keyInfoOf({ id, publicKey, account }: AgentRecord): KeyInfo {
 export async function reportOf(
   store: Store,
   { id, status }: AgentRecord,
+  now: number,
 ): Promise<Omit<AgentReport, keyof AgentInfo>> {
   const head = await store.head(id);
   const [last] = head === undefined ? [] : await store.log(id, head.n - 1, 1);
@@ -71,14 +75,16 @@ export async function reportOf(
     lastTick: last === undefined ? undefined : readRow(last).record,
   };
   if (status === "moved") return { ...past, queued: 0, alarms: [], parked: [] };
-  const [queued, timers, parked] = await Promise.all([
+  const [queued, spent, timers, parked] = await Promise.all([
     store.depth(id),
+    readText(store, id, paths.spent),
     store.files(id, { prefix: paths.timers, limit: 256 }),
     store.files(id, { prefix: paths.parkeds, limit: 256 }),
   ]);
   return {
     ...past,
     queued,
+    ...(spent !== undefined && { spent: spentOf(spent, now) }),
     alarms: timers
       .map(({ path }) => timerOf(path))
       .filter(({ kind }) => kind === "alarm")

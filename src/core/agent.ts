@@ -81,8 +81,27 @@ export interface AgentRecord {
   /** The key it brought along, sealed by the signer, which alone can open it. */
   readonly key?: string;
   readonly createdAt: number;
+  /** The npub of the agent that made it; absent for one that an operator made. It stays as it is. */
+  readonly parent?: string;
+  /** How many agents there are above it, each made by the next; absent for one that an operator made. */
+  readonly generation?: number;
+  /** The most that it may spend, which it has of its parent: JSON of a `Share`. */
+  readonly budget?: string;
   /** Where it is in a move: JSON of a `Move`. */
   readonly move?: string;
+}
+
+/** What an agent's entry says of where it comes from. */
+export function lineageOf({
+  parent,
+  generation,
+  budget,
+}: Pick<AgentRecord, "parent" | "generation" | "budget">): Partial<AgentRecord> {
+  return {
+    ...(parent !== undefined && { parent }),
+    ...(generation !== undefined && { generation }),
+    ...(budget !== undefined && { budget }),
+  };
 }
 
 /** @throws INVALID when `name` cannot be an agent's name */

@@ -2,9 +2,12 @@ import type { State } from "./state.ts";
 import type { Duration } from "./duration.ts";
 import type { Trigger } from "./envelope.ts";
 import type { Json } from "./json.ts";
+import type { Amount, Spent, StepUse } from "./budget.ts";
 import type { FileListQuery, FileRange, FileStat, WriteOptions } from "./ports/files.ts";
 import type { Goals, Memory } from "./ports/memory.ts";
+import type { ContextModel, ContextTools } from "./ports/model.ts";
 import type { Page } from "./ports/store.ts";
+import type { Budget, BudgetOptions } from "./budget.ts";
 
 /**
  * What agent code has in its hands during a tick. Nothing it does through this takes effect before
@@ -12,7 +15,13 @@ import type { Page } from "./ports/store.ts";
  * After the tick every method throws `CANCELLED`.
  */
 export interface Context<S extends State = State> {
-  readonly agent: { readonly id: string; readonly name: string; readonly type: string };
+  /** `parent`: the npub of the agent that made it, where one did. */
+  readonly agent: {
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    readonly parent?: string;
+  };
   readonly trigger: Trigger;
   /** The agent's state; assign or change members. Only changed top-level keys are written. */
   state: S;
@@ -23,6 +32,10 @@ export interface Context<S extends State = State> {
   readonly goals: Goals;
   /** The agent's tree of files: its own directory is `/`. */
   readonly fs: ContextFiles;
+  readonly budget: ContextBudget;
+  /** The agent's model, for hooks that think by themselves. */
+  readonly model: ContextModel;
+  readonly tools: ContextTools;
   /** Aborts when the tick is cut off: timeout, cancel, shutdown. */
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -69,9 +82,30 @@ export interface Context<S extends State = State> {
    * and by how many of that name came before. Pass `key` on to outside services as their
    * idempotency key: the work is run again if the process dies before the result is journaled.
    */
-  step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T>;
+  step<T>(
+    name: string,
+    work: (step: StepTools) => T | Promise<T>,
+    options?: StepOptions,
+  ): Promise<T>;
   /** Waits, at no cost and across restarts, as `request` does. */
   sleep(duration: Duration): Promise<void>;
+  /**
+   * Does with the trigger what an agent with a model and no hook for it does: the trigger goes to its conversation,
+   * the model answers and uses its tools, and what it says last is the reply.
+   * @throws CONFIG where there is no model
+   */
+  think(): Promise<void>;
+
+  /**
+   * Makes an agent, a child of this one, with a key of its own; its npub. It is there soon after the tick is
+   * committed, or parked, and what is sent to the npub waits for it. Where somebody takes the name in
+   * between, the child is called `NAME-…`, which the log then says.
+   * @throws EXISTS when an agent has the name, LIMIT above `limits.children`, `limits.generations` or what is
+   * left of the budget, INVALID for what can be no agent
+   */
+  spawn(name: string, options?: SpawnOptions): Promise<string>;
+  /** The agents that this one made and that are not ended. */
+  children(): Promise<readonly Child[]>;
 }
 
 /** An event of Nostr (NIP-01) as agent code writes it: time, id and signature are added. */
@@ -127,6 +161,64 @@ export interface StepTools {
   /** Stable over every try of this step, different for every other step. */
   readonly key: string;
   readonly signal: AbortSignal;
+  /** Says what the step cost; called again, it adds to that. It is on the record and counts towards the budget. */
+  readonly used: (use: StepUse) => void;
+  /**
+   * Tells whoever follows the agent a piece of what this step is making; it is provisional and on no
+   * record. Nothing once the step is over. @throws INVALID for what is no part
+   */
+  readonly tell: (part: StepPart) => void;
+}
+
+/** What a step is making. */
+export type PartKind = "text" | "reasoning" | "input";
+
+/** A piece of it, which follows those of its kind that were told before. */
+export interface StepPart {
+  /** `void`: what was told of this step so far does not count, as it is tried again; `text` says why. */
+  readonly kind: PartKind | "void";
+  readonly text: string;
+}
+
+export interface StepOptions {
+  /**
+   * What the work may cost at most: it does not begin when there is less left of the budget. Nothing is asked for
+   * a step that is replayed. @throws BUDGET
+   */
+  readonly worst?: Amount | (() => Amount | Promise<Amount>) | undefined;
+}
+
+/** What the agent may spend in a day, and has. Tokens are whole, money is whole micro-USD. */
+export interface ContextBudget {
+  /** What may still be spent today (UTC); what has no limit is absent. */
+  left(): Promise<Amount>;
+  /** What was spent today and in all, with this tick so far. */
+  spent(): Promise<Spent>;
+}
+
+export interface SpawnOptions {
+  /** Default: that of the parent. */
+  readonly type?: string | undefined;
+  readonly labels?: readonly string[] | undefined;
+  /** Its first message. Default: none. */
+  readonly payload?: unknown;
+  /**
+   * What it may spend, which is its parent's no more for as long as it lives. Default: a tenth of what the
+   * parent may in all, and no limit where that has none.
+   */
+  readonly budget?: BudgetOptions | undefined;
+}
+
+/** An agent that this one made. */
+export interface Child {
+  /** Its npub. */
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  /** When it was made. */
+  readonly at: number;
+  /** What it has of its parent's budget. */
+  readonly budget?: Budget;
 }
 
 export interface SendOptions {

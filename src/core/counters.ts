@@ -11,6 +11,7 @@ const SYNC = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000];
 /** What a runtime counts of what it does, since it was made. Nothing of it is stored. */
 export class Counters {
   readonly #outcomes = { done: 0, parked: 0, retry: 0, failed: 0, expired: 0 };
+  readonly #mismatches = { failed: 0, restarted: 0 };
   readonly #received = new Map<Receipt, number>();
   readonly #tickMs = new Histogram(TICK);
   readonly #lagMs = new Histogram(LAG);
@@ -31,6 +32,9 @@ export class Counters {
   ticked({ outcome, ms, error }: TickRecord, lag: number, sync: number): void {
     this.#outcomes[outcome] += 1;
     if (error !== undefined) this.#failures += 1;
+    if (error?.code === "MISMATCH") {
+      this.#mismatches[outcome === "failed" ? "failed" : "restarted"] += 1;
+    }
     this.#tickMs.observe(ms);
     this.#lagMs.observe(lag);
     this.#syncMs.observe(sync);
@@ -53,6 +57,7 @@ export class Counters {
   snapshot(): RuntimeCounts {
     return {
       outcomes: { ...this.#outcomes },
+      mismatches: { ...this.#mismatches },
       received: Object.fromEntries(this.#received),
       sent: this.#sent,
       returned: this.#returned,

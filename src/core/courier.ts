@@ -1,3 +1,5 @@
+import type { AgentRecord } from "./agent.ts";
+import { isChildNote } from "./births.ts";
 import { Delivery, Durable } from "./delivery.ts";
 import type { Letter, Round } from "./delivery.ts";
 import { PUBLIC } from "./envelope.ts";
@@ -12,6 +14,8 @@ import type { OutboxRow, Receipt } from "./ports/index.ts";
 export interface CourierEvents {
   /** Mail was put into this agent's inbox. */
   readonly delivered: (id: string) => void;
+  /** An agent was made that another one is to have. */
+  readonly born: (agent: AgentRecord) => void;
   /** Mail could not be carried; the rows stay and are taken up with the next `poke`. */
   readonly failed: (error: unknown) => void;
   /** Nothing is under way. */
@@ -69,7 +73,7 @@ export class Courier {
   constructor(kernel: Kernel, events: CourierEvents) {
     this.#kernel = kernel;
     this.#events = events;
-    this.#delivery = new Delivery(kernel, events.delivered);
+    this.#delivery = new Delivery(kernel, events);
   }
 
   /** Says that there may be outgoing mail. */
@@ -108,6 +112,13 @@ export class Courier {
       await this.#walk({ order: new MailOrder(), again: Number.POSITIVE_INFINITY, agent });
       if (theirs().length === 0) return;
     }
+  }
+
+  /** Delivers what the runtime itself has to say, once and not by the outbox; what could not be delivered now is lost. */
+  async tell(note: Envelope): Promise<void> {
+    const round = { at: this.#kernel.clock.now(), durable: new Durable(this.#kernel.store) };
+    await this.#delivery.tell(note, round);
+    await round.durable.all();
   }
 
   /** Goes through the outbox from its start, past what has to wait, until nothing new is there. */
@@ -249,7 +260,8 @@ export class Courier {
     const ended = mail.map(({ row, receipt: given }) => {
       const expired = (row.envelope.expiresAt ?? row.envelope.sentAt + giveUp) < at;
       const receipt = given === "busy" && expired ? "unreachable" : given;
-      return { row, receipt, reason: receipt === "busy" ? undefined : REASONS[receipt] };
+      const quiet = receipt === "busy" || isChildNote(row.envelope);
+      return { row, receipt, reason: quiet ? undefined : REASONS[receipt] };
     });
     const waiting = new Set(
       ended.filter(({ receipt }) => receipt === "busy").map(({ row }) => row),

@@ -1,4 +1,5 @@
 import { identityOf } from "./address.ts";
+import { isNpub } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
 import { agentPeers, agentState, infoOf, keyInfoOf, reportOf } from "./agent-info.ts";
 import { memoryBrake } from "./brake.ts";
@@ -10,9 +11,10 @@ import type { RuntimeDefinition } from "./definition.ts";
 import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Operators } from "./operators.ts";
-import { OpenAgentsError } from "./errors.ts";
+import { MismatchError, OpenAgentsError } from "./errors.ts";
 import { Followers } from "./followers.ts";
 import type { LiveEvent } from "./followers.ts";
+import type { RunningTick } from "./live-tick.ts";
 import { factotum, isFactotum } from "./factotum.ts";
 import { Importer } from "./importer.ts";
 import type { Json } from "./json.ts";
@@ -27,6 +29,7 @@ import { Mover } from "./mover.ts";
 import { newAgent } from "./new-agent.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { Peer } from "./ports/memory.ts";
+import type { Mind, Thinker } from "./ports/model.ts";
 import type {
   AgentInfo,
   AgentReport,
@@ -88,6 +91,8 @@ class KernelRuntime implements Runtime {
   readonly removeGoal: Runtime["removeGoal"] = (...args) => this.#operators.removeGoal(...args);
   readonly fs: Runtime["fs"] = (...args) => this.#operators.fs(...args);
   readonly files: Runtime["files"] = (...args) => this.#operators.files(...args);
+  readonly searchMemory: Runtime["searchMemory"] = (...args) =>
+    this.#operators.searchMemory(...args);
   readonly alarms: Runtime["alarms"] = (...args) => this.#operators.alarms(...args);
 
   constructor(ports: RuntimePorts) {
@@ -102,13 +107,16 @@ class KernelRuntime implements Runtime {
       carrier: ports.carrier,
       memory: ports.memory,
       tree: ports.tree,
+      minds: mindsOf(definition, ports.thinker),
       relays: definition.relays,
       names: ports.names,
       registry: ports.registry,
+      nursery: ports.nursery,
       forwarder: ports.forwarder,
       waker: ports.waker,
       brake: ports.brake ?? memoryBrake(),
       tracer: ports.tracer,
+      secrets: ports.secrets,
       counters: new Counters(),
       clock,
       random,
@@ -119,7 +127,7 @@ class KernelRuntime implements Runtime {
       carefulUntil: 0,
       cache: new Cache<LoadedAgent>(definition.limits.cached),
       watchers: this.#watchers,
-      followers: new Followers(clock, this.#onProblem),
+      followers: new Followers({ clock, random }, this.#onProblem),
       keyWaits: new KeyWaits(signer.lock, {
         first: () => this.#onProblem("Agents wait for their keys", lockedError()),
         held: (source) => this.#mailroom.held(source),
@@ -134,6 +142,7 @@ class KernelRuntime implements Runtime {
     });
     this.#courier = new Courier(this.#kernel, {
       delivered: (id) => this.#dispatcher.wake(id),
+      born: (agent) => this.#born(agent),
       failed: (error) => this.#recover("Cannot deliver outgoing mail", error),
       idle: () => this.#rest(),
     });
@@ -245,6 +254,15 @@ class KernelRuntime implements Runtime {
     return this.#info(record);
   }
 
+  /** An agent was made by another one; whoever is told may tell others, and so only once that is durable. */
+  #born(record: AgentRecord): void {
+    this.#dispatcher.wake(record.id);
+    this.#kernel.store.sync().then(
+      () => this.#onSettled(record),
+      () => undefined,
+    );
+  }
+
   async accept(envelopes: readonly Envelope[]): Promise<readonly Receipt[]> {
     return this.#mailroom.accept(envelopes);
   }
@@ -259,15 +277,22 @@ class KernelRuntime implements Runtime {
 
   async list(query: ListAgents = {}): Promise<Page<AgentInfo>> {
     const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000);
-    const { items, cursor } = await this.#kernel.store.list({ ...query, limit });
+    const parent = query.parent && (await this.#idOf(query.parent));
+    // A name of nobody is that of nobody's parent.
+    if (query.parent !== undefined && parent === undefined) return { items: [] };
+    const { items, cursor } = await this.#kernel.store.list({ ...query, limit, parent });
     return { items: items.map((record) => this.#info(record)), cursor };
   }
 
   async status(ref: string): Promise<AgentReport> {
     const record = await this.#find(ref);
-    const report = await reportOf(this.#kernel.store, record);
+    const report = await reportOf(this.#kernel.store, record, this.#kernel.clock.now());
     await this.#kernel.store.sync();
-    return { ...this.#info(record), ...report };
+    const { type } = record;
+    const problem = this.#kernel.agents.has(type)
+      ? undefined
+      : `There is no agent type "${type}" in this runtime: what is due waits until there is`;
+    return { ...this.#info(record), ...report, ...(problem !== undefined && { problem }) };
   }
 
   async state(ref: string): Promise<Record<string, Json>> {
@@ -398,6 +423,10 @@ class KernelRuntime implements Runtime {
     return this.#kernel.followers.follow(id, listener);
   }
 
+  running(id: string): RunningTick | undefined {
+    return this.#kernel.followers.running(id);
+  }
+
   metrics(): RuntimeMetrics {
     return {
       startedAt: this.#kernel.startedAt,
@@ -424,6 +453,11 @@ class KernelRuntime implements Runtime {
 
   #publish({ agent, record, output, lag, trace }: Ticked, sync: number): void {
     this.#kernel.counters.ticked(record, lag, sync);
+    const { error, outcome } = record;
+    if (error?.code === "MISMATCH") {
+      const end = outcome === "failed" ? "is given up" : "begins anew";
+      this.#onProblem(`A tick of other code ${end}`, new MismatchError(error.message));
+    }
     this.#watchers.publish({ agent, record, output, ...(trace !== undefined && { trace }) });
   }
 
@@ -462,6 +496,11 @@ class KernelRuntime implements Runtime {
     return record;
   }
 
+  /** The npub of an agent, which need not be here where it is named by that. */
+  async #idOf(ref: string): Promise<string | undefined> {
+    return isNpub(ref) ? ref : (await this.#kernel.store.get(ref))?.id;
+  }
+
   /** @throws MOVED, BUSY when what is stored here of an agent is not what it has */
   async #atHome(ref: string): Promise<AgentRecord> {
     const record = await this.#find(ref);
@@ -493,4 +532,24 @@ class KernelRuntime implements Runtime {
   #rest(): void {
     if (!this.#dispatcher.busy && !this.#courier.busy) this.#kernel.waker?.idle();
   }
+}
+
+/** The minds of all definitions. @throws CONFIG */
+function mindsOf(
+  { agents }: RuntimeDefinition,
+  thinker: Thinker | undefined,
+): ReadonlyMap<string, Mind> {
+  if (thinker !== undefined) {
+    return new Map(
+      [...agents].map(([name, { thinking }]) => [name, thinker(name, thinking ?? {})]),
+    );
+  }
+  for (const { name, thinking } of agents.values()) {
+    if (thinking === undefined) continue;
+    throw new OpenAgentsError(
+      "CONFIG",
+      `Cannot run agents of type "${name}": they have a model or tools, and there is no thinker: give "thinker" to createRuntime()`,
+    );
+  }
+  return new Map();
 }

@@ -1,4 +1,7 @@
 import { checkName, isNpub } from "./agent.ts";
+import { budgetOf } from "./budget.ts";
+import type { Budget, BudgetOptions } from "./budget.ts";
+import { codeRevision } from "./code-revision.ts";
 import type { Context } from "./context.ts";
 import type { Duration } from "./duration.ts";
 import type { ErrorInfo } from "./errors.ts";
@@ -14,6 +17,13 @@ import { isCollector, isSample } from "./otlp-settings.ts";
 import type { TelemetryOptions } from "./otlp-settings.ts";
 import type { PlumberRules } from "./plumber-rules.ts";
 import type { InboxPolicy, MountEntry, Store } from "./ports/index.ts";
+import type {
+  Instructions,
+  ModelReference,
+  Thinking,
+  ThinkSettings,
+  Tools,
+} from "./ports/model.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 import type { State } from "./state.ts";
 import type { Trigger } from "./envelope.ts";
@@ -76,6 +86,19 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
   readonly inbox?: Partial<InboxPolicy>;
   readonly retry?: Partial<RetryPolicy>;
   /**
+   * Which code this is, 1 to 64 characters: steps are journaled with it, and a tick that was begun by
+   * another one is gone on with only while the code asks for the same. Default: a hash of the sources of
+   * the hooks and `migrate`, and of `version`. What they call is not in it: give the release or commit where
+   * that matters.
+   */
+  readonly revision?: string;
+  /**
+   * What becomes of a trigger whose journal is of another revision and does not fit this one: `fail`: it is
+   * a dead letter at once, with its journal; `restart`: the journal is dropped, and the hook runs from its
+   * start, its steps with the same idempotency keys. Default `"fail"`.
+   */
+  readonly onMismatch?: OnMismatch;
+  /**
    * Whose mail its agents take over HTTP from whoever signs the request with a Nostr key (NIP-98): npubs,
    * or "anyone". Default: nobody's; operators' tokens are something else.
    */
@@ -90,6 +113,21 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
    * Operators change it for one agent by its file `/mounts`.
    */
   readonly mounts?: readonly MountEntry[];
+  /**
+   * Its language model, one of the AI SDK or a name: `"openai/gpt-5"`. What it has no hook for it thinks about by
+   * itself then: see `Context.think`.
+   */
+  readonly model?: ModelReference;
+  /** Models that are asked in turn when the one before cannot answer. */
+  readonly fallbacks?: readonly ModelReference[];
+  /** The system prompt of its thinking, or what makes it. */
+  readonly instructions?: Instructions<S>;
+  /** What the model may do: functions with a schema, or tools of the AI SDK. */
+  readonly tools?: Tools;
+  /** How its thinking goes. */
+  readonly think?: ThinkSettings;
+  /** The most that it may spend. Default: no limit. */
+  readonly budget?: BudgetOptions;
   /**
    * Servers of tools (MCP) by the name that `defineRuntime` has them by, each mounted read-write at
    * `/tools/NAME`. Default: none.
@@ -109,6 +147,9 @@ export interface RetryPolicy {
   readonly quarantineAfter: number;
 }
 
+/** What follows when the journal of a tick does not fit the code. */
+export type OnMismatch = "fail" | "restart";
+
 /** By npub, from whom mail is taken. */
 export type Senders = "anyone" | ReadonlySet<string>;
 
@@ -124,10 +165,15 @@ export interface AgentDefinition {
   readonly timeout: number;
   readonly inbox: InboxPolicy;
   readonly retry: RetryPolicy;
+  readonly revision: string;
+  readonly onMismatch: OnMismatch;
   readonly profile: Readonly<Record<string, Json>> | undefined;
   readonly senders: Senders;
   /** By path. */
   readonly mounts: readonly MountEntry[];
+  /** Undefined for one that has neither a model nor tools. */
+  readonly thinking: Thinking | undefined;
+  readonly budget: Budget | undefined;
   readonly hooks: Hooks<State>;
 }
 
@@ -161,6 +207,11 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
   check.whole("retry.quarantineAfter", retry.quarantineAfter, 1);
   check.duration("retry.backoff", retry.backoff);
   check.duration("retry.maxBackoff", retry.maxBackoff);
+  const { onMismatch = "fail", revision = defaultRevision(options) } = rest;
+  check.word("onMismatch", onMismatch, ["fail", "restart"]);
+  if (typeof revision !== "string" || revision === "" || revision.length > 64) {
+    check.refuse('"revision" must be 1 to 64 characters');
+  }
   checkObject(check, "state", state);
   const { profile } = rest;
   if (profile !== undefined) checkObject(check, "profile", profile);
@@ -174,12 +225,29 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
     timeout: check.duration("timeout", timeout, 1),
     inbox,
     retry,
+    revision,
+    onMismatch,
     profile,
     senders: sendersOf(check, rest.senders ?? []),
+    thinking: thinkingOf(check, rest),
+    budget: budgetOf(check, rest.budget),
     mounts: checkMounts(check, allMounts(check, rest)),
     // The one place where the type of the state is let go: the kernel stores it as JSON by key.
     hooks: options as unknown as Hooks<State>,
   };
+}
+
+/** A hash of whatever decides what the agent asks for in its ticks. */
+function defaultRevision<S extends State>(options: AgentOptions<S>): string {
+  const { version = 1, migrate, model, fallbacks, instructions, tools, think } = options;
+  const hooks = HOOKS.map((hook) => options[hook]);
+  const models = [model, ...(Array.isArray(fallbacks) ? fallbacks : [])].map(modelName);
+  return codeRevision([hooks, migrate, version, models, instructions, tools, think]);
+}
+
+/** A model without what lets one in, as another key is the same code. */
+function modelName(model: ModelReference | undefined): unknown {
+  return typeof model === "object" && "model" in model ? model.model : model;
 }
 
 /** The mounts that are given, and after them those that `mcp` is short for. */
@@ -206,6 +274,25 @@ function sendersOf(check: OptionsCheck, senders: unknown): Senders {
   return check.refuse('"senders" must be "anyone" or a list of npubs');
 }
 
+/** What is said of the model; what is in it is checked by the thinker. */
+function thinkingOf<S extends State>(
+  check: OptionsCheck,
+  { model, fallbacks, instructions, tools, think = {} }: Partial<AgentOptions<S>>,
+): Thinking | undefined {
+  const settings = check.members(think, THINK_KEYS, "think");
+  if (model === undefined) {
+    for (const [key, value] of Object.entries({ fallbacks, instructions })) {
+      if (value !== undefined) check.refuse(`"${key}" needs "model"`);
+    }
+    if (tools === undefined) return undefined;
+  }
+  if (instructions !== undefined && typeof instructions !== "string") {
+    check.callable("instructions", instructions);
+  }
+  // The type of the state is let go, as that of the hooks is.
+  return { ...settings, model, fallbacks, instructions: instructions as Instructions, tools };
+}
+
 /** The names of the hooks. */
 export const HOOKS: readonly (keyof Hooks<State>)[] = [
   "onCreate",
@@ -219,6 +306,17 @@ export const HOOKS: readonly (keyof Hooks<State>)[] = [
   "onError",
   "onTerminate",
 ];
+
+const THINK_KEYS = [
+  "conversation",
+  "contextTokens",
+  "summarise",
+  "maxSteps",
+  "request",
+  "limits",
+  "prices",
+  "output",
+] as const satisfies readonly (keyof ThinkSettings)[];
 
 const DEFAULT_INBOX: InboxPolicy = { depth: 1000, overflow: "dead-letter" };
 
@@ -240,9 +338,17 @@ const AGENT_KEYS = [
   "timeout",
   "inbox",
   "retry",
+  "revision",
+  "onMismatch",
   "profile",
   "senders",
   "mounts",
+  "model",
+  "fallbacks",
+  "instructions",
+  "tools",
+  "think",
+  "budget",
   "mcp",
 ] as const satisfies readonly (keyof AgentOptions)[];
 
@@ -291,6 +397,10 @@ export interface Limits {
   readonly hops: number;
   /** Agents kept in memory after their tick. Default 10,000. */
   readonly cached: number;
+  /** How deep below an agent that an operator made agents may be that agents made. Default 5. */
+  readonly generations: number;
+  /** Agents that one agent has made and that are not ended. Default 100. */
+  readonly children: number;
   /** How long the ids of processed envelopes are remembered. Default `"7d"`. */
   readonly dedup: Duration;
 }
@@ -303,6 +413,8 @@ export const DEFAULT_LIMITS: Limits = {
   hops: 1000,
   outputBytes: 1_048_576,
   cached: 10_000,
+  generations: 5,
+  children: 100,
   dedup: "7d",
 };
 

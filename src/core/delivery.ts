@@ -1,3 +1,5 @@
+import type { AgentRecord } from "./agent.ts";
+import { bear, isBirth } from "./births.ts";
 import type { AgentDefinition } from "./definition.ts";
 import { PUBLIC } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
@@ -43,15 +45,21 @@ export interface Letter {
   readonly type: string | undefined;
 }
 
+/** Whom a delivery tells. */
+export interface DeliveryEvents {
+  /** Whose inbox something was put into. */
+  readonly delivered: (id: string) => void;
+  readonly born: (agent: AgentRecord) => void;
+}
+
 /** Puts outgoing mail where it goes: into inboxes here, and by the ports of the kernel elsewhere. */
 export class Delivery {
   readonly #kernel: Kernel;
-  readonly #delivered: (id: string) => void;
+  readonly #events: DeliveryEvents;
 
-  /** `delivered` is told whose inbox something was put into. */
-  constructor(kernel: Kernel, delivered: (id: string) => void) {
+  constructor(kernel: Kernel, events: DeliveryEvents) {
     this.#kernel = kernel;
-    this.#delivered = delivered;
+    this.#events = events;
   }
 
   /**
@@ -61,7 +69,7 @@ export class Delivery {
   async place(row: OutboxRow): Promise<Letter | "away" | "busy"> {
     const { store } = this.#kernel;
     const { to, toName, sealed } = row.envelope;
-    if (to === PUBLIC) return "away";
+    if (to === PUBLIC || isBirth(row.envelope)) return "away";
     // Whoever has the name here is meant; if nobody has, others are asked.
     if (sealed === "own" && (await store.get(toName ?? to)) === undefined) return "away";
     const envelope = await addressed(this.#kernel, row);
@@ -92,7 +100,7 @@ export class Delivery {
     const receipts = await store.deliver(mail);
     durable.note();
     counters.received(receipts);
-    for (const { envelope } of letters) this.#delivered(envelope.to);
+    for (const { envelope } of letters) this.#events.delivered(envelope.to);
     return receipts;
   }
 
@@ -101,7 +109,7 @@ export class Delivery {
     const letters: (Envelope | Receipt)[] = [];
     for (const row of rows) {
       // Where one cannot be addressed now, none after it goes.
-      letters.push(letters.at(-1) === "busy" ? "busy" : await addressed(this.#kernel, row));
+      letters.push(letters.at(-1) === "busy" ? "busy" : await this.#letter(row, round));
     }
     const receipts = [...(await this.#post(letters, round))];
     const gone = rows.flatMap((_, i) => (GONE.has(receipts[i]!) ? [i] : []));
@@ -116,6 +124,23 @@ export class Delivery {
       receipts[i] = theirs[k]!;
     });
     return receipts;
+  }
+
+  /** What is to be delivered of a row; a child is made, and its letter has arrived with that. */
+  #letter(row: OutboxRow, round: Round): Promise<Envelope | Receipt> {
+    if (!isBirth(row.envelope)) return addressed(this.#kernel, row);
+    const { born } = this.#events;
+    return bear(this.#kernel, row.envelope, {
+      round,
+      born,
+      tell: (note) => this.tell(note, round),
+    });
+  }
+
+  /** Delivers one letter of the runtime's own. */
+  async tell(note: Envelope, round: Round): Promise<Receipt> {
+    const [receipt = "busy"] = await this.#put([note], round);
+    return receipt;
   }
 
   /** Puts the runtime's own answers into inboxes, wherever those they are for live by now. */

@@ -156,7 +156,7 @@ export function checkEnvelope(envelope: unknown): asserts envelope is Envelope {
 }
 
 /** What the ids begin with that the kernel makes of something else, so that they are always the same. */
-const OWN_IDS = ["alarm:", "bounce:", "clone:"] as const;
+const OWN_IDS = ["alarm:", "bounce:", "child:", "clone:"] as const;
 
 /**
  * Checks that an id from outside is none that the kernel gives: mail under it would pass for the

@@ -9,6 +9,7 @@ export type ErrorCode =
   | "INBOX_FULL"
   | "RATE_LIMITED" // more requests than may be made in this time
   | "LIMIT" // a configured limit was reached; the message names it
+  | "BUDGET" // it may cost more than is left to spend
   | "UNSUPPORTED" // this cannot be done here, whoever asks
   | "PRECONDITION" // it is not what the caller took it for: look again, then decide
   | "STALE_CLAIM" // the claim was lost to another holder; nothing was written
@@ -16,6 +17,7 @@ export type ErrorCode =
   | "CANCELLED"
   | "TERMINAL" // agent code says that a retry cannot help
   | "REMOTE" // the other agent answered a request with an error
+  | "MISMATCH" // the journal of a tick is of other code than that which goes on with it
   | "STATE" // state cannot be stored or does not fit its schema
   | "VERSION" // stored data is newer than this code
   | "CORRUPT" // stored data is damaged
@@ -68,20 +70,32 @@ export class RetryableError extends OpenAgentsError {
 }
 
 /**
- * A limit was reached through what others sent: the tick is not tried again, and the agent is not to
- * blame. Else whoever may send could quarantine it.
+ * A limit was reached through what others sent, or the budget: the tick is not tried again, and the agent is not
+ * to blame. Else whoever may send could quarantine it.
  */
 export class UnblamedError extends OpenAgentsError {
   override readonly name: string = "UnblamedError";
 
-  constructor(message: string) {
-    super("LIMIT", message);
+  constructor(message: string, code: "LIMIT" | "BUDGET" = "LIMIT") {
+    super(code, message);
   }
 }
 
 /** A command asks for what is not so any more: to try again cannot help, and nobody is to blame. */
 export class RefusedError extends OpenAgentsError {
   override readonly name: string = "RefusedError";
+}
+
+/**
+ * The code asks for something else than the journal of a tick has, which other code has begun: the tick is
+ * not tried again, and the agent is not to blame.
+ */
+export class MismatchError extends OpenAgentsError {
+  override readonly name: string = "MismatchError";
+
+  constructor(message: string) {
+    super("MISMATCH", message);
+  }
 }
 
 /** Somebody wants a trigger to be acted on no more: it goes to the dead letters at once, nobody is to blame. */

@@ -43,7 +43,7 @@ export function agentFace(kernel: Kernel, parts: FaceParts): AgentFace {
   };
   const report = async (): Promise<AgentReport> => ({
     ...infoOf(record, cache.has(id)),
-    ...(await reportOf(store, record)),
+    ...(await reportOf(store, record, clock.now())),
   });
   let reported: Promise<AgentReport> | undefined;
   let state: Promise<Readonly<Record<string, Json>>> | undefined;

@@ -48,6 +48,8 @@ export function factotum(signer: Signer, clock: Pick<Clock, "now">): Factotum {
     publicKey: (npub) => signer.publicKey(npub),
     adopt: (publicKey, sealed) => signer.adopt(publicKey, sealed),
     importKey: (text, password) => signer.importKey(text, password),
+    sealSecret: (name, text) => signer.sealSecret(name, text),
+    openSecret: (name, sealed) => signer.openSecret(name, sealed),
     verify: (publicKey, message, signature) => signer.verify(publicKey, message, signature),
     isPoint: (publicKey) => signer.isPoint(publicKey),
     sign(agent, message) {

@@ -1,6 +1,7 @@
-import { triggerTypeOf } from "./envelope.ts";
-import type { Clock } from "./ports/index.ts";
-import type { Occasion } from "./perceive.ts";
+import type { StepPart } from "./context.ts";
+import { LiveTick } from "./live-tick.ts";
+import type { LiveDesk, RunningTick } from "./live-tick.ts";
+import type { Clock, Random } from "./ports/index.ts";
 import type { StepNote, TickRecord } from "./trajectory.ts";
 
 /** The eight phases of a tick, in order. */
@@ -37,23 +38,44 @@ export type LiveEvent =
     })
   | (Moment & { readonly event: "phase"; readonly phase: Phase })
   /** A step begins, or has ended as its note says. One that was replayed never begins. */
-  | (Moment & { readonly event: "step"; readonly key: string; readonly ended?: StepNote });
+  | (Moment & { readonly event: "step"; readonly key: string; readonly ended?: StepNote })
+  /**
+   * A piece of what a step is making. `offset`: how much of this kind was told of it before, in UTF-16
+   * units, since what was told last was void.
+   */
+  | (Moment & {
+      readonly event: "delta";
+      readonly key: string;
+      readonly kind: StepPart["kind"];
+      readonly offset: number;
+      readonly text: string;
+    });
 
 type Listener = (event: LiveEvent) => void;
 
-/** Those who want to hear what happens inside the running ticks of an agent. */
-export class Followers {
+/** The running ticks, and those who want to hear what happens inside of them. */
+export class Followers implements LiveDesk {
   readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #running = new Map<string, LiveTick>();
   readonly #clock: Clock;
+  readonly #random: Random;
   readonly #onProblem: (problem: string, error: unknown) => void;
+  /** Of this process: tries are counted in each anew. */
+  #process: string | undefined;
+  #tries = 0;
 
-  constructor(clock: Clock, onProblem: (problem: string, error: unknown) => void) {
+  constructor(
+    { clock, random }: { readonly clock: Clock; readonly random: Random },
+    onProblem: (problem: string, error: unknown) => void,
+  ) {
     this.#clock = clock;
+    this.#random = random;
     this.#onProblem = onProblem;
   }
 
-  /** Tells `listener` of what happens in ticks of the agent that begin from now on; the result stops it. */
+  /** Tells `listener` of what happens in ticks of the agent from now on; the result stops it. */
   follow(id: string, listener: Listener): () => void {
+    this.#running.get(id)?.catchUp();
     const listeners = this.#listeners.get(id) ?? new Set();
     this.#listeners.set(id, listeners);
     listeners.add(listener);
@@ -63,58 +85,49 @@ export class Followers {
     };
   }
 
-  /** To tell of a tick of this agent with; undefined when nobody follows it. */
-  tickOf(id: string): LiveTick | undefined {
-    const listeners = this.#listeners.get(id);
-    if (listeners === undefined) return undefined;
-    return new LiveTick(this.#clock, (event) => {
-      for (const listener of listeners) {
-        try {
-          listener(event);
-        } catch (error) {
-          this.#onProblem("Somebody who follows an agent failed", error);
-        }
+  /** The tick of this agent that runs; undefined for none. */
+  running(id: string): RunningTick | undefined {
+    return this.#running.get(id);
+  }
+
+  /** A try of a tick of this agent, which may have nothing to act on. */
+  tickOf(id: string): LiveTick {
+    return new LiveTick(id, this);
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  newTry(): string {
+    this.#process ??= Array.from(this.#random.bytes(6), (byte) =>
+      byte.toString(16).padStart(2, "0"),
+    ).join("");
+    this.#tries += 1;
+    return `${this.#process}-${this.#tries.toString(36)}`;
+  }
+
+  hears(agent: string): boolean {
+    return this.#listeners.has(agent);
+  }
+
+  begins(tick: LiveTick): void {
+    this.#running.set(tick.agent, tick);
+  }
+
+  ends(tick: LiveTick): void {
+    if (this.#running.get(tick.agent) === tick) this.#running.delete(tick.agent);
+  }
+
+  tell(agent: string, event: LiveEvent): void {
+    const listeners = this.#listeners.get(agent);
+    if (listeners === undefined) return;
+    for (const listener of listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#onProblem("Somebody who follows an agent failed", error);
       }
-    });
-  }
-}
-
-/** One running tick that somebody follows. What comes before its trigger is known waits until it is. */
-export class LiveTick {
-  readonly #clock: Clock;
-  readonly #tell: Listener;
-  readonly #early: { readonly phase: Phase; readonly at: number }[] = [];
-  #found: { readonly n: number; readonly envelope: string } | undefined;
-
-  constructor(clock: Clock, tell: Listener) {
-    this.#clock = clock;
-    this.#tell = tell;
-  }
-
-  phase(phase: Phase): void {
-    const at = this.#clock.now();
-    if (this.#found === undefined) this.#early.push({ phase, at });
-    else this.#tell({ event: "phase", ...this.#found, at, phase });
-  }
-
-  /** There is something to act on, so this is tick `n`. */
-  found(n: number, { envelope, attempt }: Occasion): void {
-    const { id, type, from, source } = envelope;
-    this.#found = { n, envelope: id };
-    const [first] = this.#early;
-    this.#tell({
-      event: "tick_start",
-      ...this.#found,
-      at: first?.at ?? this.#clock.now(),
-      trigger: { type: triggerTypeOf(type), id, from, source },
-      attempt,
-    });
-    for (const early of this.#early) this.#tell({ event: "phase", ...this.#found, ...early });
-  }
-
-  step(key: string, ended?: StepNote): void {
-    if (this.#found === undefined) return;
-    const at = this.#clock.now();
-    this.#tell({ event: "step", ...this.#found, at, key, ...(ended !== undefined && { ended }) });
+    }
   }
 }

@@ -21,7 +21,10 @@ export async function forwardMoved(
 ): Promise<readonly Receipt[]> {
   const { store, forwarder } = kernel;
   const { mail, receipts, hops = 0 } = sent;
-  const moved = receipts.flatMap((receipt, i) => (receipt === "moved" ? [i] : []));
+  // A command is for this home alone: another one takes none from here.
+  const moved = receipts.flatMap((receipt, i) =>
+    receipt === "moved" && mail[i]!.type !== "control" ? [i] : [],
+  );
   if (moved.length === 0) return receipts;
   const result = [...receipts];
   for (const [id, places] of Map.groupBy(moved, (i) => mail[i]!.to)) {

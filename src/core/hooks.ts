@@ -1,6 +1,7 @@
 import { checkName, isNpub } from "./agent.ts";
 import type { Duration } from "./duration.ts";
 import type { OptionsCheck } from "./options.ts";
+import { isOwnSecret, isSecretName } from "./secret-name.ts";
 
 /** How requests of known senders are signed. */
 export const HOOK_SCHEMES = ["github", "stripe", "slack", "standard"] as const;
@@ -218,7 +219,10 @@ function checkSecrets(check: OptionsCheck, where: string, secret: unknown): read
   const names: readonly unknown[] = Array.isArray(secret) ? secret : [secret];
   if (names.length === 0) check.refuse(`"${where}" must name at least one variable`);
   for (const name of names) {
-    if (typeof name === "string" && /^[A-Za-z_]\w{0,127}$/.test(name)) continue;
+    if (isSecretName(name)) {
+      if (!isOwnSecret(name)) continue;
+      check.refuse(`"${where}": names that begin with "OPENAGENTS_" are the home's own`);
+    }
     // What is wrong is not shown: it may be a secret that stands in the place of its name.
     check.refuse(
       `"${where}" must be the name of an environment variable that holds the secret, like "GITHUB_WEBHOOK_SECRET", and not the secret`,

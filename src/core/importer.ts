@@ -1,5 +1,5 @@
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
-import { checkLabels, checkName } from "./agent.ts";
+import { checkLabels, checkName, lineageOf } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
 import { movedError } from "./between-homes.ts";
 import type { Envelope } from "./envelope.ts";
@@ -144,7 +144,8 @@ export class Importer {
       const key = await this.#key(manifest);
       const { publicKey, type, createdAt: born } = manifest.agent;
       const labels = checkLabels(manifest.agent.labels ?? []);
-      const entry = { id, publicKey, name, type, labels, createdAt: born };
+      const lineage = lineageOf(manifest.agent);
+      const entry = { id, publicKey, name, type, labels, createdAt: born, ...lineage };
       const record: AgentRecord = { ...entry, ...key, status: "arriving", move: text };
       await store.create(record);
       await store.sync();

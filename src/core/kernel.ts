@@ -11,14 +11,17 @@ import type {
   Forwarder,
   LogHead,
   NameResolver,
+  Nursery,
   Random,
   Registry,
+  SecretSource,
   Store,
   Tracer,
   TreeMaker,
   Waker,
 } from "./ports/index.ts";
 import type { MemoryTools, TickMemory } from "./ports/memory.ts";
+import type { Mind } from "./ports/model.ts";
 import { uuidv7 } from "./uuid.ts";
 import type { Watchers } from "./watchers.ts";
 
@@ -34,16 +37,22 @@ export interface Kernel {
   readonly memory: ((tools: MemoryTools) => TickMemory) | undefined;
   /** Makes agents' trees of files; without one there is no `ctx.fs`. */
   readonly tree: TreeMaker | undefined;
+  /** How agents think, by the name of their definition; none where the runtime was made without models. */
+  readonly minds: ReadonlyMap<string, Mind>;
   /** The relays of the home. */
   readonly relays: readonly string[];
   /** Gives names out where the directory is elsewhere; without one the store does. */
   readonly registry: Registry | undefined;
+  /** Makes the agents that agents make, where the directory is elsewhere; without one the store does. */
+  readonly nursery: Nursery | undefined;
   /** Passes on the mail of agents that moved away; without one it is refused. */
   readonly forwarder: Forwarder | undefined;
   /** Keeps the time for what is due; without one the kernel has timers. */
   readonly waker: Waker | undefined;
   /** Notes spans; without one nothing is made for it. */
   readonly tracer: Tracer | undefined;
+  /** The home's secrets by name; without it there are none. Ticks use `tickSecrets`. */
+  readonly secrets: SecretSource | undefined;
   readonly counters: Counters;
   /** Stops all ticks. */
   readonly brake: Brake;

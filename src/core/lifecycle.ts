@@ -1,6 +1,7 @@
 import { checkTransition, TICKING } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
 import { checkHere } from "./between-homes.ts";
+import { endNote } from "./births.ts";
 import type { Courier } from "./courier.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { OpenAgentsError } from "./errors.ts";
@@ -121,7 +122,14 @@ export class Lifecycle {
       if (now.status === "terminated") return;
       await this.#setStatus(now, "terminated");
       this.#mailroom.stop(now.id);
+      await this.#tellParent(now);
     });
+  }
+
+  /** Tells the parent of an agent that ended with no tick. To be told again is nothing. */
+  async #tellParent(record: AgentRecord): Promise<void> {
+    const note = endNote(this.#kernel, record);
+    if (note !== undefined) await this.#courier.tell(note);
   }
 
   async replay({ id, name }: AgentRecord, envelopeId: string): Promise<void> {
@@ -145,6 +153,8 @@ export class Lifecycle {
       await this.terminate(record);
       // What it has sent has been said. What has to wait goes with it.
       await this.#courier.empty(id);
+      // Its end has told already, unless that was cut short.
+      if (record.status === "terminated") await this.#tellParent(record);
     }
     // To erase what another purge has erased is nothing.
     await this.#dispatcher.hold(id, async () => {

@@ -2,9 +2,12 @@ import type { AlarmFile } from "./alarms.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { AlarmInfo, ListFiles } from "./operations.ts";
 import { pages } from "./pages.ts";
-import type { FileText } from "./ports/memory.ts";
+import type { Kernel } from "./kernel.ts";
+import { memoryOver } from "./memory.ts";
+import type { FileText, MemoryHit, MemoryQuery } from "./ports/memory.ts";
 import type { Page, Store, TreeRow } from "./ports/index.ts";
 import { paths } from "./tree.ts";
+import { TreeDraft } from "./tree-draft.ts";
 
 /** Characters of a page of files, unless one file alone has more. */
 const PAGE = 1_048_576;
@@ -39,6 +42,18 @@ export async function memoryFiles(
   }
   await store.sync();
   return { items };
+}
+
+/** What an agent remembers that has some words, as of its last commit. @throws INVALID as `Memory.search` */
+export async function memoryHits(
+  kernel: Kernel,
+  id: string,
+  { words, ...query }: MemoryQuery & { readonly words: string },
+): Promise<readonly MemoryHit[]> {
+  const files = new TreeDraft(kernel.store, { id, limit: kernel.limits.valueBytes });
+  const hits = await memoryOver(kernel, files).search(words, query);
+  await kernel.store.sync();
+  return hits;
 }
 
 /** The alarms that an agent has set, by id, after an id; as of its last commit. */

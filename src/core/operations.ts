@@ -1,7 +1,14 @@
 import type { Guarded } from "./if-match.ts";
 import type { Json } from "./json.ts";
 import type { FileService, Operator, Page } from "./ports/index.ts";
-import type { FileText, Goal, GoalChange, NewGoal } from "./ports/memory.ts";
+import type {
+  FileText,
+  Goal,
+  GoalChange,
+  MemoryHit,
+  MemoryQuery,
+  NewGoal,
+} from "./ports/memory.ts";
 import type { AgentInfo } from "./runtime.ts";
 
 /** How an agent's tree is used. */
@@ -70,6 +77,8 @@ export interface Operations {
 
   /** What the agent remembers beside its state, as files: `memory/…`. @throws INVALID for another prefix */
   files(ref: string, query?: ListFiles): Promise<Page<FileText>>;
+  /** What it remembers that has all of the words, as of its last commit. @throws INVALID as `Memory.search` */
+  searchMemory(ref: string, words: string, query?: MemoryQuery): Promise<readonly MemoryHit[]>;
   /** Its alarms by id, after the id `after`; `limit` 1 to 1000. */
   alarms(ref: string, after: string, limit: number): Promise<readonly AlarmInfo[]>;
 }

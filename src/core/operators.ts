@@ -10,9 +10,9 @@ import { GoalDesk } from "./goal-desk.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Mailroom } from "./mailroom.ts";
-import { alarmsOf, memoryFiles } from "./listings.ts";
+import { alarmsOf, memoryFiles, memoryHits } from "./listings.ts";
 import type { FileService, Operator, Page } from "./ports/index.ts";
-import type { FileText, GoalChange, NewGoal } from "./ports/memory.ts";
+import type { FileText, GoalChange, MemoryHit, MemoryQuery, NewGoal } from "./ports/memory.ts";
 import type {
   AgentUpdate,
   AlarmInfo,
@@ -104,6 +104,15 @@ export class Operators implements Operations {
 
   async files(ref: string, query: ListFiles = {}): Promise<Page<FileText>> {
     return memoryFiles(this.#kernel.store, (await this.#atHome(ref)).id, query);
+  }
+
+  async searchMemory(
+    ref: string,
+    words: string,
+    query: MemoryQuery = {},
+  ): Promise<readonly MemoryHit[]> {
+    const { id } = await this.#atHome(ref);
+    return memoryHits(this.#kernel, id, { ...query, words });
   }
 
   async alarms(ref: string, after: string, limit: number): Promise<readonly AlarmInfo[]> {

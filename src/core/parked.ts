@@ -1,6 +1,7 @@
 import type { Envelope } from "./envelope.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { allFiles } from "./load.ts";
+import type { Stamp } from "./replay.ts";
 import { paths, timerOf } from "./tree.ts";
 
 /** A tick that waits, as it is stored in `parked/<trigger>`: nothing else of it is held. */
@@ -12,12 +13,14 @@ export interface Parked {
   readonly at: number;
   /** Tries that failed. */
   readonly attempts: number;
+  /** The npubs of children that were made with a commit of it. */
+  readonly spawned?: readonly string[] | undefined;
   /** The last one did: it is taken up to be tried again, and not for what it waits for. */
   readonly failed?: true;
 }
 
 /** One thing that a parked tick waits for. */
-export interface Wait {
+export interface Wait extends Partial<Stamp> {
   /** The key of the request or sleep in the journal. */
   readonly key: string;
   /** The id of the request's envelope; absent for a sleep. */

@@ -14,6 +14,7 @@ import { lockedError } from "./locked.ts";
 import { isFull } from "./parked.ts";
 import type { Parked, Wait } from "./parked.ts";
 import type { MailRow } from "./ports/index.ts";
+import type { Stamp } from "./replay.ts";
 import { openMail } from "./seal.ts";
 import { lastSegment, paths, timerOf } from "./tree.ts";
 import type { Timer } from "./tree.ts";
@@ -185,7 +186,7 @@ async function fromMail(
     mail,
     timers,
     settled: [],
-    journal: new Journal(),
+    journal: new Journal({ revision: agent.definition.revision }),
     attempt: mail.attempts + 1,
     suspect: mail.at <= kernel.startedAt,
   };
@@ -243,9 +244,9 @@ async function fromParked(
   if (answer !== undefined && answered === undefined) return undefined;
   const settled = parked.waits.flatMap((wait) => {
     const entry = settle(wait, now, wait === answered ? answer?.envelope : undefined);
-    return entry === undefined ? [] : [[wait.key, entry] as const];
+    return entry === undefined ? [] : [[wait.key, { ...entry, ...stampOf(wait) }] as const];
   });
-  const journal = await readJournal(kernel, agent, trigger);
+  const journal = await readJournal(kernel, agent, trigger, parked.waits);
   for (const [key, entry] of settled) journal.set(key, entry);
   const own: Timer = { at: parked.at, kind: "parked", id: trigger };
   // What is not sealed was let in when it came.
@@ -281,6 +282,11 @@ async function hasSealedAnswer(
     if (found || rows.length < limit) return found;
     after = rows.at(-1);
   }
+}
+
+/** Where a wait was asked for; nothing for one of an older release. */
+function stampOf({ at, code }: Wait): Partial<Stamp> {
+  return at === undefined || code === undefined ? {} : { at, code };
 }
 
 /** How a wait ends now, undefined when it does not. */
@@ -346,8 +352,10 @@ export async function readJournal(
   kernel: Kernel,
   agent: LoadedAgent,
   trigger: string,
+  waits: readonly Wait[] = [],
 ): Promise<Journal> {
-  if (!agent.journaled) return new Journal();
+  const { revision } = agent.definition;
+  if (!agent.journaled) return new Journal({ waits, revision });
   const stored: (readonly [string, string])[] = [];
   for await (const { path, value } of allFiles(
     kernel.store,
@@ -356,7 +364,7 @@ export async function readJournal(
   )) {
     stored.push([lastSegment(path), value as string]);
   }
-  return new Journal(stored);
+  return new Journal({ stored, waits, revision });
 }
 
 function expired(message: string): Refusal {

@@ -1,9 +1,10 @@
 import type { Acted } from "./act.ts";
 import { isNpub } from "./agent.ts";
 import type { AgentStatus } from "./agent.ts";
+import { endNote } from "./births.ts";
 import { firingsOf } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
-import { errorInfo } from "./errors.ts";
+import { errorInfo, MismatchError } from "./errors.ts";
 import type { Envelope } from "./envelope.ts";
 import { sha256Hex } from "./hash.ts";
 import { newId } from "./kernel.ts";
@@ -55,6 +56,9 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   const outcome = outcomeOf(acted, occasion);
   if (acted.failure?.next !== "stop") takeAway(draft, occasion);
   for (const [path, content] of acted.session.spent()) draft.write(path, content);
+  const spent = await acted.session.meter.file();
+  if (spent !== undefined) draft.write(paths.spent, spent);
+  if (outcome !== "done" && acted.failure?.next !== "restart") keepCounted(draft, occasion);
   // However it went, the process lives.
   if (occasion.suspect) draft.erase(paths.crashes(occasion.envelope.id));
   if (outcome === "done") {
@@ -63,9 +67,11 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
     if (!acted.session.replied) answer(kernel, draft, input, null);
     if (agent.failures > 0) draft.erase(paths.failures);
   } else if (outcome === "parked") {
-    draft.send.push(...acted.session.requests);
+    draft.send.push(...acted.session.births.letters, ...acted.session.requests);
   } else if (acted.failure?.next === "retry") {
     retry(draft, input);
+  } else if (acted.failure?.next === "restart") {
+    restart(draft, input);
   } else if (acted.failure?.next === "dead-letter") {
     if (acted.state !== undefined) await keepEffects(kernel, draft, input);
     deadLetter(kernel, draft, input);
@@ -73,6 +79,8 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   if (statusAfter(agent, occasion, acted) === "terminated") {
     const waiting = await requestsTo(kernel.store, agent.record.id);
     for (const { envelope } of waiting) draft.send.push(refusal(kernel, agent, envelope));
+    const ended = endNote(kernel, agent.record);
+    if (ended !== undefined) draft.send.push(ended);
   }
   const trace = input.span?.context ?? traceOf(occasion.envelope);
   draft.send = await Promise.all(
@@ -213,6 +221,13 @@ function outcomeOf(acted: Acted, { refusal }: Occasion): TickRecord["outcome"] {
   return refusal?.outcome ?? "failed";
 }
 
+/** Steps that outlive the tick say that what they cost is counted. */
+function keepCounted(draft: Draft, { envelope, journal }: Occasion): void {
+  for (const [key, entry] of journal.counted()) {
+    draft.write(paths.step(envelope.id, key), JSON.stringify(entry));
+  }
+}
+
 /** What the occasion itself uses up, however the tick went: timers and the alarm. */
 function takeAway(draft: Draft, occasion: Occasion): void {
   for (const timer of occasion.timers) draft.removeTimer(timer);
@@ -230,7 +245,8 @@ async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): 
   for (const [key, json] of state?.put ?? []) draft.write(paths.stateKey(key), json);
   for (const key of state?.removed ?? []) draft.erase(paths.stateKey(key));
   if (version !== agent.version) draft.write(paths.version, String(version));
-  draft.send.push(...session.mail, ...session.requests);
+  // They go first, so that what is sent to them finds them.
+  draft.send.push(...session.births.letters, ...session.mail, ...session.requests);
   const { from } = occasion.envelope;
   if (isNpub(from) && kernel.memory !== undefined) {
     await memoryOver(kernel, session.files).met(from);
@@ -301,8 +317,15 @@ function park(draft: Draft, { agent, occasion, acted }: RememberInput): void {
   if (mail !== undefined) draft.ack.push(mail.position);
   for (const id of asked.keys()) draft.write(paths.wait(id), envelope.id);
   keepSettled(draft, agent, occasion);
+  for (const entry of occasion.journal.takeFailed()) {
+    agent.journaled = true;
+    keep(draft, envelope, entry);
+  }
   const at = Math.min(...waits.map(({ until }) => until));
-  putDown(draft, { envelope: letter, waits, at, attempts: occasion.attempt - 1 });
+  const { births, files } = acted.session;
+  for (const id of births.ids) draft.write(paths.child(id), files.changes.get(paths.child(id))!);
+  const spawned = someOf([...(occasion.parked?.spawned ?? []), ...births.ids]);
+  putDown(draft, { envelope: letter, waits, at, attempts: occasion.attempt - 1, spawned });
 }
 
 /** Mail waits in the inbox to be tried again; what came from elsewhere waits as a parked tick. */
@@ -310,7 +333,7 @@ function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
   const { letter, mail, parked, attempt } = occasion;
   const { retryAt, error } = acted.failure!;
   // What agent code could not do with is asked for anew.
-  for (const key of acted.session.keysOf(error)) draft.erase(paths.step(occasion.envelope.id, key));
+  askAnew(draft, occasion, acted.session.keysOf(error));
   if (mail !== undefined && parked === undefined) {
     draft.retry.push({ position: mail.position, notBefore: retryAt, attempts: attempt });
     draft.setTimer({ at: retryAt, kind: "retry", id: String(mail.position) });
@@ -319,7 +342,41 @@ function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
   if (mail !== undefined) draft.ack.push(mail.position);
   const settled = new Set(keepSettled(draft, agent, occasion));
   const waits = (parked?.waits ?? []).filter(({ key }) => !settled.has(key));
-  putDown(draft, { envelope: letter, waits, at: retryAt, attempts: attempt, failed: true });
+  const again = { waits, at: retryAt, attempts: attempt, failed: true } as const;
+  putDown(draft, { envelope: letter, ...again, spawned: parked?.spawned });
+}
+
+/** Removes results from the journal; where others came after them it keeps that they were asked for. */
+function askAnew(draft: Draft, { envelope, journal }: Occasion, removed: readonly string[]): void {
+  for (const key of removed) {
+    draft.erase(paths.step(envelope.id, key));
+    keep(draft, envelope, journal.redo(key));
+  }
+}
+
+function keep(
+  draft: Draft,
+  { id }: Envelope,
+  entry: readonly [key: string, text: string] | undefined,
+): void {
+  if (entry !== undefined) draft.write(paths.step(id, entry[0]), entry[1]);
+}
+
+/** Nothing of what was done is kept, and the trigger is taken again at once: no try is counted. */
+function restart(draft: Draft, { occasion, acted }: RememberInput): void {
+  const { envelope, letter, mail, parked, attempt } = occasion;
+  const at = acted.failure!.retryAt;
+  draft.erase(paths.journal(envelope.id));
+  if (mail !== undefined && parked === undefined) {
+    draft.retry.push({ position: mail.position, notBefore: at, attempts: attempt - 1 });
+    draft.setTimer({ at, kind: "retry", id: String(mail.position) });
+    return;
+  }
+  if (mail !== undefined) draft.ack.push(mail.position);
+  for (const { request } of parked?.waits ?? []) {
+    if (request !== undefined) draft.erase(paths.wait(request));
+  }
+  putDown(draft, { envelope: letter, waits: [], at, attempts: attempt - 1, failed: true });
 }
 
 function putDown(draft: Draft, parked: Parked): void {
@@ -346,9 +403,8 @@ function deadLetter(kernel: Kernel, draft: Draft, input: RememberInput): void {
   const { message } = errorInfo(acted.failure!.error);
   // What is finished stays beside the dead letter: to replay that is not to do it again.
   keepSettled(draft, agent, occasion);
-  for (const key of occasion.journal.passing()) {
-    draft.erase(paths.step(occasion.envelope.id, key));
-  }
+  const mismatch = acted.failure!.error instanceof MismatchError;
+  askAnew(draft, occasion, occasion.journal.passing(mismatch));
   putAway(draft, occasion);
   // A mail that is itself the dead letter is moved there; only the answer to a parked tick is done.
   if (mail !== undefined && parked === undefined) draft.ack.length = 0;

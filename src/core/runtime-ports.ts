@@ -7,10 +7,13 @@ import type {
   Forwarder,
   MemoryTools,
   NameResolver,
+  Nursery,
   Random,
   Registry,
+  SecretSource,
   Signer,
   Store,
+  Thinker,
   TickMemory,
   Tracer,
   TreeMaker,
@@ -30,12 +33,18 @@ export interface RuntimePorts {
   readonly memory?: (tools: MemoryTools) => TickMemory;
   /** Makes agents' trees of files. Default: they have none, and no `ctx.fs`. */
   readonly tree?: TreeMaker;
+  /** Lets agents use models. Default: there are none, and a definition that has one is refused. */
+  readonly thinker?: Thinker;
   /** Gives names out where the directory is elsewhere. Default: the store does. */
   readonly registry?: Registry;
+  /** Makes the agents that agents make, where the directory is elsewhere. Default: they are made in the store. */
+  readonly nursery?: Nursery;
   /** Passes on the mail of agents that moved away. Default: it is refused. */
   readonly forwarder?: Forwarder;
   /** Notes spans of mail, ticks and steps. Default: nobody does, and nothing is made for it. */
   readonly tracer?: Tracer | undefined;
+  /** The home's secrets by name, for what is asked outside in its name. Default: there are none. */
+  readonly secrets?: SecretSource | undefined;
   /** Stops all ticks. Default: one that is let go when the process ends. */
   readonly brake?: Brake;
   /** Keeps the time for what is due. Default: the runtime does, with timers. */

@@ -1,7 +1,9 @@
 import type { AgentPhase, AgentRecord, AgentStatus } from "./agent.ts";
+import type { Spent } from "./budget.ts";
 import type { Envelope, EnvelopeType } from "./envelope.ts";
 import type { ErrorInfo } from "./errors.ts";
 import type { LiveEvent } from "./followers.ts";
+import type { RunningTick } from "./live-tick.ts";
 import type { HistogramCounts } from "./histogram.ts";
 import type { Json } from "./json.ts";
 import type {
@@ -15,6 +17,7 @@ import type {
 } from "./move.ts";
 import type { HomeOperations, Operations } from "./operations.ts";
 import type { Peer } from "./ports/memory.ts";
+import type { Budget } from "./budget.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
 
@@ -181,10 +184,12 @@ export interface Runtime extends Home, Operations {
   /** Calls `listener` for every committed, durable tick of one agent (by id) or all; undo by the result. */
   watch(id: string | undefined, listener: (tick: TickEvent) => void): () => void;
   /**
-   * Calls `listener` for what happens inside ticks of an agent (by id) that begin from now on, as it
-   * happens and before it is durable; undo by the result. Costs nothing when nobody follows an agent.
+   * Calls `listener` for what happens inside ticks of an agent (by id) from now on, as it happens and
+   * before it is durable; undo by the result.
    */
   follow(id: string, listener: (event: LiveEvent) => void): () => void;
+  /** The tick of an agent (by id) that runs, with what has happened in it; undefined when none does. */
+  running(id: string): RunningTick | undefined;
   metrics(): RuntimeMetrics;
 }
 
@@ -202,6 +207,7 @@ export type RemoteRuntime = Omit<
   | "deliver"
   | "watch"
   | "follow"
+  | "running"
   | "metrics"
   | "import"
 > &
@@ -226,11 +232,18 @@ export interface ListAgents {
   readonly type?: string | undefined;
   /** Those with this label only. */
   readonly label?: string | undefined;
+  /** Those that this agent made: by its npub, hex key or name. */
+  readonly parent?: string | undefined;
 }
 
 /** An agent as the outside sees it. */
-export interface AgentInfo extends Omit<AgentRecord, "status" | "account" | "key" | "move"> {
+export interface AgentInfo extends Omit<
+  AgentRecord,
+  "status" | "account" | "key" | "move" | "budget"
+> {
   readonly status: AgentPhase;
+  /** What it has of its parent's budget. */
+  readonly budget?: Budget;
   /** Another one whenever its name or its labels changed; the same for the same ones. */
   readonly revision: string;
   /** The move that it is in, or was in; with the address of its new home once it has moved. */
@@ -246,12 +259,16 @@ export interface AgentReport extends AgentInfo {
   readonly alarms: readonly { readonly id: string; readonly at: number }[];
   /** Triggers whose ticks are parked. */
   readonly parked: readonly string[];
+  /** What its steps cost; absent where none did. */
+  readonly spent?: Spent;
+  /** Why its ticks do not run, where its definition is gone. */
+  readonly problem?: string;
 }
 
 /** Mail from outside. What is absent gets a default. */
 export interface MailInput {
   readonly payload: Json;
-  /** Default: a new UUID. None of the kernel's own: `initialize`, `alarm:…`, `bounce:…`, `clone:…`. */
+  /** Default: a new UUID. None of the kernel's own: `initialize`, `alarm:…`, `bounce:…`, `child:…`, `clone:…`. */
   readonly id?: string | undefined;
   readonly type?: EnvelopeType | undefined;
   /** Default `"operator"`. */
@@ -310,6 +327,8 @@ export interface RuntimeMetrics {
 export interface RuntimeCounts {
   /** Durable ticks by how they ended. */
   readonly outcomes: Readonly<Record<TickRecord["outcome"], number>>;
+  /** Ticks that were begun by other code, which does not fit the present one: given up, or begun anew. */
+  readonly mismatches: { readonly failed: number; readonly restarted: number };
   /** Mail that was to be put into inboxes here, by what became of it. */
   readonly received: Readonly<Partial<Record<Receipt, number>>>;
   /** Outgoing mail that arrived, and that went back to its sender's dead letters. */

@@ -44,7 +44,8 @@ export async function sealMail(
   sender: AgentRecord,
   envelope: Envelope,
 ): Promise<Envelope> {
-  if (envelope.to === PUBLIC) return envelope;
+  // A command of the runtime's own does not leave the home.
+  if (envelope.to === PUBLIC || envelope.type === "control") return envelope;
   const to = await addressOf(kernel, envelope.to).catch(() => undefined);
   try {
     return await sealFor(kernel, { sender, envelope, to });

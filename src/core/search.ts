@@ -2,13 +2,14 @@ import type { Value } from "./ports/store.ts";
 import { lastSegment, paths } from "./tree.ts";
 
 /** A part of an agent's tree in which words are searched. */
-export type Area = "conversations" | "patterns" | "files" | "kv" | "goals" | "peers";
+export type Area = "conversations" | "patterns" | "files" | "read" | "kv" | "goals" | "peers";
 
 /** The paths below which the files of each are. */
 export const AREAS: Readonly<Record<Area, string>> = {
   conversations: paths.conversations,
   patterns: paths.patterns,
   files: paths.files,
+  read: paths.read,
   kv: paths.kv,
   goals: paths.goals,
   peers: paths.peers,
@@ -34,6 +35,9 @@ const LONGEST_WORD = 64;
 /** Scripts that put no space between words: each character is a word. */
 const WORD =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]|[[\p{L}\p{N}]--[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]]+/gv;
+/** The same in a text as it is, with its accents. */
+const TOKEN =
+  /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]|[[\p{L}\p{N}\p{M}]--[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]]+/gv;
 const ASCII_WORD = /[a-z0-9]+/g;
 // eslint-disable-next-line no-control-regex
 const ASCII = /^[\x00-\x7f]*$/;
@@ -94,6 +98,25 @@ export function hasAll(words: ReadonlySet<string>, wanted: readonly string[]): b
   });
 }
 
+/** Where in a text the first of the wanted words is that is there; -1 for none. */
+export function placeOf(text: string, wanted: readonly string[]): number {
+  const whole = new Set<string>();
+  const starts: string[] = [];
+  for (const word of wanted) {
+    if (word.endsWith("*")) starts.push(word.slice(0, -1));
+    // A longer one was cut.
+    else if (word.length >= LONGEST_WORD) starts.push(word);
+    else whole.add(word);
+  }
+  for (const { 0: token, index } of text.matchAll(TOKEN)) {
+    const isPlain = ASCII.test(token);
+    for (const word of isPlain ? [token.toLowerCase()] : wordsIn(token)) {
+      if (whole.has(word) || starts.some((start) => word.startsWith(start))) return index;
+    }
+  }
+  return -1;
+}
+
 /** The words that a query is made of: those of its text, and "*" after what is the beginning of one. */
 export function wantedIn(text: string): readonly string[] {
   const wanted = new Set<string>();
@@ -120,7 +143,8 @@ function asText(value: Value): string {
 const SAYING: Partial<Record<Area, readonly string[]>> = {
   conversations: ["content", "text"],
   patterns: ["text", "source"],
-  goals: ["title", "note"],
+  read: ["path", "summary"],
+  goals: ["title", "note", "result"],
   peers: ["names", "nip05", "note"],
 };
 
@@ -142,14 +166,24 @@ function saidIn(area: Area, text: string): string {
   return said.join("\n");
 }
 
-/** Adds every text and number in a value, but for what is in members of these names. */
+/**
+ * Adds every text and number in a value, but for what is in members of these names, as far as it is looked at.
+ * Values are as deep as whoever wrote the file liked: there is no call for each level.
+ */
 function collect(value: unknown, into: string[], unsaid: ReadonlySet<string>): void {
-  if (typeof value === "string") into.push(value);
-  else if (typeof value === "number") into.push(String(value));
-  else if (Array.isArray(value)) for (const item of value) collect(item, into, unsaid);
-  else if (typeof value === "object" && value !== null) {
-    for (const [member, item] of Object.entries(value)) {
-      if (!unsaid.has(member)) collect(item, into, unsaid);
+  const open: unknown[] = [value];
+  for (let length = 0; open.length > 0 && length <= LONGEST_TEXT;) {
+    const next = open.pop();
+    if (typeof next === "string" || typeof next === "number") {
+      const text = String(next);
+      into.push(text);
+      length += text.length + 1;
+    } else if (Array.isArray(next)) {
+      for (let i = next.length - 1; i >= 0; i -= 1) open.push(next[i]);
+    } else if (typeof next === "object" && next !== null) {
+      for (const [member, item] of Object.entries(next).toReversed()) {
+        if (!unsaid.has(member)) open.push(item);
+      }
     }
   }
 }

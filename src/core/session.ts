@@ -1,13 +1,18 @@
 import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
+import { Meter } from "./budget.ts";
 import { byteLength } from "./byte-length.ts";
+import { Children, limitOf, ownLimit } from "./children.ts";
 import type {
   Context,
+  ContextBudget,
   ContextIdentity,
   Log,
   PublicEvent,
   RequestOptions,
   SendOptions,
+  SpawnOptions,
+  StepOptions,
   StepTools,
   When,
 } from "./context.ts";
@@ -18,28 +23,31 @@ import { PUBLIC, triggerOf } from "./envelope.ts";
 import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
-import type { LiveTick } from "./followers.ts";
-import { valueOf } from "./journal.ts";
+import type { LiveTick } from "./live-tick.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { checkLabel } from "./label.ts";
 import { letterOf } from "./letter-of.ts";
+import { readText } from "./load.ts";
 import { memoryOver } from "./memory.ts";
 import type { Wait } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
-import type { Claim, Span, Value } from "./ports/index.ts";
+import type { Claim, SecretSource, Span, Value } from "./ports/index.ts";
 import type { AgentTree } from "./ports/agent-face.ts";
 import type { AgentFiles, TickMemory } from "./ports/memory.ts";
+import type { Thought } from "./ports/model.ts";
 import { publicEvent } from "./public-event.ts";
 import { StateDraft } from "./state.ts";
 import type { State } from "./state.ts";
 import { Steps } from "./steps.ts";
 import { TickFiles } from "./tick-files.ts";
+import { tickSecrets } from "./tick-secrets.ts";
 import { openFiles, tickTree } from "./tick-tree.ts";
 import { paths } from "./tree.ts";
 import { TreeDraft } from "./tree-draft.ts";
+import { Waits } from "./waits.ts";
 import type { LogLine, StepNote, TickOutput } from "./trajectory.ts";
 
 /** What a session needs to know. */
@@ -69,6 +77,8 @@ export class Session {
   readonly agent: Context["agent"];
   readonly trigger: Trigger;
   readonly identity: ContextIdentity;
+  /** The home's secrets, for what is asked outside: nothing of it is for agent code. */
+  readonly secrets: SecretSource | undefined;
   readonly log: Log;
 
   readonly draft: StateDraft;
@@ -83,17 +93,21 @@ export class Session {
   /** Alarms of which no firing is to be tried again. */
   readonly takenBack: Set<string> = new Set();
   readonly steps: StepNote[];
+  /** Counts what the steps cost. */
+  readonly meter: Meter;
   readonly #replies: NonNullable<TickOutput["replies"]>[number][] = [];
   readonly #events: NonNullable<TickOutput["events"]>[number][] = [];
   readonly #logs: LogLine[];
 
   readonly #kernel: Kernel;
   readonly #input: SessionInput;
-  readonly #waits: Wait[] = [];
+  readonly #waits: Waits;
   readonly #steps: Steps;
+  #children: Children | undefined;
   #memory: TickMemory | undefined;
   #fs: TickFiles | undefined;
   #tree: AgentTree | undefined;
+  #thought: Thought | undefined;
   #abort: AbortController | undefined;
   #cutBy: unknown;
   /** Bytes of replies, events and log lines so far. */
@@ -108,21 +122,38 @@ export class Session {
     const { record, state } = input.agent;
     this.steps = before?.steps ?? [];
     this.#logs = before === undefined ? [] : before.#logs;
+    const limit = limitOf(record, input.agent.definition);
+    this.meter =
+      before?.meter ??
+      new Meter({
+        limit: () => ownLimit(limit, this.files),
+        now: () => kernel.clock.now(),
+        read: (path) => readText(kernel.store, record.id, path),
+      });
     this.#kernel = kernel;
     this.#input = input;
-    this.agent = { id: record.id, name: record.name, type: record.type };
+    const { id, name, type, parent } = record;
+    this.agent = { id, name, type, ...(parent !== undefined && { parent }) };
     this.trigger = Object.freeze(triggerOf(input.occasion.envelope));
     this.draft = new StateDraft(state);
-    this.identity = contextIdentity(kernel, record, {
+    const use = {
       check: () => this.#check(),
-      locked: (error) => this.cut(error),
-    });
+      locked: (error: unknown) => this.cut(error),
+    };
+    this.identity = contextIdentity(kernel, record, use);
+    this.secrets = kernel.secrets && tickSecrets(kernel.secrets, use);
     this.#steps = new Steps(kernel, input, {
-      check: () => this.#check(),
+      ...use,
       isOpen: () => this.#isOpen,
       signal: () => this.signal,
       note: (note) => this.#stepEnded(note),
-      quiet: () => this.#parkWhenQuiet(),
+      quiet: () => this.#waits.look(),
+      meter: () => this.meter,
+    });
+    this.#waits = new Waits(kernel, input, {
+      busy: () => this.#steps.busy,
+      park: (waits) => this.#end?.({ kind: "parked", waits }),
+      misfit: (error) => this.cut(error),
     });
     this.files = new TreeDraft(kernel.store, { id: record.id, limit: kernel.limits.valueBytes });
     // What was spent is spent, however the session before has ended.
@@ -156,6 +187,7 @@ export class Session {
       );
     });
     this.#fs?.end();
+    this.#waits.end();
     await this.#letStepsEnd();
     stopTimer();
     this.#isOpen = false;
@@ -177,6 +209,19 @@ export class Session {
   /** True when the tick was cut off because somebody wanted it to end, not because it took long. */
   get cancelled(): boolean {
     return this.#cutBy instanceof OpenAgentsError && this.#cutBy.code === "CANCELLED";
+  }
+
+  /** Runs a hook that is not the trigger's own. @throws MISMATCH as `checkReplay` */
+  within(hook: string, run: () => unknown): Promise<void> {
+    return this.#input.occasion.journal.within(hook, async () => {
+      await run();
+      this.checkReplay();
+    });
+  }
+
+  /** @throws MISMATCH when the hook has ended before it asked for all that other code has asked for */
+  checkReplay(): void {
+    this.#waits.checkEnd();
   }
 
   /** What is given to the outside when the tick is done; log lines alone when it is not. */
@@ -232,6 +277,27 @@ export class Session {
     return this.#fs;
   }
 
+  get children(): Children {
+    const { agent, occasion } = this.#input;
+    this.#children ??= new Children(this.#kernel, {
+      record: agent.record,
+      definition: agent.definition,
+      trigger: occasion.envelope.id,
+      left: occasion.parked?.spawned ?? [],
+      files: this.#open(),
+      later: (step) => this.#steps.later(step),
+      letter: (to, payload) => this.#envelope({ to, type: "message" }, payload, {}),
+      spent: async () => (await this.meter.spent()).today,
+      locked: (error) => this.cut(error),
+    });
+    return this.#children;
+  }
+
+  /** The children that are to be made with the next commit: their npubs, and the letters that do. */
+  get births(): { readonly ids: readonly string[]; readonly letters: readonly Envelope[] } {
+    return this.#children ?? { ids: [], letters: [] };
+  }
+
   /** The agent's tree of files in this tick. @throws CONFIG where the runtime was made without trees */
   tree(user: "agent" | "editor"): AgentTree {
     return tickTree(this.#kernel, {
@@ -274,17 +340,24 @@ export class Session {
 
   async send(to: string, payload: unknown, options?: SendOptions): Promise<string> {
     this.#check();
-    const envelope = this.#envelope({ to, type: "message" }, payload, options);
+    const known = this.#children?.addressOf(to) ?? to;
+    const envelope = this.#envelope({ to: known, type: "message" }, payload, options);
     this.mail.push(envelope);
     return envelope.id;
+  }
+
+  async spawn(name: string, options?: SpawnOptions): Promise<string> {
+    this.#check();
+    return this.children.spawn(name, options);
   }
 
   async request(to: string, payload: unknown, options?: RequestOptions): Promise<Json> {
     this.#check();
     const key = this.#input.occasion.journal.nextKey(`request:${to}`);
-    const wait = this.#waitFor(key, () => {
+    const wait = this.#waits.for(key, () => {
       const timeout = toMs(options?.timeout ?? "1m");
-      const envelope = this.#envelope({ to, type: "request" }, payload, options);
+      const known = this.#children?.addressOf(to) ?? to;
+      const envelope = this.#envelope({ to: known, type: "request" }, payload, options);
       this.requests.push(envelope);
       return { key, request: envelope.id, until: this.now() + timeout };
     });
@@ -294,7 +367,7 @@ export class Session {
   async sleep(duration: Duration): Promise<void> {
     this.#check();
     const key = this.#input.occasion.journal.nextKey("sleep");
-    await this.#waitFor(key, () => ({ key, until: this.now() + toMs(duration) }));
+    await this.#waits.for(key, () => ({ key, until: this.now() + toMs(duration) }));
   }
 
   async publish(event: PublicEvent, options?: SendOptions): Promise<string> {
@@ -338,8 +411,32 @@ export class Session {
     yield* this.alarms;
   }
 
-  step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
-    return this.#steps.step(name, work);
+  step<T>(
+    name: string,
+    work: (step: StepTools) => T | Promise<T>,
+    options?: StepOptions,
+  ): Promise<T> {
+    return this.#steps.step(name, work, options);
+  }
+
+  readonly budget: ContextBudget = Object.freeze({
+    left: async () => {
+      this.#check();
+      return this.meter.left();
+    },
+    spent: async () => {
+      this.#check();
+      return this.meter.spent();
+    },
+  });
+
+  /** What `ctx` has to think with. @throws CONFIG where the runtime was made without models */
+  thought(ctx: Context): Thought {
+    this.#check();
+    const { name } = this.#input.agent.definition;
+    this.#thought ??= this.#kernel.minds.get(name)?.begin(ctx, this.secrets);
+    if (this.#thought !== undefined) return this.#thought;
+    throw new OpenAgentsError("CONFIG", `Cannot think as "${name}": there are no models here`);
   }
 
   /** As `Steps.keysOf`. */
@@ -352,24 +449,6 @@ export class Session {
     if (!this.#isOpen) return;
     this.steps.push(note);
     this.#input.live?.step(note.key, note);
-  }
-
-  /** The result of something waited for: from the journal, or never in this run of the hook. */
-  #waitFor(key: string, begin: () => Wait): Promise<Json | undefined> {
-    const { journal, parked } = this.#input.occasion;
-    const entry = journal.get(key);
-    if (entry !== undefined) return Promise.resolve().then(() => valueOf(entry));
-    this.#waits.push(parked?.waits.find((wait) => wait.key === key) ?? begin());
-    this.#parkWhenQuiet();
-    return new Promise(() => undefined);
-  }
-
-  /** Parks once the hook has nothing to do but wait, which is seen when its own turn is over. */
-  #parkWhenQuiet(): void {
-    if (this.#waits.length === 0 || this.#steps.running.size > 0) return;
-    this.#kernel.clock.after(0, () => {
-      if (this.#steps.running.size === 0) this.#end?.({ kind: "parked", waits: this.#waits });
-    });
   }
 
   async #letStepsEnd(): Promise<void> {

@@ -1,18 +1,29 @@
+import { addUse, checkUse } from "./budget.ts";
+import type { Meter, StepUse } from "./budget.ts";
 import { bytesAbove } from "./byte-length.ts";
-import type { StepTools } from "./context.ts";
+import type { StepOptions, StepPart, StepTools } from "./context.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
-import type { FileError } from "./file-error.ts";
+import { FileError } from "./file-error.ts";
 import { sha256Hex } from "./hash.ts";
 import { valueOf } from "./journal.ts";
 import type { Entry } from "./journal.ts";
 import { toJson } from "./json.ts";
+import type { Ask } from "./replay.ts";
 import type { Json } from "./json.ts";
 import type { Kernel } from "./kernel.ts";
 import { checkLabel } from "./label.ts";
+import { isLocked } from "./locked.ts";
 import type { SessionInput } from "./session.ts";
 import { failureOf, stepSpan } from "./telemetry.ts";
 import type { StepNote } from "./trajectory.ts";
 import { paths } from "./tree.ts";
+
+const KINDS: ReadonlySet<unknown> = new Set<StepPart["kind"]>([
+  "text",
+  "reasoning",
+  "input",
+  "void",
+]);
 
 /** What the steps of a run need of it. */
 export interface StepsRun {
@@ -21,22 +32,32 @@ export interface StepsRun {
   readonly isOpen: () => boolean;
   readonly signal: () => AbortSignal;
   readonly note: (note: StepNote) => void;
+  /** The keys are locked, so the tick waits, whatever agent code makes of the error. */
+  readonly locked: (error: unknown) => void;
   /** One of them is over. */
   readonly quiet: () => void;
+  readonly meter: () => Meter;
 }
 
-/** The error of files with which a step is to end and to be journaled, instead of one; undefined for neither. */
-export type Keep = (error: unknown) => FileError | undefined;
+/** The error with which a step is to end and to be journaled, instead of one; undefined for neither. */
+export type Keep = (error: unknown) => OpenAgentsError | undefined;
 
 type Work<T> = (step: StepTools) => T | Promise<T>;
 
 /** Begins a step whose key is taken. */
-export type LaterStep = <T>(work: Work<T>, keep?: Keep) => Promise<T>;
+export type LaterStep = <T>(work: Work<T>, options?: LaterOptions) => Promise<T>;
+
+/** How a step goes, beside its work. */
+export interface LaterOptions extends StepOptions {
+  readonly keep?: Keep | undefined;
+}
 
 /** The steps of one run of a hook. */
 export class Steps {
   /** Those that are not over. */
   readonly running: Set<Promise<unknown>> = new Set();
+  /** How many of them wait for their turn. */
+  #held = 0;
   readonly #kernel: Kernel;
   readonly #input: SessionInput;
   readonly #run: StepsRun;
@@ -49,9 +70,14 @@ export class Steps {
     this.#run = run;
   }
 
+  /** True while one of them is at work. */
+  get busy(): boolean {
+    return this.running.size > this.#held;
+  }
+
   /** As `Context.step`. */
-  async step<T>(name: string, work: Work<T>): Promise<T> {
-    return this.later(name)(work);
+  async step<T>(name: string, work: Work<T>, options?: StepOptions): Promise<T> {
+    return this.later(name)(work, { worst: options?.worst });
   }
 
   /** A step that begins later: the journal knows it by when it was asked for. */
@@ -59,8 +85,8 @@ export class Steps {
     this.#run.check();
     checkLabel(name, "a step");
     const key = this.#input.occasion.journal.nextKey(`step:${name}`);
-    return (work, keep) => {
-      const running = this.#step({ name, key, keep }, work);
+    return (work, options) => {
+      const running = this.#step({ name, key, ...options }, work);
       this.running.add(running);
       const ended = (): void => {
         this.running.delete(running);
@@ -84,34 +110,57 @@ export class Steps {
   }
 
   async #step<T>(
-    {
-      name,
-      key,
-      keep,
-    }: { readonly name: string; readonly key: string; readonly keep?: Keep | undefined },
+    { name, key, keep, worst }: { readonly name: string; readonly key: string } & LaterOptions,
     work: Work<T>,
   ): Promise<T> {
     const { check, isOpen, note } = this.#run;
     check();
     const { agent, occasion, live, span: ticks } = this.#input;
     const { store, clock, limits, tracer } = this.#kernel;
+    const ask = occasion.journal.ask(key);
+    if (ask.turn !== undefined) {
+      await this.#turn(ask.turn);
+      check();
+    }
     const earlier = occasion.journal.get(key);
     if (earlier !== undefined) {
-      note({ key, ms: 0, replayed: true });
+      const { used: spent, counted } = earlier;
+      // Its cost is counted by the first tick that is committed with it.
+      const fresh = spent !== undefined && counted !== true;
+      note({ key, ms: 0, replayed: true, ...(fresh && { used: spent }) });
+      if (fresh) this.#count(key, spent);
       return this.#replayed(key, earlier) as T;
     }
+    const most = typeof worst === "function" ? await worst() : worst;
+    const release = most === undefined ? undefined : await this.#run.meter().reserve(most);
     // Nothing may happen outside because of mail that could still be lost.
     await store.sync();
     check();
     const begun = clock.now();
     live?.step(key);
+    let over = false;
+    const tell = (part: StepPart): void => {
+      checkPart(name, part);
+      if (!over && isOpen()) live?.tell(key, part);
+    };
     const span = tracer && ticks && stepSpan(tracer, ticks.context, key);
+    let used: StepUse | undefined;
     try {
       const trigger = occasion.envelope.id;
       const stable = sha256Hex(`${agent.record.id}/${trigger}/${key}`).slice(0, 32);
-      const value = await work({ key: stable, signal: this.#run.signal() });
+      const value = await work({
+        key: stable,
+        signal: this.#run.signal(),
+        tell,
+        used: (use) => {
+          used = addUse(used, checkUse(use));
+        },
+      });
       if (!isOpen()) throw new OpenAgentsError("CANCELLED", `Step "${name}" ended after its tick`);
-      const json = value === undefined ? "{}" : toJson({ value }, `result of step "${name}"`);
+      const json =
+        value === undefined && used === undefined
+          ? "{}"
+          : toJson({ value, used }, `result of step "${name}"`);
       const tooMany = bytesAbove(json, limits.valueBytes);
       if (tooMany !== undefined) {
         throw new OpenAgentsError(
@@ -119,31 +168,67 @@ export class Steps {
           `Cannot journal step "${name}": ${tooMany} bytes is above limits.valueBytes (${limits.valueBytes})`,
         );
       }
-      await this.#journal(key, json);
-      note({ key, ms: clock.now() - begun });
+      await this.#journal(ask, json);
+      note({ key, ms: clock.now() - begun, ...(used !== undefined && { used }) });
       span?.end();
       return value;
     } catch (cause) {
+      // Another home may say the same of its own keys, and be right while ours are open.
+      if (isLocked(cause) && this.#kernel.keyWaits.locked) this.#run.locked(cause);
       const kept = isOpen() ? keep?.(cause) : undefined;
       const error = kept ?? cause;
       const info = errorInfo(error);
       if (kept !== undefined) {
-        await this.#journal(key, JSON.stringify({ error: { ...info, errno: kept.errno } }));
+        await this.#journal(
+          ask,
+          JSON.stringify({
+            error: { ...info, ...(kept instanceof FileError && { errno: kept.errno }) },
+          }),
+        );
         this.#kept.set(kept, key);
-      }
-      note({ key, ms: clock.now() - begun, error: info });
+      } else if (isOpen()) occasion.journal.failed(ask);
+      note({ key, ms: clock.now() - begun, ...(used !== undefined && { used }), error: info });
       span?.end(failureOf(error));
       throw error;
+    } finally {
+      release?.();
+      if (used !== undefined && isOpen()) this.#count(key, used);
+      over = true;
     }
   }
 
-  async #journal(key: string, json: string): Promise<void> {
+  #count(key: string, use: StepUse): void {
+    this.#run.meter().count(use);
+    this.#input.occasion.journal.count(key);
+  }
+
+  /** Waits for the turn of a step in a replay. */
+  async #turn(turn: Promise<void>): Promise<void> {
+    this.#held += 1;
+    // That nothing else goes on is what is waited for, so it must be looked at.
+    this.#run.quiet();
+    try {
+      await turn;
+    } finally {
+      this.#held -= 1;
+    }
+  }
+
+  /** Stores what came of a step, as the JSON of an object, and what failed before it. */
+  async #journal(ask: Ask, json: string): Promise<void> {
     const { agent, claim, occasion } = this.#input;
     const { store } = this.#kernel;
+    const { journal, envelope } = occasion;
+    const stamp = JSON.stringify(journal.stampOf(ask)).slice(1);
+    const text = `${json.slice(0, -1)}${json === "{}" ? "" : ","}${stamp}`;
+    const rows = [...journal.takeFailed(), [ask.key, text] as const];
     agent.journaled = true;
-    await store.journal(claim, [{ path: paths.step(occasion.envelope.id, key), value: json }]);
+    await store.journal(
+      claim,
+      rows.map(([key, value]) => ({ path: paths.step(envelope.id, key), value })),
+    );
     await store.sync();
-    occasion.journal.wrote(key, json);
+    for (const [key, value] of rows) journal.wrote(key, value);
   }
 
   #replayed(key: string, entry: Entry): Json | undefined {
@@ -154,4 +239,14 @@ export class Steps {
       throw error;
     }
   }
+}
+
+function checkPart(step: string, part: unknown): void {
+  const { kind, text } = (part ?? {}) as { readonly kind?: unknown; readonly text?: unknown };
+  if (KINDS.has(kind) && typeof text === "string") return;
+  const kinds = [...KINDS].join(", ");
+  throw new OpenAgentsError(
+    "INVALID",
+    `Cannot tell of step "${step}": a part has "kind", one of ${kinds}, and "text"`,
+  );
 }

@@ -1,6 +1,7 @@
-import type { RetryPolicy } from "./definition.ts";
+import type { OnMismatch, RetryPolicy } from "./definition.ts";
 import { toMs } from "./duration.ts";
 import {
+  MismatchError,
   OpenAgentsError,
   RetryableError,
   TerminalError,
@@ -16,14 +17,17 @@ export interface Failure {
   /** Triggers of this agent that were dead-lettered just before, in a row. */
   readonly failuresInARow: number;
   readonly policy: RetryPolicy;
+  /** What is to follow a `MismatchError`. */
+  readonly onMismatch: OnMismatch;
 }
 
 /**
- * What it decides: try again after `delay` ms, or give the trigger up, and the agent too when it is
- * to blame for too many in a row.
+ * What it decides: try again after `delay` ms, begin anew with nothing of what was done, or give the
+ * trigger up, and the agent too when it is to blame for too many in a row.
  */
 export type Decision =
   | { readonly next: "retry"; readonly delay: number }
+  | { readonly next: "restart" }
   | { readonly next: "dead-letter"; readonly blame: boolean; readonly quarantine: boolean };
 
 /**
@@ -34,24 +38,33 @@ const HOPELESS: ReadonlySet<string> = new Set([
   "INVALID",
   "STATE",
   "LIMIT",
+  "BUDGET",
   "DENIED",
   "TERMINATED",
+  "MISMATCH",
 ]);
 
 /** Decides what follows a failed tick. */
 export function afterFailure(failure: Failure): Decision {
   const { error, attempt, policy } = failure;
+  if (error instanceof MismatchError && failure.onMismatch === "restart")
+    return { next: "restart" };
   if (!isTerminal(error) && attempt <= policy.retries) {
     return { next: "retry", delay: retryDelay(error, attempt, policy) };
   }
-  const blame = !isSendersFault(error);
+  const blame = !isNoFault(error);
   const quarantine = blame && failure.failuresInARow + 1 >= policy.quarantineAfter;
   return { next: "dead-letter", blame, quarantine };
 }
 
-/** Mail that does not fit is no failure of the agent: else whoever may send could quarantine it. */
-function isSendersFault(error: unknown): boolean {
-  if (error instanceof UnblamedError || error instanceof RefusedError) return true;
+const UNBLAMED = [UnblamedError, RefusedError, MismatchError] as const;
+
+/**
+ * Mail that does not fit is no failure of the agent: else whoever may send could quarantine it. Nor is a
+ * tick that was begun by other code.
+ */
+function isNoFault(error: unknown): boolean {
+  if (UNBLAMED.some((kind) => error instanceof kind)) return true;
   return error instanceof OpenAgentsError && error.code === "INVALID";
 }
 

@@ -1,3 +1,5 @@
+import type { ChildCommand } from "./births.ts";
+import { noteChild } from "./children.ts";
 import type { AgentDefinition, Alarm, Hooks, Message } from "./definition.ts";
 import type { State } from "./state.ts";
 import type { Trigger, TriggerType } from "./envelope.ts";
@@ -18,9 +20,10 @@ import { validate } from "./standard-schema.ts";
 
 /**
  * A command, as the payload of an envelope of type `control`. `note` runs no hook: its tick puts on the
- * record what the agent's key was used for. `goals` and `files` run none either, and change those.
+ * record what the agent's key was used for. `goals` and `files` run none either, and change those; `child` says
+ * what became of an agent that this one made.
  */
-export type Command = "wake" | "hibernate" | "terminate" | "note" | "goals" | "files";
+export type Command = "wake" | "hibernate" | "terminate" | "note" | "goals" | "files" | "child";
 
 /** The payload of the command `goals`. */
 export type GoalsCommand = {
@@ -60,7 +63,7 @@ export function commandOf({ envelope }: Occasion): Command | undefined {
 }
 
 /** The commands for which no hook runs: the agent does not know of them. */
-const QUIET: ReadonlySet<unknown> = new Set<Command>(["note", "goals", "files"]);
+const QUIET: ReadonlySet<unknown> = new Set<Command>(["note", "goals", "files", "child"]);
 
 /** True for an occasion for which no hook runs. */
 export function isQuiet(occasion: Occasion): boolean {
@@ -88,22 +91,30 @@ export function think(agent: LoadedAgent, occasion: Occasion): Plan {
   const { definition, cold } = agent;
   const { hooks } = definition;
   const command = commandOf(occasion);
+  const { payload } = occasion.envelope;
   return async (session) => {
     if (command === "note") return;
+    if (command === "child") {
+      const why = await noteChild(session.files, payload as unknown as ChildCommand);
+      if (why !== undefined) session.note("warn", why);
+      return;
+    }
     if (command === "goals" || command === "files") {
-      await change(session, occasion.envelope.payload as unknown as ChangeCommand);
+      await change(session, payload as unknown as ChangeCommand);
       return;
     }
     const ctx = new TickContext(session);
     const { trigger } = session;
     if (cold && hooks.onWake !== undefined && trigger.type !== "initialize") {
-      await occasion.journal.within("onWake", () => hooks.onWake?.(ctx, trigger));
+      await session.within("onWake", () => hooks.onWake?.(ctx, trigger));
     }
     if (command === "hibernate") await hooks.onSleep?.(ctx, trigger);
     if (command === "terminate") await hooks.onTerminate?.(ctx, trigger);
-    if (command !== undefined) return;
-    await checkMessage(definition, trigger);
-    await runHook(hooks, ctx);
+    if (command === undefined) {
+      await checkMessage(definition, trigger);
+      await runHook(definition, ctx);
+    }
+    session.checkReplay();
   };
 }
 
@@ -140,11 +151,12 @@ const KEPT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "UNSUPPORTED",
 ]);
 
-async function runHook(hooks: Hooks<State>, ctx: Context): Promise<void> {
+async function runHook({ hooks, thinking }: AgentDefinition, ctx: Context): Promise<void> {
   const { trigger } = ctx;
   const name = HOOK_OF[trigger.type];
   const hook = hooks[name] ?? (name === "onCreate" ? undefined : hooks.onTrigger);
   if (hook === undefined) {
+    if (thinking?.model !== undefined && name !== "onCreate") return ctx.think();
     if (OPTIONAL.has(trigger.type)) return;
     throw new TerminalError(`Agent type "${ctx.agent.type}" has no ${name}`);
   }

@@ -1,11 +1,15 @@
 import type {
+  Child,
   Context,
+  ContextBudget,
   ContextFiles,
   ContextIdentity,
   Log,
   PublicEvent,
   RequestOptions,
   SendOptions,
+  SpawnOptions,
+  StepOptions,
   StepTools,
   When,
 } from "./context.ts";
@@ -13,6 +17,7 @@ import type { Duration } from "./duration.ts";
 import type { Trigger } from "./envelope.ts";
 import type { Json } from "./json.ts";
 import type { Goals, Memory } from "./ports/memory.ts";
+import type { ContextModel, ContextTools } from "./ports/model.ts";
 import type { Session } from "./session.ts";
 import type { State } from "./state.ts";
 
@@ -56,6 +61,22 @@ export class TickContext implements Context {
     return this.#session.memory.goals;
   }
 
+  get budget(): ContextBudget {
+    return this.#session.budget;
+  }
+
+  get model(): ContextModel {
+    return this.#session.thought(this).model;
+  }
+
+  get tools(): ContextTools {
+    return this.#session.thought(this).tools;
+  }
+
+  async think(): Promise<void> {
+    return this.#session.thought(this).think();
+  }
+
   get signal(): AbortSignal {
     return this.#session.signal;
   }
@@ -92,11 +113,23 @@ export class TickContext implements Context {
     this.#session.cancel(alarmId);
   }
 
-  step<T>(name: string, work: (step: StepTools) => T | Promise<T>): Promise<T> {
-    return this.#session.step(name, work);
+  step<T>(
+    name: string,
+    work: (step: StepTools) => T | Promise<T>,
+    options?: StepOptions,
+  ): Promise<T> {
+    return this.#session.step(name, work, options);
   }
 
   sleep(duration: Duration): Promise<void> {
     return this.#session.sleep(duration);
+  }
+
+  spawn(name: string, options?: SpawnOptions): Promise<string> {
+    return this.#session.spawn(name, options);
+  }
+
+  children(): Promise<readonly Child[]> {
+    return this.#session.children.list();
   }
 }

@@ -133,7 +133,7 @@ export class TickFiles implements ContextFiles {
     try {
       for (;;) {
         this.#parts.check();
-        const change = await this.#parts.later(`fs:change:${shown(path)}`)(next, lasting);
+        const change = await this.#parts.later(`fs:change:${shown(path)}`)(next, { keep: lasting });
         if (change === null) return;
         yield change;
       }
@@ -190,7 +190,7 @@ export class TickFiles implements ContextFiles {
     }
     const keep = (error: unknown): FileError | undefined =>
       isLimit(error) ? tooLarge(act, path) : lasting(error);
-    return codec.from(await begin(async (step) => codec.to(await run(tree, step)), keep));
+    return codec.from(await begin(async (step) => codec.to(await run(tree, step)), { keep }));
   }
 }
 

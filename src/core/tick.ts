@@ -57,24 +57,31 @@ export async function tick(
   const at = kernel.clock.now();
   const live = kernel.followers.tickOf(claim.id);
 
-  live?.phase("wake");
+  live.phase("wake");
   const record = await wake(kernel, claim);
   if (record === undefined) return { idle: true, next: null };
-  live?.phase("load");
+  live.phase("load");
   const agent = await load(kernel, record);
-  live?.phase("perceive");
+  live.phase("perceive");
   const waiting = await perceive(kernel, agent, at);
   if (waiting === undefined) return idle(kernel, agent, at);
 
-  live?.found((agent.head?.n ?? 0) + 1, waiting);
-
-  const ticked = await kernel.keyWaits.attempt(record.id, waiting.source, () =>
-    watchSuspect(kernel, { agent, claim, occasion: waiting }, (occasion) =>
-      takeOn(kernel, { agent, claim, occasion, running, at, live }),
-    ),
-  );
+  live.found((agent.head?.n ?? 0) + 1, waiting);
+  try {
+    const ticked = await kernel.keyWaits.attempt(record.id, waiting.source, () =>
+      watchSuspect(kernel, { agent, claim, occasion: waiting }, (occasion) =>
+        takeOn(kernel, { agent, claim, occasion, running, at, live }),
+      ),
+    );
+    if (ticked !== HELD) {
+      live.close("done");
+      return ticked;
+    }
+  } finally {
+    live.close("lost");
+  }
   // What else is due may need no key.
-  return ticked === HELD ? tick(kernel, claim, running) : ticked;
+  return tick(kernel, claim, running);
 }
 
 /** The phases from THINK on. */

@@ -1,3 +1,4 @@
+import type { StepUse } from "./budget.ts";
 import type { TriggerType } from "./envelope.ts";
 import type { ErrorInfo } from "./errors.ts";
 import { leafHash, sha256Hex } from "./hash.ts";
@@ -80,6 +81,8 @@ export interface StepNote {
   readonly ms: number;
   /** The result came from the journal. */
   readonly replayed?: true | undefined;
+  /** What it cost, in the one record that counts it. */
+  readonly used?: StepUse | undefined;
   readonly error?: ErrorInfo | undefined;
 }
 

@@ -20,8 +20,11 @@
  * memory/conversations/<id>/summary  the summary of a conversation's older messages, JSON
  * memory/talks/<id>               what there is of a conversation, JSON
  * memory/patterns/<id>            something learned, JSON
+ * memory/read/<id>                a file elsewhere that the agent has read, JSON
  * goals/<id>                      a goal, JSON
- * meta/goals                      how many there are; meta/talks, meta/patterns: the same
+ * children/<npub>                 an agent that this one made and that is not ended, JSON
+ * meta/goals                      how many there are; meta/talks, meta/patterns, meta/read, meta/kv: the same
+ * meta/spent                      what the agent's steps cost, JSON
  * meta/budgets/<path>             what was written to a mount that has a budget, JSON
  * mounts/<path>                   a mount, JSON; null for one of the definition that is taken away
  * ```
@@ -48,6 +51,7 @@ export const paths = {
   memory: "memory/",
   files: "memory/files/",
   kv: "memory/kv/",
+  kvCount: "meta/kv",
   conversations: "memory/conversations/",
   conversation: (id: string): string => `memory/conversations/${encode(id)}/`,
   /** Paths of messages begin with that of the conversation and a zero, and sort by number. */
@@ -60,13 +64,19 @@ export const paths = {
   patterns: "memory/patterns/",
   pattern: (id: string): string => `memory/patterns/${encode(id)}`,
   patternCount: "meta/patterns",
+  read: "memory/read/",
+  readOne: (id: string): string => `memory/read/${encode(id)}`,
+  readCount: "meta/read",
   mounts: "mounts/",
   mount: (path: string): string => `mounts/${encode(path)}`,
+  spent: "meta/spent",
   budgets: "meta/budgets/",
   budget: (path: string): string => `meta/budgets/${encode(path)}`,
   goals: "goals/",
   goal: (id: string): string => `goals/${encode(id)}`,
   goalCount: "meta/goals",
+  children: "children/",
+  child: (id: string): string => `children/${id}`,
   crashes: (trigger: string): string => `crashes/${encode(trigger)}`,
 } as const;
 

@@ -8,7 +8,7 @@ import { decryptNip04 } from "./nip04.ts";
 import { accountKeys } from "./nip06.ts";
 import type { KeyPair } from "./nip06.ts";
 import { decodeNsec, encodeNpub, publicKeyOf } from "./nip19.ts";
-import { conversationKey, decrypt, encrypt } from "./nip44.ts";
+import { conversationKey, decrypt, decryptText, encrypt, encryptText } from "./nip44.ts";
 import { decodeNcryptsec, encodeNcryptsec } from "./nip49.ts";
 import { isPoint } from "./point.ts";
 import { nobleSecp } from "./secp.ts";
@@ -100,6 +100,10 @@ export function derivedSigner(
     return conversations.get(`${source} ${publicKey}`, peer, () => pair(agent).privateKey);
   };
 
+  /** Between the home and itself: no agent has its key, so nothing else is ever said there. */
+  const ownConversation = (): Uint8Array =>
+    conversations.get("home", home().publicKey, () => home().privateKey);
+
   return Object.freeze<Signer>({
     async identity(account): Promise<Identity> {
       return identityOf(derived(account));
@@ -156,6 +160,22 @@ export function derivedSigner(
       } finally {
         privateKey.fill(0);
       }
+    },
+    async sealSecret(name, text): Promise<string> {
+      return encryptText(JSON.stringify([name, text]), ownConversation(), systemRandom.bytes(32));
+    },
+    async openSecret(name, sealed): Promise<string> {
+      const refuse = (why: string): OpenAgentsError =>
+        new OpenAgentsError("DENIED", `Cannot open secret "${name}": ${why}`);
+      let opened: unknown;
+      try {
+        opened = JSON.parse(decryptText(sealed, ownConversation()));
+      } catch {
+        throw refuse("it was sealed by another home, or altered: set it again");
+      }
+      const [is, text] = opened as readonly [string, string];
+      if (is !== name) throw refuse("it was sealed under another name: set it again");
+      return text;
     },
     verify: (publicKey, message, signature) => secp.verify(signature, message, publicKey),
     isPoint,

@@ -55,6 +55,8 @@ export function lockedSigner(
     adopt: async (publicKey, sealed) => (await signer()).adopt(publicKey, sealed),
     importKey: async (text, password) => (await signer()).importKey(text, password),
     exportKey: async (agent, password) => (await signer()).exportKey(agent, password),
+    sealSecret: async (name, text) => (await signer()).sealSecret(name, text),
+    openSecret: async (name, sealed) => (await signer()).openSecret(name, sealed),
     verify: (publicKey, message, signature) => secp.verify(signature, message, publicKey),
     isPoint,
   });

@@ -129,13 +129,14 @@ export function oneConversation(id: string, parts: ConversationParts): Conversat
       const page = await rows(Math.max(talk.last - many, 0), many);
       return page.map(({ message }) => message);
     },
-    async context({ tokens: budget }) {
+    async context({ tokens }) {
+      const budget = tokens > 0 ? tokens : 0;
       const talk = await facts();
       if (talk === undefined) return { messages: [], tokens: 0, omitted: 0 };
       const known = await summary();
-      const stands = known !== undefined && known.tokens <= budget;
+      const shown = known && cutTo(known, Math.floor(budget / 2));
       const start = Math.max(known?.upTo ?? 0, talk.first - 1);
-      const room = budget - (stands ? known.tokens : 0);
+      const room = budget - (shown?.tokens ?? 0);
       const count = Math.max(talk.last - talk.first + 1, 1);
       // As many as will fit if they are as long as most, and some more.
       const guess = Math.ceil((room * count) / Math.max(talk.tokens, 1)) + 8;
@@ -155,9 +156,9 @@ export function oneConversation(id: string, parts: ConversationParts): Conversat
       const messages = withCalls(newest.toReversed());
       const used = messages.reduce((sum, { tokens }) => sum + tokens, 0);
       return {
-        ...(stands && { summary: known }),
+        ...(shown !== undefined && { summary: shown }),
         messages,
-        tokens: used + (stands ? known.tokens : 0),
+        tokens: used + (shown?.tokens ?? 0),
         omitted: Math.max((messages[0]?.n ?? talk.last + 1) - 1 - start, 0),
       };
     },
@@ -257,8 +258,17 @@ function tokensOf(text: string, counted: number | undefined): number {
   throw invalid(`"tokens" must be a whole number from 0 on, not ${counted}`);
 }
 
+/** A summary of no more tokens, its end left out where need be; undefined where nothing is left. */
+function cutTo(summary: Summary, most: number): Summary | undefined {
+  if (summary.tokens <= most) return summary;
+  const length = Math.floor((summary.text.length * most) / summary.tokens);
+  const text = summary.text.slice(0, length).replace(/[\ud800-\udbff]$/, "");
+  return text === "" ? undefined : { ...summary, text, tokens: most };
+}
+
+/** Within bounds; what is no number is the lowest. */
 function clamp(value: number, low: number, high: number): number {
-  return Math.min(Math.max(Math.trunc(value), low), high);
+  return Math.min(Math.max(Math.trunc(value) || low, low), high);
 }
 
 function invalid(problem: string): OpenAgentsError {

@@ -2,14 +2,19 @@ import { OpenAgentsError } from "../core/errors.ts";
 import { GOAL_STATUS } from "../core/ports/memory.ts";
 import type { Goal, GoalChange, Goals, MemoryTools } from "../core/ports/memory.ts";
 import { paths } from "../core/tree.ts";
+import { turns } from "./turns.ts";
+import type { Turns } from "./turns.ts";
 
 /** How many goals one agent may have. */
 const MOST = 1000;
-const LONGEST = { title: 500, note: 10_000 } as const;
+const LONGEST = { title: 500, note: 10_000, result: 10_000 } as const;
 const PRIORITY = 100;
 
 /** The goals of one agent: a file for each, `goals/<id>`, as JSON. */
-export function goalTree({ files, now, newId }: MemoryTools): Goals {
+export function goalTree(
+  { files, now, newId }: MemoryTools,
+  { turns: inTurn }: { readonly turns: Turns } = { turns: turns() },
+): Goals {
   const get = async (id: string): Promise<Goal | undefined> => {
     if (!isId(id)) return undefined;
     const text = await files.read(paths.goal(id));
@@ -55,55 +60,59 @@ export function goalTree({ files, now, newId }: MemoryTools): Goals {
   return {
     list,
     get,
-    async add({ id = newId(), title, ...rest }) {
-      const at = now();
-      const first = { status: "open", priority: 0, progress: 0 } as const;
-      const goal = changed(
-        { id, title, ...first, createdAt: at, updatedAt: at },
-        { title, ...rest },
-      );
-      if (!isId(id)) {
-        throw invalid('"id" must be 1 to 100 letters, digits, ".", "_", ":" or "-"');
-      }
-      if ((await get(id)) !== undefined) {
-        throw new OpenAgentsError("EXISTS", `Cannot add goal "${id}": there is one`);
-      }
-      await checkParent(goal);
-      await count(1);
-      return write(goal);
-    },
-    async update(id, change) {
-      const goal = changed(await found(id), change);
-      await checkParent(goal);
-      return write({ ...goal, updatedAt: now() });
-    },
-    async remove(id) {
-      const goal = await found(id);
-      await count(-1);
-      files.remove(paths.goal(id));
-      // Those below it go to where it was.
-      for (const below of await list({ limit: 1000 })) {
-        if (below.parent !== id) continue;
-        const { parent: _parent, ...rest } = below;
-        write({ ...rest, ...(goal.parent !== undefined && { parent: goal.parent }) });
-      }
-    },
+    add: ({ id = newId(), title, ...rest }) =>
+      inTurn(async () => {
+        const at = now();
+        const first = { status: "open", priority: 0, progress: 0 } as const;
+        const goal = changed(
+          { id, title, ...first, createdAt: at, updatedAt: at },
+          { title, ...rest },
+        );
+        if (!isId(id)) {
+          throw invalid('"id" must be 1 to 100 letters, digits, ".", "_", ":" or "-"');
+        }
+        if ((await get(id)) !== undefined) {
+          throw new OpenAgentsError("EXISTS", `Cannot add goal "${id}": there is one`);
+        }
+        await checkParent(goal);
+        await count(1);
+        return write(goal);
+      }),
+    update: (id, change) =>
+      inTurn(async () => {
+        const goal = changed(await found(id), change);
+        await checkParent(goal);
+        return write({ ...goal, updatedAt: now() });
+      }),
+    remove: (id) =>
+      inTurn(async () => {
+        const goal = await found(id);
+        await count(-1);
+        files.remove(paths.goal(id));
+        // Those below it go to where it was.
+        for (const below of await list({ limit: 1000 })) {
+          if (below.parent !== id) continue;
+          const { parent: _parent, ...rest } = below;
+          write({ ...rest, ...(goal.parent !== undefined && { parent: goal.parent }) });
+        }
+      }),
   };
 }
 
 /** A goal with a change in it: null takes away what need not be there. @throws INVALID */
 function changed(goal: Goal, change: GoalChange): Goal {
-  const { title, status, priority, progress, parent, note } = change;
+  const { title, status, priority, progress, parent, note, result } = change;
   const next = {
     ...goal,
     ...Object.fromEntries(
-      Object.entries({ title, status, priority, progress, parent, note }).filter(
+      Object.entries({ title, status, priority, progress, parent, note, result }).filter(
         ([, value]) => value !== undefined && value !== null,
       ),
     ),
   };
   checkText("title", next.title, LONGEST.title);
   if (next.note !== undefined) checkText("note", next.note, LONGEST.note);
+  if (next.result !== undefined) checkText("result", next.result, LONGEST.result);
   if (!GOAL_STATUS.includes(next.status)) {
     throw invalid(`"status" must be one of ${GOAL_STATUS.join(", ")}`);
   }
@@ -115,11 +124,12 @@ function changed(goal: Goal, change: GoalChange): Goal {
     throw invalid('"progress" must be a number from 0 to 1');
   }
   if (next.parent !== undefined && !isId(next.parent)) throw invalid('"parent" is no id of a goal');
-  const { parent: above, note: said, ...rest } = next;
+  const { parent: above, note: said, result: came, ...rest } = next;
   return {
     ...rest,
     ...(above !== undefined && parent !== null && { parent: above }),
     ...(said !== undefined && note !== null && { note: said }),
+    ...(came !== undefined && result !== null && { result: came }),
   };
 }
 

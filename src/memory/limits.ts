@@ -5,6 +5,10 @@ export interface MemoryLimits {
   readonly messages: number;
   readonly conversationBytes: number;
   readonly patterns: number;
+  /** Notes of what was read elsewhere. */
+  readonly read: number;
+  /** Keys in `kv`: beyond it nothing goes, and a new one is refused. */
+  readonly keys: number;
 }
 
 export const MEMORY_LIMITS: MemoryLimits = {
@@ -12,4 +16,6 @@ export const MEMORY_LIMITS: MemoryLimits = {
   messages: 20_000,
   conversationBytes: 64 * 1024 * 1024,
   patterns: 1000,
+  read: 5000,
+  keys: 10_000,
 };

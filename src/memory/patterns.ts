@@ -1,6 +1,6 @@
 import { OpenAgentsError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
-import type { MemoryTools, Pattern, Patterns } from "../core/ports/memory.ts";
+import type { LearnedPattern, MemoryTools, Pattern, Patterns } from "../core/ports/memory.ts";
 import { hasAll, wantedIn, wordsIn } from "../core/search.ts";
 import { paths } from "../core/tree.ts";
 import type { MemoryLimits } from "./limits.ts";
@@ -14,6 +14,8 @@ const HALF = 500;
 const SURE = 1000;
 const LONGEST = { text: 2000, source: 500 } as const;
 const PAGE = 1000;
+/** So many beginnings of words are looked for, as each is compared with every word. */
+const MOST_STARTS = 20;
 
 /** A pattern as it is stored: `confidence` in thousandths, as of `updatedAt`. */
 type Stored = Pattern;
@@ -73,10 +75,24 @@ export function patterns(
     files.remove(paths.pattern(id));
     counted((await count()) - 1);
   };
+  /** Keeps one as it is given, in the place of the one that has its text. */
+  const add = async (pattern: LearnedPattern, createdAt: number = now()): Promise<Pattern> => {
+    const { id, text, source, confidence } = checked(pattern);
+    // One that has faded is where it is to be.
+    if ((await files.read(paths.pattern(id))) === undefined) await makeRoom();
+    return write({
+      id,
+      text,
+      confidence: confidence ?? HALF,
+      ...(source !== undefined && { source }),
+      createdAt,
+      updatedAt: now(),
+    });
+  };
 
   return {
     async list({ after, limit = 100 } = {}) {
-      const wanted = Math.min(Math.max(limit, 1), PAGE);
+      const wanted = Math.min(Math.max(Math.trunc(limit) || 1, 1), PAGE);
       const page: Pattern[] = [];
       for (let from = after === undefined ? undefined : paths.pattern(after); ;) {
         const rows = await files.list({ prefix: paths.patterns, after: from, limit: wanted });
@@ -89,35 +105,26 @@ export function patterns(
       const pattern = await read(id);
       return pattern && shown(pattern);
     },
-    learn: ({ text, confidence, source }) =>
+    learn: (pattern) =>
       turns(async () => {
-        checkText("text", text, LONGEST.text);
-        if (source !== undefined) checkText("source", source, LONGEST.source);
-        const given = confidence === undefined ? undefined : thousandths(confidence);
-        const at = now();
-        const id = sha256Hex(text.normalize("NFC").toLowerCase().trim().replace(/\s+/g, " ")).slice(
-          0,
-          16,
-        );
+        const { id, source, confidence } = checked(pattern);
         const known = await read(id);
-        if (known !== undefined) {
-          return write({
-            ...known,
-            confidence: Math.max(reinforced(known.confidence), given ?? 0),
-            ...(source !== undefined && { source }),
-            updatedAt: at,
-          });
-        }
-        // One that has faded is where it is to be.
-        if ((await files.read(paths.pattern(id))) === undefined) await makeRoom();
+        if (known === undefined) return add(pattern);
         return write({
-          id,
-          text,
-          confidence: given ?? HALF,
+          ...known,
+          confidence: Math.max(reinforced(known.confidence), confidence ?? 0),
           ...(source !== undefined && { source }),
-          createdAt: at,
-          updatedAt: at,
+          updatedAt: now(),
         });
+      }),
+    replace: (id, pattern) =>
+      turns(async () => {
+        const { createdAt, ...known } = await found(id);
+        // Before anything is taken away.
+        checked(pattern);
+        const { confidence = known.confidence / SURE, source = known.source } = pattern;
+        await forget(id);
+        return add({ ...pattern, confidence, source }, createdAt);
       }),
     reinforce: (id) =>
       turns(async () => {
@@ -137,11 +144,11 @@ export function patterns(
         return undefined;
       }),
     async find(words, { limit = 10 } = {}) {
-      const wanted = wantedIn(words);
+      const count = counterOf(words);
       const scored = (await all()).flatMap(({ pattern }) => {
         if (pattern === undefined) return [];
         const has = wordsIn(`${pattern.text} ${pattern.source ?? ""}`);
-        const score = wanted.filter((word) => hasAll(has, [word])).length * pattern.confidence;
+        const score = count(has) * pattern.confidence;
         return score === 0 ? [] : [{ pattern, score }];
       });
       scored.sort((a, b) => b.score - a.score || b.pattern.updatedAt - a.pattern.updatedAt);
@@ -153,12 +160,43 @@ export function patterns(
   };
 }
 
+/** How many of the wanted words are among some: as long as those are few, however many are wanted. */
+function counterOf(text: string): (has: ReadonlySet<string>) => number {
+  const wanted = wantedIn(text);
+  const whole = new Set(wanted.filter((word) => !word.endsWith("*")));
+  const starts = wanted.filter((word) => word.endsWith("*")).slice(0, MOST_STARTS);
+  return (has) => {
+    let found = starts.filter((start) => hasAll(has, [start])).length;
+    for (const word of has) if (whole.has(word)) found += 1;
+    return found;
+  };
+}
+
 function shown(pattern: Stored): Pattern {
   return { ...pattern, confidence: pattern.confidence / SURE };
 }
 
 function reinforced(confidence: number): number {
   return confidence + Math.ceil((SURE - confidence) / 5);
+}
+
+/** A pattern that can be kept, with the id that it has by its text. @throws INVALID */
+function checked({ text, confidence, source }: LearnedPattern): {
+  readonly id: string;
+  readonly text: string;
+  readonly source: string | undefined;
+  /** Thousandths. */
+  readonly confidence: number | undefined;
+} {
+  checkText("text", text, LONGEST.text);
+  if (source !== undefined) checkText("source", source, LONGEST.source);
+  const same = text.normalize("NFC").toLowerCase().trim().replace(/\s+/g, " ");
+  return {
+    id: sha256Hex(same).slice(0, 16),
+    text,
+    source,
+    confidence: confidence === undefined ? undefined : thousandths(confidence),
+  };
 }
 
 /** @throws INVALID for what is no confidence, or too little to be kept */

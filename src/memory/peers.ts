@@ -2,6 +2,7 @@ import { OpenAgentsError } from "../core/errors.ts";
 import { TRUST } from "../core/ports/memory.ts";
 import type { MemoryTools, Peer, PeerBook, PeerFacts } from "../core/ports/memory.ts";
 import { paths } from "../core/tree.ts";
+import type { Turns } from "./turns.ts";
 
 /** How exactly it is kept when mail came last, ms: not each mail is worth a write. */
 const EXACT = 3_600_000;
@@ -12,7 +13,10 @@ const KEPT = 16;
 const LONGEST = { name: 100, nip05: 320, relay: 500, note: 10_000 } as const;
 
 /** The peer book of one agent: a file for each peer, `memory/peers/<npub>`, as JSON. */
-export function peerBook({ files, now, npub }: MemoryTools): PeerBook & {
+export function peerBook(
+  { files, now, npub }: MemoryTools,
+  { turns }: { readonly turns: Turns },
+): PeerBook & {
   /** Mail came from this key's owner. */
   met(npub: string): Promise<void>;
 } {
@@ -50,35 +54,38 @@ export function peerBook({ files, now, npub }: MemoryTools): PeerBook & {
         after = page.at(-1)!.npub;
       }
     },
-    async note(key, facts) {
-      const id = keyOf(key);
-      check(facts);
-      const known = (await read(id)) ?? stranger(id, now());
-      const { name, relays = [], ...rest } = facts;
-      const given = Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined));
-      return write({
-        ...known,
-        ...given,
-        names: added(known.names, name === undefined ? [] : [name]),
-        relays: added(known.relays, relays),
-      });
-    },
-    async forget(key) {
-      const id = keyOf(key);
-      if ((await read(id)) !== undefined) files.remove(paths.peers + id);
-    },
-    async met(id) {
-      const at = now();
-      const known = await read(id);
-      if (known !== undefined) {
-        if (at - (known.seenAt ?? 0) >= EXACT) write({ ...known, seenAt: at });
-        return;
-      }
-      const met = Number((await files.read(paths.strangers)) ?? 0);
-      if (met >= STRANGERS) return;
-      files.write(paths.strangers, String(met + 1));
-      write({ ...stranger(id, at), seenAt: at });
-    },
+    note: (key, facts) =>
+      turns(async () => {
+        const id = keyOf(key);
+        check(facts);
+        const known = (await read(id)) ?? stranger(id, now());
+        const { name, relays = [], ...rest } = facts;
+        const given = Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined));
+        return write({
+          ...known,
+          ...given,
+          names: added(known.names, name === undefined ? [] : [name]),
+          relays: added(known.relays, relays),
+        });
+      }),
+    forget: (key) =>
+      turns(async () => {
+        const id = keyOf(key);
+        if ((await read(id)) !== undefined) files.remove(paths.peers + id);
+      }),
+    met: (id) =>
+      turns(async () => {
+        const at = now();
+        const known = await read(id);
+        if (known !== undefined) {
+          if (at - (known.seenAt ?? 0) >= EXACT) write({ ...known, seenAt: at });
+          return;
+        }
+        const met = Number((await files.read(paths.strangers)) ?? 0);
+        if (met >= STRANGERS) return;
+        files.write(paths.strangers, String(met + 1));
+        write({ ...stranger(id, at), seenAt: at });
+      }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { OpenAgentsError } from "../core/errors.ts";
-import type { Memory, MemoryHit, MemoryTools } from "../core/ports/memory.ts";
-import { ALL_AREAS, AREAS, areaOf, textIn, wantedIn, wordsIn } from "../core/search.ts";
+import type { FileRead, Memory, MemoryHit, MemoryTools } from "../core/ports/memory.ts";
+import { ALL_AREAS, AREAS, areaOf, placeOf, textIn, wantedIn } from "../core/search.ts";
 import { segmentsOf } from "../core/tree.ts";
 
 const MOST_WORDS = 20;
@@ -34,6 +34,7 @@ function hitOf(path: string, value: string, words: readonly string[]): MemoryHit
   const area = areaOf(path)!;
   const segments = segmentsOf(path);
   const text = excerpt(textIn(area, value), words);
+  if (area === "read") return { in: area, id: pathIn(value), path: `/${path}`, text };
   if (area !== "conversations") {
     const id = segments.slice(segmentsOf(AREAS[area]).length - 1).join("/");
     return { in: area, id, path: `/${segments.join("/")}`, text };
@@ -45,18 +46,15 @@ function hitOf(path: string, value: string, words: readonly string[]): MemoryHit
   return { in: area, id, n, path: `${where}/${n}`, text };
 }
 
+/** What was read, by the note of it. */
+function pathIn(value: string): string {
+  return (JSON.parse(value) as FileRead).path;
+}
+
 /** Some of a text, with the first of the words that is in it. */
 function excerpt(text: string, words: readonly string[]): string {
-  let at = 0;
-  if (text.length > SHOWN) {
-    const bare = words.map((word) => word.replace(/\*$/, ""));
-    for (const { 0: token, index } of text.matchAll(/[\p{L}\p{N}\p{M}]+/gu)) {
-      const [word = ""] = wordsIn(token);
-      if (!bare.some((start) => word.startsWith(start))) continue;
-      at = Math.max(0, Math.min(index - BEFORE, text.length - SHOWN));
-      break;
-    }
-  }
+  const found = text.length > SHOWN ? placeOf(text, words) : 0;
+  const at = Math.max(0, Math.min(found - BEFORE, text.length - SHOWN));
   return text
     .slice(at, at + SHOWN)
     .toWellFormed()

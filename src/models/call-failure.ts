@@ -1,3 +1,4 @@
+import { TerminalError } from "../core/errors.ts";
 import { messageOf } from "./message-of.ts";
 
 /** Why a call of a model failed, and whether to try it again. */
@@ -43,21 +44,37 @@ export function failureOf(error: unknown, now: number): CallFailure {
   return { passes, wait: waitOf(headers, now), status, message };
 }
 
-function passesByStatus(status: number | undefined): boolean {
-  return status === 408 || status === 409 || status === 429 || (status ?? 0) >= 500;
+/** The error of our own that a package's error is about: it says what follows. */
+export function terminalIn(error: unknown): TerminalError | undefined {
+  return causesOf(error).find((one) => one instanceof TerminalError);
+}
+
+function passesByStatus(status = 0): boolean {
+  // An answer of 200 that cannot be read was cut off, or is that of somebody in between.
+  if (status >= 200 && status < 300) return true;
+  return status === 408 || status === 409 || status === 429 || status >= 500;
 }
 
 function passesByNature(error: unknown, status: number | undefined): boolean {
   if (passesByStatus(status) || error instanceof BrokenAnswer) return true;
-  for (
-    let one: unknown = error, depth = 0;
-    isObject(one) && depth < 5;
-    one = one["cause"], depth += 1
-  ) {
-    if (CONNECTION.test(`${messageOf(one["code"])} ${messageOf(one)}`)) return true;
-  }
-  return false;
+  return causesOf(error).some((one) =>
+    CONNECTION.test(`${messageOf((one as { code?: unknown }).code)} ${messageOf(one)}`),
+  );
 }
+
+/** An error, what caused it, and so on; nobody looks further than five. */
+function causesOf(error: unknown): readonly object[] {
+  const causes: object[] = [];
+  let one: unknown = error;
+  while (isObject(one) && causes.length < 5) {
+    causes.push(one);
+    one = one["cause"];
+  }
+  return causes;
+}
+
+/** Nothing is waited for longer than a day, whatever a provider says: it would be for ever. */
+const LONGEST_WAIT = 86_400_000;
 
 /** `retry-after-ms`, or `Retry-After` (RFC 9110) in seconds or as a date. */
 function waitOf(headers: Readonly<Record<string, unknown>>, now: number): number | undefined {
@@ -65,14 +82,19 @@ function waitOf(headers: Readonly<Record<string, unknown>>, now: number): number
     const found = Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
     return typeof found === "string" && found.trim() !== "" ? found.trim() : undefined;
   };
-  const ms = Number(header("retry-after-ms") ?? NaN);
-  if (ms >= 0) return Math.ceil(ms);
+  const ms = numberOf(header("retry-after-ms"));
+  if (ms !== undefined) return Math.min(Math.ceil(ms), LONGEST_WAIT);
   const text = header("retry-after");
   if (text === undefined) return undefined;
-  const seconds = Number(text);
-  if (seconds >= 0) return Math.ceil(seconds * 1000);
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  const seconds = numberOf(text);
+  if (seconds !== undefined) return Math.min(Math.ceil(seconds * 1000), LONGEST_WAIT);
+  // A date of HTTP begins with the name of a day; what else engines take for dates is none.
+  const date = /^[a-z]/i.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(date) ? undefined : Math.min(Math.max(0, date - now), LONGEST_WAIT);
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+(\.\d+)?$/.test(text) ? Number(text) : undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -7,17 +7,19 @@ import type {
   SharedV4ProviderMetadata,
   SharedV4Warning,
 } from "@ai-sdk/provider";
-import type { Duration } from "../core/duration.ts";
 import { toMs } from "../core/duration.ts";
 import { OpenAgentsError, RetryableError, TerminalError } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import type { Clock, Random } from "../core/ports/index.ts";
+import type { CallLimits } from "../core/ports/model.ts";
 import { systemRandom } from "../core/system.ts";
 import { Answer } from "./answer.ts";
-import { BrokenAnswer, failureOf } from "./call-failure.ts";
+import { attempt, ListenerFailed } from "./attempt.ts";
+import { failureOf, terminalIn } from "./call-failure.ts";
 import type { CallFailure } from "./call-failure.ts";
+import { nameOf } from "./model-name.ts";
 import { plain } from "./plain.ts";
-import { usageOf } from "./usage.ts";
+import { addUsage, measure, NO_USAGE } from "./usage.ts";
 import type { Usage } from "./usage.ts";
 import { waitingClock } from "./waiting-clock.ts";
 
@@ -29,20 +31,14 @@ export type ModelPart =
   | LanguageModelV4StreamPart
   | { readonly type: "retry"; readonly model: string; readonly reason: string };
 
-export interface CallLimits {
-  /** Tries of one model after the first. Default 2. */
-  readonly retries: number;
-  /** Wait before the second try; it doubles each time, up to `maxBackoff`. Default `"1s"` and `"30s"`. */
-  readonly backoff: Duration;
-  readonly maxBackoff: Duration;
-  /** The longest `Retry-After` that is waited for here. Default `"1m"`; above it the call fails. */
-  readonly maxWait: Duration;
-  /** For all tries together. Default `"5m"`. */
-  readonly timeout: Duration;
-  /** A try is over when no part came for so long. Default `"1m"`. */
-  readonly stall: Duration;
-  /** Characters of an answer, with its reasoning and tool calls. Default 4 Mi. */
-  readonly answerSize: number;
+export type { CallLimits } from "../core/ports/model.ts";
+export { nameOf } from "./model-name.ts";
+
+/** What a try used that broke off after its answer had begun: it is paid for, and nobody has it. */
+export interface LostTry {
+  readonly model: { readonly provider: string; readonly modelId: string };
+  /** As the provider said, where it came to that, else a token for each 4 bytes. */
+  readonly usage: Usage;
 }
 
 export interface CallOptions {
@@ -51,7 +47,10 @@ export interface CallOptions {
   readonly fallbacks?: readonly LanguageModelV4[] | undefined;
   /** Ends the call, also at the provider. */
   readonly signal?: AbortSignal | undefined;
+  /** What it throws ends the call, and is thrown. */
   readonly onPart?: ((part: ModelPart) => void) | undefined;
+  /** Told of each try that is lost as it is, also where the call fails at last. */
+  readonly onLost?: ((lost: LostTry) => void) | undefined;
   readonly limits?: Partial<CallLimits> | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
@@ -67,6 +66,10 @@ export interface ModelResult {
   readonly finish: LanguageModelV4FinishReason["unified"];
   /** Of the try that gave the answer. */
   readonly usage: Usage;
+  /** The provider did not say all of `usage`: what is missing is counted as a token for each 4 bytes. */
+  readonly estimated?: true | undefined;
+  /** Of the tries before it whose answers had begun, all together. */
+  readonly lost: Usage;
   /** Who answered. */
   readonly model: { readonly provider: string; readonly modelId: string };
   readonly responseId?: string | undefined;
@@ -112,6 +115,7 @@ class Call {
   readonly #clock: Clock;
   readonly #ended = new AbortController();
   #tries = 0;
+  #lost: Usage = NO_USAGE;
 
   constructor(request: ModelRequest, options: CallOptions) {
     this.#request = request;
@@ -171,7 +175,9 @@ class Call {
         return { result: this.#result(model, await this.#try(model)) };
       } catch (error) {
         this.#ended.signal.throwIfAborted();
-        if (error instanceof TerminalError) throw error;
+        if (error instanceof ListenerFailed) throw error.cause;
+        const terminal = terminalIn(error);
+        if (terminal !== undefined) throw terminal;
         const failure = failureOf(error, this.#clock.now());
         const wait =
           failure.wait ?? this.#jittered(Math.min(toMs(backoff) * 2 ** tried, toMs(maxBackoff)));
@@ -182,57 +188,26 @@ class Call {
     }
   }
 
-  /** One request, and its answer to the end. */
   async #try(model: LanguageModelV4): Promise<Answer> {
-    const { onPart } = this.#options;
-    const { answerSize } = this.#limits;
-    const stall = toMs(this.#limits.stall);
-    const attempt = new AbortController();
-    const cut = (): void => attempt.abort(this.#ended.signal.reason);
-    this.#ended.signal.addEventListener("abort", cut);
-    // A provider may not heed the signal: nothing here waits for one that does not.
-    const aborted = new Promise<never>((_, reject) => {
-      attempt.signal.addEventListener("abort", () => reject(attempt.signal.reason as Error));
-    });
-    aborted.catch(() => undefined);
-    // One timer that looks again, and not one for each part.
-    let heard = this.#clock.now();
-    let stopTimer = (): void => undefined;
-    const watch = (ms: number): void => {
-      stopTimer = this.#clock.after(ms, () => {
-        const silent = this.#clock.now() - heard;
-        if (silent < stall) return watch(stall - silent);
-        attempt.abort(new BrokenAnswer(`Nothing came for ${stall} ms`));
-      });
-    };
-    watch(stall);
-    let reader: ReadableStreamDefaultReader<LanguageModelV4StreamPart> | undefined;
     const answer = new Answer();
     try {
-      const begun = model.doStream({ ...this.#request, abortSignal: attempt.signal });
-      reader = (await Promise.race([begun, aborted])).stream.getReader();
-      for (;;) {
-        const { done, value } = await Promise.race([reader.read(), aborted]);
-        if (done) break;
-        heard = this.#clock.now();
-        answer.add(value);
-        if (answer.size > answerSize) {
-          throw new TerminalError(
-            `Cannot take the answer of model "${nameOf(model)}": it is longer than ${answerSize} characters (answerSize)`,
-            { code: "LIMIT" },
-          );
-        }
-        onPart?.(value);
-      }
-      answer.end();
+      await attempt(model, answer, {
+        request: this.#request,
+        signal: this.#ended.signal,
+        clock: this.#clock,
+        stall: toMs(this.#limits.stall),
+        answerSize: this.#limits.answerSize,
+        onPart: this.#options.onPart,
+      });
       return answer;
     } catch (error) {
-      attempt.abort(error);
-      reader?.cancel(error).catch(() => undefined);
+      if (answer.hasBegun) {
+        const { provider, modelId } = model;
+        const { usage } = measure(answer, this.#request);
+        this.#lost = addUsage(this.#lost, usage);
+        this.#options.onLost?.({ model: { provider, modelId }, usage });
+      }
       throw error;
-    } finally {
-      stopTimer();
-      this.#ended.signal.removeEventListener("abort", cut);
     }
   }
 
@@ -240,6 +215,7 @@ class Call {
     const { provider, modelId } = model;
     const content = plain(answer.content) as unknown as readonly LanguageModelV4Content[];
     const calls = content.filter((part) => part.type === "tool-call");
+    const { usage, isEstimated } = measure(answer, this.#request);
     return {
       content,
       text: content.map((part) => (part.type === "text" ? part.text : "")).join(""),
@@ -247,7 +223,9 @@ class Call {
         .filter(({ providerExecuted }) => providerExecuted !== true)
         .map(({ toolCallId, toolName, input }) => ({ id: toolCallId, name: toolName, input })),
       finish: answer.finishReason!.unified,
-      usage: usageOf(answer.usage),
+      usage,
+      ...(isEstimated && { estimated: true as const }),
+      lost: this.#lost,
       model: { provider, modelId },
       ...(answer.responseId !== undefined && { responseId: answer.responseId }),
       warnings: plain(answer.warnings) as unknown as readonly SharedV4Warning[],
@@ -306,11 +284,6 @@ function checkModel(model: LanguageModelV4): void {
     "CONFIG",
     `Cannot call model "${provider}/${modelId}": it must be a LanguageModel of the AI SDK, specification "v4", and says "${said}": install a newer version of its package`,
   );
-}
-
-/** `provider/model`, as errors and records call it. */
-export function nameOf(model: { readonly provider: string; readonly modelId: string }): string {
-  return `${model.provider.split(".")[0]}/${model.modelId}`;
 }
 
 function given<T extends object>(members: T | undefined): T {

@@ -1,22 +1,28 @@
 import type { Json } from "../core/json.ts";
+import type { JsonSchema } from "../core/ports/model.ts";
 
-/** A JSON Schema, as models are given it. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
+export type { JsonSchema } from "../core/ports/model.ts";
 
 /** How deep a value is looked into. */
 const DEEPEST = 50;
 /** After so many problems nobody reads on. */
 const MOST = 10;
+/** Schemas that are looked at for one value: one that refers to itself may have no end. */
+const MOST_CHECKS = 100_000;
 
 /**
  * What is wrong with a value, a line for each problem; empty when it fits. It knows the words that schemas of
  * tools use: type, enum, const, properties, required, additionalProperties, items, prefixItems, minItems,
  * maxItems, minLength, maxLength, pattern, minimum, maximum, exclusiveMinimum, exclusiveMaximum, anyOf, oneOf,
- * allOf, and `$ref` into the schema itself. Other words are not looked at.
+ * allOf, and `$ref` into the schema itself. Other words are not looked at, and neither is what would take too long: a
+ * schema may come from a server that nobody trusts.
  */
 export function problemsOf(value: Json, schema: JsonSchema): readonly string[] {
   const problems: string[] = [];
-  new Checker(schema, problems).check(value, schema, { path: "", depth: 0 });
+  new Checker(schema, problems, { checks: MOST_CHECKS }).check(value, schema, {
+    path: "",
+    depth: 0,
+  });
   return problems.slice(0, MOST);
 }
 
@@ -28,15 +34,19 @@ interface Place {
 class Checker {
   readonly #root: JsonSchema;
   readonly #problems: string[];
+  /** Shared by all that are made for one value. */
+  readonly #left: { checks: number };
 
-  constructor(root: JsonSchema, problems: string[]) {
+  constructor(root: JsonSchema, problems: string[], left: { checks: number }) {
     this.#root = root;
     this.#problems = problems;
+    this.#left = left;
   }
 
   check(value: Json, given: unknown, place: Place): void {
     if (given === false) return this.#note(place, "must not be there");
     if (!isObject(given) || place.depth > DEEPEST || this.#problems.length > MOST) return;
+    if ((this.#left.checks -= 1) < 0) return;
     const schema = this.#resolved(given);
     const { type, enum: values, const: only, allOf, anyOf, oneOf } = schema;
     const types = ([type].flat() as readonly unknown[]).filter((name) => typeof name === "string");
@@ -63,7 +73,7 @@ class Checker {
 
   #fits(value: Json, schema: unknown, place: Place): boolean {
     const problems: string[] = [];
-    new Checker(this.#root, problems).check(value, schema, deeper(place, place.path));
+    new Checker(this.#root, problems, this.#left).check(value, schema, deeper(place, place.path));
     return problems.length === 0;
   }
 
@@ -75,7 +85,7 @@ class Checker {
     if (typeof maxLength === "number" && length > maxLength) {
       this.#note(place, `must have at most ${maxLength} characters`);
     }
-    if (typeof pattern === "string" && !patternOf(pattern).test(value)) {
+    if (typeof pattern === "string" && isQuick(pattern, value) && !patternOf(pattern).test(value)) {
       this.#note(place, `must match ${pattern}`);
     }
   }
@@ -132,7 +142,7 @@ class Checker {
     for (let i = 0; i < DEEPEST && typeof found["$ref"] === "string"; i += 1) {
       let target: unknown = this.#root;
       for (const part of found["$ref"].split("/").slice(1)) {
-        const name = decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
+        const name = decoded(part).replaceAll("~1", "/").replaceAll("~0", "~");
         target = isObject(target) && Object.hasOwn(target, name) ? target[name] : undefined;
       }
       if (!isObject(target)) return {};
@@ -142,6 +152,7 @@ class Checker {
   }
 
   #note({ path }: Place, problem: string): void {
+    if (this.#problems.length > MOST) return;
     this.#problems.push(`${path === "" ? "it" : JSON.stringify(path)} ${problem}`);
   }
 }
@@ -160,6 +171,33 @@ function isOf(value: Json, type: unknown): boolean {
 
 function same(a: unknown, b: unknown): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** A reference may have a "%" of its own. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** Steps that a pattern may take. */
+const MOST_STEPS = 1_000_000;
+
+/**
+ * Whether a pattern has an end within reason for a text. An engine that goes back tries each length of each thing that
+ * may be repeated, and of one within another more than anybody waits for: those are not looked at.
+ */
+function isQuick(pattern: string, text: string): boolean {
+  if (pattern.length > 1_000) return false;
+  // What is escaped or in a class is one character.
+  const plain = pattern.replaceAll(/\\./gs, "a").replaceAll(/\[[^\]]*\]/g, "a");
+  const isNested = /\)(?:[*+?]|\{)/.test(plain) && /\([^)]*(?:[*+{|]|\w\?|\()/.test(plain);
+  const repeated = plain.match(/[*+]|\{\d*,\d*\}/g)?.length ?? 0;
+  const optional = plain.match(/\w\?/g)?.length ?? 0;
+  if (isNested) return text.length <= 12 && repeated + optional <= 3 && !/\{\d\d/.test(plain);
+  return Math.max(text.length, 1) ** Math.max(repeated, 1) * 2 ** optional <= MOST_STEPS;
 }
 
 /** A pattern that this engine does not know lets everything through. */

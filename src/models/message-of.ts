@@ -1,3 +1,9 @@
+import { plainWithin } from "./plain.ts";
+
+/** Characters of JSON that stands for an error without a text. */
+const LONGEST = 10_000;
+const NO_TEXT = "Something was thrown that has no text";
+
 /** The text of whatever was thrown, or of what a provider sent as an error. Never throws. */
 export function messageOf(error: unknown): string {
   try {
@@ -8,8 +14,10 @@ export function messageOf(error: unknown): string {
     };
     if (typeof message === "string" && message !== "") return message;
     if (inner !== undefined && inner !== error) return messageOf(inner);
-    return error instanceof Error ? error.name : JSON.stringify(error);
+    const text: unknown =
+      error instanceof Error ? error.name : JSON.stringify(plainWithin(error, LONGEST).value);
+    return typeof text === "string" ? text : NO_TEXT;
   } catch {
-    return "Something was thrown that has no text";
+    return NO_TEXT;
   }
 }

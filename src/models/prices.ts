@@ -1,23 +1,9 @@
 import { OpenAgentsError } from "../core/errors.ts";
+import type { Price, Prices, Rates } from "../core/ports/model.ts";
 import { PRICE_TABLE } from "./price-table.ts";
 import type { Usage } from "./usage.ts";
 
-/** Micro-USD for a million tokens, whole numbers: 3,000,000 is $3 for a million. */
-export interface Rates {
-  readonly input: number;
-  readonly output: number;
-  readonly cacheRead: number;
-  readonly cacheWrite: number;
-}
-
-/** What a model costs. */
-export interface Price extends Rates {
-  /** Other rates for all tokens of a call whose input is above so many, fewest first. */
-  readonly tiers?: readonly (Rates & { readonly above: number })[];
-}
-
-/** Prices by model id, or by provider and model id: `"gpt-5"`, `"openai/gpt-5"`. */
-export type Prices = Readonly<Record<string, Price>>;
+export type { Price, Prices, Rates } from "../core/ports/model.ts";
 
 /** Which model was called, as a model of the AI SDK names itself. */
 export interface ModelName {

@@ -4,19 +4,23 @@ import type {
   LanguageModelV4Message,
   LanguageModelV4Prompt,
   LanguageModelV4ToolCallPart,
+  LanguageModelV4ToolResultOutput,
   LanguageModelV4ToolResultPart,
   SharedV4ProviderMetadata,
 } from "@ai-sdk/provider";
 import type { Json } from "../core/json.ts";
 import type { ConversationContext, Message } from "../core/ports/memory.ts";
 import { plain } from "./plain.ts";
+import { partsOf } from "./prompt-parts.ts";
+import type { PromptPart } from "./prompt-parts.ts";
 
 type AssistantContent = Extract<LanguageModelV4Message, { role: "assistant" }>["content"];
 
 /**
  * The prompt of the next call: instructions, the summary of what is no longer there, and the messages. What
- * would make a provider refuse it is put right: a call without its result gets one, a result without its call
- * goes. What is in `always` is there even when it did not fit.
+ * would make a provider refuse it is put right, or no tick of the agent would pass any more: a call without its result
+ * gets one, a result without its call goes, ids are made different and names such as providers take, what is no part of
+ * a message is left out, and one without a word says so. What is in `always` is there even when it did not fit.
  */
 export function promptOf(
   instructions: string | undefined,
@@ -36,37 +40,83 @@ export function promptOf(
   // Providers want the first word to be the user's: an answer whose question is out goes too.
   const begin = summary === undefined ? fitting.findIndex(({ role }) => role === "user") : 0;
   const shown = fitting.slice(Math.max(begin, 0));
-  let open = new Map<string, LanguageModelV4ToolCallPart>();
-  const answerOpen = (): void => {
-    const content = [...open.values()].map(lostResult);
-    if (content.length > 0) prompt.push({ role: "tool", content });
-    open = new Map();
-  };
+  const calls = new Calls();
   for (const message of shown) {
-    const made = modelMessage(message);
-    if (made.role === "tool") {
-      const content = made.content.filter(
-        (part) => part.type === "tool-result" && open.delete(part.toolCallId),
-      );
-      const lost = [...open.values()].map(lostResult);
-      open = new Map();
-      if (content.length + lost.length > 0)
-        prompt.push({ role: "tool", content: [...content, ...lost] });
+    const { role } = message;
+    const parts = partsOf(message.content);
+    if (role === "tool") {
+      prompt.push(...calls.answered(parts));
       continue;
     }
-    answerOpen();
-    if (typeof made.content !== "string" && made.content.length === 0) continue;
-    prompt.push(made);
-    if (made.role !== "assistant") continue;
-    const calls = made.content.filter((part) => part.type === "tool-call");
-    open = new Map(
-      calls
-        .filter(({ providerExecuted }) => providerExecuted !== true)
-        .map((call) => [call.toolCallId, call]),
-    );
+    prompt.push(...calls.answered([]));
+    if (role === "system") {
+      const content = textOf(message);
+      if (content.trim() !== "") prompt.push({ role, content });
+    } else if (role === "user") {
+      const content = parts.filter((part) => part.type === "text" || part.type === "file");
+      prompt.push(content.length > 0 ? { role, content } : userText(NO_WORDS));
+    } else {
+      const content = calls.begun(parts, message.n);
+      if (content.length > 0) prompt.push({ role, content });
+    }
   }
-  answerOpen();
+  prompt.push(...calls.answered([]));
   return prompt;
+}
+
+/** What stands for a message without a word: providers refuse it, and all that come after it in its conversation. */
+const NO_WORDS = "[a message without text]";
+
+/**
+ * The calls of a prompt: each has an id that no other of it has and that all providers take, and a result in the
+ * message after it.
+ */
+class Calls {
+  readonly #taken = new Set<string>();
+  /** Those of the last message, in order, with the ids that they were kept with. */
+  #open: { readonly kept: string; readonly part: LanguageModelV4ToolCallPart }[] = [];
+
+  /** The parts of an answer of the model, in message `n`. */
+  begun(parts: readonly PromptPart[], n: number): AssistantContent {
+    // Results of what a provider carried out stand beside their calls.
+    const results = new Set(
+      parts.flatMap((part) => (part.type === "tool-result" ? [part.toolCallId] : [])),
+    );
+    const own = new Set(
+      parts.flatMap((part) =>
+        part.type === "tool-call" && part.providerExecuted === true ? [part.toolCallId] : [],
+      ),
+    );
+    return parts.flatMap((part, i): AssistantContent => {
+      if (part.type === "tool-result") return own.has(part.toolCallId) ? [part] : [];
+      if (part.type !== "tool-call") return [part];
+      if (part.providerExecuted === true) return results.has(part.toolCallId) ? [part] : [];
+      const given = { ...part, toolCallId: this.#idFor(part.toolCallId, `call-${n}-${i}`) };
+      this.#open.push({ kept: part.toolCallId, part: given });
+      return [given];
+    });
+  }
+
+  /** The message with results of the calls before it, where there were any. */
+  answered(parts: readonly PromptPart[]): LanguageModelV4Message[] {
+    const results = parts.filter((part) => part.type === "tool-result");
+    const content = this.#open.map(({ kept, part }) => {
+      const at = results.findIndex(({ toolCallId }) => toolCallId === kept);
+      const [found] = at === -1 ? [] : results.splice(at, 1);
+      if (found === undefined) return lostResult(part);
+      return { ...found, toolCallId: part.toolCallId, toolName: part.toolName };
+    });
+    this.#open = [];
+    return content.length > 0 ? [{ role: "tool", content }] : [];
+  }
+
+  #idFor(kept: string, otherwise: string): string {
+    let id = /^[\w-]{1,64}$/.test(kept) ? kept : otherwise;
+    if (this.#taken.has(id)) id = otherwise;
+    for (let i = 2; this.#taken.has(id); i += 1) id = `${otherwise}-${i}`;
+    this.#taken.add(id);
+    return id;
+  }
 }
 
 /** What the model answered, as a message of the prompts that follow. */
@@ -104,51 +154,33 @@ export function contentOf(answer: readonly LanguageModelV4Content[]): Json {
   return plain(parts);
 }
 
-/** The text that a message has. */
+/** The text that a message has, whoever wrote it into its file. */
 export function textOf({ content }: Pick<Message, "content">): string {
   if (typeof content === "string") return content;
-  const parts = (Array.isArray(content) ? content : []) as unknown as readonly ShownPart[];
-  return parts
+  return partsOf(content)
     .map(partText)
     .filter((text) => text !== "")
     .join("\n");
 }
 
-/** What is read of a part, whoever wrote it into the file of the message. */
-interface ShownPart {
-  readonly type?: string;
-  readonly text?: string;
-  readonly toolName?: string;
-  readonly input?: Json;
-  readonly output?: { readonly value?: Json };
-}
-
-function partText({ type, text = "", toolName, input, output }: ShownPart): string {
-  if (type === "text") return text;
-  if (type === "tool-call") return `[calls ${toolName} with ${JSON.stringify(input)}]`;
-  if (type !== "tool-result") return "";
-  const value = output?.value;
+function partText(part: PromptPart): string {
+  if (part.type === "text") return part.text;
+  if (part.type === "tool-call") {
+    return `[calls ${part.toolName} with ${JSON.stringify(part.input)}]`;
+  }
+  if (part.type !== "tool-result") return "";
+  const { output } = part;
+  if (output.type === "execution-denied") return "[result: denied]";
+  if (output.type === "content") return `[result: ${textsOf(output.value)}]`;
+  const { value } = output;
   return `[result: ${typeof value === "string" ? value : JSON.stringify(value)}]`;
 }
 
-function modelMessage({ role, content }: Message): LanguageModelV4Message {
-  if (role === "system") return { role, content: textOf({ content }) };
-  if (role === "user" && typeof content === "string") return userText(content);
-  const parts = typeof content === "string" ? [{ type: "text", text: content }] : content;
-  return { role, content: revived(parts) } as LanguageModelV4Message;
-}
-
-/** Addresses of files were kept as text, and the AI SDK has them as `URL`. */
-function revived(parts: Json | readonly object[]): unknown {
-  const list = (Array.isArray(parts) ? parts : []) as readonly {
-    readonly data?: { readonly type?: string; readonly url?: unknown };
-  }[];
-  return list.map((part) => {
-    const { data } = part;
-    if (data?.type !== "url" || typeof data.url !== "string" || !URL.canParse(data.url))
-      return part;
-    return { ...part, data: { ...data, url: new URL(data.url) } };
-  });
+/** Pictures are not for a text. */
+function textsOf(
+  parts: Extract<LanguageModelV4ToolResultOutput, { type: "content" }>["value"],
+): string {
+  return parts.map((part) => (part.type === "text" ? part.text : "[a file]")).join(" ");
 }
 
 function userText(text: string): LanguageModelV4Message {

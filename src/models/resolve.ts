@@ -1,21 +1,12 @@
 import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { OpenAgentsError } from "../core/errors.ts";
+import { boundedFetch } from "./bounded-fetch.ts";
+import type { ModelReference } from "../core/ports/model.ts";
+import { isSecretName } from "../core/secret-name.ts";
+import { keylessErrors } from "./keyless-errors.ts";
+import type { SecretStore } from "./secrets.ts";
 
-/** A model by name: `"openai/gpt-5"`, `"ollama/llama3.2"`; or with where it is and what lets one in. */
-export type ModelReference = string | LanguageModelV4 | ModelSettings;
-
-/** A model of a provider that is reached in a way of one's own. */
-export interface ModelSettings {
-  /** `"openai/gpt-5"`, `"openai-compatible/whatever"` … */
-  readonly model: string;
-  /** Where the API is, such as `"http://127.0.0.1:8080/v1"`. `openai-compatible` needs it. */
-  readonly baseURL?: string | undefined;
-  /** Default: the environment variable that the provider's package names. */
-  readonly apiKey?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** In place of the global one, for tests and proxies. */
-  readonly fetch?: typeof globalThis.fetch | undefined;
-}
+export type { ModelReference, ModelSettings } from "../core/ports/model.ts";
 
 /** Gives the module of a package. @throws when it is not installed */
 export type ModelLoader = (name: ModelPackage) => Promise<unknown>;
@@ -25,6 +16,16 @@ export type ModelPackage =
   | "@ai-sdk/anthropic"
   | "@ai-sdk/google"
   | "@ai-sdk/openai-compatible";
+
+export interface ResolveOptions {
+  /** Default: the packages that are installed. */
+  readonly load?: ModelLoader | undefined;
+  /**
+   * Where keys of APIs come from, by name: `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`,
+   * `GOOGLE_GENERATIVE_AI_API_KEY`. Default: the packages look for variables of these names by themselves.
+   */
+  readonly secrets?: SecretStore | undefined;
+}
 
 /** What the providers' packages are made with. */
 interface Setup {
@@ -36,11 +37,35 @@ interface Setup {
   readonly includeUsage?: boolean;
 }
 
-/** By the word that stands before the slash: the package, its maker of providers, and what it is given. */
+interface Provider {
+  readonly package: ModelPackage;
+  /** The maker of providers in it, and what that is given. */
+  readonly make: string;
+  readonly setup: Setup;
+  /** The usual name of the key; without one it needs none. */
+  readonly key?: string;
+}
+
+/** By the word that stands before the slash. */
 const PROVIDERS = {
-  openai: { package: "@ai-sdk/openai", make: "createOpenAI", setup: {} },
-  anthropic: { package: "@ai-sdk/anthropic", make: "createAnthropic", setup: {} },
-  google: { package: "@ai-sdk/google", make: "createGoogleGenerativeAI", setup: {} },
+  openai: {
+    package: "@ai-sdk/openai",
+    make: "createOpenAI",
+    key: "OPENAI_API_KEY",
+    setup: {},
+  },
+  anthropic: {
+    package: "@ai-sdk/anthropic",
+    make: "createAnthropic",
+    key: "ANTHROPIC_API_KEY",
+    setup: {},
+  },
+  google: {
+    package: "@ai-sdk/google",
+    make: "createGoogleGenerativeAI",
+    key: "GOOGLE_GENERATIVE_AI_API_KEY",
+    setup: {},
+  },
   ollama: {
     package: "@ai-sdk/openai-compatible",
     make: "createOpenAICompatible",
@@ -51,20 +76,27 @@ const PROVIDERS = {
     make: "createOpenAICompatible",
     setup: { name: "openai-compatible", includeUsage: true },
   },
-} as const satisfies Record<string, { package: ModelPackage; make: string; setup: Setup }>;
+} as const satisfies Record<string, Provider>;
 
 /**
  * The model that a name stands for: `PROVIDER/MODEL`, where the provider is `openai`, `anthropic`, `google`,
  * `ollama` or `openai-compatible`. Its package, an optional peer of this one, is loaded when it is needed. A
  * model of the AI SDK is given back as it is.
+ *
+ * The model keeps its key for as long as it lives: whoever gives `secrets` resolves it anew for each tick, so that a
+ * key that was changed or removed counts.
  * @throws CONFIG for a name that says no provider, for a package that is not installed (the message says how to
- *   install it), and for `openai-compatible` without `baseURL`
+ *   install it), for `openai-compatible` without `baseURL`, and for a key that `secrets` does not have; LOCKED
+ *   for one that is stored, while the keys are locked
  */
 export async function resolveModel(
   reference: ModelReference,
-  load: ModelLoader = loadPackage,
+  { load = loadPackage, secrets }: ResolveOptions = {},
 ): Promise<LanguageModelV4> {
-  if (typeof reference === "object" && "doStream" in reference) return reference;
+  if (typeof reference === "object" && "doStream" in reference) {
+    // The kernel knows models by their shape alone.
+    return reference as unknown as LanguageModelV4;
+  }
   const settings = typeof reference === "string" ? { model: reference } : reference;
   const { model: text } = settings as { readonly model: unknown };
   const name = typeof text === "string" ? text : "";
@@ -78,14 +110,28 @@ export async function resolveModel(
       `name it PROVIDER/MODEL, with one of ${Object.keys(PROVIDERS).join(", ")}, or give a model of the AI SDK`,
     );
   }
-  const entry = PROVIDERS[provider as keyof typeof PROVIDERS];
-  const { baseURL, apiKey, headers, fetch } = settings;
+  const entry: Provider = PROVIDERS[provider as keyof typeof PROVIDERS];
+  const { baseURL, headers, fetch: given } = settings;
+  const keyOf = async (secret: string): Promise<string> => {
+    // What is no name is not quoted: it may be the key itself.
+    if (!isSecretName(secret)) throw refuse('"apiKey.secret" must be the name of a secret');
+    const key = await secrets?.(secret);
+    if (key !== undefined && key !== "") return key;
+    throw refuse(
+      `there is no secret "${secret}" with the key of its API: set the variable ${secret}, or store it with "agentctl secret set ${secret}"`,
+    );
+  };
+  const usual =
+    secrets === undefined || entry.key === undefined ? undefined : { secret: entry.key };
+  const key = settings.apiKey ?? usual;
+  const apiKey = typeof key === "object" ? await keyOf(key.secret) : key;
+  const fetch = typeof key === "object" ? keylessErrors(given, apiKey!, key.secret) : given;
   const setup: Setup = {
     ...entry.setup,
     ...(baseURL !== undefined && { baseURL }),
     ...(apiKey !== undefined && { apiKey }),
     ...(headers !== undefined && { headers }),
-    ...(fetch !== undefined && { fetch }),
+    fetch: boundedFetch(fetch),
   };
   if (provider === "openai-compatible" && setup.baseURL === undefined) {
     throw refuse('give "baseURL", the address of its API, such as "http://127.0.0.1:8080/v1"');

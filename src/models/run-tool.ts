@@ -7,13 +7,13 @@ import type { Context } from "../core/context.ts";
 import { toMs } from "../core/duration.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
+import type { Tool } from "../core/ports/model.ts";
 import type { Clock } from "../core/ports/index.ts";
 import { validate } from "../core/standard-schema.ts";
 import type { ModelToolCall } from "./call.ts";
 import { problemsOf } from "./json-schema.ts";
-import { messageOf } from "./message-of.ts";
-import { plain } from "./plain.ts";
 import type { Secrets } from "./secrets.ts";
+import { errorOutput, givenOutput, outputFor } from "./tool-output.ts";
 import type { ReadyTool } from "./tool.ts";
 
 /** What calls of tools are carried out with. */
@@ -30,12 +30,17 @@ export interface ToolRun {
 const OUTPUT_BYTES = 65_536;
 /** Tokens around a result. */
 const AROUND = 16;
-/** Characters of an error. */
-const ERROR_LENGTH = 2_000;
+/** Tokens of a picture or another file, whatever it is. */
+const FILE_TOKENS = 1_000;
+/** Calls of one answer that are carried out. */
+const MOST_CALLS = 128;
+/** Characters of a name that there is no tool for. */
+const NAME_LENGTH = 64;
 
 /**
  * Carries out the calls of one answer: those of parallel tools that follow each other at once, the others one by
- * one. The results are in the order of the calls, and whatever goes wrong with a call is its result.
+ * one. The results are in the order of the calls, and whatever goes wrong with a call is its result. Of more than 128
+ * calls the rest is not carried out.
  * @throws what the tick was cut off with
  */
 export async function runTools(
@@ -43,38 +48,52 @@ export async function runTools(
   run: ToolRun,
 ): Promise<readonly LanguageModelV4ToolResultPart[]> {
   const results: LanguageModelV4ToolResultPart[] = [];
-  const share = { ...run, outputBytes: Math.floor(run.outputBytes / Math.max(calls.length, 1)) };
-  for (let at = 0; at < calls.length;) {
-    const others = calls
-      .slice(at)
-      .findIndex(({ name }) => run.tools.get(name)?.isParallel !== true);
-    const count = others === -1 ? calls.length - at : Math.max(others, 1);
-    const some = calls.slice(at, at + count);
-    results.push(...(await Promise.all(some.map((call) => runTool(call, share)))));
+  const some = calls.slice(0, MOST_CALLS);
+  const share = { ...run, outputBytes: Math.floor(run.outputBytes / Math.max(some.length, 1)) };
+  for (let at = 0; at < some.length;) {
+    const others = some.slice(at).findIndex(({ name }) => run.tools.get(name)?.isParallel !== true);
+    const count = others === -1 ? some.length - at : Math.max(others, 1);
+    const beside = some.slice(at, at + count);
+    results.push(...(await Promise.all(beside.map((call) => runTool(call, share)))));
     at += count;
+  }
+  const tooMany = new OpenAgentsError(
+    "LIMIT",
+    `This was not carried out: an answer may have ${MOST_CALLS} calls`,
+  );
+  for (const { id, name } of calls.slice(MOST_CALLS)) {
+    const output = errorOutput(tooMany, run.secrets);
+    results.push({ type: "tool-result", toolCallId: id, toolName: name, output });
   }
   return results;
 }
 
 /** About how many tokens the results are for a model: one for each 4 bytes that it is told. */
 export function tokensOf(results: readonly LanguageModelV4ToolResultPart[]): number {
-  const bytes = results.map(({ output }) => {
-    const value = "value" in output ? output.value : "";
-    return byteLength(typeof value === "string" ? value : JSON.stringify(value));
+  const told = results.map(({ output }) => {
+    if (output.type !== "content") {
+      const value = "value" in output ? output.value : (output.reason ?? "");
+      return byteLength(typeof value === "string" ? value : JSON.stringify(value)) / 4;
+    }
+    return output.value.reduce(
+      (sum, part) => sum + (part.type === "text" ? byteLength(part.text) / 4 : FILE_TOKENS),
+      0,
+    );
   });
-  return bytes.reduce((sum, one) => sum + Math.ceil(one / 4) + AROUND, 0);
+  return told.reduce((sum, one) => sum + Math.ceil(one) + AROUND, 0);
 }
 
 async function runTool(call: ModelToolCall, run: ToolRun): Promise<LanguageModelV4ToolResultPart> {
   const { id, name } = call;
   const ready = run.tools.get(name);
-  const output =
-    ready === undefined
-      ? failed(
-          `There is no tool ${JSON.stringify(name)}. There are: ${[...run.tools.keys()].join(", ") || "none"}`,
-        )
-      : await outputOf(call, ready, run);
+  const output = ready === undefined ? unknownTool(name, run) : await outputOf(call, ready, run);
   return { type: "tool-result", toolCallId: id, toolName: name, output };
+}
+
+function unknownTool(name: string, { tools, secrets }: ToolRun): LanguageModelV4ToolResultOutput {
+  const names = [...tools.keys()].join(", ") || "none";
+  const problem = `There is no tool ${JSON.stringify(name.slice(0, NAME_LENGTH))}. There are: ${names}`;
+  return errorOutput(problem, secrets);
 }
 
 async function outputOf(
@@ -85,41 +104,62 @@ async function outputOf(
   const { ctx } = run;
   const { name, tool } = ready;
   if (tool.perform !== undefined) {
-    return settled(ready, run, async () => tool.perform!(await inputOf(call, ready), ctx));
+    const work = async (input: unknown): Promise<unknown> =>
+      forModel(tool, { toolCallId: call.id, input, output: await tool.perform!(input, ctx) });
+    return settled(call, { ready, run, work });
   }
   return ctx.step(`tool:${name}`, ({ key, signal }) =>
-    settled(ready, run, async () => {
-      const input = await inputOf(call, ready);
-      return within(ready, { signal, clock: run.clock }, async (signal) => {
-        const given = tool.execute!(input, {
-          key,
-          signal,
-          secret: (secret) => run.secrets.get(secret, tool.secrets ?? []),
-          toolCallId: call.id,
-          abortSignal: signal,
-          messages: [],
-          context: {},
-        });
-        return isIterable(given) ? lastOf(given) : given;
-      });
+    settled(call, {
+      ready,
+      run,
+      work: (input) =>
+        within(ready, { signal, clock: run.clock }, async (signal) => {
+          const given = tool.execute!(input, {
+            key,
+            signal,
+            secret: (secret) => run.secrets.get(secret, tool.secrets ?? []),
+            toolCallId: call.id,
+            abortSignal: signal,
+            messages: [],
+            context: {},
+          });
+          const output = await (isIterable(given) ? lastOf(given, signal) : given);
+          return forModel(tool, { toolCallId: call.id, input, output });
+        }),
     }),
   );
 }
 
+/** What a tool gave, by its `toModelOutput` where it has one. */
+function forModel(
+  tool: Tool,
+  result: { readonly toolCallId: string; readonly input: unknown; readonly output: unknown },
+): unknown {
+  return tool.toModelOutput === undefined ? result.output : tool.toModelOutput(result);
+}
+
 /** What the work gives, or what is wrong, as the model is told it. @throws when the tick is cut off */
 async function settled(
-  { tool }: ReadyTool,
-  { ctx, secrets, outputBytes }: ToolRun,
-  work: () => Promise<unknown>,
+  call: ModelToolCall,
+  {
+    ready,
+    run,
+    work,
+  }: {
+    readonly ready: ReadyTool;
+    readonly run: ToolRun;
+    readonly work: (input: unknown) => unknown;
+  },
 ): Promise<LanguageModelV4ToolResultOutput> {
+  const { ctx, secrets, outputBytes } = run;
+  const { tool } = ready;
   try {
-    return told(await work(), {
-      secrets,
-      limit: Math.min(tool.outputBytes ?? OUTPUT_BYTES, outputBytes),
-    });
+    const output = await work(await inputOf(call, ready));
+    const rules = { secrets, limit: Math.min(tool.outputBytes ?? OUTPUT_BYTES, outputBytes) };
+    return tool.toModelOutput === undefined ? outputFor(output, rules) : givenOutput(output, rules);
   } catch (error) {
     ctx.signal.throwIfAborted();
-    return failed(secrets.clean(messageOf(error)).slice(0, ERROR_LENGTH));
+    return errorOutput(error, secrets);
   }
 }
 
@@ -175,50 +215,16 @@ async function within(
   }
 }
 
-function told(
-  value: unknown,
-  { secrets, limit }: { readonly secrets: Secrets; readonly limit: number },
-): LanguageModelV4ToolResultOutput {
-  if (value === undefined) return { type: "text", value: "Done" };
-  if (typeof value === "string") {
-    return { type: "text", value: cut(secrets.clean(value).toWellFormed(), limit) };
-  }
-  const json = secrets.cleanJson(plain(value));
-  const text = JSON.stringify(json);
-  if (byteLength(text) <= limit) return { type: "json", value: json };
-  return { type: "text", value: cut(text, limit) };
-}
-
-function failed(value: string): LanguageModelV4ToolResultOutput {
-  return { type: "error-text", value: value.toWellFormed() };
-}
-
-/** The beginning of a text, and how much was left out. */
-function cut(text: string, limit: number): string {
-  // Nothing is counted of what cannot be within it.
-  const head = text.slice(0, limit);
-  const bytes = byteLength(text);
-  if (bytes <= limit) return text;
-  let end = head.length;
-  for (
-    let over = byteLength(head) - limit;
-    over > 0;
-    over = byteLength(head.slice(0, end)) - limit
-  ) {
-    end -= Math.max(1, Math.floor(over / 3));
-  }
-  // No half of a character.
-  const kept = head.slice(0, end).replace(/[\ud800-\udbff]$/, "");
-  return `${kept}\n[cut: ${bytes - byteLength(kept)} of ${bytes} bytes left out]`;
-}
-
 function isIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }
 
-/** Tools of the AI SDK may give what they have so far; the last counts. */
-async function lastOf(values: AsyncIterable<unknown>): Promise<unknown> {
+/** Tools of the AI SDK may give what they have so far; the last counts. After the signal no more is asked for. */
+async function lastOf(values: AsyncIterable<unknown>, signal: AbortSignal): Promise<unknown> {
   let last: unknown;
-  for await (const value of values) last = value;
+  for await (const value of values) {
+    if (signal.aborted) break;
+    last = value;
+  }
   return last;
 }

@@ -7,8 +7,8 @@ export interface ScriptedReply {
   /** Said before the text. */
   readonly reasoning?: string;
   readonly toolCalls?: readonly ScriptedToolCall[];
-  /** Default: a token for each 4 characters of the prompt and of the reply. */
-  readonly usage?: Partial<Usage>;
+  /** Default: a token for each 4 characters of the prompt and of the reply. `null`: it says nothing of it. */
+  readonly usage?: Partial<Usage> | null;
   /** Default: `"tool-calls"` where there are any, else `"stop"`. */
   readonly finish?: "stop" | "length" | "content-filter" | "tool-calls" | "error" | "other";
   /** Characters of one piece of the stream. Default 16. */
@@ -34,8 +34,8 @@ export interface ScriptedError {
   /** Of HTTP: 429, 500 … */
   readonly status: number;
   readonly message?: string;
-  /** Seconds. */
-  readonly retryAfter?: number;
+  /** Seconds, or a date of HTTP: it stands in `Retry-After` as it is. */
+  readonly retryAfter?: number | string;
 }
 
 /**
@@ -84,7 +84,8 @@ export interface Played {
   /** Without end where the fault is `endless`. */
   readonly pieces: () => Iterable<Piece>;
   readonly calls: readonly { readonly id: string; readonly name: string; readonly input: string }[];
-  readonly usage: Usage;
+  /** Undefined where it says nothing of it. */
+  readonly usage: Usage | undefined;
   readonly finish: NonNullable<ScriptedReply["finish"]>;
   /** How many pieces there are before the fault; undefined where there is none. */
   readonly faultAfter: number | undefined;
@@ -132,7 +133,7 @@ export async function play(script: Script, ask: ScriptedAsk): Promise<Played> {
     reply,
     pieces: fault?.kind === "endless" ? forever : once,
     calls,
-    usage,
+    usage: reply.usage === null ? undefined : usage,
     finish: reply.finish ?? (calls.length > 0 ? "tool-calls" : "stop"),
     faultAfter: fault === undefined || fault.kind === "endless" ? undefined : (fault.after ?? 1),
   };

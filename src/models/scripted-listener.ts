@@ -62,9 +62,12 @@ async function answer(
     const { done, value } = await reader.read();
     if (done || gone.signal.aborted) break;
     if (!outgoing.write(value)) {
-      await new Promise((resolve) => {
-        outgoing.once("drain", resolve);
-        outgoing.once("close", resolve);
+      await new Promise<void>((resolve) => {
+        const go = (): void => {
+          outgoing.off("drain", go).off("close", go);
+          resolve();
+        };
+        outgoing.on("drain", go).on("close", go);
       });
     }
   }

@@ -165,7 +165,18 @@ function finishOf({ finish, reply }: Played): LanguageModelV4FinishReason {
   return { unified: isMalformed ? "error" : finish, raw: isMalformed ? undefined : finish };
 }
 
+const NOTHING_SAID: LanguageModelV4Usage = {
+  inputTokens: {
+    total: undefined,
+    noCache: undefined,
+    cacheRead: undefined,
+    cacheWrite: undefined,
+  },
+  outputTokens: { total: undefined, text: undefined, reasoning: undefined },
+};
+
 function usageOf({ usage }: Played): LanguageModelV4Usage {
+  if (usage === undefined) return NOTHING_SAID;
   const { input, output, cacheRead, cacheWrite, reasoning } = usage;
   return {
     inputTokens: { total: input, noCache: input - cacheRead - cacheWrite, cacheRead, cacheWrite },

@@ -1,22 +1,35 @@
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
-import { base64 } from "./plain.ts";
+import { formsOf } from "./secret-forms.ts";
+import { bareText, cleanLeaves, cleanSplit } from "./split-secrets.ts";
 
 /** Gives a secret by its name, where a tool is carried out; undefined where there is none of that name. */
 export type SecretStore = (name: string) => string | undefined | Promise<string | undefined>;
 
 /** Shorter ones would be found everywhere. */
 const SHORTEST = 4;
+/** So many values are looked for, those that were handed out last. */
+const MOST = 256;
+
+/** How a secret may look, and what stands for it then. */
+export interface SecretForm {
+  readonly form: string;
+  /** It without white space. */
+  readonly bare: string;
+  readonly mark: string;
+}
 
 /**
- * Hands secrets to tools, and takes them out of what comes back: as they are, and as JSON, in an address, and as
- * Base64 they would look. What a tool makes of one in another way is not known here.
+ * Hands secrets to tools, and takes them out of what comes back: as they are, and in the ways that `formsOf` knows,
+ * also where white space is put into them or they are in pieces of one value. What a tool makes of one in another
+ * way is not known here.
  */
 export class Secrets {
   readonly #store: SecretStore | undefined;
-  /** What stands in texts, and in the text of JSON, by what it is replaced with. */
-  readonly #inText = new Map<string, string>();
-  readonly #inJson = new Map<string, string>();
+  /** By value: those that were handed out. */
+  readonly #known = new Map<string, readonly SecretForm[]>();
+  /** Of all of them, the longest first: one secret may be a part of another. */
+  #forms: readonly SecretForm[] = [];
 
   constructor(store: SecretStore | undefined) {
     this.#store = store;
@@ -35,28 +48,67 @@ export class Secrets {
     const value = await this.#store(name);
     if (value === undefined || value === "") throw refuse("CONFIG", "there is none of this name");
     if (value.length < SHORTEST) throw refuse("CONFIG", `it has under ${SHORTEST} characters`);
-    const mark = `[secret ${name.replaceAll(/[^\w.-]/g, "_")}]`;
-    const bytes = new TextEncoder().encode(value);
-    const coded = [encodeURIComponent(value.toWellFormed()), base64(bytes).replace(/=+$/, "")];
-    for (const form of [value, ...coded]) this.#inText.set(form, mark);
-    for (const form of [JSON.stringify(value).slice(1, -1), ...coded]) this.#inJson.set(form, mark);
+    this.#learn(value, `[secret ${name.replaceAll(/[^\w.-]/g, "_")}]`);
     return value;
   }
 
   /** A text without the secrets that were handed out so far. */
   clean(text: string): string {
-    return replaced(text, this.#inText);
+    if (this.#forms.length === 0) return text;
+    const rest = this.#forms.reduce(
+      (rest, { form, mark }) => (rest.includes(form) ? rest.replaceAll(form, () => mark) : rest),
+      text,
+    );
+    return cleanSplit(rest, this.#forms);
+  }
+
+  /** Characters of the longest form of a secret that was handed out; 0 where there is none. */
+  get longest(): number {
+    return this.#forms[0]?.form.length ?? 0;
+  }
+
+  /**
+   * The beginning of a text, of `length` characters at most, without secrets: none of it is of one that goes on after
+   * it. No more than that beginning is looked at.
+   */
+  cleanHead(text: string, length: number): string {
+    if (text.length <= length) return this.clean(text);
+    const head = this.clean(text.slice(0, length));
+    // White space may be within what was begun.
+    return head.slice(0, Math.max(0, head.length - 2 * this.longest));
   }
 
   /** The same for JSON, names of members included. */
   cleanJson(value: Json): Json {
-    if (this.#inJson.size === 0) return value;
-    return JSON.parse(replaced(JSON.stringify(value), this.#inJson)) as Json;
+    if (this.#forms.length === 0) return value;
+    // Values have many texts, and seldom a secret.
+    const all = bareText(value);
+    if (!this.#forms.some(({ bare }) => all.includes(bare))) return value;
+    return cleanLeaves(this.#each(value), this.#forms);
   }
-}
 
-/** The longest first: one secret may be a part of another. */
-function replaced(text: string, marks: ReadonlyMap<string, string>): string {
-  const forms = [...marks].sort(([a], [b]) => b.length - a.length);
-  return forms.reduce((rest, [form, mark]) => rest.replaceAll(form, () => mark), text);
+  #each(value: Json): Json {
+    if (typeof value === "string") return this.clean(value);
+    if (typeof value === "number") {
+      const text = String(value);
+      const cleaned = this.clean(text);
+      return cleaned === text ? value : cleaned;
+    }
+    if (Array.isArray(value)) return value.map((one: Json) => this.#each(one));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, one]) => [this.clean(key), this.#each(one)]),
+    );
+  }
+
+  #learn(value: string, mark: string): void {
+    const forms =
+      this.#known.get(value) ??
+      formsOf(value).map((form) => ({ form, bare: form.replaceAll(/\s+/g, ""), mark }));
+    const isNew = !this.#known.delete(value);
+    this.#known.set(value, forms);
+    if (!isNew) return;
+    for (const oldest of [...this.#known.keys()].slice(0, -MOST)) this.#known.delete(oldest);
+    this.#forms = [...this.#known.values()].flat().sort((a, b) => b.form.length - a.form.length);
+  }
 }

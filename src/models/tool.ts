@@ -1,69 +1,9 @@
 import type { LanguageModelV4FunctionTool } from "@ai-sdk/provider";
-import type { Context } from "../core/context.ts";
-import type { Duration } from "../core/duration.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import type { JsonSchema, Tool, Tools, TypedTool } from "../core/ports/model.ts";
 import type { StandardSchema } from "../core/standard-schema.ts";
-import type { JsonSchema } from "./json-schema.ts";
 
-/** Tools by the names that the model calls them by. */
-export type Tools = Readonly<Record<string, Tool>>;
-
-/**
- * Something that a model may do. One with `execute` works outside of the agent, and each call of it is a step:
- * one that ended is not done again when the tick is. One with `perform` works on the agent itself, by `ctx`, and
- * is no step: it is done again with the tick, as all of the hook is. Tools of the AI SDK are tools.
- */
-export interface Tool {
-  /** What it does, for the model. */
-  readonly description?: unknown;
-  /** What it takes: a Standard Schema that can be JSON Schema too (zod), or JSON Schema. Default: nothing. */
-  readonly inputSchema?: unknown;
-  /** The same under another name. */
-  readonly parameters?: unknown;
-  /** Carries it out; what it returns, or throws, is told to the model. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- each tool has an input of its own type
-  execute?(input: any, options: ToolOptions): unknown;
-  // oxlint-disable-next-line typescript/no-explicit-any -- as above
-  perform?(input: any, ctx: Context): unknown;
-  /** It changes nothing. Such calls run beside each other. Default false. */
-  readonly readOnly?: boolean | undefined;
-  /** Its calls may run beside others. Default: as `readOnly`. */
-  readonly parallel?: boolean | undefined;
-  /** What kind of deed it is, and how much harm it can do, for whoever decides on that. */
-  readonly category?: string | undefined;
-  readonly risk?: "low" | "medium" | "high" | undefined;
-  /** Bytes of what the model is told of a result; the rest is cut. Default 65,536. */
-  readonly outputBytes?: number | undefined;
-  /** How long a call may take. Default: as long as the tick. */
-  readonly timeout?: Duration | undefined;
-  /** Names of the secrets that it may ask for. Default: none. */
-  readonly secrets?: readonly string[] | undefined;
-}
-
-/** What `execute` has beside its input; a tool of the AI SDK finds what it knows. */
-export interface ToolOptions {
-  /** Stable over every try of this call, different for every other: an idempotency key. */
-  readonly key: string;
-  /** Aborts when the tick is cut off, or the call takes too long. */
-  readonly signal: AbortSignal;
-  /** A secret that the tool names in `secrets`. It is taken out of what the tool gives back. */
-  readonly secret: (name: string) => Promise<string>;
-  readonly toolCallId: string;
-  readonly abortSignal: AbortSignal;
-  /** Empty: tools are not shown the conversation. */
-  readonly messages: never[];
-  /** Empty, as nothing is given to tools of the AI SDK. */
-  readonly context: Record<string, unknown>;
-}
-
-/** A tool whose input has the type that its schema gives. */
-export interface TypedTool<Input> extends Tool {
-  readonly description?: string;
-  readonly inputSchema?: StandardSchema<Input> | JsonSchema;
-  readonly parameters?: StandardSchema<Input> | JsonSchema;
-  execute?(input: Input, options: ToolOptions): unknown;
-  perform?(input: Input, ctx: Context): unknown;
-}
+export type { Tool, ToolOptions, Tools, TypedTool } from "../core/ports/model.ts";
 
 /** A tool as it is, with the type of its input taken from its schema. */
 export function defineTool<Input = never>(tool: TypedTool<Input>): Tool {
@@ -109,12 +49,14 @@ function readyTool(name: string, tool: Tool): ReadyTool {
     throw refuse('it must have one of "execute" and "perform"');
   }
   if ((tool as { readonly needsApproval?: unknown }).needsApproval) {
-    throw refuse('nobody can be asked for "needsApproval" here');
+    throw refuse(
+      'it says "needsApproval", and there is no asking for approvals yet: leave that out, or do without the tool',
+    );
   }
   const given = tool.inputSchema ?? tool.parameters ?? NOTHING;
   const schema: unknown = typeof given === "function" && !("~standard" in given) ? given() : given;
   const standard = isStandard(schema) ? schema : undefined;
-  const jsonSchema = jsonSchemaOf(schema);
+  const jsonSchema = schemaOf(schema);
   if (jsonSchema === undefined) {
     throw refuse(
       "its schema cannot be made JSON Schema: give JSON Schema, or use a library that can, such as zod 4.2",
@@ -124,7 +66,8 @@ function readyTool(name: string, tool: Tool): ReadyTool {
   return { name, tool, jsonSchema, standard, isParallel: tool.parallel ?? tool.readOnly ?? false };
 }
 
-function jsonSchemaOf(schema: unknown): JsonSchema | undefined {
+/** A schema of any kind as JSON Schema; undefined for one that cannot be that. */
+export function schemaOf(schema: unknown): JsonSchema | undefined {
   if (typeof schema !== "object" && typeof schema !== "function") return undefined;
   // Standard JSON Schema (https://standardschema.dev/json-schema).
   const standard = (schema as { readonly "~standard"?: Readonly<Record<string, unknown>> })[

@@ -122,7 +122,14 @@ class Memory implements MemoryStore {
     return this.#agents.get(this.#agents.has(ref) ? ref : (this.#ids.get(ref) ?? ""))?.record;
   }
 
-  async list({ cursor, limit, status, type, label }: ListQuery): Promise<Page<AgentRecord>> {
+  async list({
+    cursor,
+    limit,
+    status,
+    type,
+    label,
+    parent,
+  }: ListQuery): Promise<Page<AgentRecord>> {
     this.#open();
     const after = cursor === undefined ? 0 : Number(cursor);
     if (!Number.isSafeInteger(after)) {
@@ -132,6 +139,7 @@ class Memory implements MemoryStore {
       .filter(({ num, record }) => {
         if (status !== undefined && record.status !== status) return false;
         if (label !== undefined && !record.labels.includes(label)) return false;
+        if (parent !== undefined && record.parent !== parent) return false;
         return num > after && (type === undefined || record.type === type);
       })
       .sort((a, b) => a.num - b.num);

@@ -5,6 +5,7 @@ import { MAIL_CASES } from "./backend/mail-cases.ts";
 import { MEMORY_CASES } from "./backend/memory-cases.ts";
 import { MOVE_CASES } from "./backend/move-cases.ts";
 import { OPERATOR_CASES } from "./backend/operator-cases.ts";
+import { SPAWN_CASES } from "./backend/spawn-cases.ts";
 import { WORK_CASES } from "./backend/work-cases.ts";
 import type { ConformanceCase } from "./store-conformance.ts";
 
@@ -42,6 +43,7 @@ export function backendConformance(
 const ALL_CASES = [
   ...MAIL_CASES,
   ...WORK_CASES,
+  ...SPAWN_CASES,
   ...LIFE_CASES,
   ...FILE_CASES,
   ...MEMORY_CASES,

@@ -41,6 +41,12 @@ export function fakeSigner(home: string = "home"): Signer {
       return { ...identity, key: `${identity.publicKey} for ${own.publicKey}` };
     },
     exportKey: async ({ publicKey }) => `${publicKey} for whoever has the password`,
+    sealSecret: async (name, text) => JSON.stringify([own.publicKey, name, text]),
+    async openSecret(name, sealed) {
+      const [home, is, text] = JSON.parse(sealed) as readonly string[];
+      if (home === own.publicKey && is === name && text !== undefined) return text;
+      throw new OpenAgentsError("DENIED", `Cannot open secret "${name}": it is not this home's`);
+    },
     // Its keys are made up.
     isPoint: () => true,
     verify: (publicKey, message, given) => {

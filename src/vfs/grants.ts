@@ -11,6 +11,7 @@ export const PARTS = [
   "state",
   "config",
   "goals",
+  "children",
   "memory",
   "identity",
   "alarms",
@@ -71,6 +72,8 @@ export const GRANTS: Readonly<Record<Part, Readonly<Record<TreeUser, Access>>>> 
   state: OWN,
   config: OPERATED,
   goals: OWN,
+  /** They come and go by themselves, and so does what they have of the agent's budget. */
+  children: { ...OWN, agent: "read-only" },
   memory: OWN,
   /** Only the agent, and whoever could take its key anyway, uses the key. */
   identity: { ...READ, agent: "read-write", admin: "read-write", boundAdmin: "read-write" },

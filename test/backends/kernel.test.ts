@@ -18,8 +18,8 @@ async function kernel(): Promise<BackendFixture> {
   const outside = localOutside();
   const disk = memoryStore();
   let life = mortal(disk);
-  const boot = async (): Promise<Runtime> => {
-    const definition = defineRuntime({ agents: conformanceAgents(outside) });
+  const boot = async (release?: 1 | 2): Promise<Runtime> => {
+    const definition = defineRuntime({ agents: conformanceAgents(outside, release) });
     const ports = {
       definition,
       store: life.store,
@@ -35,11 +35,11 @@ async function kernel(): Promise<BackendFixture> {
   return {
     runtime,
     outside,
-    async crash() {
+    async crash(release) {
       void life.die();
       disk.crash();
       life = mortal(disk);
-      runtime = await boot();
+      runtime = await boot(release);
       return runtime;
     },
     secrets: async () => [mnemonic],

@@ -24,8 +24,8 @@ async function local(): Promise<BackendFixture> {
   const outside = localOutside();
   const directory = mkdtempSync(join(tmpdir(), "openagents-local-"));
   const open = (): ReturnType<typeof mortal> => mortal(sqlite(join(directory, "agents.db")));
-  const boot = async (): Promise<Runtime> => {
-    const definition = defineRuntime({ agents: conformanceAgents(outside) });
+  const boot = async (release?: 1 | 2): Promise<Runtime> => {
+    const definition = defineRuntime({ agents: conformanceAgents(outside, release) });
     const ports = {
       definition,
       store: life.store,
@@ -42,10 +42,10 @@ async function local(): Promise<BackendFixture> {
   return {
     runtime,
     outside,
-    async crash() {
+    async crash(release) {
       await life.die();
       life = open();
-      runtime = await boot();
+      runtime = await boot(release);
       return runtime;
     },
     secrets: async () => [mnemonic],

@@ -104,6 +104,10 @@ void test("the client has goals, memory, alarms and logs", async () => {
     (await home.goals("gus", "", 10)).map(({ id }) => id),
     [goal.id],
   );
+  await home.updateGoal("gus", goal.id, { result: "All were there" });
+  const [hit] = await home.searchMemory("gus", "were everyb*", { in: ["goals", "kv"], limit: 5 });
+  assert.deepEqual([hit?.id, hit?.text], [goal.id, "Greet everybody\nAll were there"]);
+  assert.deepEqual(await home.searchMemory("gus", "everybody", { in: ["kv"] }), []);
   await home.removeGoal("gus", goal.id);
   assert.deepEqual(await home.goals("gus", "", 10), []);
   assert.ok(Array.isArray((await home.files("gus")).items));
@@ -179,6 +183,14 @@ void test("the client makes tokens that let in as far as they go, and revokes th
     assert.match(error.requestId ?? "", /^[\w.:-]{1,128}$/);
     return true;
   });
+});
+
+void test("the client stores secrets, lists their names and removes them", async () => {
+  const set = await home.secrets.set("API_KEY", "a value");
+  assert.deepEqual((await home.secrets.list({ limit: 10 })).items, [set]);
+  await home.secrets.remove("API_KEY");
+  await assert.rejects(home.secrets.remove("API_KEY"), { code: "NOT_FOUND" });
+  await assert.rejects(home.secrets.set("OPENAGENTS_TOKEN", "a value"), { code: "INVALID" });
 });
 
 void test("the client makes, changes and removes schedules", async () => {

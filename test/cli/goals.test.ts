@@ -51,7 +51,8 @@ void test("agentctl goals walks goals through their life", async () => {
     ),
   );
   assert.equal((await goals("done", "alice", "part")).stderr, "The one of Ada: done, 40%\n");
-  ok(await goals("drop", "alice", "sleep"));
+  ok(await goals("drop", "alice", "sleep", "--result", "Never tired"));
+  assert.match(ok(await goals("alice", "--status", "dropped")), /Sleep = Never tired\n$/);
   const open = json(await goals("alice", "--status", "open", "--json")) as Goal[];
   assert.deepEqual(
     open.map((goal) => goal.id),
@@ -60,14 +61,16 @@ void test("agentctl goals walks goals through their life", async () => {
   const change = ["--title", "Hers", "--no-parent", "--no-note", "--progress", "1", "--json"];
   const { parent, note, ...rest } = json(await goals("update", "alice", "part", ...change)) as Goal;
   assert.deepEqual([parent, note, rest.title, rest.progress], [undefined, undefined, "Hers", 1]);
-  ok(await goals("update", "alice", "sleep", "--status", "open", "--parent", "part"));
+  ok(
+    await goals("update", "alice", "sleep", "--status", "open", "--parent", "part", "--no-result"),
+  );
   assert.equal((await goals("remove", "alice", "part")).stderr, "Removed part.\n");
   const left = json(await goals("alice", "--json")) as Goal[];
   assert.deepEqual(
-    left.map((goal) => [goal.id, goal.parent]),
+    left.map((goal) => [goal.id, goal.parent, goal.result]),
     [
-      [id, undefined],
-      ["sleep", undefined],
+      [id, undefined, undefined],
+      ["sleep", undefined, undefined],
     ],
   );
 });
@@ -135,4 +138,25 @@ void test("goalTree() puts goals below what they are part of, and loses none", (
     placed.map(({ goal: { id }, depth }) => `${depth}${id}`),
     ["0b", "0a", "1e", "1c", "2d", "0f"],
   );
+});
+
+void test("agentctl memory search finds what an agent remembers", async () => {
+  await using p = project(CONFIG);
+  await p.start();
+  const search = (...args: string[]): Promise<Ended> => p.agentctl("memory", "search", ...args);
+  ok(await p.agentctl("send", "alice", "A red\u001b[31m Kite", "--wait"));
+  const found = ok(await search("alice", "RED", "kit*"));
+  assert.match(found, /^PATH +TEXT\n\/memory\/peers\/npub1\w+ +A red Kite\n$/);
+  assert.ok(!found.includes("\u001b"));
+  const [hit] = json(await search("alice", "red kite", "--in", "peers, kv", "--json")) as {
+    in: string;
+  }[];
+  assert.equal(hit?.in, "peers");
+  const none = await search("alice", "red", "--in", "goals");
+  assert.equal(ok(none), "");
+  assert.match(none.stderr, /agentctl memory alice\n$/);
+  fails(await search("alice", "red", "--in", "sky"), 2, /--in "sky"/);
+  fails(await search("alice", "red", "--limit", "101"), 2, /--limit "101"/);
+  fails(await search("alice", "..."), 1, /1 to 20 words/);
+  fails(await search("alcie", "red"), 3, /Did you mean alice/);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -11,6 +12,7 @@ import type { Ended, RunOptions } from "./project.ts";
 
 const PASSPHRASE = "Quokkas passphrase of the key file";
 const PASSWORD = "Wombats password of the exported key";
+const STORED = "Numbats value of a stored secret";
 const SECRET = Uint8Array.from({ length: 32 }, (_, i) => 200 - 3 * i);
 const NSEC = encodeNsec(SECRET);
 /** The account of the home itself. */
@@ -61,8 +63,16 @@ const spy = defineAgent({
 export default defineRuntime({
   agents: [user, spy],
   ensure: [{ name: "alice", type: "user" }, { name: "bob", type: "user" }, { name: "eve", type: "spy" }],
+  hooks: { build: { verify: { header: "x-signature" }, secret: "STORED_KEY" } },
 });
 `;
+
+/** Sends what is signed by the stored secret; the status. */
+async function signedHook(url: string): Promise<number> {
+  const signature = createHmac("sha256", STORED).update("1").digest("hex");
+  const init = { method: "POST", headers: { "x-signature": signature }, body: "1" };
+  return (await fetch(`${url}/hooks/alice/build`, init)).status;
+}
 
 /** A secret in each form in which it could have got out. */
 function forms(key: Uint8Array): readonly (string | Uint8Array)[] {
@@ -120,6 +130,10 @@ void test("no secret is in a file, a log, an answer, an error or an export of an
   p.write("dora.key", ncryptsec);
   await fails(["create", "x", "--type", "user", "--key", "dora.key"], { stdin: `${PASSPHRASE}\n` });
   await fails(["create", "x", "--type", "user", "--key", "dora.key"], password);
+  await ok(["secret", "set", "STORED_KEY"], { stdin: STORED });
+  await fails(["secret", "set", "OPENAGENTS_X"], { stdin: STORED });
+  await fails(["secret", "set", "X", STORED]);
+  assert.equal(await signedHook(daemon.url), 202);
   for (const name of ["alice", "bob", "dora"]) await ok(["send", name, "hello", "--wait"]);
   assert.match(await ok(["send", "eve", "look", "--wait"]), /publicKey|npub1/);
   await fails(["send", "eve", "throw", "--wait"]);
@@ -143,7 +157,13 @@ void test("no secret is in a file, a log, an answer, an error or an export of an
     const head = [...response.headers].join();
     seen(`${method} ${path}`, `${response.status} ${head} ${await response.text()}`);
   };
-  for (const path of ["/agents", "/runtime/status", "/runtime/identity"]) await ask("GET", path);
+  assert.equal(await signedHook(daemon.url), 202);
+  for (const body of [`{"value":"${STORED}"`, `{"value":["${STORED}"]}`, `"${STORED}"`]) {
+    await ask("PUT", "/secrets/STORED_KEY", body);
+  }
+  await ask("PUT", "/secrets/STORED_KEY", `{"value":"${STORED}"}`);
+  for (const path of ["/agents", "/runtime/status", "/runtime/identity", "/secrets"])
+    await ask("GET", path);
   for (const name of ["alice", "bob", "eve", "dora"]) {
     const parts = ["", "/status", "/state", "/inbox", "/deadletter", "/ticks", "/trajectory"];
     for (const part of [...parts, "/trajectory/verify", "/key", "/peers", "/export"]) {
@@ -224,6 +244,8 @@ void test("no secret is in a file, a log, an answer, an error or an export of an
     // Nor the part of one that an engine quotes where it cannot parse it.
     ["passphrase", PASSPHRASE.slice(0, 8)],
     ["password", PASSWORD.slice(0, 8)],
+    ["stored secret", STORED.slice(0, 8)],
+    ["stored secret", Buffer.from(STORED).toString("base64").slice(0, 12)],
     // Five letters alone are found by chance in what is sealed, which is text by base64.
     ["nsec", NSEC.slice(0, 12)],
     ["mnemonic", mnemonic.split(" ").slice(2, 6).join(" ")],

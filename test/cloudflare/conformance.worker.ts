@@ -3,8 +3,9 @@ import { defineRuntime } from "../../src/core/definition.ts";
 import { conformanceAgents, remoteOutside } from "../../src/testing/backend-conformance.ts";
 
 declare const OUTSIDE: string;
+declare const RELEASE: string;
 
 export const { AgentObject, DirectoryObject, HomeObject, handler } = cloudflare(
-  defineRuntime({ agents: conformanceAgents(remoteOutside(OUTSIDE)) }),
+  defineRuntime({ agents: conformanceAgents(remoteOutside(OUTSIDE), RELEASE === "2" ? 2 : 1) }),
 );
 export default handler;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -56,6 +57,40 @@ void test("in a Worker what is not signed is refused, and a source without a hoo
   assert.equal((await post("nobody/lamp", { authorization })).status, 404);
   const asked = await post("ada/lamp/on?wait=10s", { authorization }, "[1]");
   assert.deepEqual([asked.status, await asked.json()], [201, [1]]);
+});
+
+void test("in a Worker a stored secret comes before a binding, is sealed, and changes within seconds", async () => {
+  const put = async (method: string, name: string, value?: string): Promise<number> => {
+    const init = value === undefined ? {} : { body: JSON.stringify({ value }) };
+    const response = await worker.fetch(`/secrets/${name}`, { method, ...init });
+    await response.arrayBuffer();
+    return response.status;
+  };
+  const signed = async (value: string, delivery: string): Promise<number> => {
+    const signature = createHmac("sha256", value).update(body).digest("hex");
+    const by = { "x-hub-signature-256": `sha256=${signature}`, "x-github-delivery": delivery };
+    const response = await post("ada/github", { ...headers, ...by });
+    await response.arrayBuffer();
+    return response.status;
+  };
+  const until = async (value: string, status: number): Promise<void> => {
+    for (let i = 0; (await signed(value, `until-${value}-${i}`)) !== status; i += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  assert.equal(await put("PUT", "GITHUB_WEBHOOK_SECRET", "the stored one"), 200);
+  await until("the stored one", 201);
+  assert.equal(await signed(secret, "old"), 401);
+  assert.equal(await put("PUT", "OPENAGENTS_MNEMONIC", "the stored one"), 400);
+  await worker.kill();
+  await worker.start();
+  assert.equal(await signed("the stored one", "after"), 201);
+  const listed = await (await worker.fetch("/secrets")).text();
+  assert.match(listed, /^\{"items":\[\{"name":"GITHUB_WEBHOOK_SECRET","setAt":\d+\}\]\}$/);
+  assert.equal(await put("DELETE", "GITHUB_WEBHOOK_SECRET"), 204);
+  await until(secret, 201);
+  assert.equal(await signed("the stored one", "gone"), 401);
+  assert.equal(await put("DELETE", "GITHUB_WEBHOOK_SECRET"), 404);
 });
 
 void test("in a Worker events go out, wait for a receiver that failed, and survive a kill", async (t) => {

@@ -1,5 +1,6 @@
 import { durableObjectStore, objectHomeFiles } from "../../src/stores/durable-object.ts";
 import { ALARMS } from "./object-alarm.ts";
+import { OLDER } from "./object-search.ts";
 import { homeFilesConformance } from "../../src/testing/home-files-conformance.ts";
 import { storeConformance } from "../../src/testing/store-conformance.ts";
 import type { ObjectContext, ObjectNamespace } from "../../src/backends/cloudflare/platform.ts";
@@ -36,6 +37,9 @@ export class StoreObject {
         name: about,
         run: async () => run({ store: await durableObjectStore(storage), storage }),
       });
+    }
+    for (const [about, run] of Object.entries(OLDER)) {
+      cases.push({ name: about, run: () => run(storage) });
     }
     if (name === null) return Response.json(cases.map((one) => one.name));
     try {

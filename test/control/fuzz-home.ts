@@ -8,6 +8,7 @@ import { mailLimit } from "../../src/control/mail.ts";
 import { plumbedReceipts, plumbedSink } from "../../src/control/plumbed.ts";
 import { rateLimit } from "../../src/control/rate-limit.ts";
 import { sendersOf } from "../../src/control/signed-mail.ts";
+import { storedSecrets } from "../../src/control/secrets.ts";
 import { storedTokens } from "../../src/control/tokens.ts";
 import { webhooks, webhookTimer } from "../../src/control/webhooks.ts";
 import { fileBrake } from "../../src/core/brake.ts";
@@ -94,10 +95,11 @@ export async function fuzzHome(): Promise<FuzzHome> {
   const [clock, random] = [hurried, systemRandom];
   const store = sqlite(join(dir, "store.db"));
   const files = sqliteHomeFiles(join(dir, "home.db"));
+  const signer = derivedSigner(newMnemonic());
   const runtime = createRuntime({
     definition,
     store,
-    signer: derivedSigner(newMnemonic()),
+    signer,
     memory: agentMemory,
     tree: treesOf().tree,
     names: async (name) => {
@@ -113,6 +115,7 @@ export async function fuzzHome(): Promise<FuzzHome> {
     onProblem: note,
   });
   const tokens = storedTokens({ files, clock, random });
+  const secrets = storedSecrets({ files, clock, signer, learn: () => undefined });
   const plumber = plumberOf(definition);
   const schedules = scheduler({
     files,
@@ -160,6 +163,7 @@ export async function fuzzHome(): Promise<FuzzHome> {
     runtime,
     schedules,
     tokens,
+    secrets,
     idempotency: idempotency({ files, clock }),
   };
   const unwatch = runtime.watch(undefined, (tick) => {

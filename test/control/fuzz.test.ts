@@ -83,6 +83,7 @@ function remember(pools: Pools, operation: string, body: unknown, response: Resp
     }
     if (/Schedules?$/.test(operation)) pools.add("schedules", item["id"]);
     if (/Webhooks?$/.test(operation)) pools.add("webhooks", item["id"]);
+    if (/Secrets?$/.test(operation)) pools.add("name", item["name"]);
     if (/Tokens?$/.test(operation)) pools.add("tokens", item["id"]);
     if (operation === "listDeliveries") pools.add("delivery", item["id"]);
     const { envelope } = item as { envelope?: { id?: string } };

@@ -231,3 +231,20 @@ void test("problemLog() tells of what went wrong, in a Worker, with no secret in
   assert.match(texts[0]!, /^Cannot go on with \*\*\*: Error: it was \*\*\*\n/);
   assert.equal(texts[1], "Cannot go on");
 });
+
+void test("a redactor learns secrets, short ones too, and knows the last thousand", () => {
+  const { text, value, learn } = redactor(["a-first-secret"]);
+  assert.equal(text('pin 4711, key p"q'), 'pin 4711, key p"q');
+  learn("4711");
+  learn('p"q');
+  learn("abc");
+  learn('a "quoted" one');
+  assert.equal(text("pin 4711 of a-first-secret"), "pin *** of ***");
+  assert.equal(text(JSON.stringify({ x: 'a "quoted" one' })), '{"x":"***"}');
+  assert.deepEqual(value({ x: ["see 4711"] }), { x: ["see ***"] });
+  // Of three characters nothing would be left.
+  assert.equal(text("abc"), "abc");
+  for (let i = 0; i < 999; i += 1) learn(`another-${i}-secret`);
+  assert.equal(text("another-998-secret of a-first-secret"), "*** of ***");
+  assert.equal(text("4711"), "4711");
+});

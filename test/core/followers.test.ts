@@ -44,6 +44,7 @@ void test("follow() tells of ticks that begin from then on, of that agent, until
     assert.equal(event.envelope, trigger.id);
     if (event.event === "phase") return event.phase;
     if (event.event === "tick_start") return "start";
+    assert.equal(event.event, "step");
     const { ended } = event;
     return `${event.key} ${ended === undefined ? "begins" : (ended.error?.message ?? "ends")}`;
   });

@@ -4,6 +4,7 @@ import type {
   Limits,
   NameResolver,
   Runtime,
+  SecretSource,
   Signer,
   TickRecord,
   Tracer,
@@ -39,6 +40,7 @@ export async function setting(
     /** Default: the one that is exported here. */
     readonly signer?: Signer;
     readonly tracer?: Tracer;
+    readonly secrets?: SecretSource;
     readonly onProblem?: (problem: string, error: unknown) => void;
   } = {},
 ): Promise<Setting> {
@@ -48,7 +50,9 @@ export async function setting(
   const { onProblem = () => undefined } = options;
   const keys = options.signer ?? signer;
   const { tracer } = options;
-  const ports = { definition, store, signer: keys, clock, memory: agentMemory, onProblem, tracer };
+  const { secrets } = options;
+  const seen = { onProblem, tracer, secrets };
+  const ports = { definition, store, signer: keys, clock, memory: agentMemory, ...seen };
   const runtime = createRuntime(names === undefined ? ports : { ...ports, names });
   await runtime.start();
   await clock.advance(0);

@@ -75,7 +75,8 @@ void test("verify() finds that the end of a wait was changed", async () => {
     wrong: ticks,
     reason,
   });
-  await change(store, "payer", { path: sleep, value: "{}" });
+  const { revision: code } = payer;
+  await change(store, "payer", { path: sleep, value: JSON.stringify({ at: 1, code }) });
   assert.equal((await runtime.verify("payer")).ok, true);
 });
 

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { start } from "../../scripts/agentd.ts";
 import type { Daemon } from "../../scripts/agentd.ts";
-import type { TickOutput, TickRecord } from "../../src/index.ts";
+import type { Spent, TickOutput, TickRecord } from "../../src/index.ts";
 import { listen } from "../../src/models/scripted-listener.ts";
 import { scriptedServer } from "../../src/models/scripted.ts";
 
@@ -61,19 +61,11 @@ void test("an agentd that is killed in a call of the model and in one of a tool 
     assert.equal(killed, deaths);
     daemon = await begin();
   }
-  const usage = async (): Promise<Response> =>
-    fetch(`${daemon.url}/fs/agents/worker/memory/kv/usage`, { headers: daemon.headers });
-  while ((await usage()).status !== 200) await sleep(50);
-  assert.deepEqual(await (await usage()).json(), {
-    calls: PARTS + 1,
-    input: 100 * (PARTS + 1),
-    output: 10 * (PARTS + 1),
-    cacheRead: 0,
-    cacheWrite: 0,
-    reasoning: 0,
-    cost: 110 * (PARTS + 1),
-    unpriced: 0,
-  });
+  const spent = async (): Promise<Spent | undefined> =>
+    ((await daemon.get("/agents/worker/status")) as { spent?: Spent }).spent;
+  while ((await spent()) === undefined) await sleep(50);
+  const cost = 110 * (PARTS + 1);
+  assert.deepEqual((await spent())!.total, { usd: cost, tokens: cost });
   const { items } = await daemon.get("/agents/worker/trajectory");
   const rows = (items as readonly { readonly record: string; readonly output?: string }[]).map(
     ({ record, output = "{}" }) => ({

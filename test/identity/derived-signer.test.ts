@@ -343,3 +343,34 @@ void test("exportKey() gives an ncryptsec that other clients and importKey() rea
   const posing = { name: "x", publicKey: (await home.home()).publicKey, account: 2 ** 31 - 1 };
   await assert.rejects(home.exportKey(posing, "a password"), { code: "INVALID" });
 });
+
+void test("openSecret() gives what sealSecret() was given, at the same home and under the same name alone", async () => {
+  const mnemonic = newMnemonic();
+  const one = derivedSigner(mnemonic);
+  const texts = ["tok!", "ä\n\u0000\u{1F511}", "x".repeat(65_536), "\uFEFFmark"];
+  for (const text of texts) {
+    const sealed = await one.sealSecret("NAME", text);
+    assert.ok(!sealed.includes(text.slice(0, 20)));
+    assert.notEqual(await one.sealSecret("NAME", text), sealed);
+    assert.equal(await derivedSigner(mnemonic).openSecret("NAME", sealed), text);
+  }
+  const sealed = await one.sealSecret("NAME", "the secret");
+  const altered = `${sealed.slice(0, 60)}${sealed[60] === "A" ? "B" : "A"}${sealed.slice(61)}`;
+  const { publicKey } = await one.identity(0);
+  const agent = { name: "a", publicKey, account: 0 };
+  const bytes = new TextEncoder().encode('["NAME","forged"]');
+  const byAgent = await one.encrypt(agent, (await one.home()).publicKey, bytes);
+  for (const [signer, name, text] of [
+    [derivedSigner(newMnemonic()), "NAME", sealed],
+    [one, "OTHER", sealed],
+    [one, "NAME", altered],
+    [one, "NAME", ""],
+    [one, "NAME", byAgent],
+  ] as const) {
+    await assert.rejects(signer.openSecret(name, text), (error: Error) => {
+      assert.equal((error as { code?: string }).code, "DENIED");
+      assert.ok(!error.message.includes("the secret"));
+      return true;
+    });
+  }
+});

@@ -43,6 +43,8 @@ const NEED: Readonly<Record<string, (signer: Signer) => Promise<unknown>>> = {
   adopt: async (signer) =>
     signer.adopt(publicKey, await behind.seal(one, (await behind.home()).publicKey)),
   importKey: (signer) => signer.importKey(`nsec1${"q".repeat(58)}`),
+  sealSecret: (signer) => signer.sealSecret("A", "text"),
+  openSecret: async (signer) => signer.openSecret("A", await behind.sealSecret("A", "text")),
   exportKey: (signer) => signer.exportKey(one, "a password"),
 };
 

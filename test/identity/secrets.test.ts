@@ -159,6 +159,8 @@ void test("the signer port gives nothing that is private", () => {
     "adopt: Promise<string>",
     "importKey: Promise<ImportedKey>",
     "exportKey: Promise<string>",
+    "sealSecret: Promise<string>",
+    "openSecret: Promise<string>",
     "verify: boolean",
     "isPoint: boolean",
   ]);

@@ -98,14 +98,33 @@ void test("context() gives the newest messages that fit, after the newest summar
   assert.deepEqual(short.summary, summary);
   assert.deepEqual(numbers(short.messages), [599, 600]);
   assert.deepEqual([short.tokens, short.omitted], [35, 0]);
-  const tight = await talk.context({ tokens: 25 });
+  const tight = await talk.context({ tokens: 30 });
   assert.deepEqual([numbers(tight.messages), tight.tokens, tight.omitted], [[600], 25, 1]);
-  const alone = await talk.context({ tokens: 14 });
-  assert.equal(alone.summary, undefined);
-  assert.deepEqual(numbers(alone.messages), [600]);
+  // A summary that takes more than half is cut: else what it stands for would be nowhere.
+  const cut = await talk.context({ tokens: 25 });
+  assert.deepEqual(cut.summary, { ...summary, text: "They count", tokens: 12 });
+  assert.deepEqual([numbers(cut.messages), cut.tokens], [[600], 22]);
+  const alone = await talk.context({ tokens: 1 });
+  assert.deepEqual(alone, { messages: [], tokens: 0, omitted: 2 });
   for (const upTo of [0, 601, 1.5]) {
     await assert.rejects(talk.summarise({ upTo, text: "x" }), { code: "INVALID" });
   }
+});
+
+void test("a summary is cut between characters, and numbers that are none ask for the least", async () => {
+  const { memory } = remembering();
+  const talk = memory.conversations.get("ada");
+  await filled(talk, [user("Hello", 2), user("you", 2)]);
+  await talk.summarise({ upTo: 1, text: "🦑🦑🦑🦑", tokens: 100 });
+  const { summary } = await talk.context({ tokens: 80 });
+  assert.equal(summary?.text, "🦑");
+  assert.deepEqual(await talk.context({ tokens: Number.NaN }), {
+    messages: [],
+    tokens: 0,
+    omitted: 1,
+  });
+  assert.deepEqual(numbers(await talk.last(Number.NaN)), [2]);
+  assert.deepEqual(numbers(await talk.messages({ after: Number.NaN, limit: Number.NaN })), [1]);
 });
 
 void test("context() leaves no result of a tool without its call", async () => {
@@ -260,7 +279,7 @@ void test("a conversation does as a list would, whatever is done with it", async
             }
           } else if (step.do === "context") {
             const { summary } = model;
-            const stands = summary !== undefined && summary.tokens <= step.tokens;
+            const stands = summary !== undefined && summary.tokens <= Math.floor(step.tokens / 2);
             let room = step.tokens - (stands ? summary.tokens : 0);
             let fit: Model["list"] = [];
             const open = model.list.filter(({ n }) => n > (summary?.upTo ?? 0));

@@ -122,6 +122,8 @@ void test("what is wrong with a goal is said to the operator before it is a comm
     [{ title: "" }, "INVALID"],
     [{ title: "x".repeat(501) }, "INVALID"],
     [{ title: "x", note: "x".repeat(10_001) }, "INVALID"],
+    [{ title: "x", result: "x".repeat(10_001) }, "INVALID"],
+    [{ title: "x", result: "" }, "INVALID"],
     [{ title: "x", parent: "none" }, "INVALID"],
     [{ title: "x", progress: 2 }, "INVALID"],
     [{ title: "x", priority: 0.5 }, "INVALID"],
@@ -153,6 +155,37 @@ void test("an agent has only so many goals, and room again for each that is remo
   await assert.rejects(goals.add({ title: "one more" }), { code: "LIMIT", message: /1000 goals/ });
   await goals.remove("id-7");
   await goals.add({ title: "one more" });
+});
+
+void test("a goal has a result, until it is taken away", async () => {
+  const { goals } = tree();
+  const added = await goals.add({ id: "a", title: "Find it", result: "half of it" });
+  assert.equal(added.result, "half of it");
+  await goals.update("a", { result: "In the cellar", status: "done" });
+  assert.equal((await goals.update("a", { progress: 1 })).result, "In the cellar");
+  const without = await goals.update("a", { result: null });
+  assert.ok(!("result" in without));
+  assert.deepEqual(await goals.get("a"), without);
+});
+
+void test("goals that are changed at the same time are all counted, and no change is lost", async () => {
+  const { goals, files } = tree();
+  await Promise.all([1, 2, 3].map((i) => goals.add({ id: `g${i}`, title: "x" })));
+  assert.equal(files.get("meta/goals"), "3");
+  await Promise.all([
+    goals.update("g1", { note: "n" }),
+    goals.update("g1", { result: "r" }),
+    goals.update("g1", { parent: "g2" }),
+    goals.update("g2", { parent: "g1" }).catch(() => undefined),
+  ]);
+  const { note, result, parent } = (await goals.get("g1"))!;
+  assert.deepEqual([note, result, parent], ["n", "r", "g2"]);
+  assert.equal((await goals.get("g2"))?.parent, undefined);
+  const same = [1, 2].map(() => goals.add({ id: "same", title: "x" }));
+  const ends = await Promise.allSettled(same);
+  assert.deepEqual(ends.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
+  await Promise.all([goals.remove("g3"), goals.remove("same")]);
+  assert.equal(files.get("meta/goals"), "2");
 });
 
 void test("whatever is done to them, goals are a tree", async () => {

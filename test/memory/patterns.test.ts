@@ -157,3 +157,21 @@ void test("however they are learned and weakened, there are never too many, and 
     { numRuns: 200 },
   );
 });
+
+void test("find() takes a long text for what it looks for, and each of its words once", async () => {
+  const { memory } = remembering();
+  const { patterns } = memory;
+  await patterns.learn({ text: "Whales sing in winter", confidence: 0.5 });
+  await patterns.learn({ text: "Whales sleep", confidence: 0.6 });
+  await patterns.learn({ text: "Nothing of it", confidence: 1 });
+  const long = Array.from({ length: 20_000 }, (_, i) => `w${i}`).join(" ");
+  const texts = async (words: string): Promise<readonly string[]> =>
+    (await patterns.find(words)).map(({ text }) => text);
+  assert.deepEqual(await texts(`${long} whales WHALES sing`), [
+    "Whales sing in winter",
+    "Whales sleep",
+  ]);
+  assert.deepEqual(await texts(`${long} whales`), ["Whales sleep", "Whales sing in winter"]);
+  assert.deepEqual(await texts("wint* sle*"), ["Whales sleep", "Whales sing in winter"]);
+  assert.deepEqual(await texts(long), []);
+});

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defineAgent } from "../../src/index.ts";
 import type { Context, OpenAgentsError } from "../../src/index.ts";
+import type { MemoryTools } from "../../src/core/ports/memory.ts";
 import { peerBook } from "../../src/memory/peers.ts";
+import { turns } from "../../src/memory/turns.ts";
+import { remembering } from "./remembering.ts";
 import { HOUR, setting, signer, START } from "../core/setting.ts";
 
 /** An agent that does what it is told, and tells what came of it. */
@@ -142,7 +145,7 @@ void test("what cannot be noted is refused and says why", async () => {
 
 void test("who makes keys cannot fill the book: only so many strangers are added by themselves", async () => {
   const files = new Map<string, string>([["memory/strangers", "9999"]]);
-  const book = peerBook({
+  const tools: MemoryTools = {
     files: {
       read: async (path) => files.get(path),
       list: async () => [],
@@ -153,11 +156,26 @@ void test("who makes keys cannot fill the book: only so many strangers are added
     now: () => START,
     newId: () => "id",
     npub: (key) => key,
-  });
+  };
+  const book = peerBook(tools, { turns: turns() });
   await book.met("npub-last");
   await book.met("npub-one-too-many");
   await book.met("npub-last");
   assert.deepEqual([...files.keys()].sort(), ["memory/peers/npub-last", "memory/strangers"]);
   await book.note("npub-noted", { name: "Ada" });
   assert.equal((await book.get("npub-noted"))?.names[0], "Ada");
+});
+
+void test("what is noted of a peer at the same time is all kept", async () => {
+  const { memory } = remembering();
+  const { peers } = memory;
+  await Promise.all([
+    peers.note("npub-ada", { name: "Ada" }),
+    peers.note("npub-ada", { name: "Lovelace", note: "writes" }),
+    memory.met("npub-ada"),
+    peers.note("npub-ada", { relays: ["wss://relay.example"] }),
+  ]);
+  const { names, note, relays, seenAt } = (await peers.get("npub-ada"))!;
+  assert.deepEqual([names, note, relays], [["Ada", "Lovelace"], "writes", ["wss://relay.example"]]);
+  assert.equal(typeof seenAt, "number");
 });

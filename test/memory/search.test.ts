@@ -4,7 +4,15 @@ import * as fc from "fast-check";
 import { defineAgent } from "../../src/index.ts";
 import type { Context, Json } from "../../src/index.ts";
 import type { Memory, MemoryHit } from "../../src/core/ports/memory.ts";
-import { ALL_AREAS, areaOf, hasAll, wantedIn, wordsIn, wordsOf } from "../../src/core/search.ts";
+import {
+  ALL_AREAS,
+  areaOf,
+  hasAll,
+  placeOf,
+  wantedIn,
+  wordsIn,
+  wordsOf,
+} from "../../src/core/search.ts";
 import { TreeDraft } from "../../src/core/tree-draft.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import type { MemoryStore } from "../../src/stores/memory.ts";
@@ -12,6 +20,7 @@ import { sqlite } from "../../src/stores/sqlite.ts";
 import type { Store } from "../../src/core/ports/index.ts";
 import { create, idOf, tick } from "../../src/testing/store/kit.ts";
 import { setting } from "../core/setting.ts";
+import { remembering } from "./remembering.ts";
 
 const STORES: readonly (readonly [string, () => Store])[] = [
   ["memory", memoryStore],
@@ -50,6 +59,25 @@ void test("whatever the text, its words are found by themselves, and by how they
         assert.ok(hasAll(words, [`${Array.from(word)[0]}*`]));
         assert.ok(!/["*\s]/.test(word));
       }
+    }),
+  );
+});
+
+void test("placeOf() is where the first of the words is, and not where one only begins like it", () => {
+  assert.equal(placeOf("category cat", ["cat"]), 9);
+  assert.equal(placeOf("category cat", ["cat*"]), 0);
+  assert.equal(placeOf("a Café", ["cafe"]), 2);
+  assert.equal(placeOf("cafe\u0301", ["cafe"]), 0);
+  assert.equal(placeOf("これは京都", ["京"]), 3);
+  assert.equal(placeOf("1½", ["2"]), 0);
+  assert.equal(placeOf(`a ${"x".repeat(100)}`, ["x".repeat(64)]), 2);
+  assert.equal(placeOf("nothing of it", ["else"]), -1);
+  assert.equal(placeOf("", ["a"]), -1);
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme", maxLength: 40 }), (text) => {
+      const at = placeOf(text, [...wordsIn(text)]);
+      assert.ok(at >= -1 && at < Math.max(text.length, 1));
+      if (/^[\p{Script=Latin}\p{Nd} ]+$/u.test(text)) assert.equal(at >= 0, wordsIn(text).size > 0);
     }),
   );
 });
@@ -258,3 +286,18 @@ void test("every store finds what a look at every file finds, in a tick and afte
 function newDraft(store: Store): TreeDraft {
   return new TreeDraft(store, { id: idOf("alice"), limit: 1_000_000 });
 }
+
+void test("some of a text has the word that was looked for, in any script", async () => {
+  const { memory } = remembering();
+  const talk = memory.conversations.get("a");
+  await talk.append({ role: "user", content: `${"category ".repeat(60)} the cat sat` });
+  await talk.append({
+    role: "user",
+    content: `${"これは長い文です。".repeat(40)}それから京都へ行く`,
+  });
+  const [cat] = await memory.search("CAT");
+  assert.match(cat!.text, /\bthe cat sat$/);
+  const [kyoto] = await memory.search("京");
+  assert.match(kyoto!.text, /京都/);
+  assert.ok(kyoto!.text.length <= 200);
+});

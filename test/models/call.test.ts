@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LanguageModelV4, LanguageModelV4StreamPart } from "@ai-sdk/provider";
-import { callModel } from "../../src/models/index.ts";
+import { callModel, NO_USAGE } from "../../src/models/index.ts";
 import type { CallOptions, ModelPart } from "../../src/models/index.ts";
 import { scriptedModel } from "../../src/models/scripted.ts";
 import type { Script } from "../../src/models/scripted.ts";
@@ -46,6 +46,7 @@ void test("callModel() gives text, reasoning, tool calls, usage and how it ended
     toolCalls: [{ id: "call-0-0", name: "look", input: '{"at":"sky"}' }],
     finish: "tool-calls",
     usage: { input: 12, output: 9, cacheRead: 4, cacheWrite: 0, reasoning: 3 },
+    lost: NO_USAGE,
     model: { provider: "scripted", modelId: "scripted" },
     warnings: [],
     tries: 1,

@@ -79,3 +79,60 @@ void test("problemsOf() says where something is wrong, and follows references", 
     '"more" is not known',
   ]);
 });
+
+// Each of these alone would take longer than the world has stood.
+void test("problemsOf() has an end for schemas that are made to have none", () => {
+  const self = { anyOf: [{ $ref: "#" }, { $ref: "#" }], type: "string" };
+  assert.deepEqual(problemsOf("x", self), []);
+  const both = { allOf: [{ $ref: "#" }, { $ref: "#" }] };
+  assert.deepEqual(problemsOf("x", both), []);
+  for (const pattern of [
+    "^(a+)+$",
+    "^(a|a)*$",
+    "^(a?){40}a{40}$",
+    "^a*a*a*a*a*a*a*a*$",
+    `^${"a?".repeat(40)}${"a".repeat(40)}$`,
+    "^(?:(?:a*)*)*$",
+    "^([a-z]+)*$",
+    "^(\\w+\\s?)*$",
+  ]) {
+    problemsOf(`${"a".repeat(12)}!`, { pattern });
+    problemsOf(`${"a".repeat(11)}!`, { pattern });
+    problemsOf(`${"a".repeat(40)}!`, { pattern });
+    problemsOf(`${"a".repeat(10_000)}!`, { pattern });
+  }
+  assert.deepEqual(problemsOf("x", { $ref: "#/a%/b" }), []);
+  const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`m${i}`, i]));
+  assert.equal(problemsOf(many, { additionalProperties: false }).length, 10);
+});
+
+void test("problemsOf() goes on looking at patterns that are quick", () => {
+  for (const [pattern, fits, not] of [
+    ["^\\d{4}-\\d{2}-\\d{2}$", "2026-11-29", "tomorrow"],
+    ["^[a-z]+@[a-z]+\\.[a-z]{2,}$", "a@b.cd", "nobody"],
+    ["^(https?|ftp)://", "http://x.test", "gopher://x"],
+    ["^(\\+\\d{1,3})?\\d+$", "+47123", "none"],
+  ] as const) {
+    assert.deepEqual(problemsOf(fits, { pattern }), []);
+    assert.deepEqual(problemsOf(not, { pattern }), [`it must match ${pattern}`]);
+  }
+});
+
+const WORDS =
+  "type enum const allOf anyOf oneOf properties required additionalProperties items prefixItems minItems maxItems minLength maxLength pattern minimum maximum $ref".split(
+    " ",
+  );
+
+void test("problemsOf() takes any JSON for a schema", () => {
+  fc.assert(
+    fc.property(
+      fc.jsonValue(),
+      fc.dictionary(fc.constantFrom(...WORDS), fc.jsonValue()),
+      (value, schema) => {
+        const problems = problemsOf(value as Json, schema);
+        assert.ok(problems.every((problem) => typeof problem === "string"));
+      },
+    ),
+    { numRuns: 500 },
+  );
+});

@@ -2,12 +2,18 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import type { LanguageModelV4, LanguageModelV4FunctionTool } from "@ai-sdk/provider";
+import type {
+  LanguageModelV4,
+  LanguageModelV4FunctionTool,
+  LanguageModelV4Message,
+} from "@ai-sdk/provider";
+import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText } from "ai";
 import { callModel } from "../../src/models/index.ts";
 import type { CallOptions } from "../../src/models/index.ts";
+import { contentOf } from "../../src/models/prompt.ts";
 import { listen } from "../../src/models/scripted-listener.ts";
 import { scriptedServer } from "../../src/models/scripted.ts";
 import type { Script, ScriptedServer } from "../../src/models/scripted.ts";
@@ -27,7 +33,9 @@ const tools: LanguageModelV4FunctionTool[] = [
 const PROVIDERS: Readonly<Record<string, (baseURL: string) => LanguageModelV4>> = {
   "@ai-sdk/openai-compatible": (baseURL) =>
     createOpenAICompatible({ name: "scripted", baseURL, includeUsage: true })("m"),
-  "@ai-sdk/openai": (baseURL) => createOpenAI({ baseURL, apiKey: "none" }).chat("gpt-4o"),
+  "@ai-sdk/openai": (baseURL) => createOpenAI({ baseURL, apiKey: "none" })("gpt-5"),
+  "@ai-sdk/openai, chat": (baseURL) => createOpenAI({ baseURL, apiKey: "none" }).chat("gpt-4o"),
+  "@ai-sdk/anthropic": (baseURL) => createAnthropic({ baseURL, apiKey: "none" })("claude-opus-4-6"),
 };
 
 /** Runs `work` with a model of each package, each time with a server of its own. */
@@ -75,6 +83,71 @@ void test("over HTTP: text, tool calls and usage come as the server sent them", 
     assert.equal(result.finish, "tool-calls");
     assert.deepEqual(server.requests[0]!.ask.tools, ["look"]);
   });
+});
+
+void test("over HTTP: each package speaks its own API, and a script sees the same in each", async () => {
+  const look = { reasoning: "I must look", toolCalls: [{ name: "look", input: { at: "sky" } }] };
+  const script: Script = ({ last, messages }) => (messages.length < 3 ? look : `So: ${last}`);
+  const apis: string[] = [];
+  await withEach(script, async (model, server) => {
+    const asked: LanguageModelV4Message[] = [{ role: "system", content: "Be brief" }, ...prompt];
+    const first = await callModel({ prompt: asked, tools }, { model });
+    assert.equal(first.finish, "tool-calls");
+    // That of OpenAI's chat API has no reasoning.
+    const thought = first.content.flatMap((part) => (part.type === "reasoning" ? [part.text] : []));
+    assert.deepEqual(thought, model.provider === "openai.chat" ? [] : ["I must look"]);
+    const { id, name } = first.toolCalls[0]!;
+    const said = contentOf(first.content) as unknown as LanguageModelV4Message["content"];
+    const output = { type: "text" as const, value: "It is blue" };
+    const result = { type: "tool-result" as const, toolCallId: id, toolName: name, output };
+    const second = [
+      ...asked,
+      { role: "assistant", content: said },
+      { role: "tool", content: [result] },
+    ] as LanguageModelV4Message[];
+    const { text, finish } = await callModel({ prompt: second, tools }, { model });
+    assert.deepEqual([text, finish], ["So: It is blue", "stop"]);
+    const { messages } = server.requests[1]!.ask;
+    assert.deepEqual(
+      messages.map((message) => [message.role, message.text, message.toolCalls]),
+      [
+        ["system", "Be brief", []],
+        ["user", "Hello", []],
+        ["assistant", "", [{ id, name }]],
+        ["tool", "It is blue", []],
+      ],
+    );
+    apis.push(server.requests[1]!.api);
+  });
+  assert.deepEqual(apis, ["chat", "responses", "chat", "messages"]);
+});
+
+void test("over HTTP: an answer in one piece is the same as a streamed one", async () => {
+  const reply = { text: "Good day", toolCalls: [{ name: "look", input: { at: "sky" } }] };
+  await withEach(
+    () => reply,
+    async (model) => {
+      const { content, finishReason, usage } = await model.doGenerate({ prompt, tools });
+      const shown = content.map((part) => (part.type === "tool-call" ? part.input : part.type));
+      assert.deepEqual([...shown, finishReason.unified], ["text", '{"at":"sky"}', "tool-calls"]);
+      const streamed = await call(model);
+      assert.equal(usage.outputTokens.total, streamed.usage.output);
+    },
+  );
+});
+
+void test("over HTTP: an answer that ended for a reason says which", async () => {
+  for (const finish of ["length", "content-filter"] as const) {
+    await withEach([{ text: "Well", finish }], async (model) => {
+      assert.equal((await call(model)).finish, finish);
+    });
+  }
+  await withEach(
+    ({ n }) => (n === 0 ? { text: "Well", finish: "error" } : "Here"),
+    async (model) => {
+      assert.equal((await call(model)).text, "Here");
+    },
+  );
 });
 
 void test("over HTTP: 500 and then 200 is an answer", async () => {

@@ -181,6 +181,133 @@ void test("a secret goes to the tool that names it, and never comes back", async
   assert.ok(!JSON.stringify(record).includes('k\\"é'));
 });
 
+void test("a result is what toModelOutput makes of it, within the same bounds", async () => {
+  const picture = Buffer.from("a picture").toString("base64");
+  const output = (value: unknown) => ({ execute: () => 1, toModelOutput: () => value });
+  const tools: Tools = {
+    shot: tool({
+      inputSchema: z.object({ of: z.string() }),
+      execute: ({ of }) => ({ of, picture }),
+      toModelOutput: ({ input, output, toolCallId }) => ({
+        type: "content",
+        value: [
+          { type: "text", text: `${toolCallId}: ${input.of}, ${output.of}` },
+          { type: "file", mediaType: "image/png", data: { type: "data", data: output.picture } },
+        ],
+      }),
+    }),
+    large: {
+      ...output({
+        type: "content",
+        value: [
+          { type: "text", text: "x".repeat(30) },
+          { type: "file", mediaType: "a/b", data: { type: "data", data: new Uint8Array(5e7) } },
+          { type: "media", mediaType: "a/b", data: picture },
+          { type: "image-url", url: "http://x.test/" },
+          { type: "nonsense" },
+          null,
+        ],
+      }),
+      outputBytes: 10,
+    },
+    json: { ...output({ type: "json", value: { long: "x".repeat(50) } }), outputBytes: 10 },
+    denied: output({ type: "execution-denied", reason: "Not today" }),
+    wrong: output({ type: "what" }),
+    none: { ...output(undefined), perform: () => 1 },
+  };
+  delete (tools["none"] as { execute?: unknown }).execute;
+  const names = ["shot", "large", "json", "denied", "wrong", "none"];
+  const { told } = await run(
+    tools,
+    names
+      .map((name) => ({ name, input: '{"of":"x"}' }))
+      .map((one, i) => (i === 0 ? one : { ...one, input: "" })),
+  );
+  const data = { type: "data", data: picture };
+  assert.deepEqual(told, [
+    {
+      type: "content",
+      value: [
+        { type: "text", text: "0: x, x" },
+        { type: "file", mediaType: "image/png", data },
+      ],
+    },
+    {
+      type: "content",
+      value: [
+        { type: "text", text: `${"x".repeat(10)}\n[cut: 20 of 30 bytes left out]` },
+        { type: "text", text: "[a/b left out: it is too large]" },
+        { type: "file", mediaType: "a/b", data },
+        { type: "file", mediaType: "file", data: { type: "url", url: "http://x.test/" } },
+        { type: "text", text: "[file left out: there is no such part]" },
+        { type: "text", text: "[file left out: there is no such part]" },
+      ],
+    },
+    { type: "text", value: '{"long":"x\n[cut: 51 of 61 bytes left out]' },
+    { type: "execution-denied", reason: "Not today" },
+    { type: "error-text", value: '"toModelOutput" gave no output of the AI SDK' },
+    { type: "error-text", value: '"toModelOutput" gave no output of the AI SDK' },
+  ]);
+});
+
+void test("an answer with very many calls has some carried out, and is told of the rest", async () => {
+  let count = 0;
+  const calls = Array.from({ length: 200 }, () => ({ name: "one" }));
+  const tools: Tools = { one: { readOnly: true, execute: () => (count += 1) } };
+  const { told } = await run(tools, calls);
+  assert.deepEqual([count, told.length], [128, 200]);
+  assert.deepEqual(told[199], {
+    type: "error-text",
+    value: "This was not carried out: an answer may have 128 calls",
+  });
+});
+
+void test("what is told of a wrong call is short, however long its name and input are", async () => {
+  const long = "x".repeat(1_000_000);
+  const members = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`m${i}`, 1]));
+  const nothing = { execute: () => 1 };
+  const { told } = await run({ nothing }, [
+    { name: long },
+    { name: "nothing", input: long },
+    { name: "nothing", input: JSON.stringify({ [long]: 1 }) },
+    { name: "nothing", input: JSON.stringify(members) },
+    { name: "nothing", input: "[".repeat(100_000) + "]".repeat(100_000) },
+  ]);
+  for (const one of told as { type: string; value: string }[]) {
+    assert.equal(one.type, "error-text");
+    assert.ok(one.value.length <= 2000);
+  }
+});
+
+void test("a tool that gives results without end is asked for no more once it is late", async () => {
+  const left = Promise.withResolvers<void>();
+  const tools: Tools = {
+    endless: {
+      timeout: 20,
+      async *execute() {
+        try {
+          for (;;) {
+            await new Promise((resolve) => setTimeout(resolve, 1));
+            yield 1;
+          }
+        } finally {
+          left.resolve();
+        }
+      },
+    },
+  };
+  const kept = setInterval(() => undefined, 1000);
+  const told = new Promise<unknown>((resolve) => {
+    void run({ ...tools, after: { perform: () => resolve("went on") } }, [
+      { name: "endless" },
+      { name: "after" },
+    ]);
+  });
+  assert.equal(await told, "went on");
+  await left.promise;
+  clearInterval(kept);
+});
+
 void test("a call that takes too long ends, and its tool is told", async () => {
   let reason: unknown;
   const tools: Tools = {
@@ -264,7 +391,7 @@ void test("readyTools() refuses what cannot be a tool, and says how to make it o
     ],
     [
       { a: tool({ inputSchema: z.object({}), execute: () => 1, needsApproval: true }) },
-      /nobody can be asked for "needsApproval" here$/,
+      /it says "needsApproval", and there is no asking for approvals yet: leave that out/,
     ],
   ];
   for (const [tools, message] of cases) {

@@ -8,7 +8,7 @@ import type { Sql, SqlValue } from "../../src/stores/sql/sql.ts";
 import { INDEX_TABLES } from "../../src/stores/sql/search.ts";
 import { sqlStore } from "../../src/stores/sql/store.ts";
 import { sqlite, SqliteFile } from "../../src/stores/sqlite.ts";
-import { equal, ok } from "../../src/testing/assert.ts";
+import { equal, ok, rejects } from "../../src/testing/assert.ts";
 import { create, envelope, idOf, mail, tick } from "../../src/testing/store/kit.ts";
 import { storeConformance } from "../../src/testing/store-conformance.ts";
 
@@ -189,6 +189,94 @@ void test("what a store of an older schema has is found by the first search, and
   const again = sqlite(path);
   equal(await again.search("i", WORD), ["memory/files/a", "memory/kv/b"]);
   await again.close();
+});
+
+const ALL = { words: ["ship"], areas: ["files", "goals", "kv"] as const, limit: 1000 };
+
+/** Much that an older version kept: 400 files of a ship. */
+const FLEET = Object.fromEntries(
+  Array.from({ length: 400 }, (_, i) => [`memory/files/${1000 + i}`, `ship ${i}`]),
+);
+
+void test("a first search of much that is there lets others have their turn, and has what they wrote", async () => {
+  const path = databaseOf(2, { ...FLEET, "goals/g": '{"title":"A ship"}' });
+  const store = sqlite(path);
+  const claim = (await store.claim("i", 0, Number.MAX_SAFE_INTEGER))!;
+  let n = 0;
+  const change = (changes: { put?: { path: string; value: string }[]; remove?: string[] }) =>
+    store.commit(claim, {
+      log: { n: (n += 1), hash: `h${n}`, record: "{}", output: undefined },
+      ...changes,
+    });
+  let isDone = false;
+  const searching = [store.search("i", ALL), store.search("i", ALL)].map((search) =>
+    search.then((found) => {
+      isDone = true;
+      return found;
+    }),
+  );
+  // Some that is indexed already, and some that is not.
+  await change({
+    put: [
+      { path: "memory/files/1003", value: "no more" },
+      { path: "memory/files/1399", value: "a ship, anew" },
+      { path: "memory/files/1398", value: "a boat" },
+    ],
+    remove: ["memory/files/1005", "memory/files/1397"],
+  });
+  ok(!isDone, "the search goes on");
+  const last = await store.search("i", { ...ALL, words: ["anew"] });
+  equal(last, ["memory/files/1399"]);
+  const numbers = Array.from({ length: 400 }, (_, i) => 1399 - i);
+  const left = numbers.filter((i) => ![1003, 1005, 1397, 1398].includes(i));
+  const expected = [...left.map((i) => `memory/files/${i}`), "goals/g"];
+  for (const found of await Promise.all(searching)) equal(found, expected);
+  await change({ put: [{ path: "memory/files/1001", value: "the last ship" }] });
+  await store.close();
+  const again = sqlite(path);
+  equal((await again.search("i", ALL)).slice(0, 2), ["memory/files/1001", "memory/files/1399"]);
+  equal((await again.search("i", ALL)).length, expected.length);
+  await again.close();
+});
+
+void test("a first search that ends in the middle is gone on with after a restart, in the same order", async () => {
+  const path = databaseOf(2, FLEET);
+  const store = sqlite(path);
+  const claim = (await store.claim("i", 0, 9))!;
+  const put = [{ path: "memory/files/1200", value: "the newest ship" }];
+  // What is written first begins the index, and the rest is for the first search.
+  await store.commit(claim, { log: { n: 1, hash: "h", record: "{}", output: undefined }, put });
+  const search = store.search("i", ALL);
+  const ended = rejects(search, "STORE");
+  await store.read("i", ["state/x"]);
+  await store.close();
+  await ended;
+  const db = new DatabaseSync(path);
+  const [{ n } = { n: -1 }] = db.prepare("SELECT count(*) AS n FROM found").all() as {
+    n: number;
+  }[];
+  ok(n > 1 && n < 400, `${n} of 400 are indexed`);
+  equal(db.prepare("SELECT agent FROM backlogs").all().length, 1);
+  equal(db.prepare("SELECT agent FROM searched").all().length, 0);
+  db.close();
+  const again = sqlite(path);
+  const claimed = (await again.claim("i", 10, 19))!;
+  const more = [{ path: "memory/files/1100", value: "a newer ship" }];
+  await again.commit(claimed, {
+    log: { n: 2, hash: "i", record: "{}", output: undefined },
+    put: more,
+  });
+  const found = await again.search("i", ALL);
+  equal(found.length, 400);
+  equal(new Set(found).size, 400);
+  equal(found.slice(0, 3), ["memory/files/1100", "memory/files/1200", "memory/files/1399"]);
+  await again.remove("i");
+  await again.close();
+  const empty = new DatabaseSync(path);
+  for (const table of ["found", "words", "searched", "backlogs"]) {
+    equal(empty.prepare(`SELECT count(*) AS n FROM ${table}`).get()!["n"], 0);
+  }
+  empty.close();
 });
 
 void test("an agent that remembers nothing has no index, and one that is removed leaves none", async () => {

@@ -16,6 +16,7 @@ void test("GRANTS gives each user of a tree what belongs to them", () => {
     state: [rw, rw, ro, rw, rw],
     config: [ro, ro, ro, rw, rw],
     goals: [rw, rw, ro, rw, rw],
+    children: [ro, rw, ro, rw, rw],
     memory: [rw, rw, ro, rw, rw],
     identity: [rw, ro, ro, ro, rw],
     alarms: [rw, rw, ro, rw, rw],

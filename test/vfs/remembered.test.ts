@@ -101,7 +101,7 @@ void test("a directory of many messages is listed in pages, and follows what cha
 });
 
 void test("patterns are files that are learned, corrected and forgotten", async () => {
-  const { files, within, write, json, names } = await fileHome();
+  const { files, within, write, json, names, tick } = await fileHome();
   await write("/memory/patterns/new", "Bob is late on Mondays\n");
   const [id] = await names("/memory/patterns");
   assert.match(id!, /^[0-9a-f]{16}$/);
@@ -116,6 +116,12 @@ void test("patterns are files that are learned, corrected and forgotten", async 
   assert.equal((await pattern())["confidence"], 0.25);
   await write(path, "Bob is late on Tuesdays");
   assert.equal((await names("/memory/patterns")).length, 1);
+  // What is refused in the middle of a tick takes nothing away, also when the agent goes on.
+  const [kept = ""] = await names("/memory/patterns");
+  await tick(({ fs }) =>
+    fs.write(`/memory/patterns/${kept}`, '{"text":"a","confidence":7}').catch(() => undefined),
+  );
+  assert.deepEqual(await names("/memory/patterns"), [kept]);
   await assert.rejects(write("/memory/patterns/x", "{}"), errno("EINVAL", /"text"/));
   await assert.rejects(write("/memory/patterns/x", '{"text":"a","confidence":7}'), errno("EINVAL"));
   const [name] = await names("/memory/patterns");
@@ -142,4 +148,43 @@ void test("ctx.memory.kv and /memory/kv are the same files", async () => {
     [{ key: "from-outside", value: "plain" }, own],
   ]);
   assert.equal(await read("/memory/kv/own"), '{"deep":true}');
+});
+
+void test("what was read are files that are noted, corrected and forgotten", async () => {
+  const { files, within, write, json, names, tick, runtime } = await fileHome();
+  await tick(({ memory }) => memory.files.note("https://example.org/", { summary: "An example" }));
+  const [id] = await names("/memory/read");
+  const path = `/memory/read/${id}`;
+  assert.match(id!, /^[0-9a-f]{16}$/);
+  const first = (await json(path)) as Record<string, unknown>;
+  assert.deepEqual([first["path"], first["summary"]], ["https://example.org/", "An example"]);
+  assert.equal((await files.stat(path)).modifiedAt, first["readAt"]);
+  // What is written takes its place, and what it does not say is gone.
+  await write(path, JSON.stringify({ ...first, digest: "d", summary: undefined }));
+  const { readAt: _at, ...then } = (await json(path)) as Record<string, unknown>;
+  assert.deepEqual(then, { id, path: "https://example.org/", digest: "d", reads: 2 });
+  await assert.rejects(write(path, '{"path":"other"}'), errno("EINVAL", /note of/));
+  await assert.rejects(write(path, '{"size":-1}'), errno("EINVAL", /"size"/));
+  await write("/memory/read/new", "/fs/books/a.txt\n");
+  await assert.rejects(write("/memory/read/x", '{"digest":"d"}'), errno("EINVAL", /"path"/));
+  assert.equal((await names("/memory/read")).length, 2);
+  for (const name of await names("/memory/read")) {
+    await within(files.remove(`/memory/read/${name}`));
+  }
+  assert.deepEqual(await names("/memory/read"), []);
+  assert.equal((await runtime.verify("ada")).ok, true);
+});
+
+void test("what nests without end is kept as any value, and the agent goes on", async () => {
+  const { write, names, tick, runtime } = await fileHome();
+  const deep = `${"[".repeat(30_000)}"anchor"${"]".repeat(30_000)}`;
+  const { outcome } = await tick(({ fs }) => fs.write("/memory/kv/deep", deep));
+  assert.equal(outcome, "done");
+  await write("/memory/kv/deeper", deep);
+  assert.deepEqual(await names("/memory/kv"), ["deep", "deeper"]);
+  const found = await runtime.searchMemory("ada", "anchor");
+  assert.deepEqual(
+    found.map(({ id }) => id),
+    ["deeper", "deep"],
+  );
 });

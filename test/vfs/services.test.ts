@@ -198,11 +198,12 @@ void test("state takes a whole new object and nothing else", async () => {
 
 void test("goals are made and replaced as a whole, and removed", async () => {
   const { write, json, names, within, files } = await fileHome();
-  await write("/goals/a", '{"title": "A", "priority": 2, "note": "n"}');
+  await write("/goals/a", '{"title": "A", "priority": 2, "note": "n", "result": "r"}');
   const before = await json("/goals/a");
   assert.deepEqual([before.title, before.priority, before.note], ["A", 2, "n"]);
   await write("/goals/a", JSON.stringify({ ...before, status: "done" }));
-  assert.deepEqual([(await json("/goals/a")).status, (await json("/goals/a")).note], ["done", "n"]);
+  const { status, note, result } = await json("/goals/a");
+  assert.deepEqual([status, note, result], ["done", "n", "r"]);
   await write("/goals/a", "Only this\n");
   const after = await json("/goals/a");
   assert.deepEqual([after.title, after.status, after.priority], ["Only this", "open", 0]);
@@ -370,4 +371,27 @@ void test("nostr publishes and sends with the tick", async () => {
 void test("metrics are those that HTTP gives", async () => {
   const { read } = await fileHome();
   assert.match(await read("/metrics"), /openagents_agent_ticks_total\{.*name="ada".*\} 1\n/);
+});
+
+void test("children shows whom the agent made, which is read only but for what operators remove", async () => {
+  const { json, names, runtime, files, tick, clock } = await fileHome();
+  let within: readonly string[] = [];
+  await tick(async (ctx) => {
+    await ctx.spawn("kid", { budget: { perDay: { tokens: 10 } } });
+    within = (await ctx.fs.list("/children")).items.map(({ name }) => name);
+    await assert.rejects(ctx.fs.remove(`/children/${within[0]}`), errno("EACCES"));
+  });
+  const { id } = await runtime.get("kid");
+  assert.deepEqual(within, [id]);
+  assert.deepEqual(await names("/children"), [id]);
+  const { at, ...rest } = await json(`/children/${id}`);
+  assert.deepEqual(rest, { id, name: "kid", type: "worker", budget: { perDay: { tokens: 10 } } });
+  assert.equal((await files.stat(`/children/${id}`)).modifiedAt, at);
+  await assert.rejects(files.write(`/children/${id}`, bytes("{}")), errno("EACCES"));
+  await assert.rejects(files.write("/children/x", bytes("{}")), errno("EACCES"));
+  await files.remove(`/children/${id}`);
+  await clock.advance(0);
+  assert.deepEqual(await names("/children"), []);
+  assert.equal((await runtime.get("kid")).status, "active");
+  assert.equal((await runtime.verify("ada")).ok, true);
 });

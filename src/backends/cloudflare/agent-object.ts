@@ -11,11 +11,12 @@ import { OpenAgentsError } from "../../core/errors.ts";
 import { factotum } from "../../core/factotum.ts";
 import type { Factotum } from "../../core/factotum.ts";
 import type { SetAside } from "../../core/move.ts";
-import type { Brake, Forwarder, Signer } from "../../core/ports/index.ts";
+import type { Brake, Forwarder, SecretSource, Signer } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
 import type { McpClient } from "../../mounts/mcp/parts.ts";
 import { agentMemory } from "../../memory/index.ts";
+import { modelThinker } from "../../models/index.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
 import { objectTrees } from "./agent-trees.ts";
@@ -25,6 +26,7 @@ import type { Presence } from "./directory-object.ts";
 import type { Directory } from "./directory.ts";
 import type { EventNotes } from "./event-notes.ts";
 import type { WorkerTracer } from "./otlp.ts";
+import { objectNursery } from "./nursery.ts";
 import { posting, tellingRelays } from "./relays.ts";
 import type { Arrival, Relays } from "./relays.ts";
 import { objectServers } from "./mcp.ts";
@@ -47,6 +49,8 @@ export interface AgentHome {
   readonly forwarder: Forwarder;
   /** Stops all ticks; undefined where the Worker has no object for the home. */
   readonly brake: Brake | undefined;
+  /** The secrets of the home, and the Worker's own. */
+  readonly secrets: SecretSource;
   /** Whom ticks are told of for webhooks; undefined where the Worker has none. */
   readonly notes: EventNotes | undefined;
   /** Undefined where traces go nowhere. */
@@ -182,11 +186,12 @@ export class AgentHost {
       store,
       signer,
       memory: agentMemory,
+      thinker: modelThinker(),
       tree: objectTrees({
         agents: this.#env.AGENTS,
         directory,
         clock,
-        mcp: objectServers({ ...this.#home, env: this.#env, clock }),
+        mcp: objectServers({ ...this.#home, clock }),
       }),
       names: domainNames,
       clock,
@@ -201,9 +206,11 @@ export class AgentHost {
           this.#context.waitUntil(relays.settle(agent).catch(() => undefined)),
       }),
       registry: report.registry,
+      nursery: objectNursery({ agents: this.#env.AGENTS, directory }),
       ...(this.#home.brake !== undefined && { brake: this.#home.brake }),
       forwarder: this.#home.forwarder,
       tracer: this.#home.tracing?.tracer,
+      secrets: this.#home.secrets,
       waker: {
         idle: () => {
           void store.rest(Date.now());

@@ -1,7 +1,8 @@
-import { checkLabels } from "../../core/agent.ts";
+import { checkLabels, lineageOf } from "../../core/agent.ts";
 import type { AgentRecord } from "../../core/agent.ts";
+import { nameTaken } from "../../core/births.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
-import type { ListQuery, Page, Signer, Store } from "../../core/ports/index.ts";
+import type { Account, ListQuery, Page, Signer, Store } from "../../core/ports/index.ts";
 import type { NewAgent } from "../../core/runtime.ts";
 import { objectStore } from "../../stores/durable-object.ts";
 import type { Env, ObjectContext } from "./platform.ts";
@@ -45,6 +46,8 @@ export class DirectoryShard {
       take: (agent: TakeCall) => this.#alone(agent.name, () => this.#take(agent)),
       hold: (agent: HoldCall) => this.#alone(agent.name, () => this.#hold(agent)),
       complete: ({ name }: { name: string }) => this.#alone(name, () => this.#isThere(name)),
+      allot: ({ name, shard }: AllotCall) => this.#alone(name, () => this.#allot(name, shard)),
+      bear: ({ child, shard }: BearCall) => this.#alone(child.name, () => this.#bear(child, shard)),
       release: (agent: Named) => this.#alone(agent.name, () => this.#release(agent)),
       reserve: async ({ above }: { above: number }) => this.#open().reserve(above),
       get: async ({ name }: { name: string }) => this.#get(name),
@@ -99,6 +102,31 @@ export class DirectoryShard {
     throw new OpenAgentsError("EXISTS", `Cannot create "${name}": an agent has its key`);
   }
 
+  /** A key for an agent that another one makes, while its name is free. */
+  async #allot(name: string, shard: Shard): Promise<Account> {
+    await this.#complete(name);
+    if ((await this.#get(name)) !== undefined) throw nameTaken(name);
+    this.#check(shard);
+    return this.#derive(shard);
+  }
+
+  /** Makes an agent with the key that it was given before. Done again it is nothing. @throws EXISTS */
+  async #bear(child: Omit<AgentRecord, "status">, shard: Shard): Promise<void> {
+    const { id, name } = child;
+    await this.#complete(name);
+    const store = this.#open();
+    const holder = await store.get(name);
+    if (holder !== undefined && holder.id !== id) throw taken(name);
+    this.#checkFree(name, id);
+    this.#check(shard);
+    if (holder === undefined) {
+      // Under another name it is here only as what is left of a birth that came to nothing.
+      await store.remove(id);
+      await store.create({ ...child, status: "live" });
+    }
+    await this.#admit(child);
+  }
+
   /** Sets a name and an account aside for an agent that is to come out of a bundle. */
   async #clone({ name, type, createdAt, shard }: CreateCall): Promise<AgentRecord> {
     this.#checkType(type);
@@ -114,6 +142,7 @@ export class DirectoryShard {
   /** Sets a name aside for an agent that comes from elsewhere. */
   async #take({ shard, ...agent }: TakeCall): Promise<void> {
     const { id, publicKey, name, type, account, createdAt, labels = [] } = agent;
+    const lineage = lineageOf(agent);
     await this.#complete(name);
     const store = this.#open();
     const holder = await store.get(name);
@@ -124,7 +153,7 @@ export class DirectoryShard {
     // Under another name it is here only as what is left of an arrival that came to nothing.
     await store.remove(id);
     const entry = { id, publicKey, name, type, labels, account, createdAt };
-    await store.create({ ...entry, status: "arriving" });
+    await store.create({ ...entry, ...lineage, status: "arriving" });
     this.#letGo(agent);
   }
 
@@ -243,7 +272,7 @@ export class DirectoryShard {
   }
 
   /** The key of an account that no agent had. */
-  async #derive(shard: Shard): Promise<Key> {
+  async #derive(shard: Shard): Promise<Account> {
     const store = this.#open();
     const account = (await store.reserve()) * shard.of + shard.index;
     const { npub: id, publicKey } = await this.#signer.identity(account);
@@ -280,7 +309,7 @@ export type Entry = Pick<
   AgentRecord,
   "id" | "publicKey" | "name" | "type" | "account" | "createdAt"
 > &
-  Partial<Pick<AgentRecord, "labels">>;
+  Partial<Pick<AgentRecord, "labels" | "parent" | "generation" | "budget">>;
 
 /** An agent by its id and its name. */
 export type Named = Pick<AgentRecord, "id" | "name">;
@@ -307,6 +336,16 @@ export interface Presence {
 }
 
 export interface TakeCall extends Entry {
+  readonly shard: Shard;
+}
+
+export interface AllotCall {
+  readonly name: string;
+  readonly shard: Shard;
+}
+
+export interface BearCall {
+  readonly child: Omit<AgentRecord, "status">;
   readonly shard: Shard;
 }
 

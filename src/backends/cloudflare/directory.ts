@@ -1,12 +1,22 @@
 import type { RuntimeDefinition } from "../../core/definition.ts";
-import { checkLabels, checkName } from "../../core/agent.ts";
+import { checkLabels, checkName, isKey, isNpub } from "../../core/agent.ts";
 import { infoOf } from "../../core/agent-info.ts";
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { sha256Hex } from "../../core/hash.ts";
-import type { ListQuery, Page } from "../../core/ports/index.ts";
+import type { Account, ListQuery, Page } from "../../core/ports/index.ts";
 import type { AgentInfo, ListAgents, NewAgent } from "../../core/runtime.ts";
-import type { CreateCall, Entry, Named, Shard, TellCall, Told } from "./directory-object.ts";
+import { encodeNpub } from "../../identity/nip19.ts";
+import type {
+  AllotCall,
+  BearCall,
+  CreateCall,
+  Entry,
+  Named,
+  Shard,
+  TellCall,
+  Told,
+} from "./directory-object.ts";
 import type { ObjectNamespace } from "./platform.ts";
 import { call } from "./wire.ts";
 
@@ -65,6 +75,18 @@ export class Directory {
     await this.#call(shard.index, "hold", { id, name, shard });
   }
 
+  /** A key for an agent that another one makes. @throws EXISTS when an agent has the name */
+  allot(name: string): Promise<Account> {
+    const shard = this.#shardOf(name);
+    return this.#call(shard.index, "allot", { name, shard } satisfies AllotCall);
+  }
+
+  /** Makes an agent with that key. Done again it is nothing. @throws EXISTS when another agent has its name */
+  async bear(child: Omit<AgentRecord, "status">): Promise<void> {
+    const shard = this.#shardOf(child.name);
+    await this.#call(shard.index, "bear", { child, shard } satisfies BearCall);
+  }
+
   /** Makes sure that the object of the living agent of this name knows of it; false when there is none. */
   complete(name: string): Promise<boolean> {
     return this.#call(this.#indexOf(name), "complete", { name });
@@ -88,9 +110,12 @@ export class Directory {
     let [index, after] = positionOf(query.cursor, this.#shards);
     const items: AgentInfo[] = [];
     await this.makeEnsured();
+    const parent = query.parent && (await this.#npubOf(query.parent));
+    // A name of nobody is that of nobody's parent.
+    if (query.parent !== undefined && parent === undefined) return { items: [] };
     while (index < this.#shards && items.length < limit) {
       const { status, type, label } = query;
-      const input = { status, type, label, limit: limit - items.length, cursor: after };
+      const input = { status, type, label, parent, limit: limit - items.length, cursor: after };
       const page = await this.#call<Page<AgentRecord>>(index, "list", input);
       items.push(...page.items.map(info));
       after = page.cursor;
@@ -98,6 +123,16 @@ export class Directory {
     }
     if (index >= this.#shards) return { items };
     return { items, cursor: after === undefined ? `${index}` : `${index}:${after}` };
+  }
+
+  /** The npub that is meant, whether or not there is such an agent; undefined for a name of nobody. */
+  async #npubOf(ref: string): Promise<string | undefined> {
+    if (isNpub(ref)) return ref;
+    if (isKey(ref)) return encodeNpub(ref.toLowerCase());
+    return this.idOf(ref).catch((error: unknown) => {
+      if (error instanceof OpenAgentsError && error.code === "NOT_FOUND") return undefined;
+      throw error;
+    });
   }
 
   /** Over how many shards the names are spread. */

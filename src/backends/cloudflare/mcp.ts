@@ -1,10 +1,9 @@
 import type { RuntimeDefinition } from "../../core/definition.ts";
 import { FileError } from "../../core/file-error.ts";
-import type { Clock } from "../../core/ports/index.ts";
+import type { Clock, SecretSource } from "../../core/ports/index.ts";
 import { Secrets } from "../../models/secrets.ts";
 import type { McpClient } from "../../mounts/mcp/parts.ts";
 import type { MountKind } from "../../vfs/mount-kind.ts";
-import type { Env } from "./platform.ts";
 import type { ProblemLog } from "./problem-log.ts";
 
 /** An object that nobody asks for anything is soon let go of by the platform, ms. */
@@ -16,13 +15,14 @@ const IDLE = 10_000;
  */
 export function objectServers(parts: {
   readonly definition: RuntimeDefinition;
-  readonly env: Env;
+  /** Those of the home. */
+  readonly secrets: SecretSource;
   readonly clock: Clock;
   readonly mcp: McpClient | undefined;
   readonly log: ProblemLog;
   readonly version: string;
 }): MountKind {
-  const { definition, env, clock, mcp, log, version } = parts;
+  const { definition, secrets, clock, mcp, log, version } = parts;
   if (mcp === undefined) {
     return (source) => {
       const why =
@@ -33,7 +33,7 @@ export function objectServers(parts: {
   const servers = mcp(definition.mcp, {
     clock,
     limits: definition.limits,
-    secrets: () => new Secrets((name) => secretIn(env, name)),
+    secrets: () => new Secrets(secrets),
     fetcher: (url, init) => fetch(url, init),
     follows: false,
     idle: IDLE,
@@ -41,10 +41,4 @@ export function objectServers(parts: {
     version,
   });
   return (source, at) => servers.kind(source, at);
-}
-
-/** A secret of the Worker, by the name of its binding of text. */
-export function secretIn(env: Env, name: string): string | undefined {
-  const value: unknown = (env as unknown as Readonly<Record<string, unknown>>)[name];
-  return typeof value === "string" ? value : undefined;
 }

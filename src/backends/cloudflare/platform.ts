@@ -50,7 +50,7 @@ export interface Env {
   readonly DIRECTORY: ObjectNamespace;
   /** The object that holds the relays. Without it there are none. */
   readonly RELAYS?: ObjectNamespace;
-  /** The object that keeps what is no agent's. Without it there are no schedules, tokens, webhooks and keys of idempotency, and nothing stops all ticks. */
+  /** The object that keeps what is no agent's. Without it there are no schedules, tokens, stored secrets, webhooks and keys of idempotency, and nothing stops all ticks. */
   readonly HOME?: ObjectNamespace;
   /** `1`: webhooks may go to private addresses, for development. */
   readonly OPENAGENTS_ALLOW_PRIVATE_WEBHOOKS?: string;

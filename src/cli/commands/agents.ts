@@ -39,6 +39,7 @@ export function agentCommands(program: Command): void {
     .option("--type <type>", "only those of a type")
     .addOption(wordOption("--status <status>", "only those of a status", STATUSES))
     .option("--label <label>", "only those with a label")
+    .option("--parent <name>", "only those that an agent made")
     .action(async (filter: AgentFilter, command: Command) => {
       const { client, out } = toolsOf(command);
       const [agents, paused] = await Promise.all([allAgents(client, filter), isPaused(client)]);

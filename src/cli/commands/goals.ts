@@ -14,6 +14,7 @@ interface GoalOptions {
   /** False for none. */
   readonly parent?: string | false;
   readonly note?: string | false;
+  readonly result?: string | false;
 }
 
 const MOST_URGENT = 100;
@@ -43,7 +44,10 @@ export function goalCommands(program: Command): void {
           String(goal.priority),
           `${Math.round(goal.progress * 100)}%`,
           out.time(goal.updatedAt),
-          "  ".repeat(depth) + goal.title + (goal.note === undefined ? "" : `: ${goal.note}`),
+          "  ".repeat(depth) +
+            goal.title +
+            (goal.note === undefined ? "" : `: ${goal.note}`) +
+            (goal.result === undefined ? "" : ` = ${goal.result}`),
         ]),
       );
     });
@@ -77,6 +81,7 @@ export function goalCommands(program: Command): void {
   )
     .option("--no-parent", "it is part of no other one")
     .option("--no-note", "nothing more is said of it")
+    .option("--no-result", "nothing came of it")
     .action(async (name: string, goal: string, options: GoalOptions, command: Command) => {
       const change = changeOf(options);
       if (Object.values(change).every((value) => value === undefined)) {
@@ -93,8 +98,9 @@ export function goalCommands(program: Command): void {
     goals
       .command(`${verb} <name> <goal>`)
       .description(description)
-      .action((name: string, goal: string, _options: unknown, command: Command) =>
-        update({ name, goal, change: { status } }, command),
+      .option("--result <text>", "what came of it")
+      .action((name: string, goal: string, options: GoalOptions, command: Command) =>
+        update({ name, goal, change: { ...changeOf(options), status } }, command),
       );
   }
   goals
@@ -113,7 +119,8 @@ function withFields(command: Command): Command {
     .option("--priority <number>", "from -100 to 100: the higher, the more urgent")
     .option("--progress <part>", "how much of it is done: 40% or 0.4")
     .option("--parent <goal>", "the goal that it is a part of")
-    .option("--note <text>", "more about it");
+    .option("--note <text>", "more about it")
+    .option("--result <text>", "what came of it");
 }
 
 async function update(
@@ -132,7 +139,7 @@ function goalPath(name: string, goal: string): string {
 }
 
 function changeOf(options: GoalOptions): GoalChange {
-  const { title, status, priority, progress, parent, note } = options;
+  const { title, status, priority, progress, parent, note, result } = options;
   return {
     title,
     status: oneOf("--status", status, GOAL_STATUS),
@@ -143,6 +150,7 @@ function changeOf(options: GoalOptions): GoalChange {
     progress: progress === undefined ? undefined : progressOf(progress),
     parent: parent === false ? null : parent,
     note: note === false ? null : note,
+    result: result === false ? null : result,
   };
 }
 

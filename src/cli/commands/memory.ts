@@ -1,20 +1,29 @@
 import type { Command } from "commander";
 import type { AlarmInfo } from "../../core/operations.ts";
-import type { FileText } from "../../core/ports/memory.ts";
+import type { FileText, MemoryHit } from "../../core/ports/memory.ts";
+import { ALL_AREAS } from "../../core/search.ts";
 import { allItems } from "../all-items.ts";
 import { agentPath, toolsOf } from "../command.ts";
 import { intervalText } from "../interval-text.ts";
 import { payloadText, sizeText } from "../output.ts";
+import { oneOf, wholeNumber } from "../usage-error.ts";
 
 /** Where all files are that an agent remembers by. */
 const ROOT = "memory/";
 
+interface SearchOptions {
+  readonly in?: string;
+  readonly limit: string;
+}
+
 /** `agentctl memory` and `agentctl alarms`: what an agent remembers, and waits for. */
 export function memoryCommands(program: Command): void {
-  program
-    .command("memory <name> [prefix]")
+  const memory = program
+    .command("memory")
+    .argument("<name>")
+    .argument("[prefix]")
     .description(
-      "what an agent remembers beside its state, as files; all of one when named in full",
+      "what an agent remembers beside its state, as files; all of one when named in full; search",
     )
     .action(async (name: string, prefix = "", _options: unknown, command: Command) => {
       const { client, out } = toolsOf(command);
@@ -34,6 +43,30 @@ export function memoryCommands(program: Command): void {
       return out.table(
         ["PATH", "SIZE", "VALUE"],
         files.map(({ path, value }) => [path, sizeText(Buffer.byteLength(value)), value]),
+      );
+    });
+  memory
+    .command("search <name> <words...>")
+    .description('find what an agent remembers that has all of the words; "sail*" for a beginning')
+    .option("--in <areas>", `where to look, with commas between: ${ALL_AREAS.join(", ")}`)
+    .option("--limit <number>", "how many to show, up to 100", "10")
+    .action(async (name: string, words: string[], given: SearchOptions, command: Command) => {
+      const limit = wholeNumber("--limit", given.limit, { min: 1, max: 100 });
+      const areas = given.in?.split(",").map((area) => oneOf("--in", area.trim(), ALL_AREAS)!);
+      const { client, out } = toolsOf(command);
+      const query = new URLSearchParams({ q: words.join(" "), limit: String(limit) });
+      if (areas !== undefined) query.set("in", areas.join(","));
+      const path = agentPath(name, `/memory/search?${query.toString()}`);
+      const { items } = await client.page<MemoryHit>(path);
+      if (out.json) return out.document(items);
+      if (items.length === 0) {
+        return out.talk(
+          `Nothing has all of these words. See what there is: agentctl memory ${name}`,
+        );
+      }
+      return out.table(
+        ["PATH", "TEXT"],
+        items.map(({ path: where, text }) => [where, text]),
       );
     });
   program

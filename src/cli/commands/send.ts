@@ -3,18 +3,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { errorInfo } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
-import type { Answer, Sent } from "../../core/runtime.ts";
+import type { AgentReport, Answer, Sent } from "../../core/runtime.ts";
+import { createClient } from "../../control/client.ts";
 import type { Client } from "../../control/client.ts";
-import { agentPath, toolsOf, wordOption } from "../command.ts";
+import { agentPath, homeOf, toolsOf, wordOption } from "../command.ts";
+import type { Tools } from "../command.ts";
 import { readContent } from "../content.ts";
 import { durationMs, UsageError, wholeNumber } from "../usage-error.ts";
 import type { Output } from "../output.ts";
 import type { RuntimeStatus } from "../../control/shapes/home.ts";
 import { payloadText } from "../output.ts";
+import { streamedAnswer } from "../streamed-answer.ts";
 
 interface SendOptions {
   readonly wait?: string | true;
   readonly replyOnly?: true;
+  readonly stream?: true;
   readonly id?: string;
   readonly type?: string;
   readonly priority?: string;
@@ -44,6 +48,7 @@ export function sendCommand(program: Command): void {
     .option("--payload", "what is sent is JSON")
     .option("--wait [duration]", `wait for the reply, such as 10s or 5m (default: ${DEFAULT_WAIT})`)
     .option("-q, --reply-only", "wait for the reply, and print it alone")
+    .option("--stream", "wait for the reply, and print it as it is written")
     .option("--id <id>", "id of the envelope: sent twice it has effect once")
     .addOption(
       wordOption("--type <type>", "what it is to the agent (default: message)", [
@@ -66,7 +71,8 @@ async function send(
   command: Command,
 ): Promise<void> {
   const alone = options.replyOnly === true;
-  const wait = options.wait === true || (alone && !options.wait) ? DEFAULT_WAIT : options.wait;
+  const waits = alone || options.stream === true;
+  const wait = options.wait === true || (waits && !options.wait) ? DEFAULT_WAIT : options.wait;
   const timeout = wait === undefined ? undefined : durationMs("--wait", wait);
   const extras = { ...priorityOf(options), ...headersOf(options), ...expiryOf(options) };
   const path = agentPath(name, "/send");
@@ -81,9 +87,28 @@ async function send(
     out.talk(receiptText(name, sent));
     return;
   }
+  if (options.stream === true) {
+    if (out.json) throw new UsageError("Cannot use --stream with JSON: use agentctl stream");
+    const input = { name, path, mail, timeout };
+    const { answer, printed } = await askStreamed(command, input);
+    const [first, ...more] = answer.replies.map(payloadText);
+    // What was printed last is the reply itself, or a text on the way to it.
+    if (first !== undefined && first.trim() !== printed.trim()) out.print(first);
+    for (const reply of more) out.print(reply);
+    return conclude({ client, out }, name, { answer, alone });
+  }
   const answer = await ask(client, { path, mail, timeout });
   if (out.json) out.document(alone ? answer.replies : answer);
   else for (const reply of answer.replies) out.print(payloadText(reply));
+  await conclude({ client, out }, name, { answer, alone });
+}
+
+/** Says how it went where the replies do not. */
+async function conclude(
+  { client, out }: Tools,
+  name: string,
+  { answer, alone }: { readonly answer: Answer; readonly alone: boolean },
+): Promise<void> {
   if (answer.outcome !== "done") process.exitCode = 1;
   else if (alone) return;
   explain(out, name, answer);
@@ -130,15 +155,35 @@ async function mailBody(
   }
 }
 
+/** Mail, and how long its answer may take, ms. */
+interface Asked {
+  readonly path: string;
+  readonly mail: { readonly body: unknown; readonly headers: Record<string, string> };
+  readonly timeout: number;
+}
+
+/** The same as `ask`, and prints what the agent writes until then. */
+async function askStreamed(
+  command: Command,
+  { name, ...asked }: Asked & { readonly name: string },
+): Promise<{ readonly answer: Answer; readonly printed: string }> {
+  const { client, out } = toolsOf(command);
+  // Known before it is sent, so that nothing it causes is missed.
+  const { id: agent, ticks } = await client.get<AgentReport>(agentPath(name, "/status"));
+  const { id: mail } = await client.post<Sent>(asked.path, asked.mail);
+  return streamedAnswer({
+    agent,
+    mail,
+    after: String(ticks),
+    connect: (signal) => createClient(homeOf(command), { signal }),
+    answer: ask(client, asked),
+    write: (text) => out.write(text),
+    talk: (text) => out.talk(text),
+  });
+}
+
 /** Asks until there is an answer or the time is up: the id makes the second asking harmless. */
-async function ask(
-  client: Client,
-  input: {
-    readonly path: string;
-    readonly mail: { readonly body: unknown; readonly headers: Record<string, string> };
-    readonly timeout: number;
-  },
-): Promise<Answer> {
+async function ask(client: Client, input: Asked): Promise<Answer> {
   const end = Date.now() + input.timeout;
   for (;;) {
     const wait = Math.max(0, Math.min(REQUEST_WAIT, end - Date.now()));

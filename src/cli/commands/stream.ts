@@ -3,6 +3,8 @@ import type { Client } from "../../control/client.ts";
 import type { ServerEvent } from "../../control/events.ts";
 import type { AgentReport } from "../../core/runtime.ts";
 import { agentPath, toolsOf } from "../command.ts";
+import { DeltaText } from "../delta-text.ts";
+import type { DeltaData } from "../delta-text.ts";
 import { follow } from "../follow.ts";
 import { oneLine } from "../output.ts";
 
@@ -25,11 +27,22 @@ export function streamCommand(program: Command): void {
       const path = agentPath(id, "/stream");
       const connect = (): Client => toolsOf(command).client;
       const events = options.follow ? follow({ path, after, connect }) : client.stream(path, after);
+      const text = new DeltaText((piece) => out.write(piece));
       for await (const event of events) {
         if (out.json) out.row(rowOf(event));
-        else out.print(oneLine(`${event.id.padEnd(6)} ${event.event.padEnd(12)} ${event.data}`));
+        else if (out.terminal && event.event === "delta") writeDelta(text, event);
+        else {
+          text.endLine();
+          out.print(oneLine(`${event.id.padEnd(6)} ${event.event.padEnd(12)} ${event.data}`));
+        }
       }
     });
+}
+
+/** To a person the text as it comes is more than an event for each piece of it. */
+function writeDelta(text: DeltaText, { data }: ServerEvent): void {
+  const delta = JSON.parse(data) as DeltaData;
+  text.add(delta, `${delta.kind} of ${oneLine(delta.key)}: `);
 }
 
 function rowOf({ id, event, data }: ServerEvent): unknown {

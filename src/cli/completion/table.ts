@@ -4,6 +4,7 @@ import type { Argument, Command, Option } from "commander";
 const OPTION_SOURCES: Readonly<Record<string, Source>> = {
   "--context": "contexts",
   "--agent": "agents",
+  "--parent": "agents",
   "--type": "types",
   "--data": "dirs",
   "--to-data": "dirs",
@@ -36,6 +37,7 @@ const NAME_SOURCES: Readonly<Record<string, Source>> = {
   resolve: "agents",
   context: "contexts",
   tokens: "",
+  secret: "",
 };
 
 /** What a value is: words, what `agentctl __complete` knows, paths, or anything. */

@@ -57,6 +57,7 @@ export const agentOperations: readonly Operation[] = [
       status: statusParameter,
       type: textParameter("Only those of this type."),
       label: textParameter("Only those with this label."),
+      parent: textParameter("Only those that this agent made."),
     },
     answers: { 200: { description: "A page of agents.", body: pageOf(agentInfo) } },
     async run({ home, query, principal }, answer) {

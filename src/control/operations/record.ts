@@ -17,7 +17,7 @@ import { HttpError } from "../problem.ts";
 import { SUBPROTOCOL } from "../socket-frames.ts";
 import { standing } from "../standing.ts";
 import { protocolsOf } from "../socket-request.ts";
-import { streamPosition } from "../agent-feed.ts";
+import { streamPosition } from "../stream-position.ts";
 import { tickStream } from "../stream.ts";
 import { EVENT_NAMES } from "../tick-events.ts";
 import type { EventName } from "../tick-events.ts";
@@ -85,6 +85,8 @@ export const recordOperations: readonly Operation[] = [
     scope: "read",
     tag: "Record",
     summary: "Follows an agent's ticks as server-sent events",
+    description:
+      "Of a tick that runs all that has happened in it is told, also text that its steps are writing (`delta`), and then what happens. A `tick_start` means to forget what was told of that tick before.",
     query: {
       after: textParameter("The id of the last event that was seen."),
       events: textParameter("Only events of these names, with commas between them."),

@@ -1,10 +1,18 @@
 import { logSize } from "../../core/pages.ts";
+import { ALL_AREAS } from "../../core/search.ts";
 import { readRow } from "../../core/trajectory.ts";
 import { etagOf, revisionsOf } from "../etag.ts";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
 import { numberedPage } from "../page.ts";
-import { afterParameter, limitParameter, textParameter, wordParameter } from "../query.ts";
+import {
+  afterParameter,
+  hitsParameter,
+  limitParameter,
+  textParameter,
+  wordParameter,
+  wordsParameter,
+} from "../query.ts";
 import { pageOf } from "../shapes/shape.ts";
 import {
   alarmInfo,
@@ -13,6 +21,7 @@ import {
   goalChange,
   LOG_LEVELS,
   loggedLine,
+  memoryHit,
   newGoal,
 } from "../shapes/work.ts";
 
@@ -107,6 +116,24 @@ export const workOperations: readonly Operation[] = [
     },
     answers: { 200: { description: "A page of files.", body: pageOf(fileText) } },
     run: async ({ runtime, ref, query }, answer) => answer(200, await runtime.files(ref, query)),
+  }),
+  operation({
+    id: "searchMemory",
+    method: "get",
+    path: "/agents/{ref}/memory/search",
+    scope: "read",
+    tag: "Agents",
+    summary: "Finds what an agent remembers by its words",
+    description:
+      "What has all of the words, whatever their case and accents, the last written first.",
+    query: {
+      q: textParameter('1 to 20 words; one that ends in "*" stands for all that begin so.'),
+      in: wordsParameter("in", "Where to look.", ALL_AREAS),
+      limit: hitsParameter,
+    },
+    answers: { 200: { description: "What was found.", body: pageOf(memoryHit) } },
+    run: async ({ runtime, ref, query: { q = "", in: areas, limit } }, answer) =>
+      answer(200, { items: await runtime.searchMemory(ref, q, { in: areas, limit }) }),
   }),
   operation({
     id: "listAlarms",

@@ -5,6 +5,7 @@ import type { Identity } from "../../core/ports/index.ts";
 import type { Peer } from "../../core/ports/memory.ts";
 import { TRUST } from "../../core/ports/memory.ts";
 import type { AgentInfo, AgentReport, KeyInfo } from "../../core/runtime.ts";
+import type { Budget } from "../../core/budget.ts";
 import { tickRecord } from "./record.ts";
 import { count, hex32, npub, shape, time } from "./shape.ts";
 
@@ -26,6 +27,18 @@ const phase: z.ZodType<AgentPhase> = z
       "A living agent is active while it is held in memory, and dormant while it is not.",
   });
 
+const share: z.ZodType<Budget> = shape<Budget>()(
+  z
+    .strictObject({
+      perDay: z.strictObject({ usd: count.optional(), tokens: count.optional() }),
+    })
+    .register(described, {
+      id: "Budget",
+      description:
+        "The most that it may spend in a day (UTC) of its parent's budget: micro-USD, tokens.",
+    }),
+);
+
 const info = {
   id: npub,
   publicKey: hex32,
@@ -37,12 +50,21 @@ const info = {
     description: "Another one whenever name or labels changed: what If-Match is for.",
   }),
   createdAt: time,
+  parent: npub
+    .optional()
+    .register(described, { description: "The agent that made it; absent where an operator did." }),
+  generation: count
+    .optional()
+    .register(described, { description: "How many agents are above it, each made by the next." }),
+  budget: share.optional(),
   move: z.strictObject({ id: z.string(), url: z.string().optional() }).optional(),
 };
 
 export const agentInfo: z.ZodType<AgentInfo> = shape<AgentInfo>()(
   z.strictObject(info).register(described, { id: "Agent", description: "Who an agent is." }),
 );
+
+const total = z.strictObject({ usd: count, tokens: count });
 
 export const agentReport: z.ZodType<AgentReport> = shape<AgentReport>()(
   z
@@ -56,6 +78,16 @@ export const agentReport: z.ZodType<AgentReport> = shape<AgentReport>()(
       parked: z
         .array(z.string())
         .register(described, { description: "Triggers whose ticks are parked." }),
+      spent: z
+        .strictObject({ day: z.string(), today: total, total, unpriced: count })
+        .register(described, {
+          description:
+            "What its steps cost: whole micro-USD, and tokens of models. `today` is of `day` (UTC), `unpriced` the steps of which no price is known.",
+        })
+        .optional(),
+      problem: z.string().optional().register(described, {
+        description: "Why its ticks do not run, where its type is not defined any more.",
+      }),
     })
     .register(described, { id: "AgentStatus", description: "What an agent is at." }),
 );

@@ -50,6 +50,14 @@ export const tickRecord: z.ZodType<TickRecord> = shape<TickRecord>()(
             key: z.string(),
             ms: count,
             replayed: z.literal(true).optional(),
+            used: z
+              .strictObject({
+                usd: count.optional(),
+                tokens: count.optional(),
+                by: z.string().optional(),
+                kinds: z.record(z.string(), count).optional(),
+              })
+              .optional(),
             error: errorInfo.optional(),
           }),
         )

@@ -1,11 +1,12 @@
 import type { AgentRecord } from "../agent.ts";
-import { checkLabels, checkName } from "../agent.ts";
+import { checkLabels, checkName, isNpub } from "../agent.ts";
 import { HOOKS } from "../definition.ts";
 import type { AgentDefinition } from "../definition.ts";
 import { OpenAgentsError } from "../errors.ts";
 import { sha256Hex } from "../hash.ts";
 import { canonicalJson } from "../json.ts";
 import type { LogHead } from "../ports/index.ts";
+import { isShareText } from "../share.ts";
 
 export const FORMAT = "openagents-bundle";
 /** The media type of a bundle. */
@@ -120,12 +121,16 @@ const STATUSES: ReadonlySet<unknown> = new Set([
 function isAgent(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { id, publicKey, name, type, status, account, createdAt, labels } = value;
+  const { parent, generation, budget } = value;
   try {
     checkName(name);
     if (labels !== undefined) checkLabels(labels);
   } catch {
     return false;
   }
+  if (parent !== undefined && !(isText(parent) && isNpub(parent))) return false;
+  if (generation !== undefined && !isCount(generation)) return false;
+  if (budget !== undefined && !isShareText(budget)) return false;
   const known = isText(id) && isHex(publicKey, 64) && isText(type) && STATUSES.has(status);
   return known && isCount(createdAt) && (account === null || isCount(account));
 }

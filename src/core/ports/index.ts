@@ -7,6 +7,8 @@ export type * from "./brake.ts";
 export type * from "./files.ts";
 export type * from "./home-files.ts";
 export type * from "./memory.ts";
+export type * from "./model.ts";
+export type * from "./secrets.ts";
 export type * from "./store.ts";
 export type * from "./tracer.ts";
 
@@ -81,6 +83,10 @@ export interface Signer {
    * @throws INVALID for an empty password
    */
   exportKey(agent: Keyed, password: string): Promise<string>;
+  /** A text of the home's own, sealed by the home's key for itself, under this name. */
+  sealSecret(name: string, text: string): Promise<string>;
+  /** What `sealSecret` was given. @throws DENIED under another name, at another home, and when it was altered */
+  openSecret(name: string, sealed: string): Promise<string>;
   /** True when `signature` of `message` is by `publicKey` (hex). False for anything malformed. */
   verify(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean;
   /** True for a public key (hex) that is on the curve; nobody can have another one. */
@@ -174,6 +180,27 @@ export interface Registry {
   rename(agent: AgentRecord, name: string, apply: () => Promise<void>): Promise<void>;
 }
 
+/** Makes the agents that agents make, where the directory is elsewhere. */
+export interface Nursery {
+  /** The key of an account that no agent had, for a child of this name. @throws EXISTS when an agent has the name */
+  reserve(name: string): Promise<Account>;
+  /**
+   * Makes an agent under the first of these names that is free; its entry, also where it was made before.
+   * Undefined when all are taken. What cannot be now rejects.
+   */
+  bear(
+    child: Omit<AgentRecord, "status">,
+    names: readonly string[],
+  ): Promise<Pick<AgentRecord, "name" | "status"> | undefined>;
+}
+
+/** Of an agent's entry, what its account makes. */
+export interface Account {
+  readonly id: string;
+  readonly publicKey: string;
+  readonly account: number;
+}
+
 /** Passes mail on to the new homes of agents that moved away. */
 export interface Forwarder {
   /**
@@ -214,12 +241,3 @@ export interface Waker {
  * elsewhere is told how an agent is (`directory`); the brake is on and is looked at again (`brake`).
  */
 export type Reminder = "move" | "mail" | "directory" | "brake";
-
-/** A language model: the shape of an AI SDK `LanguageModel`, specification V4. */
-export interface Model {
-  readonly specificationVersion: "v4";
-  readonly provider: string;
-  readonly modelId: string;
-  doGenerate(options: never): PromiseLike<unknown>;
-  doStream(options: never): PromiseLike<unknown>;
-}

@@ -1,16 +1,19 @@
 import type { Area, FoundQuery } from "../search.ts";
-import type { Conversations, KeyValues, Patterns } from "./remembered.ts";
+import type { Conversations, FilesRead, KeyValues, Patterns } from "./remembered.ts";
 
 export type {
   Conversation,
   ConversationContext,
   ConversationFacts,
   Conversations,
+  FileRead,
+  FilesRead,
   KeyValue,
   KeyValues,
   LearnedPattern,
   Message,
   NewMessage,
+  NotedRead,
   Pattern,
   Patterns,
   Summary,
@@ -62,6 +65,8 @@ export interface Memory {
   readonly peers: PeerBook;
   readonly conversations: Conversations;
   readonly patterns: Patterns;
+  /** What it has read elsewhere; what it keeps itself is below `/memory/files/`. */
+  readonly files: FilesRead;
   readonly kv: KeyValues;
   /**
    * What has all of the words, whatever their case and accents, what was written last first. A word that
@@ -83,8 +88,8 @@ export interface MemoryQuery {
 export interface MemoryHit {
   readonly in: Area;
   /**
-   * The id of the conversation, pattern or goal, the key, the npub of the peer, or the path below
-   * `/memory/files/`.
+   * The id of the conversation, pattern or goal, the key, the npub of the peer, the path below
+   * `/memory/files/`, or the path or address of what was read.
    */
   readonly id: string;
   /** The number of the message, in a conversation; absent for its summary. */
@@ -170,11 +175,13 @@ export interface Goal {
   readonly parent?: string;
   /** 1 to 10,000 characters. */
   readonly note?: string;
+  /** What came of it: 1 to 10,000 characters. */
+  readonly result?: string;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
 
-/** What of a goal is to be otherwise: null takes away a parent or a note. */
+/** What of a goal is to be otherwise: null takes away a parent, a note or a result. */
 export interface GoalChange {
   readonly title?: string | undefined;
   readonly status?: Goal["status"] | undefined;
@@ -182,6 +189,7 @@ export interface GoalChange {
   readonly progress?: number | undefined;
   readonly parent?: string | null | undefined;
   readonly note?: string | null | undefined;
+  readonly result?: string | null | undefined;
 }
 
 /** A goal that is to be: open, of priority 0 and with no progress unless it says otherwise. */
@@ -203,6 +211,11 @@ export interface MemoryTools {
 /** The memory of one agent during one tick, as the kernel keeps it up. */
 export interface TickMemory extends Memory {
   readonly goals: Goals;
+  /**
+   * Makes or changes a file of `kv` in its turn, by what `write` does at once.
+   * @throws INVALID for what is no key, LIMIT for a new one when there are too many
+   */
+  writeKey(key: string, write: () => void): Promise<void>;
   /** Mail came from this key's owner. Strangers are added up to a number. */
   met(npub: string): Promise<void>;
 }

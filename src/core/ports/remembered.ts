@@ -114,7 +114,7 @@ export interface ConversationContext {
 export interface KeyValues {
   /** What is at a key: text where it is no JSON; undefined for nothing. */
   get(key: string): Promise<Json | undefined>;
-  /** @throws INVALID for no JSON or no key, LIMIT for more than 65,536 bytes */
+  /** @throws INVALID for no JSON or no key, LIMIT for more than 65,536 bytes or 10,000 keys */
   set(key: string, value: Json): Promise<void>;
   /** Nothing happens when there is nothing. */
   remove(key: string): Promise<void>;
@@ -146,6 +146,11 @@ export interface Patterns {
    * @throws INVALID for a field that cannot be kept
    */
   learn(pattern: LearnedPattern): Promise<Pattern>;
+  /**
+   * Has it say something else, or be surer or less so: what is absent stays. Its id follows from its text.
+   * @throws NOT_FOUND; INVALID as `learn`, and then it stays as it was
+   */
+  replace(id: string, pattern: LearnedPattern): Promise<Pattern>;
   /** It proved right: a fifth of what is missing to 1 is added. @throws NOT_FOUND */
   reinforce(id: string): Promise<Pattern>;
   /** It proved wrong: half as sure; undefined when that is too little to keep. @throws NOT_FOUND */
@@ -179,4 +184,46 @@ export interface Pattern {
   readonly createdAt: number;
   /** When it was last learned, reinforced or weakened. */
   readonly updatedAt: number;
+}
+
+/** What an agent has read elsewhere: files by path, pages by address. What was read is not kept, but that it was. */
+export interface FilesRead {
+  /**
+   * It was read, now. What is absent stays as it was noted before, and null takes it away; of what has another
+   * `digest` than before nothing stays.
+   * @param path 1 to 2,000 characters, none of them a control character
+   * @throws INVALID for a field that cannot be kept
+   */
+  note(path: string, facts?: NotedRead): Promise<FileRead>;
+  /** Undefined for what was not read, or is forgotten. */
+  get(path: string): Promise<FileRead | undefined>;
+  /** In order of id, after that of the path `after`; `limit` 1 to 1000, default 100. */
+  list(query?: {
+    readonly after?: string | undefined;
+    readonly limit?: number | undefined;
+  }): Promise<readonly FileRead[]>;
+  /** Nothing happens when it is not there. */
+  forget(path: string): Promise<void>;
+}
+
+/** What is noted of something that was read. */
+export interface NotedRead {
+  /** By which a change is seen: a hash, an ETag, a revision; 1 to 200 characters. */
+  readonly digest?: string | null | undefined;
+  /** Bytes. */
+  readonly size?: number | null | undefined;
+  /** What it says, in short: 1 to 2,000 characters. */
+  readonly summary?: string | null | undefined;
+}
+
+export interface FileRead {
+  /** 16 hex digits, of its path. */
+  readonly id: string;
+  readonly path: string;
+  readonly digest?: string;
+  readonly size?: number;
+  readonly summary?: string;
+  /** When it was read last, ms since 1970, and how often it was. */
+  readonly readAt: number;
+  readonly reads: number;
 }

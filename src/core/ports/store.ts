@@ -110,6 +110,8 @@ export interface ListQuery {
   readonly type?: string | undefined;
   /** Those with this label only. */
   readonly label?: string | undefined;
+  /** Those that the agent with this npub made. */
+  readonly parent?: string | undefined;
 }
 
 export interface Page<T> {

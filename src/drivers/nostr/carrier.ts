@@ -175,6 +175,7 @@ async function carry(options: CarrierOptions, envelope: Envelope, trip: Trip): P
   const from = keyOf(envelope.from);
   const sender = from === undefined ? undefined : await options.residents.find(from);
   if (sender === undefined) return "unreachable";
+  if (envelope.type === "control") return "unknown";
   if (envelope.to === PUBLIC) return proclaim(options, { envelope, sender, ...trip });
   const to = keyOf(envelope.to);
   if (to === undefined) return "unknown";

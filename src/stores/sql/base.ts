@@ -24,8 +24,8 @@ export interface Known {
   lone: StoredMail | undefined;
   /** The newest row of the trajectory; undefined before the first. */
   head: LogHead | undefined;
-  /** Whether the words in its files are indexed; undefined before somebody looked. */
-  searched: boolean | undefined;
+  /** How much of the words in its files is indexed; undefined before somebody looked. */
+  indexed: "none" | "some" | "all" | undefined;
 }
 
 /** Agents known in each of two generations. */
@@ -163,7 +163,7 @@ export class Base {
         wakeAt: row.wakeAt,
         depth: row.depth,
         lone: undefined,
-        searched: undefined,
+        indexed: undefined,
         head: row.n === null ? undefined : { n: row.n, hash: row.hash },
       }
     );
@@ -211,6 +211,14 @@ export class Sequence {
     const next = this.peek();
     this.#next = next + 1;
     return next;
+  }
+
+  /** The first of so many numbers that no row has yet, within the current change. */
+  reserve(count: number): number {
+    const first = this.peek();
+    this.#next = first + count;
+    this.keep();
+    return first;
   }
 
   /** Writes down how far it came, within the current change. */

@@ -9,17 +9,21 @@ import { enqueue, prepare } from "./mail.ts";
 import { restore } from "./restore.ts";
 import type { SqlValue } from "./sql.ts";
 
-const COLUMNS = `id, public_key AS "publicKey", name, type, status, account, key, created_at AS "createdAt", move, labels`;
+const COLUMNS = `id, public_key AS "publicKey", name, type, status, account, key, created_at AS "createdAt", move, parent, generation, budget, labels`;
 
 /** The same where another table has a column of one of these names. */
 const LISTED = COLUMNS.replace(/\blabels$/, "agents.labels");
 
 /** The columns as they are stored. */
-type Row = Omit<AgentRecord, "key" | "move" | "labels"> & {
+type Row = Omit<AgentRecord, Optional | "labels"> & {
+  readonly [column in Optional]: Exclude<AgentRecord[column], undefined> | null;
+} & {
   readonly labels: string;
-  readonly key: string | null;
-  readonly move: string | null;
 };
+
+/** What an entry may not have; NULL where it is stored. */
+const OPTIONAL = ["key", "move", "parent", "generation", "budget"] as const;
+type Optional = (typeof OPTIONAL)[number];
 
 const BY_KEY = ["id", "public_key", "alias"] as const;
 const BY_NAME = ["alias", "id", "public_key"] as const;
@@ -54,8 +58,8 @@ export function directory(base: Base): Direct<Directory> {
         if (alias !== null) checkFree(base, alias, agent.id);
         sql.run(
           `INSERT INTO agents (id, public_key, name, alias, type, status, account, key, created_at, move,
-             labels)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+             labels, parent, generation, budget)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
           agent.id,
           agent.publicKey,
           agent.name,
@@ -67,6 +71,9 @@ export function directory(base: Base): Direct<Directory> {
           created,
           agent.move ?? null,
           agent.labels.join(" "),
+          agent.parent ?? null,
+          agent.generation ?? null,
+          agent.budget ?? null,
         );
         if (agent.labels.length > 0) noteLabels(base, base.known(agent.id), agent.labels);
         if (mail !== undefined) enqueue(base, base.known(agent.id), mail, agent.createdAt);
@@ -91,6 +98,7 @@ export function directory(base: Base): Direct<Directory> {
         { column: "labels.label", value: query.label },
         { column: "agents.status", value: query.status },
         { column: "agents.type", value: query.type },
+        { column: "agents.parent", value: query.parent },
       ].filter((filter) => filter.value !== undefined);
       const where = filters.map((filter) => ` AND ${filter.column} = ?`).join("");
       const values = filters.map((filter): SqlValue => filter.value ?? null);
@@ -231,17 +239,13 @@ function checkFree(base: Base, name: string, id: string): void {
 
 /** The record alone, as a plain object. */
 function toRecord(row: Row): AgentRecord {
-  const { id, publicKey, name, type, status, account, key, createdAt, move } = row;
-  return {
-    id,
-    publicKey,
-    name,
-    type,
-    labels: labelsOf(row.labels),
-    status,
-    account,
-    ...(key !== null && { key }),
-    createdAt,
-    ...(move !== null && { move }),
-  };
+  const { id, publicKey, name, type, status, account, createdAt } = row;
+  const labels = labelsOf(row.labels);
+  const record = { id, publicKey, name, type, labels, status, account, createdAt };
+  const more: Record<string, string | number> = {};
+  for (const column of OPTIONAL) {
+    const value = row[column];
+    if (value !== null) more[column] = value;
+  }
+  return { ...record, ...more };
 }

@@ -19,6 +19,11 @@ export function isLarge(value: Value): boolean {
   return value.length > BYTES_PART;
 }
 
+/** True for what stands in a column for a value that is stored in parts. */
+export function isMark(value: Value): boolean {
+  return typeof value === "string" && value.startsWith(MARK);
+}
+
 /** What goes into a column for this value, in the middle of a change. */
 export function spill(base: Base, value: Value): SqlValue {
   if (!isLarge(value)) return value;
@@ -37,11 +42,11 @@ export function spillText(base: Base, text: string): string {
 
 /** The value that a column stands for. @throws CORRUPT when its parts are not there */
 export function unspill<V extends Value>(sql: Sql, value: V): V {
-  if (typeof value !== "string" || !value.startsWith(MARK)) return value;
+  if (!isMark(value)) return value;
   const parts = sql
     .all<{ data: Value }>(
       "SELECT data FROM parts WHERE owner = ? ORDER BY part",
-      Number(value.slice(1)),
+      Number((value as string).slice(1)),
     )
     .map(({ data }) => data);
   if (parts.length === 0) {

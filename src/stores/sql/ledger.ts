@@ -24,7 +24,7 @@ const AFTER_QUERIES = ["priority = ? AND pos > ?", "priority < ? AND ? IS NOT NU
 );
 
 /** The ledger of a SQL store. */
-export function ledger(base: Base): Direct<Ledger> {
+export function ledger(base: Base): Direct<Omit<Ledger, "search">> {
   const { sql } = base;
   return {
     read(id, paths) {
@@ -54,8 +54,6 @@ export function ledger(base: Base): Direct<Ledger> {
       );
       return rows.map((row) => ({ path: row.path, value: unspill(sql, row.value) }));
     },
-
-    search: (id, query) => base.search.search(base.known(id), query),
 
     head: (id) => base.known(id).head,
 

@@ -95,6 +95,12 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     ) STRICT, WITHOUT ROWID`,
   ],
   [],
+  [
+    `ALTER TABLE agents ADD COLUMN parent TEXT`,
+    `ALTER TABLE agents ADD COLUMN generation INTEGER`,
+    `ALTER TABLE agents ADD COLUMN budget TEXT`,
+    `CREATE INDEX agents_by_parent ON agents (parent) WHERE parent IS NOT NULL`,
+  ],
 ];
 
 /** Removes the parts of a large value with it: `large.ts` has the mark that is looked for. */

@@ -3,12 +3,13 @@ import { ALL_AREAS, AREAS, areaOf, holdsAreas, wordsOf } from "../../core/search
 import type { Area, FoundQuery } from "../../core/search.ts";
 import { readMeta, Sequence, writeMeta } from "./base.ts";
 import type { Base, Known } from "./base.ts";
-import { unspill } from "./large.ts";
+import { isMark, unspill } from "./large.ts";
 
 // An index of words, FTS5. Each word has the agent and the area before it, so that what is looked for in one
 // agent costs nothing for what others have. The index keeps no text: the files have it. Its tables are made
-// with the first word of all, and the files that an agent has are indexed with its own first word, or the first
-// search: an agent that remembers nothing has nothing here, and in a Durable Object not even empty tables.
+// with the first word of all, and an agent has rows here from its own first word on: one that remembers nothing has
+// nothing here, and in a Durable Object not even empty tables. The files that it has by then, which an older version
+// wrote, are indexed with that word where they are few, and else a slice at a time by the first search.
 
 /** The tables of the index. */
 export const INDEX_TABLES: readonly string[] = [
@@ -21,30 +22,47 @@ export const INDEX_TABLES: readonly string[] = [
   ) STRICT`,
   `CREATE UNIQUE INDEX found_paths ON found (agent, path)`,
   `CREATE TABLE searched (agent INTEGER PRIMARY KEY) STRICT`,
+  // Of which files older than its index are not in it yet: those after a path; and the number of the next one.
+  `CREATE TABLE backlogs (
+    agent INTEGER PRIMARY KEY,
+    after TEXT NOT NULL,
+    next INTEGER NOT NULL
+  ) STRICT`,
 ];
 
-/** Whether the tables are there, as a number that the database keeps. */
+/** Whether the tables are there, as a number that the database keeps: 1 where there are no backlogs. */
 const MADE = "search";
+const COMPLETE = 2;
 
 /** What each word of an area begins with, after the number of the agent. */
 const LETTERS: Readonly<Record<Area, string>> = {
   conversations: "c",
   patterns: "p",
   files: "f",
+  read: "r",
   kv: "k",
   goals: "g",
   peers: "e",
 };
 
-/** So many files are read at once when an agent is indexed for the first time. */
-const PAGE = 64;
+/** So many files are indexed at once, and no more when they have so many characters. */
+const SLICE = { files: 64, characters: 262_144 } as const;
+/** Numbers that are set aside for the files of a backlog: more than an agent can have. */
+const BACKLOG = 100_000_000;
+
+/** The areas with the paths that begin and end them, in order of paths. */
+const RANGES = ALL_AREAS.map((area) => ({
+  area,
+  start: AREAS[area],
+  end: `${AREAS[area].slice(0, -1)}0`,
+})).sort((a, b) => (a.start < b.start ? -1 : 1));
 
 /** The index of the words in agents' files. */
 export class SearchIndex {
   readonly #base: Base;
   /** Numbers of indexed files: the higher, the later written. */
   readonly #nums: Sequence;
-  #made: boolean | undefined;
+  #made: number | undefined;
 
   constructor(base: Base) {
     this.#base = base;
@@ -58,9 +76,9 @@ export class SearchIndex {
     const words = wordsOf(area, { path, value });
     if (this.#has(agent)) this.#drop(agent, path);
     else if (words.size === 0) return;
-    // The file itself is there already, and is indexed with the others.
-    else return this.#begin(agent, path);
-    this.#add(agent, { path, area, words });
+    // It is there already, and is written last.
+    else this.#begin(agent, path);
+    this.#add(agent, { path, area, words }, this.#nums.take());
   }
 
   /** A file was removed, or all below a path that ends in "/", within the current change. */
@@ -77,13 +95,23 @@ export class SearchIndex {
     if (!this.#has(agent)) return;
     this.#clear("agent = ?", [agent.num]);
     this.#base.sql.run("DELETE FROM searched WHERE agent = ?", agent.num);
-    agent.searched = false;
+    if (this.#made === COMPLETE) {
+      this.#base.sql.run("DELETE FROM backlogs WHERE agent = ?", agent.num);
+    }
+    agent.indexed = "none";
   }
 
-  /** `Ledger.search`. */
-  search(agent: Known, { words, areas, limit }: FoundQuery): readonly string[] {
+  /** Indexes some more of what the agent has; true where more is left, and a search would not find all. */
+  advance(agent: Known): boolean {
     const { sql } = this.#base;
     if (!this.#has(agent)) sql.apply(() => this.#begin(agent));
+    if (agent.indexed === "some") sql.apply(() => this.#slice(agent));
+    return agent.indexed === "some";
+  }
+
+  /** `Ledger.search`, of what is indexed. */
+  search(agent: Known, { words, areas, limit }: FoundQuery): readonly string[] {
+    const { sql } = this.#base;
     const places = ALL_AREAS.filter((area) => areas.includes(area));
     if (places.length === 0) return [];
     const match = words
@@ -109,61 +137,124 @@ export class SearchIndex {
     this.#nums.reload();
   }
 
-  /** True for an agent whose files are indexed. */
+  /** True for an agent that has rows here. */
   #has(agent: Known): boolean {
-    if (agent.searched === undefined) {
-      const { sql } = this.#base;
-      this.#made ??= readMeta(sql, MADE) > 0;
-      agent.searched =
-        this.#made && sql.all("SELECT 1 FROM searched WHERE agent = ?", agent.num).length > 0;
-    }
-    return agent.searched;
+    agent.indexed ??= this.#look(agent);
+    return agent.indexed !== "none";
   }
 
-  /** Indexes the files that an agent has, `last` as the one that was written last. */
+  #look({ num }: Known): "none" | "some" | "all" {
+    const { sql } = this.#base;
+    this.#made ??= readMeta(sql, MADE);
+    const has = (table: string): boolean =>
+      sql.all(`SELECT 1 FROM ${table} WHERE agent = ?`, num).length > 0;
+    if (this.#made > 0 && has("searched")) return "all";
+    return this.#made === COMPLETE && has("backlogs") ? "some" : "none";
+  }
+
+  /** Begins with the files that an agent has, but for the one at `last`. */
   #begin(agent: Known, last?: string): void {
     const { sql } = this.#base;
-    if (this.#made !== true) {
-      for (const statement of INDEX_TABLES) sql.run(statement);
-      writeMeta(sql, MADE, 1);
-      this.#made = true;
+    this.#makeTables();
+    const few = this.#older(agent, { after: "", limit: SLICE.files, but: last });
+    const length = few.reduce(
+      (sum, { value }) => sum + (isMark(value) ? SLICE.characters : value.length),
+      0,
+    );
+    if (few.length < SLICE.files && length <= SLICE.characters) {
+      for (const row of few) this.#addRow(agent, row, this.#nums.take());
+      sql.run("INSERT INTO searched (agent) VALUES (?)", agent.num);
+      agent.indexed = "all";
+      return;
     }
-    sql.run("INSERT INTO searched (agent) VALUES (?)", agent.num);
-    agent.searched = true;
-    const index = (row: TreeRow): void => {
-      const [path, value] = [row.path, unspill(sql, row.value)];
-      const area = areaOf(path)!;
-      this.#add(agent, { path, area, words: wordsOf(area, { path, value }) });
-    };
-    let written: TreeRow | undefined;
-    for (const area of ALL_AREAS) {
-      const end = `${AREAS[area].slice(0, -1)}0`;
-      for (let after: string = AREAS[area]; ;) {
-        const rows = sql.all<TreeRow>(
-          "SELECT path, value FROM tree WHERE agent = ? AND path > ? AND path < ? ORDER BY path LIMIT ?",
-          agent.num,
-          after,
-          end,
-          PAGE,
-        );
-        for (const row of rows) {
-          if (row.path === last) written = row;
-          else index(row);
-        }
-        if (rows.length < PAGE) break;
-        after = rows.at(-1)!.path;
-      }
+    const next = this.#nums.reserve(BACKLOG);
+    sql.run("INSERT INTO backlogs (agent, after, next) VALUES (?, '', ?)", agent.num, next);
+    agent.indexed = "some";
+  }
+
+  /** Indexes the next files of a backlog, those alone that were not written since. */
+  #slice(agent: Known): void {
+    const { sql } = this.#base;
+    const { num } = agent;
+    const [backlog] = sql.all<{ after: string; next: number }>(
+      "SELECT after, next FROM backlogs WHERE agent = ?",
+      num,
+    );
+    let { after, next } = backlog!;
+    const rows = this.#older(agent, { after, limit: SLICE.files });
+    let characters = 0;
+    for (const row of rows) {
+      if (characters > SLICE.characters) break;
+      after = row.path;
+      const path = [num, row.path] as const;
+      if (sql.all("SELECT 1 FROM found WHERE agent = ? AND path = ?", ...path).length > 0) continue;
+      characters += this.#addRow(agent, row, next);
+      next += 1;
     }
-    if (written !== undefined) index(written);
+    const isAll = rows.length < SLICE.files && after === (rows.at(-1)?.path ?? after);
+    if (!isAll) {
+      sql.run("UPDATE backlogs SET after = ?, next = ? WHERE agent = ?", after, next, num);
+    } else {
+      sql.run("DELETE FROM backlogs WHERE agent = ?", num);
+      sql.run("INSERT INTO searched (agent) VALUES (?)", num);
+      agent.indexed = "all";
+    }
+  }
+
+  /** Files of an agent in all areas, by path, after one, as they are stored. */
+  #older(
+    { num }: Known,
+    {
+      after,
+      limit,
+      but,
+    }: { readonly after: string; readonly limit: number; but?: string | undefined },
+  ): TreeRow[] {
+    const rows: TreeRow[] = [];
+    for (const { start, end } of RANGES) {
+      if (after >= end || rows.length >= limit) continue;
+      const some = this.#base.sql.all<TreeRow>(
+        "SELECT path, value FROM tree WHERE agent = ? AND path > ? AND path < ? ORDER BY path LIMIT ?",
+        num,
+        after > start ? after : start,
+        end,
+        limit - rows.length,
+      );
+      rows.push(...some.filter(({ path }) => path !== but));
+    }
+    return rows;
+  }
+
+  #makeTables(): void {
+    const { sql } = this.#base;
+    this.#made ??= readMeta(sql, MADE);
+    if (this.#made === COMPLETE) return;
+    for (const statement of this.#made === 0 ? INDEX_TABLES : INDEX_TABLES.slice(-1)) {
+      sql.run(statement);
+    }
+    writeMeta(sql, MADE, COMPLETE);
+    this.#made = COMPLETE;
+  }
+
+  /** Adds a file as it is stored; how many characters it has. */
+  #addRow(agent: Known, row: TreeRow, num: number): number {
+    const value = unspill(this.#base.sql, row.value);
+    const area = areaOf(row.path)!;
+    this.#add(
+      agent,
+      { path: row.path, area, words: wordsOf(area, { path: row.path, value }) },
+      num,
+    );
+    return value.length;
   }
 
   #add(
     agent: Known,
     file: { readonly path: string; readonly area: Area; readonly words: ReadonlySet<string> },
+    num: number,
   ): void {
     if (file.words.size === 0) return;
     const { sql } = this.#base;
-    const num = this.#nums.take();
     const start = prefix(agent, file.area);
     const words = Array.from(file.words, (word) => start + word).join(" ");
     sql.run("INSERT INTO found (num, agent, path) VALUES (?, ?, ?)", num, agent.num, file.path);

@@ -23,10 +23,33 @@ const quick = { backoff: 10, maxBackoff: 50 } as const;
 
 /**
  * The agent types that the backend suite works with: give them all to the backend under test, with
- * the `outside` that its fixture has.
+ * the `outside` that its fixture has. Some are other code in release 2.
  */
-export function conformanceAgents(outside: Outside): readonly AgentDefinition[] {
+export function conformanceAgents(
+  outside: Outside,
+  release: 1 | 2 = 1,
+): readonly AgentDefinition[] {
   return [
+    // Steps, then waits; in release 2 it does something else before it waits, if the message says so.
+    ...(["fail", "restart"] as const).map((onMismatch) =>
+      defineAgent({
+        name: `upgraded-${onMismatch}`,
+        revision: `release ${release}`,
+        onMismatch,
+        retry: quick,
+        state: { done: [] as string[] },
+        async onMessage(ctx, message) {
+          const { change, gate } = message.payload as { change: boolean; gate: string };
+          const step = (name: string): Promise<number> =>
+            ctx.step(name, () => outside.count(`${message.id} ${name}`));
+          if (change && release === 2) await step("new");
+          await step("work");
+          await ctx.request(gate, "open?", { timeout: "1h" });
+          await step("end");
+          ctx.state.done.push(message.id);
+        },
+      }),
+    ),
     // Keeps the texts it gets, and answers with how many there are.
     defineAgent({
       name: "keeper",
@@ -135,6 +158,41 @@ export function conformanceAgents(outside: Outside): readonly AgentDefinition[] 
         await ctx.reply(`answer to ${message.text}`);
       },
     }),
+    // Makes the agent that it is told to, then waits as it is told; answers with what came of it.
+    defineAgent({
+      name: "spawner",
+      retry: quick,
+      async onMessage(ctx, message) {
+        if (message.source === "agent") return;
+        const { name, gate, sleep, ...options } = message.payload as unknown as {
+          name?: string;
+          gate?: string;
+          sleep?: string;
+          type?: string;
+          payload?: string;
+        };
+        const made =
+          name === undefined
+            ? undefined
+            : await ctx.spawn(name, options).catch((error: { code: string }) => error.code);
+        if (sleep !== undefined) await ctx.sleep(sleep);
+        if (gate !== undefined) {
+          await outside.open(`${gate} reached`);
+          await outside.pass(gate);
+        }
+        const children = (await ctx.children()).map((child) => child.name);
+        await ctx.reply({ made: made ?? null, children });
+      },
+    }),
+    // Tells its parent what it hears.
+    defineAgent({
+      name: "reporter",
+      state: { got: [] as string[] },
+      async onMessage(ctx, message) {
+        ctx.state.got.push(message.text);
+        if (ctx.agent.parent !== undefined) await ctx.send(ctx.agent.parent, message.text);
+      },
+    }),
     // Fails in the way that the message names.
     defineAgent({
       name: "clumsy",
@@ -226,10 +284,12 @@ export function conformanceAgents(outside: Outside): readonly AgentDefinition[] 
         const {
           say,
           find,
+          read,
           fail = 0,
         } = message.payload as {
           say?: string;
           find?: string;
+          read?: string;
           fail?: number;
         };
         const talk = ctx.memory.conversations.get("talk");
@@ -237,6 +297,11 @@ export function conformanceAgents(outside: Outside): readonly AgentDefinition[] 
           await talk.append({ role: "user", content: say, tokens: 10 });
           await ctx.memory.patterns.learn({ text: `They said: ${say}` });
           await ctx.memory.kv.set("last", say);
+        }
+        if (read !== undefined) {
+          await ctx.memory.files.note(read, { digest: "1", summary: "All about tides" });
+          const goal = await ctx.goals.add({ id: "read", title: `Read ${read}` });
+          await ctx.goals.update(goal.id, { status: "done", result: "Tides come twice a day" });
         }
         const found = find === undefined ? [] : await ctx.memory.search(find);
         const { messages } = await talk.context({ tokens: 20 });

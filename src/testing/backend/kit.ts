@@ -10,9 +10,9 @@ export interface BackendFixture {
   readonly outside: Outside;
   /**
    * Ends the process as a crash does, losing all that is not durable, and starts it again on what is
-   * stored. Use only the new runtime then.
+   * stored, with the agents of this release, 1 where none is given. Use only the new runtime then.
    */
-  readonly crash: () => Promise<RemoteRuntime>;
+  readonly crash: (release?: 1 | 2) => Promise<RemoteRuntime>;
   /** Private keys and the secrets they come from, in every form in which they could leak. */
   readonly secrets?: () => Promise<readonly string[]>;
   readonly dispose: () => Promise<void>;
@@ -36,6 +36,8 @@ export type Guarantee =
   | "mail is sealed"
   | "steps once"
   | "waiting is free"
+  | "children"
+  | "upgrades"
   | "on the record"
   | "durable"
   | "keys stay in factotum"

@@ -1,6 +1,6 @@
 import type { Json } from "../../core/json.ts";
 import type { RemoteRuntime } from "../../core/runtime.ts";
-import { equal } from "../assert.ts";
+import { equal, rejects } from "../assert.ts";
 import { ask, make } from "./kit.ts";
 import type { BackendCase } from "./kit.ts";
 import { bytesOf, streamOf } from "./move-cases.ts";
@@ -9,7 +9,12 @@ import { bytesOf, streamOf } from "./move-cases.ts";
 async function tell(
   runtime: RemoteRuntime,
   name: string,
-  what: { readonly say?: string; readonly find?: string; readonly fail?: number },
+  what: {
+    readonly say?: string;
+    readonly find?: string;
+    readonly read?: string;
+    readonly fail?: number;
+  },
 ): Promise<Json | undefined> {
   return (await ask(runtime, name, what)).replies[0];
 }
@@ -49,6 +54,20 @@ export const MEMORY_CASES: readonly BackendCase[] = [
       equal(await read("/memory/kv/last"), '"Blue skies"');
       const first = JSON.parse(await read("/memory/conversations/talk/1")) as { content: string };
       equal(first.content, "A red Kite");
+      // Operators find the same.
+      const seen = await again.searchMemory(name, "KIT*", { in: ["conversations", "kv"] });
+      equal(seen, [
+        {
+          in: "conversations",
+          id: "talk",
+          n: 1,
+          path: "/memory/conversations/talk/1",
+          text: "A red Kite",
+        },
+      ]);
+      equal((await again.searchMemory(name, "kite", { limit: 1 })).length, 1);
+      await rejects(again.searchMemory(name, "..."), "INVALID");
+      await rejects(again.searchMemory("nobody-of-this-name", "kite"), "NOT_FOUND");
       // Changed from outside, it is found as it is now.
       const said = new TextEncoder().encode("A green kite");
       await again.fs(name).write("/memory/conversations/talk/1", said);
@@ -57,6 +76,29 @@ export const MEMORY_CASES: readonly BackendCase[] = [
         found: [["conversations", 1, "A green kite"]],
         context: ["A green kite", "Blue skies"],
       });
+      equal((await again.verify(name)).ok, true);
+    },
+  },
+  {
+    guarantee: "files",
+    name: "what an agent has read and what came of its goals is kept, as files, and found",
+    async body({ runtime, crash }) {
+      const name = await make(runtime, "rememberer");
+      const read = "https://sea.example/tides?page=1";
+      await tell(runtime, name, { read, fail: 1 });
+      const again = await crash();
+      const hits = await again.searchMemory(name, "tides");
+      const [goal, note] = ["goals", "read"].map((area) => hits.find((hit) => hit.in === area));
+      equal([hits.length, goal?.id, note?.id], [2, "read", read]);
+      const files = again.fs(name);
+      const text = new TextDecoder().decode(await files.read(note?.path ?? "/none"));
+      const kept = JSON.parse(text) as Readonly<Record<string, Json>>;
+      equal([kept["path"], kept["digest"], kept["reads"]], [read, "1", 1]);
+      equal((await again.goals(name, "", 9))[0]?.result, "Tides come twice a day");
+      await again.updateGoal(name, "read", { result: null });
+      await files.remove(note?.path ?? "/none");
+      equal(await again.searchMemory(name, "twice tides"), []);
+      equal((await again.searchMemory(name, "tides")).length, 1);
       equal((await again.verify(name)).ok, true);
     },
   },

@@ -1,6 +1,27 @@
 import { equal, ok } from "../assert.ts";
 import { ask, fresh, make, stateOf, until } from "./kit.ts";
+import type { RemoteRuntime } from "../../core/runtime.ts";
 import type { BackendCase } from "./kit.ts";
+import type { Outside } from "./outside.ts";
+
+/** A tick of release 1 that is parked until its gate is open. */
+async function parkedTick(
+  runtime: RemoteRuntime,
+  onMismatch: "fail" | "restart",
+  change: boolean,
+): Promise<{ readonly name: string; readonly id: string; readonly gate: string }> {
+  const name = await make(runtime, `upgraded-${onMismatch}`);
+  const gate = await make(runtime, "oracle");
+  const id = fresh("upgrade");
+  await runtime.send(name, { payload: { change, gate }, id });
+  await until("it is parked", async () => (await runtime.status(name)).parked.length === 1);
+  return { name, id, gate };
+}
+
+/** How often each of its steps was done. */
+function worked(outside: Outside, id: string): Promise<readonly number[]> {
+  return Promise.all(["new", "work", "end"].map((step) => outside.counted(`${id} ${step}`)));
+}
 
 /** Guarantees about the work inside a tick: steps, waits, retries, the record. */
 export const WORK_CASES: readonly BackendCase[] = [
@@ -73,6 +94,61 @@ export const WORK_CASES: readonly BackendCase[] = [
       const [asker, clumsy] = [await make(runtime, "asker"), await make(runtime, "checked")];
       equal((await ask(runtime, asker, { ask: clumsy })).outcome, "done");
       equal(await stateOf(runtime, asker, "answers"), ["REMOTE"]);
+    },
+  },
+  {
+    guarantee: "upgrades",
+    name: "a tick goes on under other code that asks for the same",
+    async body({ runtime, crash, outside }) {
+      const { name, id, gate } = await parkedTick(runtime, "fail", false);
+      const after = await crash(2);
+      await outside.open(`${gate} gate`);
+      await until("it is done", async () => (await stateOf(after, name, "done")) !== undefined);
+      await until("it is done", async () => (await after.status(name)).parked.length === 0);
+      equal(await stateOf(after, name, "done"), [id]);
+      equal(await worked(outside, id), [0, 1, 1]);
+      await crash();
+    },
+  },
+  {
+    guarantee: "upgrades",
+    name: "a tick that does not fit other code is a dead letter, which the old code can replay",
+    async body({ runtime, crash, outside }) {
+      const { name, id, gate } = await parkedTick(runtime, "fail", true);
+      const after = await crash(2);
+      await outside.open(`${gate} gate`);
+      await until("it is given up", async () => (await after.deadLetters(name, 0, 9)).length === 1);
+      const { lastTick, status, parked } = await after.status(name);
+      equal([lastTick?.outcome, lastTick?.error?.code], ["failed", "MISMATCH"]);
+      ok(status === "active" && parked.length === 0, "an agent that is not to blame");
+      for (const text of ["step:new#0", "step:work#0", "release 1", "release 2"]) {
+        ok(lastTick?.error?.message.includes(`"${text}"`) === true, `"${text}" in the error`);
+      }
+      equal(await worked(outside, id), [0, 1, 0]);
+      const before = await crash(1);
+      await before.replay(name, id);
+      await until(
+        "it is done",
+        async () => (await before.status(name)).lastTick?.outcome === "done",
+      );
+      equal(await worked(outside, id), [0, 1, 1]);
+      equal((await before.verify(name)).ok, true);
+    },
+  },
+  {
+    guarantee: "upgrades",
+    name: "a tick that does not fit other code begins anew where that is the policy",
+    async body({ runtime, crash, outside }) {
+      const { name, id, gate } = await parkedTick(runtime, "restart", true);
+      const after = await crash(2);
+      await outside.open(`${gate} gate`);
+      const rows = async (): Promise<string> => JSON.stringify(await after.log(name, 0, 99));
+      await until("it is done", async () => JSON.stringify(await after.state(name)).includes(id));
+      equal(await worked(outside, id), [1, 2, 1]);
+      ok((await rows()).includes("MISMATCH"), "the restart on the record");
+      equal((await after.deadLetters(name, 0, 9)).length, 0);
+      equal((await after.verify(name)).ok, true);
+      await crash();
     },
   },
   {

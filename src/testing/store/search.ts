@@ -94,6 +94,40 @@ export const SEARCH: StoreCases = {
         equal(await find(store, "alice", "short"), ["memory/files/b"]);
       },
 
+    "what nests deeper than any call could go is taken, and found by what it says": async ({
+      store,
+    }) => {
+      await create(store, "alice");
+      const deep = (text: string): string => `${"[".repeat(30_000)}"${text}"${"]".repeat(30_000)}`;
+      await tick(store, "alice", {
+        put: [
+          { path: "memory/kv/deep", value: deep("anchor") },
+          { path: message(1), value: `{"role":"user","content":${deep("anchor")}}` },
+          { path: "memory/kv/wide", value: `[${"1,".repeat(30_000)}"anchor"]` },
+        ],
+      });
+      equal(await find(store, "alice", "anchor"), ["memory/kv/wide", message(1), "memory/kv/deep"]);
+    },
+
+    "what was read elsewhere is found by where it is and what was said of it": async ({
+      store,
+    }) => {
+      await create(store, "alice");
+      const value = JSON.stringify({ id: "a", path: "https://sea.example/", summary: "Tides" });
+      await tick(store, "alice", { put: [{ path: "memory/read/a", value }] });
+      equal(await find(store, "alice", "tides sea"), ["memory/read/a"]);
+      equal(await find(store, "alice", "tides", { areas: ["read"] }), ["memory/read/a"]);
+      equal(await find(store, "alice", "tides", { areas: ["files"] }), []);
+      equal(await find(store, "alice", "summary"), []);
+    },
+
+    "a search may have many words, each in every part of what is remembered": async ({ store }) => {
+      await create(store, "alice");
+      const words = Array.from({ length: 20 }, (_, i) => `word${i}`);
+      await tick(store, "alice", { put: [{ path: message(1), value: said(words.join(" ")) }] });
+      equal(await find(store, "alice", words.map((word) => `${word}*`).join(" ")), [message(1)]);
+    },
+
     "what is removed is not found, one file or all below a path, and no agent finds another's":
       async ({ store }) => {
         await create(store, "alice", "bob");

@@ -7,11 +7,11 @@ import { JSON_TYPE, parsedObject, pretty, refused, sizeOf } from "./content.ts";
 import { tickOf } from "./in-tick.ts";
 import { pageOf } from "./pages.ts";
 
-/** Bytes of a goal: the longest title and the longest note, and room for the rest. */
-const MOST = 65_536;
+/** Bytes of a goal: the longest title, note and result, and room for the rest. */
+const MOST = 131_072;
 
 /** What a goal is written as: those that are set, and those that are only read. */
-const SET = ["title", "status", "priority", "progress", "parent", "note"] as const;
+const SET = ["title", "status", "priority", "progress", "parent", "note", "result"] as const;
 const READ = ["id", "createdAt", "updatedAt"] as const;
 
 /** `goals`: a file for each, by its id. What is written is the whole goal, as JSON, or its title as text. */
@@ -21,7 +21,8 @@ export function goals(face: AgentFace): DirectoryNode {
     const goal = goalIn(data, id);
     tickOf(face, "/goals");
     if (id !== "" && (await memory.goals.get(id)) !== undefined) {
-      const unset = { status: "open", priority: 0, progress: 0, parent: null, note: null } as const;
+      const none = { parent: null, note: null, result: null } as const;
+      const unset = { status: "open", priority: 0, progress: 0, ...none } as const;
       await memory.goals.update(id, { ...unset, ...goal });
       return id;
     }

@@ -2,6 +2,7 @@ import type { AgentFace } from "../../core/ports/index.ts";
 import type { Part } from "../grants.ts";
 import type { Node } from "../nodes.ts";
 import { alarms } from "./alarms.ts";
+import { children } from "./children.ts";
 import { config } from "./config.ts";
 import { ctl } from "./ctl.ts";
 import { deadletter } from "./deadletter.ts";
@@ -39,6 +40,7 @@ export const SERVICES: Readonly<
   state,
   config,
   goals,
+  children,
   memory: (face, { exports }) => memory(face, exports),
   identity,
   alarms,
@@ -52,6 +54,7 @@ export const SERVICES: Readonly<
 export const OWN: ReadonlySet<string> = new Set<Part>([
   "state",
   "goals",
+  "children",
   "memory",
   "alarms",
   "mounts",

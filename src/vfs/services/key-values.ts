@@ -12,11 +12,11 @@ const MOST = 65_536;
 
 /** `memory/kv`: small files, by any name. */
 export function keyValues(face: AgentFace): DirectoryNode {
-  const { tree } = face;
+  const { tree, memory } = face;
   const limit = Math.min(MOST, face.limits.valueBytes);
   const pathOf = (key: string): string => paths.kv + encode(key);
   const nodeOf = (path: string): FileNode =>
-    keptFile(face, path, { limit, remove: async () => tree.remove(path) });
+    keptFile(face, path, { limit, remove: () => memory.kv.remove(lastSegment(path)) });
   return {
     list: (query) =>
       pageOf(query, (cursor) => eachValue(face, cursor), {
@@ -33,7 +33,7 @@ export function keyValues(face: AgentFace): DirectoryNode {
     },
     async create(key, data) {
       tickOf(face, "/memory/kv");
-      tree.write(pathOf(key), kept(data));
+      await memory.writeKey(key, () => tree.write(pathOf(key), kept(data)));
       return key;
     },
     async rename(from, to) {
@@ -41,8 +41,8 @@ export function keyValues(face: AgentFace): DirectoryNode {
       if (to.includes("/")) throw failed("ENOTDIR", "move", from, "keys are not directories");
       const value = await tree.bytes(pathOf(from));
       if (value === undefined) throw failed("ENOENT", "move", from, "it is not there");
-      tree.write(pathOf(to), kept(value));
-      tree.remove(pathOf(from));
+      await memory.writeKey(to, () => tree.write(pathOf(to), kept(value)));
+      await memory.kv.remove(from);
     },
     facts: () => ({ limit }),
   };

@@ -2,6 +2,7 @@ import type { AgentFace } from "../../core/ports/index.ts";
 import { fixedDirectory } from "../nodes.ts";
 import type { DirectoryNode } from "../nodes.ts";
 import { conversations } from "./conversations.ts";
+import { filesRead } from "./files-read.ts";
 import { keptFiles } from "./kept-files.ts";
 import { keyValues } from "./key-values.ts";
 import { memoryExport } from "./memory-export.ts";
@@ -16,6 +17,7 @@ export function memory(face: AgentFace, exports: ExportEnds): DirectoryNode {
     conversations: conversations(face),
     patterns: patterns(face),
     files: keptFiles(face),
+    read: filesRead(face),
     kv: keyValues(face),
     export: memoryExport(face, exports),
   });

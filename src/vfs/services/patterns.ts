@@ -29,14 +29,8 @@ export function patterns(face: AgentFace): DirectoryNode {
     async write(data) {
       const given = patternIn(data, `${WHERE}/${pattern.id}`);
       tickOf(face, WHERE);
-      // As it is written, also where it was surer: what is forgotten reinforces nothing.
-      await known.forget(pattern.id);
-      const { source } = pattern;
-      await known.learn({
-        confidence: pattern.confidence,
-        ...(source !== undefined && { source }),
-        ...given,
-      });
+      // As it is written, also where it was surer.
+      await known.replace(pattern.id, given);
     },
     async remove() {
       tickOf(face, WHERE);

@@ -31,7 +31,8 @@ function pathOf(path: string): string | undefined {
   if (path.startsWith(paths.state)) return "/state";
   if (path.startsWith(paths.mounts)) return "/mounts";
   if (path.startsWith(paths.conversations)) return conversationPath(path);
-  const shown = [paths.goals, paths.alarms, paths.peers, paths.files, paths.kv, paths.patterns];
+  const { goals, alarms, peers, files, read, kv, patterns } = paths;
+  const shown = [goals, alarms, peers, files, read, kv, patterns];
   if (!shown.some((prefix) => path.startsWith(prefix))) return undefined;
   // The marker of a directory has no name, and what is removed may be all below a path.
   return `/${segmentsOf(path).join("/")}`.replace(/\/$/, "");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { Webhook } from "standardwebhooks";
-import { defineAgent, defineRuntime } from "../../../src/index.ts";
+import { defineAgent, defineRuntime, OpenAgentsError } from "../../../src/index.ts";
 import type { HmacOptions, HookOptions } from "../../../src/index.ts";
 import {
   secretProblems,
@@ -285,7 +285,7 @@ void test("any HMAC: each form is let in as it is signed, and refused with any b
   }
 });
 
-void test("secretProblems() says which secrets are missing or none, and shows none", () => {
+void test("secretProblems() says which secrets are missing or none, and shows none", async () => {
   const { hooks } = defineRuntime({
     agents: [agent],
     hooks: {
@@ -293,15 +293,15 @@ void test("secretProblems() says which secrets are missing or none, and shows no
       billing: { verify: "standard", secret: "C" },
     },
   });
-  assert.deepEqual(
-    secretProblems(hooks, () => "c2VjcmV0"),
-    [],
-  );
-  const wrong = secretProblems(hooks, (name) => (name === "C" ? "no base64!" : undefined));
+  assert.deepEqual(await secretProblems(hooks, () => "c2VjcmV0"), []);
+  const wrong = await secretProblems(hooks, (name) => (name === "C" ? "no base64!" : undefined));
   assert.equal(wrong.length, 2);
   assert.match(wrong[0]!, /"github": there is no secret "A" or "B"/);
   assert.match(wrong[1]!, /"C" for webhooks of "billing"/);
   assert.ok(!wrong.join().includes("no base64!"));
+  // Of those that are stored, and locked, nothing can be said yet.
+  const locked = () => Promise.reject(new OpenAgentsError("LOCKED", "Cannot use a key"));
+  assert.deepEqual(await secretProblems(hooks, locked), []);
 });
 
 void test("a request is hashed once for each secret, however many signatures it brings", async () => {

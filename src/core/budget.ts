@@ -1,0 +1,221 @@
+import { OpenAgentsError, UnblamedError } from "./errors.ts";
+import { microUsd, usdText } from "./money.ts";
+import type { OptionsCheck } from "./options.ts";
+import { paths } from "./tree.ts";
+
+/** What work costs: whole micro-USD, and tokens of models. */
+export interface Amount {
+  readonly usd?: number | undefined;
+  readonly tokens?: number | undefined;
+}
+
+/** What `defineAgent` takes as `budget`. */
+export interface BudgetOptions {
+  /** For each day, in UTC. */
+  readonly perDay: {
+    /** In dollars, as text: `"1.00"`. A model whose price is not known is refused then. */
+    readonly usd?: string | undefined;
+    readonly tokens?: number | undefined;
+  };
+}
+
+/** The most that may be spent in a day; what is absent has no limit. */
+export interface Budget {
+  readonly perDay: Amount;
+}
+
+/** What a step cost. */
+export interface StepUse extends Amount {
+  /** What did the work: a model, as `provider/model`. */
+  readonly by?: string | undefined;
+  /** Tokens by kind, where there is more to know than their sum. */
+  readonly kinds?: Readonly<Record<string, number>> | undefined;
+}
+
+/** Of both so much. */
+export interface Total {
+  readonly usd: number;
+  readonly tokens: number;
+}
+
+/** What an agent has spent, as it is stored in its tree and shown in its status. */
+export interface Spent {
+  /** The day that `today` is of, as `YYYY-MM-DD` in UTC. */
+  readonly day: string;
+  readonly today: Total;
+  readonly total: Total;
+  /** Steps that cost something of which no price is known. */
+  readonly unpriced: number;
+}
+
+/** Both together; who did the work is the last one's. */
+export function addUse(a: StepUse | undefined, b: StepUse): StepUse {
+  if (a === undefined) return b;
+  const kinds: Record<string, number> = { ...a.kinds };
+  for (const [kind, count] of Object.entries(b.kinds ?? {}))
+    kinds[kind] = (kinds[kind] ?? 0) + count;
+  const priced = a.usd !== undefined && b.usd !== undefined;
+  return {
+    tokens: (a.tokens ?? 0) + (b.tokens ?? 0),
+    ...(priced && { usd: a.usd! + b.usd! }),
+    ...((b.by ?? a.by) !== undefined && { by: b.by ?? a.by }),
+    ...(Object.keys(kinds).length > 0 && { kinds }),
+  };
+}
+
+/** A use as agent code says it, made sure of. @throws INVALID for what is no whole number from 0 on */
+export function checkUse(use: StepUse): StepUse {
+  for (const [name, amount] of Object.entries({ usd: use.usd, tokens: use.tokens, ...use.kinds })) {
+    if (amount === undefined || (Number.isSafeInteger(amount) && amount >= 0)) continue;
+    throw new OpenAgentsError(
+      "INVALID",
+      `Cannot count what a step used: "${name}" must be a whole number from 0 on, not ${String(amount)}`,
+    );
+  }
+  return JSON.parse(JSON.stringify(use)) as StepUse;
+}
+
+/** The budget of a definition. @throws CONFIG */
+export function budgetOf(
+  check: OptionsCheck,
+  given: BudgetOptions | undefined,
+): Budget | undefined {
+  if (given === undefined) return undefined;
+  const { perDay } = check.members(given, ["perDay"], "budget");
+  const { usd, tokens } = check.members(perDay, ["usd", "tokens"], "budget.perDay");
+  if (tokens !== undefined) check.whole("budget.perDay.tokens", tokens, 0);
+  const micro = usd === undefined ? undefined : microUsd(usd);
+  if (usd !== undefined && micro === undefined) {
+    check.refuse('"budget.perDay.usd" must be dollars as text, with at most 6 decimals: "1.00"');
+  }
+  return {
+    perDay: {
+      ...(micro !== undefined && { usd: micro }),
+      ...(tokens !== undefined && { tokens }),
+    },
+  };
+}
+
+/** The lower of two limits, each by itself. */
+export function lower(a: Amount, b: Amount): Amount {
+  const least = (kind: keyof Amount): number | undefined => {
+    const both = [a[kind], b[kind]].filter((limit) => limit !== undefined);
+    return both.length === 0 ? undefined : Math.min(...both);
+  };
+  return { usd: least("usd"), tokens: least("tokens") };
+}
+
+const NOTHING: Total = { usd: 0, tokens: 0 };
+
+/** What an agent spent, from its file; nothing where there is none. */
+export function spentOf(text: string | undefined, now: number): Spent {
+  const day = new Date(now).toISOString().slice(0, 10);
+  if (text === undefined) return { day, today: NOTHING, total: NOTHING, unpriced: 0 };
+  const stored = JSON.parse(text) as Spent;
+  return stored.day === day ? stored : { ...stored, day, today: NOTHING };
+}
+
+/**
+ * Counts what one tick spends. What a step may cost at most is reserved before it begins, and what it did cost
+ * is counted in the commit of the tick, however that ends: once, also when the step is replayed.
+ */
+export class Meter {
+  readonly #input: MeterInput;
+  #before: Spent | undefined;
+  #used: Total = NOTHING;
+  #unpriced = 0;
+  #reserved: Total = NOTHING;
+  #changed = false;
+
+  constructor(input: MeterInput) {
+    this.#input = input;
+  }
+
+  /** Takes note of what a step cost. */
+  count({ usd, tokens = 0 }: StepUse): void {
+    this.#changed = true;
+    this.#used = add(this.#used, { usd, tokens });
+    if (usd === undefined) this.#unpriced += 1;
+  }
+
+  /**
+   * Sets aside what a step may cost; the result lets go of it.
+   * @throws BUDGET when there is less left
+   */
+  async reserve(worst: Amount): Promise<() => void> {
+    const most = await this.#input.limit();
+    const left = await this.#leftOf(most);
+    for (const kind of KINDS) {
+      const limit = left[kind];
+      const wanted = worst[kind];
+      if (limit === undefined || wanted === undefined || wanted <= limit) continue;
+      throw new UnblamedError(
+        `Cannot go on: it may cost ${amountText(kind, wanted)}, and ${amountText(kind, limit)} of the budget (${amountText(kind, most[kind] ?? 0)} a day) are left: wait until tomorrow (UTC), or raise "budget.perDay.${kind}"`,
+        "BUDGET",
+      );
+    }
+    this.#reserved = add(this.#reserved, worst);
+    let held = true;
+    return () => {
+      if (held) this.#reserved = add(this.#reserved, minus(worst));
+      held = false;
+    };
+  }
+
+  /** What may still be spent today; what has no limit is absent. */
+  async left(): Promise<Amount> {
+    return this.#leftOf(await this.#input.limit());
+  }
+
+  async #leftOf(most: Amount): Promise<Amount> {
+    if (most.usd === undefined && most.tokens === undefined) return {};
+    const { today } = await this.spent();
+    const left = (kind: keyof Amount): number | undefined => {
+      const limit = most[kind];
+      return limit === undefined
+        ? undefined
+        : Math.max(0, limit - today[kind] - this.#reserved[kind]);
+    };
+    return { usd: left("usd"), tokens: left("tokens") };
+  }
+
+  /** With what this tick used so far. */
+  async spent(): Promise<Spent> {
+    this.#before ??= spentOf(await this.#input.read(paths.spent), this.#input.now());
+    const { day, today, total, unpriced } = this.#before;
+    return {
+      day,
+      today: add(today, this.#used),
+      total: add(total, this.#used),
+      unpriced: unpriced + this.#unpriced,
+    };
+  }
+
+  /** The file as the commit is to write it; undefined when nothing was used. */
+  async file(): Promise<string | undefined> {
+    return this.#changed ? JSON.stringify(await this.spent()) : undefined;
+  }
+}
+
+/** What a meter needs to know. */
+export interface MeterInput {
+  /** The most of a day. */
+  readonly limit: () => Promise<Amount>;
+  readonly now: () => number;
+  /** A file of the agent. */
+  readonly read: (path: string) => Promise<string | undefined>;
+}
+
+const KINDS = ["usd", "tokens"] as const;
+
+function add(a: Total, b: Amount): Total {
+  return { usd: a.usd + (b.usd ?? 0), tokens: a.tokens + (b.tokens ?? 0) };
+}
+
+function minus({ usd = 0, tokens = 0 }: Amount): Amount {
+  return { usd: -usd, tokens: -tokens };
+}
+
+function amountText(kind: keyof Amount, amount: number): string {
+  return kind === "usd" ? `$${usdText(amount)}` : `${amount} tokens`;
+}

@@ -1,0 +1,147 @@
+import type { LanguageModelV4 } from "@ai-sdk/provider";
+import type { Context } from "../core/context.ts";
+import { OpenAgentsError } from "../core/errors.ts";
+import type { Clock, Random, SecretSource } from "../core/ports/index.ts";
+import type {
+  ContextModel,
+  ContextTools,
+  Mind,
+  ModelReference,
+  Prices,
+  Thinker,
+  Thinking,
+  Thought,
+} from "../core/ports/model.ts";
+import { systemClock } from "../core/system.ts";
+import { Asker } from "./asker.ts";
+import type { ModelPart } from "./call.ts";
+import { contextModel } from "./generate.ts";
+import { outputFormat } from "./output.ts";
+import type { OutputFormat } from "./output.ts";
+import { resolveModel } from "./resolve.ts";
+import type { ModelLoader } from "./resolve.ts";
+import { Secrets } from "./secrets.ts";
+import { thinkAbout } from "./think.ts";
+import { contextTools, toolSet } from "./tool-set.ts";
+import { readyTools } from "./tool.ts";
+import type { ReadyTool } from "./tool.ts";
+
+export interface ThinkerOptions {
+  /** Prices for all agents, which count before those of the table. */
+  readonly prices?: Prices | undefined;
+  /** Told each part of an answer as it comes; of a step that is replayed nothing comes. */
+  readonly onPart?: ((ctx: Context, part: ModelPart) => void) | undefined;
+  readonly load?: ModelLoader | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+}
+
+/** Lets the agents of a runtime use models and tools. */
+export function modelThinker(options: ThinkerOptions = {}): Thinker {
+  return (agent, thinking) => new ModelMind(agent, thinking, options);
+}
+
+const MAX_STEPS = 20;
+const CONTEXT_TOKENS = 32_000;
+
+/** How the agents of one definition think: its options, checked. */
+export class ModelMind implements Mind {
+  readonly agent: string;
+  readonly thinking: Thinking;
+  readonly options: ThinkerOptions;
+  /** Tokens of a conversation that the model is shown. */
+  readonly tokens: number;
+  readonly maxSteps: number;
+  readonly output: OutputFormat | undefined;
+  readonly tools: ReadonlyMap<string, ReadyTool>;
+
+  /** @throws CONFIG for options or tools that are wrong */
+  constructor(agent: string, thinking: Thinking, options: ThinkerOptions) {
+    const { maxSteps = MAX_STEPS, contextTokens = CONTEXT_TOKENS } = thinking;
+    this.agent = agent;
+    this.thinking = thinking;
+    this.options = options;
+    this.tokens = checkWhole("contextTokens", contextTokens);
+    this.maxSteps = checkWhole("maxSteps", maxSteps);
+    this.output = thinking.output && outputFormat(thinking.output);
+    this.tools = readyTools(thinking.tools ?? {});
+  }
+
+  /** @param secrets absent for a hook that was given none: packages of providers look for keys by themselves then */
+  begin(ctx: Context, secrets?: SecretSource): ModelThought {
+    return new ModelThought(this, ctx, secrets);
+  }
+}
+
+/** What an agent has to think with in one tick. Models are made when one is needed, as a key may have changed. */
+export class ModelThought implements Thought {
+  readonly mind: ModelMind;
+  readonly ctx: Context;
+  readonly clock: Clock;
+  readonly secrets: Secrets;
+  readonly model: ContextModel;
+  readonly tools: ContextTools;
+  readonly #source: SecretSource | undefined;
+  #models: Promise<readonly LanguageModelV4[]> | undefined;
+  #toolSet: Promise<ReadonlyMap<string, ReadyTool>> | undefined;
+
+  constructor(mind: ModelMind, ctx: Context, source: SecretSource | undefined) {
+    this.mind = mind;
+    this.ctx = ctx;
+    this.clock = mind.options.clock ?? systemClock;
+    this.secrets = new Secrets(source);
+    this.#source = source;
+    this.model = contextModel(this);
+    this.tools = contextTools(this);
+  }
+
+  /** Half of the context, as tokens are counted. */
+  get outputBytes(): number {
+    return this.mind.tokens * 2;
+  }
+
+  think(): Promise<void> {
+    return thinkAbout(this);
+  }
+
+  /** All that the agent may use in this tick. */
+  toolSet(): Promise<ReadonlyMap<string, ReadyTool>> {
+    return (this.#toolSet ??= toolSet(this.ctx, this.mind.tools));
+  }
+
+  /** Asks the agent's own models, or another one. */
+  asker(other?: ModelReference): Asker {
+    const { limits, prices } = this.mind.thinking;
+    const { clock, random, onPart, prices: ofHome } = this.mind.options;
+    return new Asker({
+      ctx: this.ctx,
+      models: other === undefined ? () => this.#own() : () => this.#resolved([other]),
+      limits,
+      prices: { ...ofHome, ...prices },
+      clock,
+      random,
+      onPart: onPart && ((part) => onPart(this.ctx, part)),
+    });
+  }
+
+  #own(): Promise<readonly LanguageModelV4[]> {
+    const { model, fallbacks = [] } = this.mind.thinking;
+    if (model === undefined) {
+      throw new OpenAgentsError(
+        "CONFIG",
+        `Cannot think as "${this.mind.agent}": it has no model: give "model" to defineAgent()`,
+      );
+    }
+    return (this.#models ??= this.#resolved([model, ...fallbacks]));
+  }
+
+  #resolved(models: readonly ModelReference[]): Promise<readonly LanguageModelV4[]> {
+    const { load } = this.mind.options;
+    return Promise.all(models.map((one) => resolveModel(one, { load, secrets: this.#source })));
+  }
+}
+
+function checkWhole(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new OpenAgentsError("CONFIG", `Cannot think: "${name}" must be a whole number from 1 on`);
+}
