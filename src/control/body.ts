@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/v4";
 import type { Json } from "../core/json.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Clock } from "../core/ports/index.ts";

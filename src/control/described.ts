@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/v4";
 
 /** What the document says of a schema beside what it checks: members of a JSON Schema, as they are written there. */
 export interface Description {

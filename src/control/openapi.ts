@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/v4";
 import { described } from "./described.ts";
 import { hasRest, TAGS, takesKey } from "./operation.ts";
 import type { Operation } from "./operation.ts";

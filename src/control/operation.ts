@@ -1,4 +1,4 @@
-import type * as z from "zod";
+import type * as z from "zod/v4";
 import type { Context, Hono } from "hono";
 import type { Home, Runtime } from "../core/runtime.ts";
 import type { Schedules } from "../drivers/scheduler.ts";

@@ -1,5 +1,6 @@
 import type { AgentRecord } from "./agent.ts";
 import { spentOf } from "./budget.ts";
+import type { Budget } from "./budget.ts";
 import { sha256Hex } from "./hash.ts";
 import { canonicalJson } from "./json.ts";
 import type { Json } from "./json.ts";
@@ -8,7 +9,6 @@ import { moveOf } from "./move.ts";
 import type { Peer } from "./ports/memory.ts";
 import type { Store } from "./ports/index.ts";
 import type { AgentInfo, AgentReport, KeyInfo } from "./runtime.ts";
-import type { Budget } from "./budget.ts";
 import { readRow } from "./trajectory.ts";
 import { lastSegment, paths, timerOf } from "./tree.ts";
 

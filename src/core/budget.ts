@@ -142,14 +142,16 @@ export class Meter {
    * @throws BUDGET when there is less left
    */
   async reserve(worst: Amount): Promise<() => void> {
-    const most = await this.#input.limit();
-    const left = await this.#leftOf(most);
+    const budget = await this.#input.budget();
+    const { today } = await this.spent();
+    // Nothing is awaited from here on: two that reserve at the same time must not have the same.
+    const left = this.#left(budget, today);
     for (const kind of KINDS) {
       const limit = left[kind];
       const wanted = worst[kind];
       if (limit === undefined || wanted === undefined || wanted <= limit) continue;
       throw new UnblamedError(
-        `Cannot go on: it may cost ${amountText(kind, wanted)}, and ${amountText(kind, limit)} of the budget (${amountText(kind, most[kind] ?? 0)} a day) are left: wait until tomorrow (UTC), or raise "budget.perDay.${kind}"`,
+        `Cannot go on: it may cost ${amountText(kind, wanted)}, and ${amountText(kind, limit)} of the budget (${amountText(kind, budget[kind] ?? 0)} a day) are left: wait until tomorrow (UTC), or raise "budget.perDay.${kind}"`,
         "BUDGET",
       );
     }
@@ -163,14 +165,15 @@ export class Meter {
 
   /** What may still be spent today; what has no limit is absent. */
   async left(): Promise<Amount> {
-    return this.#leftOf(await this.#input.limit());
+    const perDay = await this.#input.budget();
+    if (perDay.usd === undefined && perDay.tokens === undefined) return {};
+    const { today } = await this.spent();
+    return this.#left(perDay, today);
   }
 
-  async #leftOf(most: Amount): Promise<Amount> {
-    if (most.usd === undefined && most.tokens === undefined) return {};
-    const { today } = await this.spent();
+  #left(perDay: Amount, today: Total): Amount {
     const left = (kind: keyof Amount): number | undefined => {
-      const limit = most[kind];
+      const limit = perDay[kind];
       return limit === undefined
         ? undefined
         : Math.max(0, limit - today[kind] - this.#reserved[kind]);
@@ -198,8 +201,8 @@ export class Meter {
 
 /** What a meter needs to know. */
 export interface MeterInput {
-  /** The most of a day. */
-  readonly limit: () => Promise<Amount>;
+  /** The most of a day: it is less while the agent has children. */
+  readonly budget: () => Amount | Promise<Amount>;
   readonly now: () => number;
   /** A file of the agent. */
   readonly read: (path: string) => Promise<string | undefined>;

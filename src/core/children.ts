@@ -1,5 +1,6 @@
 import { checkLabels, checkName } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
+import type { Amount, Budget } from "./budget.ts";
 import { birthLetter, nameTaken, reserve } from "./births.ts";
 import type { ChildCommand } from "./births.ts";
 import type { Child, SpawnOptions } from "./context.ts";
@@ -11,16 +12,15 @@ import type { Kernel } from "./kernel.ts";
 import { isLocked } from "./locked.ts";
 import type { Account } from "./ports/index.ts";
 import type { AgentFiles } from "./ports/memory.ts";
-import { lower } from "./budget.ts";
-import { askedShare, newShare, withoutShares } from "./share.ts";
-import type { Amount, Budget } from "./budget.ts";
+import { askedShare, lowerBudget, newShare, withoutShares } from "./share.ts";
 import type { LaterStep } from "./steps.ts";
 import { paths } from "./tree.ts";
 
 /** A child in its parent's tree. */
 export interface ChildFile extends Child {
-  /** The trigger whose tick made it. */
+  /** The trigger whose tick made it, and by which name it asked for it. */
   readonly by: string;
+  readonly as: string;
 }
 
 /** What a run of a hook has to do with the agent's children. */
@@ -30,8 +30,10 @@ export interface ChildrenParts {
   /** The id of what caused the tick. */
   readonly trigger: string;
   /** Those of which the letter left with an earlier run that was parked. */
-  readonly left: readonly string[];
+  readonly gone: readonly string[];
   readonly files: AgentFiles;
+  /** What the agent may still spend today; what has no limit is absent. */
+  readonly left: () => Promise<Amount>;
   readonly later: (name: string) => LaterStep;
   /** A letter of the agent. @throws INVALID, LIMIT */
   readonly letter: (to: string, payload: unknown) => Envelope;
@@ -41,30 +43,32 @@ export interface ChildrenParts {
   readonly locked: (error: unknown) => void;
 }
 
-/** What is journaled of a child: all that is not asked for anew when the hook is run again. */
-interface Allotted extends Account {
-  readonly at: number;
-  readonly budget?: Budget;
-}
+/**
+ * What is journaled of a child: all that is not asked for anew when the hook is run again. With no account
+ * where the child was made before, by a run of which the journal was dropped.
+ */
+type Allotted =
+  | (Account & { readonly at: number; readonly budget?: Budget })
+  | { readonly id: string; readonly account?: undefined };
 
 /** The most that an agent may spend: what it has of its parent, and what its type says. */
-export function limitOf(record: AgentRecord, { budget }: AgentDefinition): Budget | undefined {
-  const given = record.budget === undefined ? undefined : (JSON.parse(record.budget) as Budget);
-  if (given === undefined || budget === undefined) return given ?? budget;
-  return { perDay: lower(given.perDay, budget.perDay) };
+export function limitOf(record: AgentRecord, definition: AgentDefinition): Budget | undefined {
+  const own = record.budget === undefined ? undefined : (JSON.parse(record.budget) as Budget);
+  return lowerBudget(own, definition.budget);
 }
 
-/** What is left of that beside the shares of the agent's children. */
+/** The most that an agent may spend in a day beside what its children may; what is absent has no limit. */
 export async function ownLimit(
-  limit: Budget | undefined,
+  { record, definition }: Pick<ChildrenParts, "record" | "definition">,
   files: Pick<AgentFiles, "list">,
 ): Promise<Amount> {
+  const limit = limitOf(record, definition);
   if (limit === undefined) return {};
   const children = await childrenIn(files);
   return withoutShares(
     limit,
     children.map(({ budget }) => budget),
-  ).perDay;
+  );
 }
 
 /** All children of an agent that are not ended. */
@@ -129,10 +133,11 @@ export class Children {
     const allotted = await run(() => this.#turns.run(() => this.#allot({ name, type }, asked)), {
       keep: toKeep,
     });
-    const { id, publicKey, account, at, budget } = allotted;
+    const { id } = allotted;
     this.#asked.add(id);
     this.#names.set(name, id);
-    if (this.#parts.left.includes(id)) return id;
+    if (allotted.account === undefined || this.#parts.gone.includes(id)) return id;
+    const { publicKey, account, at, budget } = allotted;
     const generation = (record.generation ?? 0) + 1;
     const entry = { id, publicKey, name, type, labels, account, createdAt: at };
     const share = budget !== undefined && { budget: JSON.stringify(budget) };
@@ -152,7 +157,7 @@ export class Children {
     const all = await childrenIn(this.#parts.files);
     return all
       .filter(({ id, by }) => by !== this.#parts.trigger || this.#asked.has(id))
-      .map(({ by: _by, ...child }) => child);
+      .map(({ by: _by, as: _as, ...child }) => child);
   }
 
   /** The npub of a child of this run by the name that it is to have; else what is given. */
@@ -175,7 +180,7 @@ export class Children {
     { name, type }: Pick<Child, "name" | "type">,
     asked: Budget | undefined,
   ): Promise<Allotted> {
-    const { record, definition, files, locked } = this.#parts;
+    const { record, definition, trigger, files, locked, left } = this.#parts;
     const { clock, limits } = this.#kernel;
     const { generations, children: most } = limits;
     const generation = (record.generation ?? 0) + 1;
@@ -185,17 +190,20 @@ export class Children {
         `Cannot spawn "${name}": it would be ${generation} agents below the one that an operator made, limits.generations is ${generations}`,
       );
     }
+    if (this.#names.has(name)) throw nameTaken(name);
     const living = await childrenIn(files);
+    const before = living.find(({ by, as }) => by === trigger && as === name);
+    if (before !== undefined) {
+      this.#names.set(name, before.id);
+      return { id: before.id };
+    }
     if (living.length >= most) {
       throw new OpenAgentsError(
         "LIMIT",
         `Cannot spawn "${name}": "${record.name}" has ${living.length} children, limits.children is ${most}: end one of them`,
       );
     }
-    // What is spent is given to nobody, today or on another day.
-    const taken = [...living.map((child) => child.budget), { perDay: await this.#parts.spent() }];
-    const budget = newShare(limitOf(record, definition), asked, taken);
-    if (this.#names.has(name)) throw nameTaken(name);
+    const budget = newShare(limitOf(record, definition), asked, await left());
     try {
       const account = await reserve(this.#kernel, name);
       const allotted = { ...account, at: clock.now(), ...(budget !== undefined && { budget }) };
@@ -210,7 +218,7 @@ export class Children {
   }
 
   #enter(child: Child): void {
-    const file: ChildFile = { ...child, by: this.#parts.trigger };
+    const file: ChildFile = { ...child, by: this.#parts.trigger, as: child.name };
     this.#parts.files.write(paths.child(child.id), JSON.stringify(file));
   }
 }

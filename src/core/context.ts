@@ -2,12 +2,11 @@ import type { State } from "./state.ts";
 import type { Duration } from "./duration.ts";
 import type { Trigger } from "./envelope.ts";
 import type { Json } from "./json.ts";
-import type { Amount, Spent, StepUse } from "./budget.ts";
+import type { Amount, Budget, BudgetOptions, Spent, StepUse } from "./budget.ts";
 import type { FileListQuery, FileRange, FileStat, WriteOptions } from "./ports/files.ts";
 import type { Goals, Memory } from "./ports/memory.ts";
 import type { ContextModel, ContextTools } from "./ports/model.ts";
 import type { Page } from "./ports/store.ts";
-import type { Budget, BudgetOptions } from "./budget.ts";
 
 /**
  * What agent code has in its hands during a tick. Nothing it does through this takes effect before
@@ -89,12 +88,6 @@ export interface Context<S extends State = State> {
   ): Promise<T>;
   /** Waits, at no cost and across restarts, as `request` does. */
   sleep(duration: Duration): Promise<void>;
-  /**
-   * Does with the trigger what an agent with a model and no hook for it does: the trigger goes to its conversation,
-   * the model answers and uses its tools, and what it says last is the reply.
-   * @throws CONFIG where there is no model
-   */
-  think(): Promise<void>;
 
   /**
    * Makes an agent, a child of this one, with a key of its own; its npub. It is there soon after the tick is
@@ -106,6 +99,12 @@ export interface Context<S extends State = State> {
   spawn(name: string, options?: SpawnOptions): Promise<string>;
   /** The agents that this one made and that are not ended. */
   children(): Promise<readonly Child[]>;
+  /**
+   * Does with the trigger what an agent with a model and no hook for it does: the trigger goes to its conversation,
+   * the model answers and uses its tools, and what it says last is the reply.
+   * @throws CONFIG where there is no model
+   */
+  think(): Promise<void>;
 }
 
 /** An event of Nostr (NIP-01) as agent code writes it: time, id and signature are added. */

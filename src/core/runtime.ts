@@ -1,5 +1,5 @@
 import type { AgentPhase, AgentRecord, AgentStatus } from "./agent.ts";
-import type { Spent } from "./budget.ts";
+import type { Budget, Spent } from "./budget.ts";
 import type { Envelope, EnvelopeType } from "./envelope.ts";
 import type { ErrorInfo } from "./errors.ts";
 import type { LiveEvent } from "./followers.ts";
@@ -17,7 +17,6 @@ import type {
 } from "./move.ts";
 import type { HomeOperations, Operations } from "./operations.ts";
 import type { Peer } from "./ports/memory.ts";
-import type { Budget } from "./budget.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { TickOutput, TickRecord, Verdict } from "./trajectory.ts";
 

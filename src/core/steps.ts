@@ -179,12 +179,8 @@ export class Steps {
       const error = kept ?? cause;
       const info = errorInfo(error);
       if (kept !== undefined) {
-        await this.#journal(
-          ask,
-          JSON.stringify({
-            error: { ...info, ...(kept instanceof FileError && { errno: kept.errno }) },
-          }),
-        );
+        const errno = kept instanceof FileError && { errno: kept.errno };
+        await this.#journal(ask, JSON.stringify({ error: { ...info, ...errno } }));
         this.#kept.set(kept, key);
       } else if (isOpen()) occasion.journal.failed(ask);
       note({ key, ms: clock.now() - begun, ...(used !== undefined && { used }), error: info });

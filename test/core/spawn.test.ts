@@ -469,3 +469,28 @@ void test("onSettled is told of a child once that is durable", async () => {
   await clock.advance(0);
   assert.deepEqual(told, ["parent", "kid"]);
 });
+
+void test("what a child may spend is less for its parent, until the child ends", async () => {
+  const left: unknown[] = [];
+  const rich = defineAgent({
+    name: "rich",
+    budget: { perDay: { usd: "1.00", tokens: 1000 } },
+    async onMessage(ctx, message) {
+      await ctx.step("work", ({ used }) => used({ usd: 100_000, tokens: 100 }));
+      if (message.text !== "") await ctx.spawn(message.text, { type: "child" });
+      left.push(await ctx.budget.left());
+    },
+  });
+  const { runtime, clock, tell } = await setting([rich, child]);
+  await tell("rich", "kid");
+  assert.deepEqual((await runtime.get("kid")).budget, { perDay: { usd: 100_000, tokens: 100 } });
+  await tell("rich", "");
+  await runtime.terminate("kid");
+  await clock.advance(0);
+  await tell("rich", "");
+  assert.deepEqual(left, [
+    { usd: 800_000, tokens: 800 },
+    { usd: 700_000, tokens: 700 },
+    { usd: 700_000, tokens: 700 },
+  ]);
+});

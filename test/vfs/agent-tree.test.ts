@@ -10,6 +10,7 @@ void test("agentTree() lists the services, each with what its user may do", asyn
   const { files, names, runtime } = await fileHome();
   assert.deepEqual(await names("/"), [
     "alarms/",
+    "children/",
     "config",
     "ctl",
     "deadletter/",
@@ -169,7 +170,7 @@ void test("agentTree() lists an agent's own directory without reading what is in
   const { files } = await fileHome({ store });
   calls.length = 0;
   const { items } = await files.list("/", { limit: 1000 });
-  assert.equal(items.length, 15);
+  assert.equal(items.length, 16);
   // Who it is, and what it has mounted.
   assert.deepEqual(calls, ["get", "files", "sync"]);
   for (const entry of items) {

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/v4";
 import type { Json } from "../../core/json.ts";
 import type { FileService, Operator } from "../../core/ports/index.ts";
 import type { Home } from "../../core/runtime.ts";

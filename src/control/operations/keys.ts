@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/v4";
 import { operation } from "../operation.ts";
 import type { Operation } from "../operation.ts";
 import { identity, keyInfo } from "../shapes/agent.ts";

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/v4";
 import { described } from "../described.ts";
 import { isCarried } from "../../core/bundle/rows.ts";
 import type { Envelope } from "../../core/envelope.ts";

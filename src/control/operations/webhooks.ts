@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/v4";
 import { OpenAgentsError } from "../../core/errors.ts";
 import type { ControlOptions } from "../api.ts";
 import { etagOf, revisionsOf } from "../etag.ts";

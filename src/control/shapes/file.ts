@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/v4";
 import { described } from "../described.ts";
 import type { FileStat, Written } from "../../core/ports/index.ts";
 import { count, shape } from "./shape.ts";

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/v4";
 import { described } from "../described.ts";
 import { GOAL_STATUS } from "../../core/ports/memory.ts";
 import type { FileText, GoalChange, MemoryHit, NewGoal } from "../../core/ports/memory.ts";

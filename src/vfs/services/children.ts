@@ -53,6 +53,6 @@ async function* eachChild(
 }
 
 function childIn(text: string): Child {
-  const { by: _by, ...child } = JSON.parse(text) as ChildFile;
+  const { by: _by, as: _as, ...child } = JSON.parse(text) as ChildFile;
   return child;
 }

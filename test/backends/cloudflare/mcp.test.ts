@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { objectServers } from "../../../src/backends/cloudflare/mcp.ts";
-import type { Env } from "../../../src/backends/cloudflare/platform.ts";
 import { defineAgent, defineRuntime, systemClock } from "../../../src/index.ts";
 import { agentRecord } from "../../vfs/agent-record.ts";
 import { errno } from "../../vfs/home.ts";
@@ -12,7 +11,7 @@ void test("a Worker that was given no client for servers of tools says how it is
       agents: [defineAgent({ name: "a" })],
       mcp: { s: { url: "https://example.org/mcp" } },
     }),
-    secrets: () => Promise.resolve(undefined),
+    secrets: async () => undefined,
     clock: systemClock,
     mcp: undefined,
     log: () => assert.fail("nothing is wrong"),
