@@ -1,22 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
-import { listen } from "@openagents/runtime/models/scripted-listener";
-import { scriptedServer } from "@openagents/runtime/models/scripted";
-import { run, spawnExample } from "./setting.ts";
+import { dataOf, run, spawnExample } from "./setting.ts";
 
 const FILE = "assistant/demo.ts";
-
-function dataOf(t: TestContext): string {
-  const data = mkdtempSync(join(tmpdir(), "openagents-assistant-"));
-  t.after(() => rmSync(data, { recursive: true }));
-  return data;
-}
 
 void test("npm run example:assistant: answers lines of stdin, and remembers over a restart", async (t) => {
   const args = ["--data", dataOf(t)];
@@ -75,24 +63,4 @@ void test("it is served to chats over WebSocket, which hear of alarms too", asyn
   assert.equal(code, 0);
   home.kill("SIGTERM");
   assert.deepEqual(await once(home, "close"), [0, null]);
-});
-
-void test("it asks whatever endpoint the variables name, and says what goes wrong there", async (t) => {
-  const server = scriptedServer([
-    { text: "I am", fault: { kind: "disconnect" } },
-    "I am a model",
-    { error: { status: 401, message: "No such key" } },
-  ]);
-  await using listening = await listen(server);
-  const { code, stdout, stderr } = await run(FILE, {
-    args: ["--data", dataOf(t)],
-    input: "Who are you?\nReally?",
-    env: { OPENAI_BASE_URL: listening.url, OPENAI_API_KEY: "sk-of-mine", OPENAI_MODEL: "mine" },
-  });
-  assert.equal(code, 0, stderr);
-  assert.match(stdout, /assistant: I am a model\nyou: Really\?\n/);
-  assert.match(stdout, /assistant: \(That went wrong: .*\)\n$/);
-  const [asked] = server.requests;
-  assert.equal(asked?.body["model"], "mine");
-  assert.equal(asked.headers.get("authorization"), "Bearer sk-of-mine");
 });

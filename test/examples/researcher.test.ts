@@ -1,40 +1,27 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
 import { defineAgent, defineRuntime } from "@openagents/runtime";
 import type { Json } from "@openagents/runtime";
 import { startLocal } from "@openagents/runtime/backends/local";
 import { openLibrary, searchPages } from "../../examples/researcher/library.ts";
 import { researchTools } from "../../examples/researcher/tools.ts";
-import { demo } from "./setting.ts";
+import { dataOf, demo } from "./setting.ts";
 
-void test("npm run example:researcher: a plan in goals, a tick for each step, and a report that cites", async () => {
-  const data = mkdtempSync(join(tmpdir(), "openagents-researcher-"));
-  try {
-    for (const q of ["q1", "q2"]) {
-      const { code, stdout, stderr } = await demo("researcher", "--data", data);
-      assert.equal(code, 0, stdout + stderr);
-      const [, before = "", after = ""] = stdout.split("$ agentctl goals researcher\n");
-      assert.match(before, new RegExp(`${q} +open +0 +0% `));
-      assert.match(
-        before,
-        new RegExp(`${q}\\.1 is done: .* \\(http://[\\d.:]+/electricity\\.md\\)`),
-      );
-      assert.match(after, new RegExp(`${q} +done +0 +100% .* = /memory/files/reports/${q}\\.md\n`));
-      const [, report = ""] = after.split(/\$ agentctl fs cat .*\n/);
-      assert.match(report, /^# How did lighthouses get from fires/);
-      assert.match(report, /in 1823\. \[2\]\n/);
-      assert.match(report, /\n\[2\] http:\/\/127\.0\.0\.1:\d+\/lenses\.md\n/);
-      assert.match(stdout, /in which 3 pages were fetched\n$/);
-    }
-  } finally {
-    rmSync(data, { recursive: true });
-  }
+void test("npm run example:researcher: a plan in goals, a tick for each step, and a report that cites", async (t) => {
+  const { code, stdout, stderr } = await demo("researcher", "--data", dataOf(t));
+  assert.equal(code, 0, stdout + stderr);
+  const [, before = "", after = ""] = stdout.split("$ agentctl goals researcher\n");
+  assert.match(before, /q1 +open +0 +0% /);
+  assert.match(before, /q1\.1 is done: .* \(http:\/\/[\d.:]+\/electricity\.md\)/);
+  assert.match(after, /q1 +done +0 +100% .* = \/memory\/files\/reports\/q1\.md\n/);
+  const [, report = ""] = after.split(/\$ agentctl fs cat .*\n/);
+  assert.match(report, /^# How did lighthouses get from fires/);
+  assert.match(report, /in 1823\. \[2\]\n/);
+  assert.match(report, /\n\[2\] http:\/\/127\.0\.0\.1:\d+\/lenses\.md\n/);
+  assert.match(stdout, /in which 3 pages were fetched\n$/);
 });
 
-void test("its tools cite and note nothing that was not read", async () => {
+void test("its tools cite and note nothing that was not read", async (t) => {
   await using library = await openLibrary();
   const tools = researchTools(library.url);
   const calls: readonly (readonly [string, Json])[] = [
@@ -60,7 +47,7 @@ void test("its tools cite and note nothing that was not read", async () => {
       await ctx.reply(outcomes);
     },
   });
-  const data = mkdtempSync(join(tmpdir(), "openagents-tools-"));
+  const data = dataOf(t);
   const home = await startLocal({
     definition: defineRuntime({ agents: [caller], ensure: [{ name: "caller", type: "caller" }] }),
     data,
@@ -89,7 +76,6 @@ void test("its tools cite and note nothing that was not read", async () => {
     );
   } finally {
     await home.stop();
-    rmSync(data, { recursive: true });
   }
 });
 

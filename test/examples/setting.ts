@@ -1,7 +1,11 @@
 import { spawn } from "node:child_process";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Json, Runtime } from "@openagents/runtime";
 import { createRuntime, defineRuntime } from "@openagents/runtime";
@@ -44,6 +48,13 @@ export async function setting(): Promise<Setting> {
     },
     [Symbol.asyncDispose]: () => runtime.stop(0),
   };
+}
+
+/** A directory for the data of an example, which goes with the test. */
+export function dataOf(t: TestContext): string {
+  const data = mkdtempSync(join(tmpdir(), "openagents-example-"));
+  t.after(() => rmSync(data, { recursive: true }));
+  return data;
 }
 
 /** What a command printed until it ended. */
