@@ -28,6 +28,10 @@ export async function chat(url: string, token: string): Promise<void> {
   const screen = new Screen((text) => stdout.write(text), isTerminal);
   /** By the id of a message: what waits until it is dealt with. */
   const waiting = new Map<string, () => void>();
+  let isOver = false;
+  const prompt = (preserveCursor = false): void => {
+    if (isTerminal && !isOver) lines.prompt(preserveCursor);
+  };
   const onEvent = ({ event, data }: EventFrame): void => {
     const told = data as unknown as Told;
     screen.show(event, told);
@@ -36,10 +40,21 @@ export async function chat(url: string, token: string): Promise<void> {
     waiting.delete(told.envelope);
     if (answered !== undefined) answered();
     // An alarm went off while somebody was typing.
-    else if (isTerminal) lines.prompt(true);
+    else prompt(true);
   };
   const socket = agentSocket({ url, token, agent: "assistant", events: EVENTS, onEvent });
-  if (isTerminal) lines.prompt();
+  lines.once("close", () => {
+    isOver = true;
+  });
+  // Ctrl-C, also while the assistant is at it.
+  const left = new Promise<void>((resolve) => {
+    lines.once("SIGINT", () => {
+      lines.close();
+      resolve();
+    });
+  });
+  if (isTerminal) stdout.write("Ctrl-D ends the chat.\n");
+  prompt();
   try {
     for await (const line of lines) {
       if (line.trim() !== "") {
@@ -47,9 +62,9 @@ export async function chat(url: string, token: string): Promise<void> {
         const id = crypto.randomUUID();
         const answered = new Promise<void>((resolve) => void waiting.set(id, resolve));
         await socket.send({ id, payload: line });
-        await Promise.race([answered, socket.closed]);
+        await Promise.race([answered, socket.closed, left]);
       }
-      if (isTerminal) lines.prompt();
+      prompt();
     }
   } finally {
     socket.close();
