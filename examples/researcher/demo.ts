@@ -32,7 +32,8 @@ await inDataDirectory(async (data) => {
     const told = new Set<string>();
     const report = await until(async () => {
       const goals = await runtime.goals("researcher", "", 1000);
-      const question = goals.findLast(({ parent }) => parent === undefined);
+      const questions = goals.filter(({ parent }) => parent === undefined);
+      const question = questions.toSorted((a, b) => a.createdAt - b.createdAt).at(-1);
       if (question === undefined) throw new Error("There is no plan");
       for (const { id, parent, status, result } of goals) {
         if (parent !== question.id || status === "open" || told.has(id)) continue;

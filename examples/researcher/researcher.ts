@@ -37,7 +37,8 @@ export const researcher = defineAgent<ResearcherState>({
 
 /** Has the next tick work on the first step that is open, or write the report when there is none. */
 async function goOn(ctx: Context<ResearcherState>): Promise<void> {
-  const open = (await ctx.goals.list()).filter(({ status }) => status === "open");
+  const goals = await ctx.goals.list({ limit: 1000 });
+  const open = goals.filter(({ status }) => status === "open");
   const question = open.find(({ parent }) => parent === undefined);
   if (question === undefined) return;
   const steps = open.filter(({ parent }) => parent === question.id);
@@ -56,7 +57,9 @@ async function goOn(ctx: Context<ResearcherState>): Promise<void> {
 }
 
 async function instructions(ctx: Context): Promise<string> {
-  const goals = await ctx.goals.list();
+  const all = await ctx.goals.list({ limit: 1000 });
+  const question = all.find(({ parent, status }) => parent === undefined && status === "open");
+  const goals = all.filter(({ id, parent }) => question?.id === (parent ?? id));
   const notes = await ctx.memory.patterns.find(ctx.trigger.text);
   return [
     "You research questions with the pages that search finds, and nothing else.",

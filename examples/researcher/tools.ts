@@ -48,8 +48,9 @@ const plan = defineTool({
   description: "Makes the plan for a question: 2 to 5 steps, each a question that pages can answer",
   inputSchema: z.object({ question: z.string(), steps: z.array(z.string()).min(1).max(5) }),
   async perform({ question, steps }, ctx) {
-    const roots = (await ctx.goals.list()).filter(({ parent }) => parent === undefined);
-    const { id } = await ctx.goals.add({ id: `q${roots.length + 1}`, title: question });
+    const goals = await ctx.goals.list({ limit: 1000 });
+    const numbers = goals.map(({ id }) => Number(/^q(\d+)$/.exec(id)?.[1] ?? 0));
+    const { id } = await ctx.goals.add({ id: `q${Math.max(0, ...numbers) + 1}`, title: question });
     for (const [i, title] of steps.entries()) {
       await ctx.goals.add({ id: `${id}.${i + 1}`, title, parent: id, priority: -i });
     }
@@ -66,7 +67,7 @@ const finishStep = defineTool({
     const text = `${result} (${urls.join(", ")})`;
     const { parent } = await ctx.goals.update(step, { status: "done", progress: 1, result: text });
     if (parent === undefined) return "done";
-    const steps = (await ctx.goals.list()).filter((goal) => goal.parent === parent);
+    const steps = (await ctx.goals.list({ limit: 1000 })).filter((goal) => goal.parent === parent);
     const done = steps.filter(({ status }) => status !== "open").length;
     await ctx.goals.update(parent, { progress: done / (steps.length + 1) });
     return "done";
