@@ -207,7 +207,7 @@ async function judge(
   const rows = await runtime.log("thinker", 0, 1_000);
   const replies = rows
     .flatMap(({ output }) => (JSON.parse(output ?? "{}") as TickOutput).replies ?? [])
-    .map(({ payload }) => String(payload));
+    .map(({ payload }) => payload as string);
   const texts = [...witness.accepted].toSorted();
   const wanted = texts.map((text) => `done ${text}`);
   if (replies.toSorted().join() !== wanted.join()) broken.push(`replies: ${replies.join()}`);
