@@ -141,7 +141,7 @@ for (const [name, fault] of Object.entries(FAULTS)) {
         const code = name.startsWith("429") ? "RATE_LIMITED" : "UNREACHABLE";
         assert.equal(answer.error?.code, code, answer.error?.message);
         assert.match(
-          answer.error!.message,
+          answer.error.message,
           /^Cannot call model "openai-compatible\/scripted": .*\(tried 2 times\)$/s,
         );
         assert.deepEqual(outcomes(records), ["failed"]);
@@ -292,7 +292,7 @@ void test("a secret that a tool was given is nowhere to be seen, however it is w
           .join(" ")}`;
   await tell(script, { tools }, async (told) => {
     assert.equal(told.answer.outcome, "done");
-    assert.match(String(told.answer.replies[0]), /It is .*401 for /);
+    assert.match(told.answer.replies[0] as string, /It is .*401 for /);
     const { runtime, server, ...rest } = told;
     const all = JSON.stringify([
       rest,
@@ -319,7 +319,7 @@ void test("a model that never ends its calls of tools is stopped, and the sender
   const script: Script = () => ({ toolCalls: [{ name: "work", input: { n: 1 } }], usage: USAGE });
   const options = { tools: { work: WORK }, think: { maxSteps: 3 } };
   await tell(script, options, ({ answer, server, spent }) => {
-    assert.match(String(answer.replies[0]), /^I stopped after 3 steps/);
+    assert.match(answer.replies[0] as string, /^I stopped after 3 steps/);
     assert.equal(server.requests.length, 3);
     assert.equal(spent, 3 * 110);
   });
