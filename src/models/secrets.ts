@@ -119,7 +119,10 @@ export class Secrets {
     const isNew = !this.#learned.known.delete(value);
     this.#learned.known.set(value, forms);
     if (!isNew) return;
-    for (const oldest of [...this.#learned.known.keys()].slice(0, -MOST)) this.#learned.known.delete(oldest);
-    this.#learned.forms = [...this.#learned.known.values()].flat().sort((a, b) => b.form.length - a.form.length);
+    for (const oldest of [...this.#learned.known.keys()].slice(0, -MOST))
+      this.#learned.known.delete(oldest);
+    this.#learned.forms = [...this.#learned.known.values()]
+      .flat()
+      .sort((a, b) => b.form.length - a.form.length);
   }
 }
