@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { remoteRuntime } from "../src/control/remote-runtime.ts";
-import type { RemoteRuntime } from "../src/control/remote-runtime.ts";
+import type { RemoteHome } from "../src/control/remote-runtime.ts";
 import type { BackendFixture } from "../src/testing/index.ts";
 import { start } from "./agentd.ts";
 import { outsideServer } from "./outside-server.ts";
@@ -16,7 +16,7 @@ export async function agentdBackend(): Promise<
   const data = mkdtempSync(join(tmpdir(), "openagents-conformance-"));
   const config = new URL("conformance.config.ts", import.meta.url);
   const file = (name: string): string => readFileSync(join(data, name), "utf8");
-  const boot = async (release = 1): Promise<RemoteRuntime> => {
+  const boot = async (release = 1): Promise<RemoteHome> => {
     process.env["OPENAGENTS_RELEASE"] = String(release);
     daemon = await start(config, data);
     return remoteRuntime({ url: daemon.url, token: file("token").trim() });
@@ -35,6 +35,7 @@ export async function agentdBackend(): Promise<
         runtime = await boot(release);
         return runtime;
       },
+      follow: (ref) => runtime.stream(ref),
       secrets: async () => [
         (JSON.parse(file("keys.json")) as { mnemonic: string }).mnemonic,
         file("token").trim(),

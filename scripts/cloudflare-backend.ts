@@ -31,6 +31,7 @@ export async function cloudflareBackend(): Promise<SharedBackend> {
         await worker.start();
         return runtime;
       },
+      follow: (ref) => runtime.stream(ref),
       secrets: async () => [worker.mnemonic, worker.token],
       dispose: async () => undefined,
     },

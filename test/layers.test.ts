@@ -45,7 +45,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   },
   web: { layers: "type:control", packages: "" },
   cli: { layers: `${BELOW_BACKENDS} backends testing`, packages: "commander node:*", loads: true },
-  testing: { layers: "core vfs", packages: "" },
+  testing: { layers: "core vfs models", packages: "" },
   index: { layers: "core type:identity", packages: "" },
 };
 

@@ -2,9 +2,7 @@ import { identityOf } from "./address.ts";
 import { isNpub } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
 import { agentPeers, agentState, infoOf, keyInfoOf, reportOf } from "./agent-info.ts";
-import { memoryBrake } from "./brake.ts";
 import { checkHere } from "./between-homes.ts";
-import { Counters } from "./counters.ts";
 import { Courier } from "./courier.ts";
 import type { Envelope } from "./envelope.ts";
 import type { RuntimeDefinition } from "./definition.ts";
@@ -12,24 +10,20 @@ import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Operators } from "./operators.ts";
 import { MismatchError, OpenAgentsError } from "./errors.ts";
-import { Followers } from "./followers.ts";
 import type { LiveEvent } from "./followers.ts";
 import type { RunningTick } from "./live-tick.ts";
-import { factotum, isFactotum } from "./factotum.ts";
 import { Importer } from "./importer.ts";
 import type { Json } from "./json.ts";
-import { KeyWaits } from "./key-waits.ts";
-import { Cache, Serial } from "./kernel.ts";
-import type { Kernel, LoadedAgent } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { lockedError } from "./locked.ts";
 import { controlEnvelope, Mailroom } from "./mailroom.ts";
 import type { Departure, Imported, LeaveOptions, MoveGoal, SetAside, Stayed } from "./move.ts";
+import { makeKernel } from "./make-kernel.ts";
 import { Mover } from "./mover.ts";
 import { newAgent } from "./new-agent.ts";
 import type { Identity, LogRow, MailRow, Page, Receipt } from "./ports/index.ts";
 import type { Peer } from "./ports/memory.ts";
-import type { Mind, Thinker } from "./ports/model.ts";
 import type {
   AgentInfo,
   AgentReport,
@@ -46,11 +40,9 @@ import type {
   TickEvent,
 } from "./runtime.ts";
 import type { RuntimePorts } from "./runtime-ports.ts";
-import { systemClock, systemRandom } from "./system.ts";
 import type { Ticked } from "./tick.ts";
 import type { TickRecord, Verdict } from "./trajectory.ts";
 import { verifyAgent } from "./verify.ts";
-import { PACKAGE_VERSION } from "./version.ts";
 import { Watchers } from "./watchers.ts";
 
 /** How long after a failure of the store what was due is taken up again, ms. */
@@ -96,44 +88,15 @@ class KernelRuntime implements Runtime {
   readonly alarms: Runtime["alarms"] = (...args) => this.#operators.alarms(...args);
 
   constructor(ports: RuntimePorts) {
-    const { definition, store, signer, clock = systemClock, random = systemRandom } = ports;
-    this.#definition = definition;
+    this.#definition = ports.definition;
     this.#onProblem = ports.onProblem ?? (() => undefined);
     this.#onSettled = ports.onSettled ?? (() => undefined);
     this.#watchers = new Watchers(this.#onProblem);
-    this.#kernel = {
-      store,
-      signer: isFactotum(signer) ? signer : factotum(signer, clock),
-      carrier: ports.carrier,
-      memory: ports.memory,
-      tree: ports.tree,
-      minds: mindsOf(definition, ports.thinker),
-      relays: definition.relays,
-      names: ports.names,
-      registry: ports.registry,
-      nursery: ports.nursery,
-      forwarder: ports.forwarder,
-      waker: ports.waker,
-      brake: ports.brake ?? memoryBrake(),
-      tracer: ports.tracer,
-      secrets: ports.secrets,
-      counters: new Counters(),
-      clock,
-      random,
-      agents: definition.agents,
-      limits: definition.limits,
-      version: ports.version ?? PACKAGE_VERSION,
-      startedAt: clock.now(),
-      carefulUntil: 0,
-      cache: new Cache<LoadedAgent>(definition.limits.cached),
+    this.#kernel = makeKernel(ports, {
       watchers: this.#watchers,
-      followers: new Followers({ clock, random }, this.#onProblem),
-      keyWaits: new KeyWaits(signer.lock, {
-        first: () => this.#onProblem("Agents wait for their keys", lockedError()),
-        held: (source) => this.#mailroom.held(source),
-      }),
-      suspects: new Serial(),
-    };
+      problem: this.#onProblem,
+      held: (source) => this.#mailroom.held(source),
+    });
     this.#dispatcher = new Dispatcher(this.#kernel, {
       ticked: (ticked) => this.#ticked(ticked),
       failed: (id, error) => this.#turnFailed(id, error),
@@ -532,24 +495,4 @@ class KernelRuntime implements Runtime {
   #rest(): void {
     if (!this.#dispatcher.busy && !this.#courier.busy) this.#kernel.waker?.idle();
   }
-}
-
-/** The minds of all definitions. @throws CONFIG */
-function mindsOf(
-  { agents }: RuntimeDefinition,
-  thinker: Thinker | undefined,
-): ReadonlyMap<string, Mind> {
-  if (thinker !== undefined) {
-    return new Map(
-      [...agents].map(([name, { thinking }]) => [name, thinker(name, thinking ?? {})]),
-    );
-  }
-  for (const { name, thinking } of agents.values()) {
-    if (thinking === undefined) continue;
-    throw new OpenAgentsError(
-      "CONFIG",
-      `Cannot run agents of type "${name}": they have a model or tools, and there is no thinker: give "thinker" to createRuntime()`,
-    );
-  }
-  return new Map();
 }

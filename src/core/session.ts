@@ -1,7 +1,6 @@
 import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { Meter } from "./budget.ts";
-import { byteLength } from "./byte-length.ts";
 import { Children, ownLimit } from "./children.ts";
 import type {
   Context,
@@ -22,9 +21,9 @@ import { toMs } from "./duration.ts";
 import { PUBLIC, triggerOf } from "./envelope.ts";
 import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
-import { errorInfo, OpenAgentsError } from "./errors.ts";
+import { OpenAgentsError } from "./errors.ts";
+import { GivenOut, plain } from "./given-out.ts";
 import type { LiveTick } from "./live-tick.ts";
-import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
@@ -95,9 +94,7 @@ export class Session {
   readonly steps: StepNote[];
   /** Counts what the steps cost. */
   readonly meter: Meter;
-  readonly #replies: NonNullable<TickOutput["replies"]>[number][] = [];
-  readonly #events: NonNullable<TickOutput["events"]>[number][] = [];
-  readonly #logs: LogLine[];
+  readonly #given: GivenOut;
 
   readonly #kernel: Kernel;
   readonly #input: SessionInput;
@@ -110,9 +107,6 @@ export class Session {
   #thought: Thought | undefined;
   #abort: AbortController | undefined;
   #cutBy: unknown;
-  /** Bytes of replies, events and log lines so far. */
-  #spent = 0;
-  #logsCut = false;
   #isOpen = true;
   #end: ((ending: Ending) => void) | undefined;
   #onCut: (() => void) | undefined;
@@ -121,7 +115,7 @@ export class Session {
   constructor(kernel: Kernel, input: SessionInput, before?: Session) {
     const { record, state } = input.agent;
     this.steps = before?.steps ?? [];
-    this.#logs = before === undefined ? [] : before.#logs;
+    this.#given = new GivenOut(kernel.limits, () => kernel.clock.now(), before && before.#given);
     this.meter =
       before?.meter ??
       new Meter({
@@ -225,11 +219,7 @@ export class Session {
 
   /** What is given to the outside when the tick is done; log lines alone when it is not. */
   output(done: boolean): TickOutput {
-    return {
-      replies: done && this.#replies.length > 0 ? this.#replies : undefined,
-      events: done && this.#events.length > 0 ? this.#events : undefined,
-      logs: this.#logs.length > 0 ? this.#logs : undefined,
-    };
+    return this.#given.output(done);
   }
 
   /** What was written to mounts that have a budget: of the files, those that stay however the tick ends. */
@@ -330,10 +320,7 @@ export class Session {
     const answer = type === "request" ? "response" : "message";
     const envelope = this.#envelope({ to: from, type: answer, replyTo: id }, payload, options);
     if (isNpub(from)) this.mail.push(envelope);
-    else {
-      this.#spend(byteLength(JSON.stringify(envelope.payload)), "reply");
-      this.#replies.push({ to: from, replyTo: id, payload: envelope.payload });
-    }
+    else this.#given.reply({ to: from, replyTo: id, payload: envelope.payload });
     this.replied = true;
     return envelope.id;
   }
@@ -381,10 +368,7 @@ export class Session {
 
   broadcast(name: string, data: unknown = null): void {
     this.#check();
-    checkLabel(name, "an event");
-    const json = plain(data, `event "${name}"`);
-    this.#spend(byteLength(JSON.stringify(json)) + byteLength(name), "broadcast");
-    this.#events.push({ name, data: json });
+    this.#given.event(name, data);
   }
 
   schedule(when: When, payload: unknown = null, options?: { readonly id?: string }): string {
@@ -482,43 +466,8 @@ export class Session {
     return letterOf(this.#kernel, from, { head, payload, options });
   }
 
-  /** Adds a log line; what is beyond the limit of the output is cut, and a last line says so. */
+  /** Adds a log line. */
   note(level: LogLine["level"], text: unknown, data?: unknown): void {
-    if (this.#logsCut) return;
-    let kept: Json | undefined;
-    try {
-      kept = data === undefined ? undefined : plain(data, "data");
-    } catch {
-      kept = String(data).toWellFormed();
-    }
-    const line: LogLine = {
-      at: this.now(),
-      level,
-      text: String(text).toWellFormed(),
-      ...(kept !== undefined && { data: kept }),
-    };
-    try {
-      this.#spend(byteLength(JSON.stringify(line)), "log");
-      this.#logs.push(line);
-    } catch (error) {
-      this.#logsCut = true;
-      this.#logs.push({ at: line.at, level: "warn", text: errorInfo(error).message });
-    }
+    this.#given.note(level, text, data);
   }
-
-  /** @throws LIMIT when what the tick gives out would be longer than it may be */
-  #spend(bytes: number, what: string): void {
-    const { outputBytes } = this.#kernel.limits;
-    if (this.#spent + bytes > outputBytes) {
-      throw new OpenAgentsError(
-        "LIMIT",
-        `Cannot ${what}: the output of the tick would be above limits.outputBytes (${outputBytes})`,
-      );
-    }
-    this.#spent += bytes;
-  }
-}
-
-function plain(value: unknown, what: string): Json {
-  return JSON.parse(toJson(value, what)) as Json;
 }

@@ -3,6 +3,7 @@ import { FILE_CASES } from "./backend/file-cases.ts";
 import { LIFE_CASES } from "./backend/life-cases.ts";
 import { MAIL_CASES } from "./backend/mail-cases.ts";
 import { MEMORY_CASES } from "./backend/memory-cases.ts";
+import { MODEL_CASES } from "./backend/model-cases.ts";
 import { MOVE_CASES } from "./backend/move-cases.ts";
 import { OPERATOR_CASES } from "./backend/operator-cases.ts";
 import { SPAWN_CASES } from "./backend/spawn-cases.ts";
@@ -44,6 +45,7 @@ const ALL_CASES = [
   ...MAIL_CASES,
   ...WORK_CASES,
   ...SPAWN_CASES,
+  ...MODEL_CASES,
   ...LIFE_CASES,
   ...FILE_CASES,
   ...MEMORY_CASES,

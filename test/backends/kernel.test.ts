@@ -4,9 +4,11 @@ import type { Runtime } from "../../src/index.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
 import { agentMemory } from "../../src/memory/index.ts";
+import { modelThinker } from "../../src/models/index.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { backendConformance, conformanceAgents, localOutside } from "../../src/testing/index.ts";
 import type { BackendFixture } from "../../src/testing/index.ts";
+import { follow } from "./follow.ts";
 import { mortal } from "./mortal.ts";
 import { treesOf } from "./trees.ts";
 
@@ -25,6 +27,7 @@ async function kernel(): Promise<BackendFixture> {
       store: life.store,
       signer,
       memory: agentMemory,
+      thinker: modelThinker(),
       tree: treesOf(() => runtime),
     };
     const runtime: Runtime = createRuntime(ports);
@@ -42,6 +45,7 @@ async function kernel(): Promise<BackendFixture> {
       runtime = await boot(release);
       return runtime;
     },
+    follow: (ref) => follow(runtime, ref),
     secrets: async () => [mnemonic],
     dispose: () => runtime.stop(0),
   };

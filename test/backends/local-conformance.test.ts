@@ -5,11 +5,13 @@ import { test } from "node:test";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
 import { agentMemory } from "../../src/memory/index.ts";
+import { modelThinker } from "../../src/models/index.ts";
 import { createRuntime, defineRuntime } from "../../src/index.ts";
 import type { Runtime } from "../../src/index.ts";
 import { sqlite } from "../../src/stores/sqlite.ts";
 import { backendConformance, conformanceAgents, localOutside } from "../../src/testing/index.ts";
 import type { BackendFixture } from "../../src/testing/index.ts";
+import { follow } from "./follow.ts";
 import { mortal } from "./mortal.ts";
 import { treesOf } from "./trees.ts";
 
@@ -31,6 +33,7 @@ async function local(): Promise<BackendFixture> {
       store: life.store,
       signer,
       memory: agentMemory,
+      thinker: modelThinker(),
       tree: treesOf(() => runtime),
     };
     const runtime: Runtime = createRuntime(ports);
@@ -48,6 +51,7 @@ async function local(): Promise<BackendFixture> {
       runtime = await boot(release);
       return runtime;
     },
+    follow: (ref) => follow(runtime, ref),
     secrets: async () => [mnemonic],
     async dispose() {
       await runtime.stop(0);

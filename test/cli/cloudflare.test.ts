@@ -205,8 +205,9 @@ void test("agentctl init --backend cloudflare makes the same in a new project", 
   assert.equal((await p.agentctl("init", "x", "--backend", "nope")).code, 2);
 });
 
-void test("a Worker of one agent is below 350 KB", async () => {
+void test("a Worker of one agent is below 400 KB", async () => {
+  // 381 KB: 350 without what thinks, spawns and keeps secrets. Packages of providers are what users install beside.
   const script = join(PACKAGE, "scripts/size.ts");
   const { stdout } = await run(process.execPath, [script], { cwd: PACKAGE });
-  assert.ok(Number(stdout) > 10_000 && Number(stdout) < 358_400, stdout);
+  assert.ok(Number(stdout) > 10_000 && Number(stdout) < 409_600, stdout);
 });

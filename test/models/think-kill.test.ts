@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { MockLanguageModelV4 } from "ai/test";
 import { simulateReadableStream } from "ai";
-import type { LanguageModelV4 } from "@ai-sdk/provider";
+import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { createRuntime, defineAgent, defineRuntime } from "../../src/index.ts";
-import type { Context, Runtime, Store, TickOutput } from "../../src/index.ts";
+import type { Context, ModelReference, Runtime, Store, TickOutput } from "../../src/index.ts";
 import { agentMemory } from "../../src/memory/index.ts";
-import { think } from "../../src/models/index.ts";
+import { modelThinker } from "../../src/models/index.ts";
 import { listen } from "../../src/models/scripted-listener.ts";
 import { scriptedModel, scriptedServer } from "../../src/models/scripted.ts";
 import type { ScriptedAsk, ScriptedReply } from "../../src/models/scripted.ts";
@@ -22,6 +22,8 @@ import { signer } from "../core/setting.ts";
 /** Calls of a tool, and so five calls of the model and one more: eleven steps in one tick. */
 const TOOLS = 5;
 const STEPS = 2 * TOOLS + 1;
+/** A model that the runtime makes by its name. */
+const NAMED = "gpt-5";
 
 /** When the process dies: at its n-th journal entry or commit of a tick, before or after it is durable. */
 interface Death {
@@ -112,9 +114,11 @@ async function start(
   {
     model,
     work,
-  }: { readonly model: LanguageModelV4; readonly work: (part: number, key: string) => void },
+  }: { readonly model: ModelReference; readonly work: (part: number, key: string) => void },
 ): Promise<Runtime> {
-  const hook = think({
+  const rates = { input: 1_000_000, output: 1_000_000, cacheRead: 0, cacheWrite: 0 };
+  const agent = defineAgent({
+    name: "a",
     model,
     tools: {
       work: {
@@ -122,20 +126,22 @@ async function start(
         execute: ({ part }: { part: number }, { key }) => work(part, key),
       },
     },
-    prices: {
-      [model.modelId]: { input: 1_000_000, output: 1_000_000, cacheRead: 0, cacheWrite: 0 },
+    think: {
+      prices: { [typeof model === "object" && "modelId" in model ? model.modelId : NAMED]: rates },
     },
-  });
-  const agent = defineAgent({
-    name: "a",
-    onMessage: hook,
     onManual: async (ctx: Context) => {
       const [first] = await ctx.memory.conversations.list();
       ctx.broadcast("kept", first === undefined ? 0 : first.last);
     },
   });
   const definition = defineRuntime({ agents: [agent], ensure: [{ name: "a", type: "a" }] });
-  const runtime = createRuntime({ definition, store, signer, memory: agentMemory });
+  const runtime = createRuntime({
+    definition,
+    store,
+    signer,
+    memory: agentMemory,
+    thinker: modelThinker(),
+  });
   await runtime.start();
   return runtime;
 }
@@ -148,7 +154,7 @@ async function outputs(runtime: Runtime): Promise<readonly TickOutput[]> {
 /** Runs the work in a process that dies, and to its end in the next; how often each piece of it was done. */
 async function killed(
   place: Place,
-  model: LanguageModelV4,
+  model: ModelReference,
   death: Death,
 ): Promise<Map<string, number>> {
   const done = new Map<string, number>();
@@ -222,7 +228,7 @@ for (const [name, place] of Object.entries(PLACES)) {
   });
 }
 
-void test("the loop works with the AI SDK's own mock model", async () => {
+void test("an agent works with the AI SDK's own mock model", async () => {
   const model = new MockLanguageModelV4({
     doStream: ({ prompt }) => {
       const messages = prompt.map(({ role }) => ({ role, text: "", toolCalls: [] }));
@@ -263,17 +269,28 @@ void test("the loop works with the AI SDK's own mock model", async () => {
   assert.equal(model.doStreamCalls.length, TOOLS + 1);
 });
 
-void test("the loop works over HTTP with two packages of providers, also when it is killed", async () => {
-  for (const make of [
-    (baseURL: string) =>
-      createOpenAICompatible({ name: "scripted", baseURL, includeUsage: true })("m"),
-    (baseURL: string) => createOpenAI({ baseURL, apiKey: "none" }).chat("gpt-4o"),
-  ]) {
+/** Models of the packages that users have, by the API that each speaks, and one that is named alone. */
+const PROVIDERS: readonly (readonly [api: string, make: (baseURL: string) => ModelReference])[] = [
+  [
+    "chat",
+    (baseURL) => createOpenAICompatible({ name: "scripted", baseURL, includeUsage: true })("m"),
+  ],
+  ["chat", (baseURL) => createOpenAI({ baseURL, apiKey: "none" }).chat("gpt-4o")],
+  ["responses", (baseURL) => createOpenAI({ baseURL, apiKey: "none" })("gpt-5")],
+  ["messages", (baseURL) => createAnthropic({ baseURL, apiKey: "none" })("claude-opus-4-6")],
+  ["responses", (baseURL) => ({ model: `openai/${NAMED}`, baseURL, apiKey: "none" })],
+];
+
+void test("an agent works over HTTP with each package of a provider, also when it is killed", async () => {
+  for (const [api, make] of PROVIDERS) {
     const server = scriptedServer(plan);
     await using listening = await listen(server);
     const place = PLACES["sqlite"]!();
     await killed(place, make(listening.url), { at: "journal", n: 5, when: "after" });
-    assert.equal(server.requests.length, TOOLS + 1);
+    assert.deepEqual(
+      server.requests.map((request) => request.api),
+      Array.from({ length: TOOLS + 1 }, () => api),
+    );
     place.remove();
   }
 });

@@ -10,6 +10,8 @@ const SEEDS = Number(process.env["SIM_SEEDS"] ?? 2000);
 const MOVE_SEEDS = Math.ceil(SEEDS / 8);
 /** One of files takes longer, too. */
 const FILE_SEEDS = Math.ceil(SEEDS / 8);
+/** One of models takes longest. */
+const MODEL_SEEDS = Math.ceil(SEEDS / 20);
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
 /** What a process that runs these seeds says. */
@@ -46,4 +48,8 @@ void test(`a moving agent has one owner and loses nothing under ${MOVE_SEEDS} se
 
 void test(`changes of an agent's files are made once under ${FILE_SEEDS} seeded schedules of crashes and refusals`, async () => {
   assert.equal(await runAll("files", FILE_SEEDS), "");
+});
+
+void test(`an agent that thinks makes and pays for each call once under ${MODEL_SEEDS} seeded schedules of crashes and refusals`, async () => {
+  assert.equal(await runAll("models", MODEL_SEEDS), "");
 });

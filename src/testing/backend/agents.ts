@@ -4,6 +4,7 @@ import type { ContextFiles } from "../../core/context.ts";
 import { TerminalError } from "../../core/errors.ts";
 import { errnoOf } from "../../core/file-error.ts";
 import type { StandardSchema } from "../../core/standard-schema.ts";
+import { modelAgents } from "./model-agents.ts";
 import type { Outside } from "./outside.ts";
 
 /** Accepts objects whose `count` is a number of at most 2. */
@@ -30,6 +31,7 @@ export function conformanceAgents(
   release: 1 | 2 = 1,
 ): readonly AgentDefinition[] {
   return [
+    ...modelAgents(outside),
     // Steps, then waits; in release 2 it does something else before it waits, if the message says so.
     ...(["fail", "restart"] as const).map((onMismatch) =>
       defineAgent({

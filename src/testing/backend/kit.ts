@@ -13,6 +13,13 @@ export interface BackendFixture {
    * stored, with the agents of this release, 1 where none is given. Use only the new runtime then.
    */
   readonly crash: (release?: 1 | 2) => Promise<RemoteRuntime>;
+  /**
+   * What is told of an agent from now on, as its stream has it; of a tick that runs, from its start on. The
+   * iteration ends it.
+   */
+  readonly follow: (
+    ref: string,
+  ) => AsyncIterable<{ readonly event: string; readonly data: string }>;
   /** Private keys and the secrets they come from, in every form in which they could leak. */
   readonly secrets?: () => Promise<readonly string[]>;
   readonly dispose: () => Promise<void>;
@@ -37,6 +44,7 @@ export type Guarantee =
   | "steps once"
   | "waiting is free"
   | "children"
+  | "models"
   | "upgrades"
   | "on the record"
   | "durable"

@@ -11,7 +11,7 @@ void test("a Worker that was given no client for servers of tools says how it is
       agents: [defineAgent({ name: "a" })],
       mcp: { s: { url: "https://example.org/mcp" } },
     }),
-    secrets: () => Promise.resolve(undefined),
+    secrets: async () => undefined,
     clock: systemClock,
     mcp: undefined,
     log: () => assert.fail("nothing is wrong"),
