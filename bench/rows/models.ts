@@ -2,14 +2,14 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import type { LanguageModelV4, LanguageModelV4Prompt } from "@ai-sdk/provider";
+import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { streamText } from "ai";
 import { createRuntime } from "../../src/core/create-runtime.ts";
 import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
 import type { AgentDefinition } from "../../src/core/definition.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { agentMemory } from "../../src/memory/index.ts";
-import { callModel, think } from "../../src/models/index.ts";
+import { modelThinker } from "../../src/models/index.ts";
 import { scriptedModel } from "../../src/models/scripted.ts";
 import { sqlite } from "../../src/stores/sqlite.ts";
 import type { Bench, Figures } from "../bench.ts";
@@ -17,10 +17,8 @@ import { benchSigner, createAgents } from "../in-process.ts";
 import { flight, median, percentile, round, time } from "../measure.ts";
 
 const ANSWER = "A scripted answer that is about as long as one line of a chat usually is.";
-const PROMPT: LanguageModelV4Prompt = [
-  { role: "system", content: "You are measured." },
-  { role: "user", content: [{ type: "text", text: "How long does it take?" }] },
-];
+const SYSTEM = "You are measured.";
+const QUESTION = "How long does it take?";
 
 /**
  * Ms that the runtime adds to a call of a model: the call as a durable step of a tick, whose answer is in SQLite
@@ -41,10 +39,13 @@ export async function modelOverhead(bench: Bench): Promise<Figures> {
   const steps: number[] = [];
   const agent = defineAgent({
     name: "caller",
+    model,
     async onMessage(ctx) {
       for (let i = 0; i < each; i += 1) {
-        const work = () =>
-          ctx.step("model", ({ signal }) => callModel({ prompt: PROMPT }, { model, signal }));
+        const work = async () => {
+          const { text } = await ctx.model.generate({ system: SYSTEM, prompt: QUESTION });
+          if (text !== ANSWER) throw new Error("That is another answer");
+        };
         steps.push(await time(work));
       }
     },
@@ -60,8 +61,8 @@ export async function modelOverhead(bench: Bench): Promise<Figures> {
         await time(async () => {
           const { text } = streamText({
             model,
-            instructions: "You are measured.",
-            prompt: "How long does it take?",
+            instructions: SYSTEM,
+            prompt: QUESTION,
           });
           if ((await text) !== ANSWER) throw new Error("That is another answer");
         }),
@@ -92,10 +93,7 @@ const WAIT = 2000;
 export async function modelWaiting(bench: Bench): Promise<Figures> {
   const { together } = bench.sizes;
   const model = scriptedModel(() => ({ text: ANSWER, delay: WAIT }));
-  const runtime = await started(
-    bench,
-    defineAgent({ name: "waiter", onMessage: think({ model }) }),
-  );
+  const runtime = await started(bench, defineAgent({ name: "waiter", model }));
   const ids = await createAgents(runtime, { type: "waiter", count: together });
   globalThis.gc?.();
   const before = process.memoryUsage().rss;
@@ -119,6 +117,7 @@ export async function modelWaiting(bench: Bench): Promise<Figures> {
 async function started(bench: Bench, agent: AgentDefinition): Promise<Runtime> {
   const runtime = createRuntime({
     memory: agentMemory,
+    thinker: modelThinker(),
     definition: defineRuntime({ agents: [agent] }),
     store: sqlite(join(bench.directory(), "models.db")),
     signer: benchSigner(),

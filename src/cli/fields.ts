@@ -1,3 +1,5 @@
+import type { Amount, Budget, Spent } from "../core/budget.ts";
+import { usdText } from "../core/money.ts";
 import type { Output } from "./output.ts";
 
 /** Prints the members of an object, one a line, or as JSON. Those that are undefined are left out. */
@@ -18,5 +20,21 @@ function show(out: Output, key: string, value: unknown): string {
   if (typeof value === "number" && key.endsWith("At")) return out.time(value);
   if (typeof value === "string") return value;
   if (Array.isArray(value)) return value.map(String).join(", ") || "none";
+  if (key === "spent") return spentText(value as Spent);
+  if (key === "budget") return `${amountText((value as Budget).perDay)} a day`;
   return JSON.stringify(value);
+}
+
+function spentText({ day, today, total, unpriced }: Spent): string {
+  const text = `${amountText(today)} on ${day} (UTC), ${amountText(total)} in all`;
+  return unpriced === 0 ? text : `${text}, without the price of ${unpriced} steps`;
+}
+
+/** Money and tokens as people read them. */
+function amountText({ usd, tokens }: Amount): string {
+  const parts = [
+    usd !== undefined && `$${usdText(usd)}`,
+    tokens !== undefined && `${tokens} tokens`,
+  ];
+  return parts.filter((part) => part !== false).join(" and ");
 }

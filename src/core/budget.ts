@@ -48,7 +48,7 @@ export interface Spent {
   readonly unpriced: number;
 }
 
-/** Both together; who did the work is the last one's. */
+/** Both together: where the price of one is not known, that of the other counts. Who did the work is the last one's. */
 export function addUse(a: StepUse | undefined, b: StepUse): StepUse {
   if (a === undefined) return b;
   const kinds: Record<string, number> = { ...a.kinds };
@@ -56,7 +56,7 @@ export function addUse(a: StepUse | undefined, b: StepUse): StepUse {
     kinds[kind] = (kinds[kind] ?? 0) + count;
   return {
     tokens: (a.tokens ?? 0) + (b.tokens ?? 0),
-    ...(a.usd !== undefined && b.usd !== undefined && { usd: a.usd + b.usd }),
+    ...((a.usd ?? b.usd) !== undefined && { usd: (a.usd ?? 0) + (b.usd ?? 0) }),
     ...((b.by ?? a.by) !== undefined && { by: b.by ?? a.by }),
     ...(Object.keys(kinds).length > 0 && { kinds }),
   };
@@ -64,14 +64,18 @@ export function addUse(a: StepUse | undefined, b: StepUse): StepUse {
 
 /** A use as agent code says it, made sure of. @throws INVALID for what is no whole number from 0 on */
 export function checkUse(use: StepUse): StepUse {
-  for (const [name, amount] of Object.entries({ usd: use.usd, tokens: use.tokens, ...use.kinds })) {
+  checkWhole("count what a step used", { usd: use.usd, tokens: use.tokens, ...use.kinds });
+  return JSON.parse(JSON.stringify(use)) as StepUse;
+}
+
+function checkWhole(what: string, amounts: Readonly<Record<string, number | undefined>>): void {
+  for (const [name, amount] of Object.entries(amounts)) {
     if (amount === undefined || (Number.isSafeInteger(amount) && amount >= 0)) continue;
     throw new OpenAgentsError(
       "INVALID",
-      `Cannot count what a step used: "${name}" must be a whole number from 0 on, not ${String(amount)}`,
+      `Cannot ${what}: "${name}" must be a whole number from 0 on, not ${String(amount)}`,
     );
   }
-  return JSON.parse(JSON.stringify(use)) as StepUse;
 }
 
 /** The budget of a definition. @throws CONFIG */
@@ -81,7 +85,10 @@ export function budgetOf(
 ): Budget | undefined {
   if (given === undefined) return undefined;
   const { perDay } = check.members(given, ["perDay"], "budget");
-  const { usd, tokens } = check.members(perDay, ["usd", "tokens"], "budget.perDay");
+  const { usd, tokens } = check.members(perDay, KINDS, "budget.perDay");
+  if (usd === undefined && tokens === undefined) {
+    check.refuse('"budget.perDay" must have "usd", "tokens" or both');
+  }
   if (tokens !== undefined) check.whole("budget.perDay.tokens", tokens, 0);
   const micro = usd === undefined ? undefined : microUsd(usd);
   if (usd !== undefined && micro === undefined) {
@@ -104,11 +111,12 @@ export function lower(a: Amount, b: Amount): Amount {
   return { usd: least("usd"), tokens: least("tokens") };
 }
 
+const KINDS = ["usd", "tokens"] as const;
 const NOTHING: Total = { usd: 0, tokens: 0 };
 
 /** What an agent spent, from its file; nothing where there is none. */
 export function spentOf(text: string | undefined, now: number): Spent {
-  const day = new Date(now).toISOString().slice(0, 10);
+  const day = dayOf(now);
   if (text === undefined) return { day, today: NOTHING, total: NOTHING, unpriced: 0 };
   const stored = JSON.parse(text) as Spent;
   return stored.day === day ? stored : { ...stored, day, today: NOTHING };
@@ -139,22 +147,14 @@ export class Meter {
 
   /**
    * Sets aside what a step may cost; the result lets go of it.
-   * @throws BUDGET when there is less left
+   * @throws BUDGET when there is less left; INVALID for what is no amount
    */
   async reserve(worst: Amount): Promise<() => void> {
+    checkWhole("begin a step that says what it may cost", { usd: worst.usd, tokens: worst.tokens });
     const budget = await this.#input.budget();
     const { today } = await this.spent();
     // Nothing is awaited from here on: two that reserve at the same time must not have the same.
-    const left = this.#left(budget, today);
-    for (const kind of KINDS) {
-      const limit = left[kind];
-      const wanted = worst[kind];
-      if (limit === undefined || wanted === undefined || wanted <= limit) continue;
-      throw new UnblamedError(
-        `Cannot go on: it may cost ${amountText(kind, wanted)}, and ${amountText(kind, limit)} of the budget (${amountText(kind, budget[kind] ?? 0)} a day) are left: wait until tomorrow (UTC), or raise "budget.perDay.${kind}"`,
-        "BUDGET",
-      );
-    }
+    checkLeft(worst, this.#left(budget, today), budget);
     this.#reserved = add(this.#reserved, worst);
     let held = true;
     return () => {
@@ -184,13 +184,24 @@ export class Meter {
   /** With what this tick used so far. */
   async spent(): Promise<Spent> {
     this.#before ??= spentOf(await this.#input.read(paths.spent), this.#input.now());
-    const { day, today, total, unpriced } = this.#before;
+    const { day, today, total, unpriced } = this.#ofDay(this.#before);
     return {
       day,
       today: add(today, this.#used),
       total: add(total, this.#used),
       unpriced: unpriced + this.#unpriced,
     };
+  }
+
+  /** What was spent before, where a new day has begun in the middle of the tick: with all that was used until then. */
+  #ofDay(before: Spent): Spent {
+    const day = dayOf(this.#input.now());
+    if (before.day === day) return before;
+    const total = add(before.total, this.#used);
+    const unpriced = before.unpriced + this.#unpriced;
+    this.#used = NOTHING;
+    this.#unpriced = 0;
+    return (this.#before = { day, today: NOTHING, total, unpriced });
   }
 
   /** The file as the commit is to write it; undefined when nothing was used. */
@@ -208,7 +219,24 @@ export interface MeterInput {
   readonly read: (path: string) => Promise<string | undefined>;
 }
 
-const KINDS = ["usd", "tokens"] as const;
+/** @throws BUDGET when there is less left of the budget than is wanted */
+export function checkLeft(wanted: Amount, left: Amount, perDay: Amount = {}): void {
+  for (const kind of KINDS) {
+    const limit = left[kind];
+    const amount = wanted[kind];
+    if (limit === undefined || amount === undefined || amount <= limit) continue;
+    const whole = perDay[kind];
+    const budget = whole === undefined ? "" : ` (${amountText(kind, whole)} a day)`;
+    throw new UnblamedError(
+      `Cannot go on: it may cost ${amountText(kind, amount)}, and ${amountText(kind, limit)} of the budget${budget} are left: wait until tomorrow (UTC), or raise "budget.perDay.${kind}"`,
+      "BUDGET",
+    );
+  }
+}
+
+function dayOf(now: number): string {
+  return new Date(now).toISOString().slice(0, 10);
+}
 
 function add(a: Total, b: Amount): Total {
   return { usd: a.usd + (b.usd ?? 0), tokens: a.tokens + (b.tokens ?? 0) };

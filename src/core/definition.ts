@@ -26,6 +26,7 @@ import type {
 } from "./ports/model.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 import type { State } from "./state.ts";
+import { checkThinking, THINK_KEYS } from "./thinking-options.ts";
 import type { Trigger } from "./envelope.ts";
 
 /** A message as `onMessage` gets it. */
@@ -171,7 +172,7 @@ export interface AgentDefinition {
   readonly senders: Senders;
   /** By path. */
   readonly mounts: readonly MountEntry[];
-  /** Undefined for one that has neither a model nor tools. */
+  /** Undefined for one that has neither a model nor tools, and says nothing of how it thinks. */
   readonly thinking: Thinking | undefined;
   readonly budget: Budget | undefined;
   readonly hooks: Hooks<State>;
@@ -247,7 +248,9 @@ function defaultRevision<S extends State>(options: AgentOptions<S>): string {
 
 /** A model without what lets one in, as another key is the same code. */
 function modelName(model: ModelReference | undefined): unknown {
-  return typeof model === "object" && "model" in model ? model.model : model;
+  // Whether it is one is looked at later.
+  const given: unknown = model;
+  return typeof given === "object" && given !== null && "model" in given ? given.model : given;
 }
 
 /** The mounts that are given, and after them those that `mcp` is short for. */
@@ -274,23 +277,23 @@ function sendersOf(check: OptionsCheck, senders: unknown): Senders {
   return check.refuse('"senders" must be "anyone" or a list of npubs');
 }
 
-/** What is said of the model; what is in it is checked by the thinker. */
+/** What is said of the model; tools are checked by the thinker. */
 function thinkingOf<S extends State>(
   check: OptionsCheck,
-  { model, fallbacks, instructions, tools, think = {} }: Partial<AgentOptions<S>>,
+  { model, fallbacks, instructions, tools, think }: Partial<AgentOptions<S>>,
 ): Thinking | undefined {
-  const settings = check.members(think, THINK_KEYS, "think");
+  const settings = check.members(think ?? {}, THINK_KEYS, "think");
   if (model === undefined) {
     for (const [key, value] of Object.entries({ fallbacks, instructions })) {
       if (value !== undefined) check.refuse(`"${key}" needs "model"`);
     }
-    if (tools === undefined) return undefined;
-  }
-  if (instructions !== undefined && typeof instructions !== "string") {
-    check.callable("instructions", instructions);
+    if (tools === undefined && think === undefined) return undefined;
   }
   // The type of the state is let go, as that of the hooks is.
-  return { ...settings, model, fallbacks, instructions: instructions as Instructions, tools };
+  const made = instructions as Instructions | undefined;
+  const thinking = { ...settings, model, fallbacks, instructions: made, tools };
+  checkThinking(check, thinking, "think.");
+  return thinking;
 }
 
 /** The names of the hooks. */
@@ -306,17 +309,6 @@ export const HOOKS: readonly (keyof Hooks<State>)[] = [
   "onError",
   "onTerminate",
 ];
-
-const THINK_KEYS = [
-  "conversation",
-  "contextTokens",
-  "summarise",
-  "maxSteps",
-  "request",
-  "limits",
-  "prices",
-  "output",
-] as const satisfies readonly (keyof ThinkSettings)[];
 
 const DEFAULT_INBOX: InboxPolicy = { depth: 1000, overflow: "dead-letter" };
 

@@ -3,6 +3,7 @@ import type {
   LanguageModelV4CallOptions,
   LanguageModelV4Prompt,
 } from "@ai-sdk/provider";
+import { addUse, checkLeft } from "../core/budget.ts";
 import type { Amount, StepUse } from "../core/budget.ts";
 import { byteLength } from "../core/byte-length.ts";
 import type { Context, StepPart, StepTools } from "../core/context.ts";
@@ -10,7 +11,7 @@ import { TerminalError } from "../core/errors.ts";
 import type { Clock, Random } from "../core/ports/index.ts";
 import type { CallLimits, Prices, Usage } from "../core/ports/model.ts";
 import { callModel, nameOf } from "./call.ts";
-import type { ModelPart, ModelRequest, ModelResult } from "./call.ts";
+import type { LostTry, ModelPart, ModelRequest, ModelResult } from "./call.ts";
 import { costOf, priceOf } from "./prices.ts";
 import { addUsage, NO_USAGE } from "./usage.ts";
 
@@ -32,6 +33,17 @@ const OUTPUT_TOKENS = 8_192;
 /** Bytes of a prompt that are one token at most, as budgets take it: texts have 2 to 4. */
 const TOKEN_BYTES = 2;
 
+/** An answer, and what it cost with the tries that were lost: micro-USD, absent where one price is not known. */
+interface Priced extends ModelResult {
+  readonly usd?: number;
+}
+
+/** What a call may cost, and what there was for it when it began. */
+interface Limit {
+  readonly worst: Amount;
+  readonly left: Amount;
+}
+
 /** The calls of models in one run of a hook, each a step, and what they took together. */
 export class Asker {
   readonly #options: AskerOptions;
@@ -52,22 +64,33 @@ export class Asker {
   }
 
   /**
-   * One call, as a step of this name. The request is made when the step begins, and not where it is replayed.
+   * One call, as a step of this name. The request is made when the step begins, and not where it is replayed. A try
+   * that is lost counts too, and there is no other one when that could cost more than is left.
    * @throws BUDGET when it could cost more than is left; CONFIG (terminal) for a model without a price where money
    *   has a budget; what `callModel` throws
    */
   async ask(name: string, request: () => Promise<ModelRequest>): Promise<ModelResult> {
     const { ctx, models, limits, clock, random, onPart } = this.#options;
     let made: ModelRequest | undefined;
+    let limit: Limit | undefined;
     const worst = async (): Promise<Amount> => {
       const left = await ctx.budget.left();
       if (left.usd === undefined && left.tokens === undefined) return {};
       const { maxOutputTokens = OUTPUT_TOKENS, ...rest } = await request();
       made = { ...rest, maxOutputTokens };
-      return this.#worst(await models(), made, left);
+      limit = { worst: this.#worst(await models(), made, left), left };
+      return limit.worst;
     };
-    const work = async ({ signal, used, tell }: StepTools): Promise<ModelResult> => {
+    const work = async ({ signal, used, tell }: StepTools): Promise<Priced> => {
       const [model, ...fallbacks] = await models();
+      let usd: number | undefined = 0;
+      let spent: StepUse = {};
+      const count = (one: LostTry): void => {
+        const use = this.#useOf(one);
+        used(use);
+        usd = usd === undefined || use.usd === undefined ? undefined : usd + use.usd;
+        spent = addUse(spent, use);
+      };
       const answer = await callModel(made ?? (await request()), {
         model: model!,
         fallbacks,
@@ -75,26 +98,28 @@ export class Asker {
         limits,
         clock,
         random,
+        onLost: count,
         onPart: (part) => {
+          if (part.type === "retry") checkAgain(limit, spent);
           const piece = pieceOf(part);
           if (piece !== undefined) tell(piece);
           onPart?.(part);
         },
       });
-      used(this.#useOf(answer));
+      count(answer);
       const { tries, warnings } = answer;
       if (tries > 1) ctx.log.info(`The model was tried ${tries} times`, { step: name });
       if (warnings.length > 0) ctx.log.warn("The model's provider warns", { step: name, warnings });
-      return answer;
+      return { ...answer, ...(usd !== undefined && { usd }) };
     };
     const answer = await ctx.step(name, work, { worst });
-    const { usd } = this.#useOf(answer);
-    this.#usage = addUsage(this.#usage, answer.usage);
+    const { usage, lost, usd } = answer;
+    this.#usage = addUsage(addUsage(this.#usage, usage), lost);
     this.#cost = usd === undefined || this.#cost === undefined ? undefined : this.#cost + usd;
     return answer;
   }
 
-  #useOf({ usage, model }: Pick<ModelResult, "usage" | "model">): StepUse {
+  #useOf({ usage, model }: LostTry): StepUse {
     const price = priceOf(model, this.#options.prices);
     return {
       tokens: usage.input + usage.output,
@@ -123,6 +148,13 @@ export class Asker {
     });
     return { tokens: input + output, usd: Math.max(...costs) };
   }
+}
+
+/** @throws BUDGET when one more try could cost more than is left beside those that were lost */
+function checkAgain(limit: Limit | undefined, lost: StepUse): void {
+  if (limit === undefined) return;
+  const { worst, left } = limit;
+  checkLeft(addUse(worst, lost), left);
 }
 
 function promptBytes(

@@ -1,4 +1,5 @@
 import type { LanguageModelV4Prompt } from "@ai-sdk/provider";
+import { OpenAgentsError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { Message } from "../core/ports/memory.ts";
 import type { ContextModel, GenerateRequest, Generated } from "../core/ports/model.ts";
@@ -16,6 +17,15 @@ export function contextModel(thought: ModelThought): ContextModel {
     async generate<Output = undefined>(given: GenerateRequest<Output>): Promise<Generated<Output>> {
       const { prompt, system, tools, output, model, maxSteps, name = "model", ...request } = given;
       const { ctx, mind, secrets, clock, outputBytes } = thought;
+      if (prompt.length === 0) {
+        throw new OpenAgentsError("INVALID", 'Cannot ask the model: "prompt" is empty');
+      }
+      if (maxSteps !== undefined && !(Number.isSafeInteger(maxSteps) && maxSteps >= 1)) {
+        throw new OpenAgentsError(
+          "INVALID",
+          'Cannot ask the model: "maxSteps" must be a whole number from 1 on',
+        );
+      }
       const asker = thought.asker(model);
       const { answer, ended, value, toolCalls } = await converse({
         ctx,

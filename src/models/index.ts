@@ -21,6 +21,8 @@ export type {
 } from "./resolve.ts";
 export { addUsage, NO_USAGE, usageOf } from "./usage.ts";
 export type { Usage } from "./usage.ts";
+export { fileTools } from "./file-tools.ts";
+export type { FileToolsOptions } from "./file-tools.ts";
 export { modelThinker } from "./mind.ts";
 export type { ThinkerOptions } from "./mind.ts";
 export { think } from "./think-hook.ts";

@@ -1,6 +1,6 @@
 import type { LanguageModelV4Prompt, LanguageModelV4ToolResultPart } from "@ai-sdk/provider";
 import type { Context } from "../core/context.ts";
-import { OpenAgentsError } from "../core/errors.ts";
+import { TerminalError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { Clock } from "../core/ports/index.ts";
 import type { Generated, ModelCallSettings } from "../core/ports/model.ts";
@@ -58,7 +58,8 @@ const MISSES = 3;
 /**
  * Asks the model, carries out the tools that it calls, and so on until it calls none. Each call of either is a
  * step, so what ended is neither done nor paid for again.
- * @throws INVALID for an answer that does not fit `output` time after time; what a call of a model throws
+ * @throws INVALID (terminal) for an answer that does not fit `output` time after time, LIMIT (terminal) where there is
+ *   an `output` and the model still calls tools after `maxSteps`; what a call of a model throws
  */
 export async function converse(input: LoopInput): Promise<LoopResult> {
   const { ctx, asker, name, dialogue, tools, output, secrets, clock, outputBytes } = input;
@@ -84,17 +85,23 @@ export async function converse(input: LoopInput): Promise<LoopResult> {
       if (checked === undefined) return { answer, ended: true, value: undefined, toolCalls };
       if ("value" in checked) return { answer, ended: true, value: checked.value, toolCalls };
       misses += 1;
-      if (misses === MISSES) {
-        throw new OpenAgentsError(
-          "INVALID",
-          `Cannot use the answer of the model: after ${MISSES} tries it does not fit: ${checked.problem}`,
+      if (misses === MISSES || step >= input.maxSteps) {
+        // The steps are journaled: to run them again would come to the same.
+        throw new TerminalError(
+          `Cannot use the answer of the model: after ${misses} tries it does not fit: ${checked.problem}`,
+          { code: "INVALID" },
         );
       }
       await dialogue.told(
         `Your answer does not fit: ${checked.problem}. Answer again, with JSON alone that fits the schema.`,
       );
     }
-    if (step >= input.maxSteps) return { answer, ended: false, value: undefined, toolCalls };
+    if (step < input.maxSteps) continue;
+    if (output === undefined) return { answer, ended: false, value: undefined, toolCalls };
+    throw new TerminalError(
+      `Cannot use the answer of the model: there is none after ${step} calls of it, and "output" wants one: raise "maxSteps"`,
+      { code: "LIMIT" },
+    );
   }
 }
 

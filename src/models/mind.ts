@@ -18,7 +18,7 @@ import type { ModelPart } from "./call.ts";
 import { contextModel } from "./generate.ts";
 import { outputFormat } from "./output.ts";
 import type { OutputFormat } from "./output.ts";
-import { resolveModel } from "./resolve.ts";
+import { checkReference, resolveModel } from "./resolve.ts";
 import type { ModelLoader } from "./resolve.ts";
 import { Secrets } from "./secrets.ts";
 import { thinkAbout } from "./think.ts";
@@ -57,16 +57,27 @@ export class ModelMind implements Mind {
   /** Those that were handed to tools, in any tick. */
   readonly secrets: Secrets = new Secrets(undefined);
 
-  /** @throws CONFIG for options or tools that are wrong */
+  /** @throws CONFIG for a model that is none, or tools or an output that are wrong, with the name of the agent type */
   constructor(agent: string, thinking: Thinking, options: ThinkerOptions) {
     const { maxSteps = MAX_STEPS, contextTokens = CONTEXT_TOKENS } = thinking;
     this.agent = agent;
     this.thinking = thinking;
     this.options = options;
-    this.tokens = checkWhole("contextTokens", contextTokens);
-    this.maxSteps = checkWhole("maxSteps", maxSteps);
-    this.output = thinking.output && outputFormat(thinking.output);
-    this.tools = readyTools(thinking.tools ?? {});
+    this.tokens = contextTokens;
+    this.maxSteps = maxSteps;
+    try {
+      const { model, fallbacks = [], output, tools = {} } = thinking;
+      for (const one of [...(model === undefined ? [] : [model]), ...fallbacks])
+        checkReference(one);
+      this.output = output && outputFormat(output);
+      this.tools = readyTools(tools);
+    } catch (error) {
+      if (agent === "") throw error;
+      const problem = (error as Error).message;
+      throw new OpenAgentsError("CONFIG", `Cannot define agent "${agent}": ${problem}`, {
+        cause: error,
+      });
+    }
   }
 
   /** @param secrets absent for a hook that was given none: packages of providers look for keys by themselves then */
@@ -141,9 +152,4 @@ export class ModelThought implements Thought {
     const { load } = this.mind.options;
     return Promise.all(models.map((one) => resolveModel(one, { load, secrets: this.#source })));
   }
-}
-
-function checkWhole(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new OpenAgentsError("CONFIG", `Cannot think: "${name}" must be a whole number from 1 on`);
 }

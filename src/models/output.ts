@@ -27,7 +27,7 @@ export function outputFormat(schema: StandardSchema): OutputFormat {
   return {
     responseFormat: {
       type: "json",
-      schema: jsonSchema as Extract<ResponseFormat, { type: "json" }>["schema"],
+      schema: jsonSchema,
     },
     async read(text) {
       let value: Json;

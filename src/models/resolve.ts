@@ -98,19 +98,9 @@ export async function resolveModel(
     return reference as unknown as LanguageModelV4;
   }
   const settings = typeof reference === "string" ? { model: reference } : reference;
-  const { model: text } = settings as { readonly model: unknown };
-  const name = typeof text === "string" ? text : "";
-  const slash = name.indexOf("/");
-  const provider = name.slice(0, Math.max(slash, 0));
-  const modelId = name.slice(slash + 1);
+  const { name, provider, modelId, entry } = named(settings.model);
   const refuse = (problem: string, cause?: unknown): OpenAgentsError =>
-    new OpenAgentsError("CONFIG", `Cannot use model "${name}": ${problem}`, { cause });
-  if (!Object.hasOwn(PROVIDERS, provider) || modelId === "") {
-    throw refuse(
-      `name it PROVIDER/MODEL, with one of ${Object.keys(PROVIDERS).join(", ")}, or give a model of the AI SDK`,
-    );
-  }
-  const entry: Provider = PROVIDERS[provider as keyof typeof PROVIDERS];
+    refusal(name, problem, cause);
   const { baseURL, headers, fetch: given } = settings;
   const keyOf = async (secret: string): Promise<string> => {
     // What is no name is not quoted: it may be the key itself.
@@ -153,6 +143,36 @@ export async function resolveModel(
   }
   const made = (make as (setup: Setup) => (modelId: string) => LanguageModelV4)(setup);
   return made(modelId);
+}
+
+/** Checks what can be known of a model before it is asked. @throws CONFIG for a name that says no provider */
+export function checkReference(reference: ModelReference): void {
+  if (typeof reference === "string") named(reference);
+  else if (!("doStream" in reference)) named(reference.model);
+}
+
+/** What a name says. @throws CONFIG where it says no provider */
+function named(given: unknown): {
+  readonly name: string;
+  readonly provider: string;
+  readonly modelId: string;
+  readonly entry: Provider;
+} {
+  const name = typeof given === "string" ? given : "";
+  const slash = name.indexOf("/");
+  const provider = name.slice(0, Math.max(slash, 0));
+  const modelId = name.slice(slash + 1);
+  if (Object.hasOwn(PROVIDERS, provider) && modelId !== "") {
+    return { name, provider, modelId, entry: PROVIDERS[provider as keyof typeof PROVIDERS] };
+  }
+  throw refusal(
+    name,
+    `name it PROVIDER/MODEL, with one of ${Object.keys(PROVIDERS).join(", ")}, or give a model of the AI SDK`,
+  );
+}
+
+function refusal(name: string, problem: string, cause?: unknown): OpenAgentsError {
+  return new OpenAgentsError("CONFIG", `Cannot use model "${name}": ${problem}`, { cause });
 }
 
 /** Each name stands here as it is, so that bundlers find it; in a `try`, so that they do without it. */

@@ -163,8 +163,8 @@ async function settled(
   }
 }
 
-/** @throws INVALID for input that is no JSON, or does not fit the schema */
-async function inputOf(
+/** The input of a call. @throws INVALID for what is no JSON, or does not fit the schema */
+export async function inputOf(
   { input }: ModelToolCall,
   { name, jsonSchema, standard }: ReadyTool,
 ): Promise<unknown> {

@@ -1,6 +1,8 @@
 import type { Context } from "../core/context.ts";
 import type { Instructions, Thinking } from "../core/ports/model.ts";
+import { OptionsCheck } from "../core/options.ts";
 import type { State } from "../core/state.ts";
+import { checkThinking, THINK_KEYS } from "../core/thinking-options.ts";
 import type { ModelPart } from "./call.ts";
 import { ModelMind } from "./mind.ts";
 import type { ThinkerOptions } from "./mind.ts";
@@ -25,6 +27,10 @@ export function think<S extends State = State>(
 ): (ctx: Context<S>) => Promise<void> {
   // The type of the state is let go, as the kernel does.
   const { secrets, load, clock, random, onPart, ...thinking } = options as unknown as ThinkOptions;
+  const check = new OptionsCheck("think()");
+  check.members(thinking, ["model", "fallbacks", "instructions", "tools", ...THINK_KEYS]);
+  if (thinking.model === undefined) check.refuse('"model" is missing');
+  checkThinking(check, thinking, "");
   const mind = new ModelMind("", thinking, { load, clock, random, onPart });
   const source = secrets && (async (name: string): Promise<string | undefined> => secrets(name));
   return (ctx) => mind.begin(ctx, source).think();

@@ -1,6 +1,7 @@
 import type { LanguageModelV4Prompt } from "@ai-sdk/provider";
 import { isNpub } from "../core/agent.ts";
 import type { Context } from "../core/context.ts";
+import { OpenAgentsError } from "../core/errors.ts";
 import type { Trigger } from "../core/envelope.ts";
 import type { Json } from "../core/json.ts";
 import type { Conversation, Message, NewMessage } from "../core/ports/memory.ts";
@@ -26,9 +27,7 @@ export async function thinkAbout(thought: ModelThought): Promise<void> {
   const { trigger } = ctx;
   const talk = ctx.memory.conversations.get(conversationOf(trigger, thinking.conversation));
   const asked = await talk.append({ role: "user", content: textFor(trigger) });
-  const { instructions } = thinking;
-  const system =
-    typeof instructions === "function" ? await instructions(ctx, trigger) : instructions;
+  const system = await systemOf(thought);
   const asker = thought.asker();
   if (thinking.summarise !== false) {
     await summariseOlder(talk, {
@@ -65,6 +64,18 @@ export async function thinkAbout(thought: ModelThought): Promise<void> {
   ctx.log.warn("The model did not come to an end", { maxSteps });
   await dialogue.answered(text);
   await answerTo(ctx, text);
+}
+
+/** @throws CONFIG for instructions that are no text */
+async function systemOf({ ctx, mind }: ModelThought): Promise<string | undefined> {
+  const { instructions } = mind.thinking;
+  if (typeof instructions !== "function") return instructions;
+  const made: unknown = await instructions(ctx, ctx.trigger);
+  if (typeof made === "string") return made;
+  throw new OpenAgentsError(
+    "CONFIG",
+    `Cannot think as "${ctx.agent.type}": "instructions" must give text, and gave ${made === null ? "null" : typeof made}`,
+  );
 }
 
 /** A dialogue that is a conversation of the agent's memory. */

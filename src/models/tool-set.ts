@@ -1,11 +1,12 @@
 import type { Context } from "../core/context.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { errnoOf } from "../core/file-error.ts";
+import { toJson } from "../core/json.ts";
 import type { Json } from "../core/json.ts";
 import type { ContextTools, JsonSchema, ToolInfo } from "../core/ports/model.ts";
 import { messageOf } from "./message-of.ts";
 import type { ModelThought } from "./mind.ts";
-import { runTools } from "./run-tool.ts";
+import { inputOf, runTools } from "./run-tool.ts";
 import type { ReadyTool } from "./tool.ts";
 
 /** A tool as a mount below `/tools/` describes it, in its file `tools.json`. */
@@ -56,7 +57,8 @@ export function contextTools(thought: ModelThought): ContextTools {
           `Cannot call tool "${name}": there are: ${[...tools.keys()].join(", ") || "none"}`,
         );
       }
-      const call = { id: name, name, input: JSON.stringify(input) };
+      const call = { id: name, name, input: toJson(input, `input of tool "${name}"`) };
+      await inputOf(call, tools.get(name)!);
       const { ctx, secrets, clock } = thought;
       const outputBytes = Number.MAX_SAFE_INTEGER;
       const [result] = await runTools([call], { ctx, tools, secrets, clock, outputBytes });
@@ -95,9 +97,10 @@ async function mountsOf(ctx: Context): Promise<readonly string[]> {
 }
 
 async function toolsOf(ctx: Context, mount: string): Promise<readonly ReadyTool[]> {
-  let listed: readonly MountedTool[];
+  let listed: Json;
   try {
-    listed = JSON.parse(await ctx.fs.read(`${ROOT}/${mount}/tools.json`)) as readonly MountedTool[];
+    listed = JSON.parse(await ctx.fs.read(`${ROOT}/${mount}/tools.json`)) as Json;
+    if (!Array.isArray(listed)) throw new Error("tools.json has no list of them");
   } catch (error) {
     ctx.signal.throwIfAborted();
     // Something else than tools is mounted there.
@@ -105,7 +108,20 @@ async function toolsOf(ctx: Context, mount: string): Promise<readonly ReadyTool[
     ctx.log.warn(`The tools of "${mount}" cannot be had now`, { problem: messageOf(error) });
     return [];
   }
-  return listed.map((tool) => mountedTool(mount, tool)).filter(({ name }) => NAME.test(name));
+  // A mount of another kind may have anything there.
+  return (listed as unknown[])
+    .filter(isTool)
+    .map((tool) => mountedTool(mount, tool))
+    .filter(({ name }) => NAME.test(name));
+}
+
+function isTool(given: unknown): given is MountedTool {
+  const { name, description, inputSchema } = (given ?? {}) as Readonly<Record<string, unknown>>;
+  return (
+    typeof name === "string" &&
+    (description === undefined || typeof description === "string") &&
+    (inputSchema === undefined || (typeof inputSchema === "object" && inputSchema !== null))
+  );
 }
 
 function mountedTool(

@@ -1,4 +1,5 @@
 import type { LanguageModelV4FunctionTool } from "@ai-sdk/provider";
+import { toMs } from "../core/duration.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import type { JsonSchema, Tool, Tools, TypedTool } from "../core/ports/model.ts";
 import type { StandardSchema } from "../core/standard-schema.ts";
@@ -45,6 +46,12 @@ function readyTool(name: string, tool: Tool): ReadyTool {
   if (!/^[a-zA-Z_][\w-]{0,63}$/.test(name)) {
     throw refuse('its name must be 1 to 64 letters, digits, "_" or "-", and begin with a letter');
   }
+  const given: unknown = tool;
+  if (typeof given !== "object" || given === null) {
+    throw refuse(
+      `it must be an object with "execute" or "perform", not ${given === null ? "null" : `a ${typeof given}`}`,
+    );
+  }
   if ((typeof tool.execute === "function") === (typeof tool.perform === "function")) {
     throw refuse('it must have one of "execute" and "perform"');
   }
@@ -53,8 +60,11 @@ function readyTool(name: string, tool: Tool): ReadyTool {
       'it says "needsApproval", and there is no asking for approvals yet: leave that out, or do without the tool',
     );
   }
-  const given = tool.inputSchema ?? tool.parameters ?? NOTHING;
-  const schema: unknown = typeof given === "function" && !("~standard" in given) ? given() : given;
+  for (const [member, problem] of Object.entries(problemsOf(tool))) {
+    throw refuse(`"${member}" must be ${problem}`);
+  }
+  const takes = tool.inputSchema ?? tool.parameters ?? NOTHING;
+  const schema: unknown = typeof takes === "function" && !("~standard" in takes) ? takes() : takes;
   const standard = isStandard(schema) ? schema : undefined;
   const jsonSchema = schemaOf(schema);
   if (jsonSchema === undefined) {
@@ -64,6 +74,27 @@ function readyTool(name: string, tool: Tool): ReadyTool {
   }
   if (jsonSchema["type"] !== "object") throw refuse("what it takes must be an object");
   return { name, tool, jsonSchema, standard, isParallel: tool.parallel ?? tool.readOnly ?? false };
+}
+
+/** What members must be that are something else, by name. */
+function problemsOf({ timeout, outputBytes, secrets }: Tool): Readonly<Record<string, string>> {
+  const problems: Record<string, string> = {};
+  try {
+    if (timeout !== undefined) toMs(timeout);
+  } catch {
+    problems["timeout"] = 'a number of milliseconds, or a text such as "30s"';
+  }
+  if (outputBytes !== undefined && !(Number.isSafeInteger(outputBytes) && outputBytes >= 1)) {
+    problems["outputBytes"] = "a whole number from 1 on";
+  }
+  const names: unknown = secrets;
+  if (
+    names !== undefined &&
+    !(Array.isArray(names) && names.every((name) => typeof name === "string"))
+  ) {
+    problems["secrets"] = "a list of names";
+  }
+  return problems;
 }
 
 /** A schema of any kind as JSON Schema; undefined for one that cannot be that. */

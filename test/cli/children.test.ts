@@ -8,6 +8,7 @@ import { defineAgent, defineRuntime } from "@openagents/runtime";
 const lead = defineAgent({
   name: "lead",
   async onMessage(ctx, message) {
+    await ctx.step("pay", ({ used }) => used({ usd: 12_500, tokens: 3 }));
     await ctx.reply(await ctx.spawn(message.text, { type: "kid", budget: { perDay: { usd: "0.25" } } }));
   },
 });
@@ -41,7 +42,12 @@ void test("agentctl lists the agents that an agent made, and shows whose they ar
   const status = await run("status", "one");
   assert.match(status, new RegExp(`^id +${id}$`, "m"));
   assert.match(status, new RegExp(`^parent +${parent}$`, "m"));
-  assert.match(status, /^budget +\{"perDay":\{"usd":250000\}\}$/m);
+  const spent = String.raw`\$0\.025 and 6 tokens`;
+  assert.match(
+    await run("status", "lead"),
+    new RegExp(String.raw`^spent +${spent} on \d{4}-\d\d-\d\d \(UTC\), ${spent} in all$`, "m"),
+  );
+  assert.match(status, /^budget +\$0\.25 a day$/m);
   assert.match(await run("fs", "cat", `lead:children/${id}`), /"name": "one"/);
   await run("delete", "one");
   assert.equal((await run("fs", "ls", "lead:children")).trim().split("\n").length, 1);

@@ -6,8 +6,10 @@ import type {
   Runtime,
   SecretSource,
   Signer,
+  Thinker,
   TickRecord,
   Tracer,
+  TreeMaker,
 } from "../../src/index.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
@@ -41,6 +43,8 @@ export async function setting(
     readonly signer?: Signer;
     readonly tracer?: Tracer;
     readonly secrets?: SecretSource;
+    readonly thinker?: Thinker;
+    readonly tree?: TreeMaker;
     readonly onProblem?: (problem: string, error: unknown) => void;
   } = {},
 ): Promise<Setting> {
@@ -51,7 +55,9 @@ export async function setting(
   const keys = options.signer ?? signer;
   const { tracer } = options;
   const { secrets } = options;
-  const seen = { onProblem, tracer, secrets };
+  const { thinker, tree } = options;
+  const parts = { ...(thinker && { thinker }), ...(tree && { tree }) };
+  const seen = { onProblem, tracer, secrets, ...parts };
   const ports = { definition, store, signer: keys, clock, memory: agentMemory, ...seen };
   const runtime = createRuntime(names === undefined ? ports : { ...ports, names });
   await runtime.start();

@@ -1,6 +1,11 @@
 import { spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Json, Runtime } from "@openagents/runtime";
 import { createRuntime, defineRuntime } from "@openagents/runtime";
@@ -45,15 +50,54 @@ export async function setting(): Promise<Setting> {
   };
 }
 
-/** Runs the command of an example to its end; what it printed. */
-export async function demo(
-  name: string,
-  ...args: string[]
-): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
-  const file = fileURLToPath(new URL(`../../examples/${name}/demo.ts`, import.meta.url));
-  const child = spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+/** A directory for the data of an example, which goes with the test. */
+export function dataOf(t: TestContext): string {
+  const data = mkdtempSync(join(tmpdir(), "openagents-example-"));
+  t.after(() => rmSync(data, { recursive: true }));
+  return data;
+}
+
+/** What a command printed until it ended. */
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command of an example to its end. */
+export function demo(name: string, ...args: string[]): Promise<Ran> {
+  return run(`${name}/demo.ts`, { args });
+}
+
+/** Runs a file of the examples to its end, with a script in place of a model. */
+export async function run(
+  file: string,
+  {
+    args = [],
+    input,
+    env,
+  }: {
+    readonly args?: readonly string[];
+    readonly input?: string;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
+): Promise<Ran> {
+  const child = spawnExample(file, args, env);
+  child.stdin.end(input);
   const closed = once(child, "close") as Promise<[number | null]>;
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const [code] = await closed;
   return { code, stdout, stderr };
+}
+
+/** A file of the examples in a process of its own, which has none of the variables that say which model. */
+export function spawnExample(
+  file: string,
+  args: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): ChildProcessWithoutNullStreams {
+  const path = fileURLToPath(new URL(`../../examples/${file}`, import.meta.url));
+  const others = Object.entries(process.env).filter(([name]) => !/^OPEN(AI|AGENTS)_/.test(name));
+  const env = { ...Object.fromEntries(others), ...more };
+  return spawn(process.execPath, [path, ...args], { env, stdio: "pipe" });
 }

@@ -363,7 +363,7 @@ void test("think() tells parts as they come, and refuses options that are wrong"
   const model = scriptedModel([]);
   assert.throws(() => think({ model, maxSteps: 0 }), {
     code: "CONFIG",
-    message: 'Cannot think: "maxSteps" must be a whole number from 1 on',
+    message: 'Cannot define think(): "maxSteps" must be a whole number, 1 or more, not 0',
   });
   assert.throws(() => think({ model, tools: { a: {} } }), { code: "CONFIG" });
 });

@@ -232,7 +232,8 @@ export interface ContextModel {
    * Has the model answer, and carries out the tools that it calls, if it is given any. Each call of the model and
    * of a tool is a step, what it costs is counted, and what it says is told to whoever follows the agent.
    * @throws CONFIG where there is no model; BUDGET when it could cost more than is left; INVALID for an answer
-   *   that does not fit `output` after three tries; what calls of models throw
+   *   that does not fit `output` after three tries, and for no `prompt`; LIMIT where there is an `output` and no
+   *   answer within `maxSteps`; what calls of models throw
    */
   generate<Output = undefined>(request: GenerateRequest<Output>): Promise<Generated<Output>>;
 }
@@ -267,7 +268,7 @@ export interface Generated<Output = undefined> {
     readonly input: Json;
     readonly output: Json;
   }[];
-  /** Of all calls of the model together. */
+  /** Of all calls of the model together, with tries that were lost. */
   readonly usage: Usage;
   /** Micro-USD; undefined when the price of one of them is not known. */
   readonly cost: number | undefined;
@@ -278,7 +279,10 @@ export interface Generated<Output = undefined> {
 /** The agent's tools in a tick: those of its definition, and those that are mounted below `/tools/`. */
 export interface ContextTools {
   list(): Promise<readonly ToolInfo[]>;
-  /** Carries one out, as the model would. @throws NOT_FOUND, INVALID for input that does not fit, what it throws */
+  /**
+   * Carries one out, as the model would. @throws NOT_FOUND; INVALID for input that does not fit; FAILED, with its words,
+   *   when it fails
+   */
   call(name: string, input?: unknown): Promise<Json>;
 }
 
