@@ -3,11 +3,11 @@ import type {
   LanguageModelV4CallOptions,
   LanguageModelV4Prompt,
 } from "@ai-sdk/provider";
-import { addUse, checkLeft } from "../core/budget.ts";
+import { addUse } from "../core/budget.ts";
 import type { Amount, StepUse } from "../core/budget.ts";
 import { byteLength } from "../core/byte-length.ts";
 import type { Context, StepPart, StepTools } from "../core/context.ts";
-import { TerminalError } from "../core/errors.ts";
+import { TerminalError, UnblamedError } from "../core/errors.ts";
 import type { Clock, Random } from "../core/ports/index.ts";
 import type { CallLimits, Prices, Usage } from "../core/ports/model.ts";
 import { callModel, nameOf } from "./call.ts";
@@ -38,12 +38,6 @@ interface Priced extends ModelResult {
   readonly usd?: number;
 }
 
-/** What a call may cost, and what there was for it when it began. */
-interface Limit {
-  readonly worst: Amount;
-  readonly left: Amount;
-}
-
 /** The calls of models in one run of a hook, each a step, and what they took together. */
 export class Asker {
   readonly #options: AskerOptions;
@@ -72,14 +66,12 @@ export class Asker {
   async ask(name: string, request: () => Promise<ModelRequest>): Promise<ModelResult> {
     const { ctx, models, limits, clock, random, onPart } = this.#options;
     let made: ModelRequest | undefined;
-    let limit: Limit | undefined;
     const worst = async (): Promise<Amount> => {
       const left = await ctx.budget.left();
       if (left.usd === undefined && left.tokens === undefined) return {};
       const { maxOutputTokens = OUTPUT_TOKENS, ...rest } = await request();
       made = { ...rest, maxOutputTokens };
-      limit = { worst: this.#worst(await models(), made, left), left };
-      return limit.worst;
+      return this.#worst(await models(), made, left);
     };
     const work = async ({ signal, used, tell }: StepTools): Promise<Priced> => {
       const [model, ...fallbacks] = await models();
@@ -99,8 +91,8 @@ export class Asker {
         clock,
         random,
         onLost: count,
+        mayTry: async () => checkAgain(spent, await ctx.budget.left()),
         onPart: (part) => {
-          if (part.type === "retry") checkAgain(limit, spent);
           const piece = pieceOf(part);
           if (piece !== undefined) tell(piece);
           onPart?.(part);
@@ -150,11 +142,18 @@ export class Asker {
   }
 }
 
-/** @throws BUDGET when one more try could cost more than is left beside those that were lost */
-function checkAgain(limit: Limit | undefined, lost: StepUse): void {
-  if (limit === undefined) return;
-  const { worst, left } = limit;
-  checkLeft(addUse(worst, lost), left);
+/**
+ * What one more try may cost is set aside since the first one: it may be begun unless those that were lost took of that.
+ * @throws BUDGET when it could cost more than is left
+ */
+function checkAgain(lost: StepUse, left: Amount): void {
+  for (const kind of ["usd", "tokens"] as const) {
+    if (left[kind] !== 0 || (lost[kind] ?? 0) === 0) continue;
+    throw new UnblamedError(
+      "Cannot try the model again: with what the tries before cost, another one could cost more than is left of the budget",
+      "BUDGET",
+    );
+  }
 }
 
 function promptBytes(

@@ -51,6 +51,8 @@ export interface CallOptions {
   readonly onPart?: ((part: ModelPart) => void) | undefined;
   /** Told of each try that is lost as it is, also where the call fails at last. */
   readonly onLost?: ((lost: LostTry) => void) | undefined;
+  /** Asked before each try but the first, also of a fallback: what it throws ends the call, and is thrown. */
+  readonly mayTry?: (() => Promise<void>) | undefined;
   readonly limits?: Partial<CallLimits> | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
@@ -157,7 +159,7 @@ class Call {
       );
       const next = models[i + 1];
       if (next === undefined) throw this.#error(problems, failure, error);
-      this.#options.onPart?.({ type: "retry", model: nameOf(next), reason: failure.message });
+      await this.#again(next, failure);
     }
     throw new OpenAgentsError("CONFIG", "Cannot call a model: there is none");
   }
@@ -182,10 +184,17 @@ class Call {
         const wait =
           failure.wait ?? this.#jittered(Math.min(toMs(backoff) * 2 ** tried, toMs(maxBackoff)));
         if (!failure.passes || tried >= retries || wait > toMs(maxWait)) return { failure, error };
-        this.#options.onPart?.({ type: "retry", model: nameOf(model), reason: failure.message });
+        await this.#again(model, failure);
         await this.#pause(wait);
       }
     }
+  }
+
+  /** A try has failed and there is to be another one. @throws what forbids it */
+  async #again(model: LanguageModelV4, { message }: CallFailure): Promise<void> {
+    await this.#options.mayTry?.();
+    this.#ended.signal.throwIfAborted();
+    this.#options.onPart?.({ type: "retry", model: nameOf(model), reason: message });
   }
 
   async #try(model: LanguageModelV4): Promise<Answer> {
