@@ -266,9 +266,16 @@ export function checkLeft(wanted: Amount, left: Amount, perDay: Amount = {}): vo
     const amount = wanted[kind];
     if (limit === undefined || amount === undefined || amount <= limit) continue;
     const whole = perDay[kind];
+    const raise = `raise "budget.perDay.${kind}"`;
+    if (whole !== undefined && amount > whole) {
+      throw new UnblamedError(
+        `Cannot go on: it may cost ${amountText(kind, amount)}, and the budget of a whole day is ${amountText(kind, whole)}: ${raise}`,
+        "BUDGET",
+      );
+    }
     const budget = whole === undefined ? "" : ` (${amountText(kind, whole)} a day)`;
     throw new UnblamedError(
-      `Cannot go on: it may cost ${amountText(kind, amount)}, and ${amountText(kind, limit)} of the budget${budget} are left: wait until tomorrow (UTC), or raise "budget.perDay.${kind}"`,
+      `Cannot go on: it may cost ${amountText(kind, amount)}, and ${amountText(kind, limit)} of the budget${budget} are left: wait until tomorrow (UTC), or ${raise}`,
       "BUDGET",
     );
   }

@@ -30,6 +30,8 @@ export interface AskerOptions {
 
 /** Tokens of an answer where money or tokens have a budget and the request does not say. */
 const OUTPUT_TOKENS = 8_192;
+/** Where less is left of a budget answers are made shorter, but not shorter than this. */
+const LEAST_TOKENS = 256;
 /** Bytes of a prompt that are one token at most, as budgets take it: texts have 2 to 4. */
 const TOKEN_BYTES = 2;
 
@@ -60,18 +62,27 @@ export class Asker {
   /**
    * One call, as a step of this name. The request is made when the step begins, and not where it is replayed. A try
    * that is lost counts too, and there is no other one when that could cost more than is left.
-   * @throws BUDGET when it could cost more than is left; CONFIG (terminal) for a model without a price where money
+   * Where less is left than it could cost, its answer may be less long: 256 tokens at least.
+   * @throws BUDGET when it could cost more than is left all the same; CONFIG (terminal) for a model without a price where money
    *   has a budget; what `callModel` throws
    */
   async ask(name: string, request: () => Promise<ModelRequest>): Promise<ModelResult> {
     const { ctx, models, limits, clock, random, onPart } = this.#options;
     let made: ModelRequest | undefined;
     const worst = async (): Promise<Amount> => {
+      const before = await ctx.budget.left();
+      if (before.usd === undefined && before.tokens === undefined) return {};
+      const { maxOutputTokens: asked = OUTPUT_TOKENS, ...rest } = await request();
+      const all = await models();
       const left = await ctx.budget.left();
-      if (left.usd === undefined && left.tokens === undefined) return {};
-      const { maxOutputTokens = OUTPUT_TOKENS, ...rest } = await request();
+      const cost = this.#costs(all, rest, left);
+      const maxOutputTokens = lengthWithin(left, cost, asked);
       made = { ...rest, maxOutputTokens };
-      return this.#worst(await models(), made, left);
+      if (maxOutputTokens < asked) {
+        const text = `The answer may have ${maxOutputTokens} tokens, as that is left of the budget`;
+        ctx.log.info(text, { step: name });
+      }
+      return cost(maxOutputTokens);
     };
     const work = async ({ signal, used, tell }: StepTools): Promise<Priced> => {
       const [model, ...fallbacks] = await models();
@@ -104,7 +115,9 @@ export class Asker {
       if (warnings.length > 0) ctx.log.warn("The model's provider warns", { step: name, warnings });
       return { ...answer, ...(usd !== undefined && { usd }) };
     };
-    const answer = await ctx.step(name, work, { worst });
+    const answer = await ctx.step(name, work, { worst }).catch((error: unknown) => {
+      throw asBudget(error);
+    });
     const { usage, lost, usd } = answer;
     this.#usage = addUsage(addUsage(this.#usage, usage), lost);
     this.#cost = usd === undefined || this.#cost === undefined ? undefined : this.#cost + usd;
@@ -121,25 +134,57 @@ export class Asker {
     };
   }
 
-  /** What a call may cost at most, whichever of the models answers. */
-  #worst(models: readonly LanguageModelV4[], request: ModelRequest, left: Amount): Amount {
-    const { prompt, tools = [], maxOutputTokens: output = OUTPUT_TOKENS } = request;
+  /** What a call may cost at most by the tokens of its answer, whichever of the models gives it. */
+  #costs(models: readonly LanguageModelV4[], request: ModelRequest, left: Amount): Costs {
+    const { prompt, tools = [] } = request;
     const input = Math.ceil((promptBytes(prompt) + promptBytes(tools)) / TOKEN_BYTES);
-    if (left.usd === undefined) return { tokens: input + output };
-    const costs = models.map((model) => {
+    if (left.usd === undefined) return (output) => ({ tokens: input + output });
+    const prices = models.map((model) => {
       const price = priceOf(model, this.#options.prices);
-      if (price === undefined) {
-        throw new TerminalError(
-          `Cannot call model "${nameOf(model)}": money has a budget, and its price is not known: give it in "think.prices"`,
-          { code: "CONFIG" },
-        );
-      }
+      if (price !== undefined) return price;
+      throw new TerminalError(
+        `Cannot call model "${nameOf(model)}": money has a budget, and its price is not known: give it in "think.prices"`,
+        { code: "CONFIG" },
+      );
+    });
+    return (output) => {
       // Nothing is taken to come from a cache, and all that may be written to one to be.
       const dear = { ...NO_USAGE, input, output };
-      return Math.max(costOf(dear, price), costOf({ ...dear, cacheWrite: input }, price));
-    });
-    return { tokens: input + output, usd: Math.max(...costs) };
+      const written = { ...dear, cacheWrite: input };
+      const costs = prices.map((price) => Math.max(costOf(dear, price), costOf(written, price)));
+      return { tokens: input + output, usd: Math.max(...costs) };
+    };
   }
+}
+
+/** What a call costs with an answer of so many tokens. */
+type Costs = (output: number) => Amount;
+
+/** The most tokens up to `asked` with which a call costs no more than is left; where there are none, the fewest. */
+function lengthWithin(left: Amount, cost: Costs, asked: number): number {
+  const fits = (output: number): boolean => {
+    const { usd = 0, tokens = 0 } = cost(output);
+    return usd <= (left.usd ?? Infinity) && tokens <= (left.tokens ?? Infinity);
+  };
+  const least = Math.min(asked, LEAST_TOKENS);
+  if (fits(asked)) return asked;
+  if (!fits(least)) return least;
+  let fitting = least;
+  for (let above = asked; above - fitting > 1;) {
+    const middle = Math.floor((fitting + above) / 2);
+    if (fits(middle)) fitting = middle;
+    else above = middle;
+  }
+  return fitting;
+}
+
+/** What the budget forbids, with what can be done about it beside what it says itself. */
+function asBudget(error: unknown): unknown {
+  if (!(error instanceof UnblamedError) || error.code !== "BUDGET") return error;
+  return new UnblamedError(
+    `${error.message}; a shorter prompt costs less, and so does a "think.request.maxOutputTokens" below ${LEAST_TOKENS}`,
+    "BUDGET",
+  );
 }
 
 /**
