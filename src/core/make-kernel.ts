@@ -69,7 +69,10 @@ function mindsOf(
 ): ReadonlyMap<string, Mind> {
   if (thinker !== undefined) {
     return new Map(
-      [...agents].map(([name, { thinking }]) => [name, thinker(name, thinking ?? {})]),
+      [...agents].map(([name, { thinking, budget }]) => [
+        name,
+        thinker(name, thinking ?? {}, budget),
+      ]),
     );
   }
   for (const { name, thinking } of agents.values()) {

@@ -289,9 +289,9 @@ function checkModel(model: LanguageModelV4): void {
   const { specificationVersion, doStream, provider, modelId } = model as Partial<LanguageModelV4>;
   if (specificationVersion === "v4" && typeof doStream === "function") return;
   const said = specificationVersion ?? "nothing";
-  throw new OpenAgentsError(
-    "CONFIG",
+  throw new TerminalError(
     `Cannot call model "${provider}/${modelId}": it must be a LanguageModel of the AI SDK, specification "v4", and says "${said}": install a newer version of its package`,
+    { code: "CONFIG" },
   );
 }
 

@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import type { Context } from "../context.ts";
 import type { Duration } from "../duration.ts";
 import type { Trigger } from "../envelope.ts";
@@ -209,8 +210,11 @@ export interface Thinking extends ThinkSettings {
   readonly tools?: Tools | undefined;
 }
 
-/** What the kernel knows of models: makes the mind that the agents of one definition share. @throws CONFIG */
-export type Thinker = (agent: string, thinking: Thinking) => Mind;
+/**
+ * What the kernel knows of models: makes the mind that the agents of one definition share, with the budget of that.
+ * @throws CONFIG
+ */
+export type Thinker = (agent: string, thinking: Thinking, budget?: Budget) => Mind;
 
 /** How agents of one definition think. */
 export interface Mind {
