@@ -28,6 +28,11 @@ export interface AskerOptions {
   readonly onPart?: ((part: ModelPart) => void) | undefined;
 }
 
+export interface AskOptions {
+  /** It is nothing for those who follow the agent: none of it is told as it comes. */
+  readonly isQuiet?: boolean;
+}
+
 /** Tokens of an answer where money or tokens have a budget and the request does not say. */
 const OUTPUT_TOKENS = 8_192;
 /** Bytes of a prompt that are one token at most, as budgets take it: texts have 2 to 4. */
@@ -69,7 +74,11 @@ export class Asker {
    * @throws BUDGET when it could cost more than is left; CONFIG (terminal) for a model without a price where money
    *   has a budget; what `callModel` throws
    */
-  async ask(name: string, request: () => Promise<ModelRequest>): Promise<ModelResult> {
+  async ask(
+    name: string,
+    request: () => Promise<ModelRequest>,
+    { isQuiet = false }: AskOptions = {},
+  ): Promise<ModelResult> {
     const { ctx, models, limits, clock, random, onPart } = this.#options;
     let made: ModelRequest | undefined;
     let limit: Limit | undefined;
@@ -101,7 +110,7 @@ export class Asker {
         onLost: count,
         onPart: (part) => {
           if (part.type === "retry") checkAgain(limit, spent);
-          const piece = pieceOf(part);
+          const piece = isQuiet ? undefined : pieceOf(part);
           if (piece !== undefined) tell(piece);
           onPart?.(part);
         },
