@@ -1,17 +1,13 @@
-import type {
-  LanguageModelV4,
-  LanguageModelV4CallOptions,
-  LanguageModelV4Prompt,
-} from "@ai-sdk/provider";
+import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { addUse, checkLeft } from "../core/budget.ts";
 import type { Amount, StepUse } from "../core/budget.ts";
-import { byteLength } from "../core/byte-length.ts";
 import type { Context, StepPart, StepTools } from "../core/context.ts";
 import { TerminalError } from "../core/errors.ts";
 import type { Clock, Random } from "../core/ports/index.ts";
 import type { CallLimits, Prices, Usage } from "../core/ports/model.ts";
 import { callModel, nameOf } from "./call.ts";
 import type { LostTry, ModelPart, ModelRequest, ModelResult } from "./call.ts";
+import { mostTokens } from "./most-tokens.ts";
 import { costOf, priceOf } from "./prices.ts";
 import { addUsage, NO_USAGE } from "./usage.ts";
 
@@ -35,8 +31,6 @@ export interface AskOptions {
 
 /** Tokens of an answer where money or tokens have a budget and the request does not say. */
 const OUTPUT_TOKENS = 8_192;
-/** Bytes of a prompt that are one token at most, as budgets take it: texts have 2 to 4. */
-const TOKEN_BYTES = 2;
 
 /** An answer, and what it cost with the tries that were lost: micro-USD, absent where one price is not known. */
 interface Priced extends ModelResult {
@@ -140,8 +134,8 @@ export class Asker {
 
   /** What a call may cost at most, whichever of the models answers. */
   #worst(models: readonly LanguageModelV4[], request: ModelRequest, left: Amount): Amount {
-    const { prompt, tools = [], maxOutputTokens: output = OUTPUT_TOKENS } = request;
-    const input = Math.ceil((promptBytes(prompt) + promptBytes(tools)) / TOKEN_BYTES);
+    const { maxOutputTokens: output = OUTPUT_TOKENS } = request;
+    const input = mostTokens(request);
     if (left.usd === undefined) return { tokens: input + output };
     const costs = models.map((model) => {
       const price = priceOf(model, this.#options.prices);
@@ -164,12 +158,6 @@ function checkAgain(limit: Limit | undefined, lost: StepUse): void {
   if (limit === undefined) return;
   const { worst, left } = limit;
   checkLeft(addUse(worst, lost), left);
-}
-
-function promptBytes(
-  given: LanguageModelV4Prompt | NonNullable<LanguageModelV4CallOptions["tools"]>,
-): number {
-  return byteLength(JSON.stringify(given));
 }
 
 /** What of an answer is told as it comes. */
