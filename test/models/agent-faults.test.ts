@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { createRuntime, defineAgent, defineRuntime } from "../../src/index.ts";
 import type { AgentOptions, Answer, Runtime, TickOutput, TickRecord } from "../../src/index.ts";
 import type { LiveEvent } from "../../src/core/followers.ts";
@@ -243,6 +245,10 @@ void test("a tool that gives 50 MB costs neither the record nor the model more t
   const script: Script = ({ n }) =>
     n === 0 ? { toolCalls: Object.keys(tools).map((name) => ({ name })) } : "I saw it";
   const options = { tools, think: { contextTokens: 1_000_000 } };
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  collect();
+  const before = process.memoryUsage().heapUsed;
   await tell(script, options, async ({ answer, records, outputs, server, runtime }) => {
     assert.deepEqual(answer.replies, ["I saw it"]);
     const asked = JSON.stringify(server.requests[1]!.body).length;
@@ -251,6 +257,9 @@ void test("a tool that gives 50 MB costs neither the record nor the model more t
     assert.ok(JSON.stringify([records, outputs]).length < 10_000);
     const { parts } = await memoryOf(runtime);
     assert.ok(parts.join("").length < 200_000);
+    collect();
+    const more = process.memoryUsage().heapUsed - before;
+    assert.ok(more < 20_000_000, `${more} bytes are still held`);
   });
 });
 
