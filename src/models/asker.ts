@@ -1,17 +1,13 @@
-import type {
-  LanguageModelV4,
-  LanguageModelV4CallOptions,
-  LanguageModelV4Prompt,
-} from "@ai-sdk/provider";
+import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { addUse } from "../core/budget.ts";
 import type { Amount, StepUse } from "../core/budget.ts";
-import { byteLength } from "../core/byte-length.ts";
 import type { Context, StepPart, StepTools } from "../core/context.ts";
 import { TerminalError, UnblamedError } from "../core/errors.ts";
 import type { Clock, Random } from "../core/ports/index.ts";
 import type { CallLimits, Prices, Usage } from "../core/ports/model.ts";
 import { callModel, nameOf } from "./call.ts";
 import type { LostTry, ModelPart, ModelRequest, ModelResult } from "./call.ts";
+import { mostTokens } from "./most-tokens.ts";
 import { costOf, priceOf } from "./prices.ts";
 import { addUsage, NO_USAGE } from "./usage.ts";
 
@@ -28,12 +24,15 @@ export interface AskerOptions {
   readonly onPart?: ((part: ModelPart) => void) | undefined;
 }
 
+export interface AskOptions {
+  /** It is nothing for those who follow the agent: none of it is told as it comes. */
+  readonly isQuiet?: boolean;
+}
+
 /** Tokens of an answer where money or tokens have a budget and the request does not say. */
 const OUTPUT_TOKENS = 8_192;
 /** Where less is left of a budget answers are made shorter, but not shorter than this. */
 const LEAST_TOKENS = 256;
-/** Bytes of a prompt that are one token at most, as budgets take it: texts have 2 to 4. */
-const TOKEN_BYTES = 2;
 
 /** An answer, and what it cost with the tries that were lost: micro-USD, absent where one price is not known. */
 interface Priced extends ModelResult {
@@ -66,7 +65,11 @@ export class Asker {
    * @throws BUDGET when it could cost more than is left all the same; CONFIG (terminal) for a model without a price where money
    *   has a budget; what `callModel` throws
    */
-  async ask(name: string, request: () => Promise<ModelRequest>): Promise<ModelResult> {
+  async ask(
+    name: string,
+    request: () => Promise<ModelRequest>,
+    { isQuiet = false }: AskOptions = {},
+  ): Promise<ModelResult> {
     const { ctx, models, limits, clock, random, onPart } = this.#options;
     let made: ModelRequest | undefined;
     const worst = async (): Promise<Amount> => {
@@ -104,7 +107,7 @@ export class Asker {
         onLost: count,
         mayTry: async () => checkAgain(spent, await ctx.budget.left()),
         onPart: (part) => {
-          const piece = pieceOf(part);
+          const piece = isQuiet ? undefined : pieceOf(part);
           if (piece !== undefined) tell(piece);
           onPart?.(part);
         },
@@ -136,8 +139,7 @@ export class Asker {
 
   /** What a call may cost at most by the tokens of its answer, whichever of the models gives it. */
   #costs(models: readonly LanguageModelV4[], request: ModelRequest, left: Amount): Costs {
-    const { prompt, tools = [] } = request;
-    const input = Math.ceil((promptBytes(prompt) + promptBytes(tools)) / TOKEN_BYTES);
+    const input = mostTokens(request);
     if (left.usd === undefined) return (output) => ({ tokens: input + output });
     const prices = models.map((model) => {
       const price = priceOf(model, this.#options.prices);
@@ -199,12 +201,6 @@ function checkAgain(lost: StepUse, left: Amount): void {
       "BUDGET",
     );
   }
-}
-
-function promptBytes(
-  given: LanguageModelV4Prompt | NonNullable<LanguageModelV4CallOptions["tools"]>,
-): number {
-  return byteLength(JSON.stringify(given));
 }
 
 /** What of an answer is told as it comes. */

@@ -9,6 +9,7 @@ import type { ThinkSettings } from "../core/ports/model.ts";
 import type { ModelResult } from "./call.ts";
 import { converse } from "./loop.ts";
 import type { Dialogue } from "./loop.ts";
+import { memoryPrompt } from "./memory-prompt.ts";
 import type { ModelThought } from "./mind.ts";
 import { promptOf } from "./prompt.ts";
 import { tokensOf } from "./run-tool.ts";
@@ -34,13 +35,18 @@ export async function thinkAbout(thought: ModelThought): Promise<void> {
       ctx,
       tokens,
       ask: (upTo, how, text) =>
-        asker.ask(`summary:${upTo}`, () =>
-          Promise.resolve({
-            prompt: [
-              { role: "system", content: how },
-              { role: "user", content: [{ type: "text", text }] },
-            ],
-          }),
+        asker.ask(
+          `summary:${upTo}`,
+          () =>
+            Promise.resolve({
+              prompt: [
+                { role: "system", content: how },
+                { role: "user", content: [{ type: "text", text }] },
+              ],
+              // About twice what is kept of it.
+              maxOutputTokens: Math.max(Math.ceil(tokens / 2), 1_024),
+            }),
+          { isQuiet: true },
         ),
     });
   }
@@ -66,8 +72,16 @@ export async function thinkAbout(thought: ModelThought): Promise<void> {
   await answerTo(ctx, text);
 }
 
-/** @throws CONFIG for instructions that are no text */
-async function systemOf({ ctx, mind }: ModelThought): Promise<string | undefined> {
+/** Instructions, and after them what the agent remembers. @throws CONFIG for instructions that are no text */
+async function systemOf(thought: ModelThought): Promise<string | undefined> {
+  const told = await instructionsOf(thought);
+  const { ctx, mind } = thought;
+  const memory = mind.thinking.memory === false ? undefined : await memoryPrompt(ctx);
+  const parts = [told, memory].filter((part) => part !== undefined && part !== "");
+  return parts.length === 0 ? undefined : parts.join("\n\n");
+}
+
+async function instructionsOf({ ctx, mind }: ModelThought): Promise<string | undefined> {
   const { instructions } = mind.thinking;
   if (typeof instructions !== "function") return instructions;
   const made: unknown = await instructions(ctx, ctx.trigger);

@@ -264,6 +264,41 @@ void test("think() goes on without a summary where it cannot be made", async () 
   assert.equal((await repliesOf(runtime)).length, 3);
 });
 
+void test("think() pays for a summary that is empty once, and says so in the log", async () => {
+  let sums = 0;
+  const { runtime, say } = await thinker(
+    ({ messages: [first] }) => {
+      if (first?.role !== "system") return "x".repeat(200);
+      sums += 1;
+      return "";
+    },
+    { contextTokens: 600 },
+  );
+  for (let i = 0; i < 8; i += 1) await say(`${i} ${"y".repeat(200)}`);
+  const rows = await runtime.log("a", 0, 100);
+  const warned = rows.filter(({ output }) => output?.includes("has no summary")).length;
+  assert.ok(sums >= 1 && sums <= 3, `${sums} summaries`);
+  assert.equal(warned, sums);
+});
+
+void test("think() tells nobody who follows of what it sums up", async () => {
+  const { runtime, say } = await thinker(
+    ({ messages: [first] }) => (first?.role === "system" ? "In short: much" : "x".repeat(200)),
+    { contextTokens: 600 },
+  );
+  const { id } = await runtime.get("a");
+  const told = new Set<string>();
+  let text = "";
+  runtime.follow(id, (live) => {
+    if (live.event !== "delta") return;
+    told.add(live.key.replace(/#.*/, ""));
+    text += live.text;
+  });
+  for (let i = 0; i < 6; i += 1) await say(`${i} ${"y".repeat(200)}`);
+  assert.deepEqual([...told], ["step:model"]);
+  assert.doesNotMatch(text, /In short/);
+});
+
 void test("think() shows the model its task, however long what came after it is", async () => {
   const { model, say } = await thinker(
     ({ n }) => (n < 3 ? { toolCalls: [{ name: "read", input: {} }], text: "" } : "Now I know"),

@@ -181,6 +181,11 @@ export interface ThinkSettings {
   readonly contextTokens?: number | undefined;
   /** Have the model sum up what no longer fits. Default true. */
   readonly summarise?: boolean | undefined;
+  /**
+   * Tell the model what the agent remembers that may matter: open goals, what it has learned that has to do with the
+   * trigger, what it knows of whom that is from. Default true.
+   */
+  readonly memory?: boolean | undefined;
   /** Calls of the model in one tick, but for those that sum up. Default 20. */
   readonly maxSteps?: number | undefined;
   /** What else goes with each call. */
