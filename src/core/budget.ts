@@ -30,6 +30,8 @@ export interface StepUse extends Amount {
   readonly by?: string | undefined;
   /** Tokens by kind, where there is more to know than their sum. */
   readonly kinds?: Readonly<Record<string, number>> | undefined;
+  /** Some of it is an estimate, as nobody said. */
+  readonly estimated?: true | undefined;
 }
 
 /** Of both so much. */
@@ -64,6 +66,7 @@ export function addUse(a: StepUse | undefined, b: StepUse): StepUse {
     ...((a.usd ?? b.usd) !== undefined && { usd: (a.usd ?? 0) + (b.usd ?? 0) }),
     ...((b.by ?? a.by) !== undefined && { by: b.by ?? a.by }),
     ...(Object.keys(kinds).length > 0 && { kinds }),
+    ...((a.estimated ?? b.estimated) === true && { estimated: true as const }),
   };
 }
 

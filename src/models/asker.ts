@@ -127,13 +127,14 @@ export class Asker {
     return answer;
   }
 
-  #useOf({ usage, model }: LostTry): StepUse {
+  #useOf({ usage, model, estimated }: LostTry): StepUse {
     const price = priceOf(model, this.#options.prices);
     return {
       tokens: usage.input + usage.output,
       ...(price !== undefined && { usd: costOf(usage, price) }),
       by: nameOf(model),
       kinds: { ...usage },
+      ...(estimated === true && { estimated }),
     };
   }
 

@@ -39,6 +39,8 @@ export interface LostTry {
   readonly model: { readonly provider: string; readonly modelId: string };
   /** As the provider said, where it came to that, else a token for each 4 bytes. */
   readonly usage: Usage;
+  /** As that of a result. */
+  readonly estimated?: true | undefined;
 }
 
 export interface CallOptions {
@@ -212,9 +214,10 @@ class Call {
     } catch (error) {
       if (answer.hasBegun) {
         const { provider, modelId } = model;
-        const { usage } = measure(answer, this.#request);
+        const { usage, isEstimated } = measure(answer, this.#request);
         this.#lost = addUsage(this.#lost, usage);
-        this.#options.onLost?.({ model: { provider, modelId }, usage });
+        const estimated = isEstimated && { estimated: true as const };
+        this.#options.onLost?.({ model: { provider, modelId }, usage, ...estimated });
       }
       throw error;
     }
