@@ -103,7 +103,7 @@ void test("no pattern of a server is looked for, in what it is given or gives", 
         : { toolCalls: [{ name: "tests__slow", input: { q } }] },
     { mcp: ["tests"], server: { args: [EVIL_PROGRAM] } },
   );
-  assert.match(String(await h.ask("Go")), /"s":"a+!"/);
+  assert.match(JSON.stringify(await h.ask("Go")), /s\\*":\\*"a+!/);
 });
 
 void test("a server that cannot be had leaves the agent its other tools, and the log says so", async () => {
