@@ -52,9 +52,8 @@ type AnswerPart = Extract<LanguageModelV4Message, { role: "assistant" }>["conten
 function ofAnswer(part: AnswerPart, provider: string): AnswerPart[] {
   const by = part.providerOptions?.[MARK]?.["provider"];
   if (by === provider) return [unmarked(part)];
-  const isOwn =
-    part.type === "tool-result" || ("providerExecuted" in part && part.providerExecuted);
-  if (isOwn === true) return toldOf(part);
+  if (part.type === "tool-result") return toldOf(part);
+  if (part.type === "tool-call" && part.providerExecuted === true) return toldOf(part);
   if (by === undefined) return [keptElsewhere(part, provider) ?? part];
   switch (part.type) {
     case "text":
@@ -83,8 +82,8 @@ function told(value: unknown): string {
 }
 
 /** Words for a file that another provider keeps. */
-function keptElsewhere<Part extends { readonly type: string }>(
-  part: Part | LanguageModelV4FilePart,
+function keptElsewhere(
+  part: { readonly type: string },
   provider: string,
 ): ReturnType<typeof text> | undefined {
   if (part.type !== "file") return undefined;

@@ -41,7 +41,10 @@ function promptAfter(
   answer: readonly LanguageModelV4Content[] = ANSWER,
 ): LanguageModelV4Prompt {
   const message = (n: number, role: "user" | "assistant", content: unknown) => ({
-    ...{ n, role, at: 0, tokens: 1 },
+    n,
+    role,
+    at: 0,
+    tokens: 1,
     content: JSON.parse(JSON.stringify(content)) as never,
   });
   const reference = { type: "reference", reference: { x: "file-1" } };
