@@ -5,8 +5,8 @@ import { OpenAgentsError } from "../core/errors.ts";
 import type { Trigger } from "../core/envelope.ts";
 import type { Json } from "../core/json.ts";
 import type { Conversation, Message, NewMessage } from "../core/ports/memory.ts";
-import type { ThinkSettings } from "../core/ports/model.ts";
 import type { ModelResult } from "./call.ts";
+import { conversationId } from "./conversation-id.ts";
 import { converse } from "./loop.ts";
 import type { Dialogue } from "./loop.ts";
 import { memoryPrompt } from "./memory-prompt.ts";
@@ -26,7 +26,9 @@ export async function thinkAbout(thought: ModelThought): Promise<void> {
   const { ctx, mind } = thought;
   const { thinking, tokens, maxSteps, output } = mind;
   const { trigger } = ctx;
-  const talk = ctx.memory.conversations.get(conversationOf(trigger, thinking.conversation));
+  const talk = ctx.memory.conversations.get(
+    conversationId(thinking.conversation?.(trigger) ?? trigger.from),
+  );
   const asked = await talk.append({ role: "user", content: textFor(trigger) });
   const system = await systemOf(thought);
   const asker = thought.asker();
@@ -143,20 +145,16 @@ class Talk implements Dialogue {
   }
 }
 
-/** An id that a conversation can have. */
-function conversationOf(trigger: Trigger, choose: ThinkSettings["conversation"]): string {
-  const id = choose?.(trigger) ?? trigger.from;
-  const safe = id
-    .replaceAll(/[/\p{Cc}]/gu, "_")
-    .slice(0, 200)
-    .toWellFormed();
-  return safe === "" || safe === "." || safe === ".." ? "_" : safe;
+/**
+ * What the model is told of a trigger: what is no message begins with its type in brackets, and so does a message
+ * that itself begins with something in brackets, so that none passes for an alarm, an event or a summary.
+ */
+function textFor({ type, text }: Trigger): string {
+  return type === "message" && !BRACKETED.test(text) ? text : `[${type}] ${text}`;
 }
 
-/** What the model is told of a trigger. */
-function textFor({ type, text }: Trigger): string {
-  return type === "message" ? text : `[${type}] ${text}`;
-}
+/** Lists, as JSON has them, are nothing of the kind. */
+const BRACKETED = /^[\s\p{C}]*[[［](?!\s*["\d\-{[\]])/u;
 
 function lastWords(ctx: Pick<Context, "log">, { text, finish }: ModelResult): string {
   if (finish === "length") ctx.log.warn("The model's answer was cut off: it was too long");
