@@ -20,6 +20,7 @@ import { outputFormat } from "./output.ts";
 import type { OutputFormat } from "./output.ts";
 import { checkReference, resolveModel } from "./resolve.ts";
 import type { ModelLoader } from "./resolve.ts";
+import { KnownSecrets } from "./known-secrets.ts";
 import { Secrets } from "./secrets.ts";
 import { thinkAbout } from "./think.ts";
 import { contextTools, toolSet } from "./tool-set.ts";
@@ -31,6 +32,8 @@ export interface ThinkerOptions {
   readonly prices?: Prices | undefined;
   /** Told each part of an answer as it comes; of a step that is replayed nothing comes. */
   readonly onPart?: ((ctx: Context, part: ModelPart) => void) | undefined;
+  /** Secrets that are taken out of what tools give and models say. Default: those that the agents of it were given. */
+  readonly known?: KnownSecrets | undefined;
   readonly load?: ModelLoader | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
@@ -38,7 +41,8 @@ export interface ThinkerOptions {
 
 /** Lets the agents of a runtime use models and tools. */
 export function modelThinker(options: ThinkerOptions = {}): Thinker {
-  return (agent, thinking) => new ModelMind(agent, thinking, options);
+  const { known = new KnownSecrets(), ...rest } = options;
+  return (agent, thinking) => new ModelMind(agent, thinking, { ...rest, known });
 }
 
 const MAX_STEPS = 20;
@@ -54,8 +58,8 @@ export class ModelMind implements Mind {
   readonly maxSteps: number;
   readonly output: OutputFormat | undefined;
   readonly tools: ReadonlyMap<string, ReadyTool>;
-  /** Those that were handed to tools, in any tick. */
-  readonly secrets: Secrets = new Secrets(undefined);
+  /** Secrets that are taken out of texts, in all ticks. */
+  readonly known: KnownSecrets;
 
   /** @throws CONFIG for a model that is none, or tools or an output that are wrong, with the name of the agent type */
   constructor(agent: string, thinking: Thinking, options: ThinkerOptions) {
@@ -65,6 +69,7 @@ export class ModelMind implements Mind {
     this.options = options;
     this.tokens = contextTokens;
     this.maxSteps = maxSteps;
+    this.known = options.known ?? new KnownSecrets();
     try {
       const { model, fallbacks = [], output, tools = {} } = thinking;
       for (const one of [...(model === undefined ? [] : [model]), ...fallbacks])
@@ -94,7 +99,6 @@ export class ModelThought implements Thought {
   readonly secrets: Secrets;
   readonly model: ContextModel;
   readonly tools: ContextTools;
-  readonly #source: SecretSource | undefined;
   #models: Promise<readonly LanguageModelV4[]> | undefined;
   #toolSet: Promise<ReadonlyMap<string, ReadyTool>> | undefined;
 
@@ -102,8 +106,8 @@ export class ModelThought implements Thought {
     this.mind = mind;
     this.ctx = ctx;
     this.clock = mind.options.clock ?? systemClock;
-    this.secrets = mind.secrets.from(source);
-    this.#source = source;
+    const declared = [...mind.tools.values()].flatMap(({ tool }) => tool.secrets ?? []);
+    this.secrets = new Secrets(source, mind.known, declared);
     this.model = contextModel(this);
     this.tools = contextTools(this);
   }
@@ -150,6 +154,7 @@ export class ModelThought implements Thought {
 
   #resolved(models: readonly ModelReference[]): Promise<readonly LanguageModelV4[]> {
     const { load } = this.mind.options;
-    return Promise.all(models.map((one) => resolveModel(one, { load, secrets: this.#source })));
+    const secrets = this.secrets.source;
+    return Promise.all(models.map((one) => resolveModel(one, { load, secrets })));
   }
 }

@@ -1,5 +1,5 @@
 import type { Json } from "../core/json.ts";
-import type { SecretForm } from "./secrets.ts";
+import type { SecretForm } from "./known-secrets.ts";
 
 /** Shorter ones would be found where words happen to meet. */
 const SHORTEST_SPLIT = 8;
