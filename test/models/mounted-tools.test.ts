@@ -23,7 +23,7 @@ async function home(
     definition: defineRuntime({
       agents: [agent],
       ensure: [{ name: "a", type: "a" }],
-      mcp: { tests: { command: process.execPath, args: [PROGRAM], ...server } as McpServerOptions },
+      mcp: { tests: { command: process.execPath, args: [PROGRAM], ...server } },
     }),
     data: dir,
     port: 0,
@@ -74,7 +74,7 @@ void test("the model is offered the tools of a mounted server, and calls them", 
       server: { allow: ["sum", "echo", "fail"] },
     },
   );
-  const said = String(await h.ask("Go")).split("\n");
+  const said = ((await h.ask("Go")) as string).split("\n");
   assert.match(said[0]!, /^They said: .*sum.*3/);
   assert.equal(said[1], "That of the definition");
   assert.match(said[2]!, /the disk is full/);
