@@ -51,6 +51,8 @@ export interface CallOptions {
   readonly onPart?: ((part: ModelPart) => void) | undefined;
   /** Told of each try that is lost as it is, also where the call fails at last. */
   readonly onLost?: ((lost: LostTry) => void) | undefined;
+  /** Takes secrets out of what a provider says of a failure. */
+  readonly clean?: ((text: string) => string) | undefined;
   readonly limits?: Partial<CallLimits> | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
@@ -178,7 +180,7 @@ class Call {
         if (error instanceof ListenerFailed) throw error.cause;
         const terminal = terminalIn(error);
         if (terminal !== undefined) throw terminal;
-        const failure = failureOf(error, this.#clock.now());
+        const failure = failureOf(error, this.#clock.now(), this.#options.clean);
         const wait =
           failure.wait ?? this.#jittered(Math.min(toMs(backoff) * 2 ** tried, toMs(maxBackoff)));
         if (!failure.passes || tried >= retries || wait > toMs(maxWait)) return { failure, error };

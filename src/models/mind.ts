@@ -21,6 +21,7 @@ import type { OutputFormat } from "./output.ts";
 import { checkReference, resolveModel } from "./resolve.ts";
 import type { ModelLoader } from "./resolve.ts";
 import { KnownSecrets } from "./known-secrets.ts";
+import { learnOwnKeys } from "./own-keys.ts";
 import { Secrets } from "./secrets.ts";
 import { thinkAbout } from "./think.ts";
 import { contextTools, toolSet } from "./tool-set.ts";
@@ -70,6 +71,8 @@ export class ModelMind implements Mind {
     this.tokens = contextTokens;
     this.maxSteps = maxSteps;
     this.known = options.known ?? new KnownSecrets();
+    const { model: own, fallbacks: others = [] } = thinking;
+    learnOwnKeys(this.known, own === undefined ? others : [own, ...others]);
     try {
       const { model, fallbacks = [], output, tools = {} } = thinking;
       for (const one of [...(model === undefined ? [] : [model]), ...fallbacks])
@@ -132,6 +135,7 @@ export class ModelThought implements Thought {
     const { clock, random, onPart, prices: ofHome } = this.mind.options;
     return new Asker({
       ctx: this.ctx,
+      secrets: this.secrets,
       models: other === undefined ? () => this.#own() : () => this.#resolved([other]),
       limits,
       prices: { ...ofHome, ...prices },

@@ -120,3 +120,38 @@ void test("a tick whose tools may have a stored secret waits while the keys are 
   assert.equal(runs, 1);
   assert.match(JSON.stringify(await runtime.log("a", 0, 99)), /\[secret TOK\]/);
 });
+
+void test("what a ready-made model says of the key that it was made with is cleaned, also where it is cut", async () => {
+  const variable = "sk-of-a-variable-4711";
+  const before = process.env["OPENAI_API_KEY"];
+  process.env["OPENAI_API_KEY"] = variable;
+  const literal = "sk-in-the-definition-0815";
+  try {
+    const error = { status: 401, message: `${"x".repeat(482)} ${variable} and ${TOKEN}` };
+    const broken = { status: 500, message: `Busy for ${literal} ${variable} ${TOKEN}` };
+    for (const refusal of [error, broken]) {
+      const model = scriptedModel(() => ({ error: refusal }));
+      const told = await kept(
+        {
+          model,
+          fallbacks: [
+            {
+              model: "openai-compatible/none",
+              baseURL: "http://127.0.0.1:1/v1",
+              headers: { authorization: `Bearer ${literal}` },
+            },
+          ],
+          tools: { leak: { parameters, secrets: ["TOK"], execute: () => 1 } },
+          think: { limits: { retries: 1, backoff: 1 } },
+        },
+        source,
+      );
+      assert.match(told, /Cannot call model/);
+      assert.match(told, /\[secret OPENAI/);
+      assert.doesNotMatch(told, /sk-of-a|quokka|sk-in-the/);
+    }
+  } finally {
+    if (before === undefined) delete process.env["OPENAI_API_KEY"];
+    else process.env["OPENAI_API_KEY"] = before;
+  }
+});
