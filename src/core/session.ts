@@ -107,6 +107,7 @@ export class Session {
   #thought: Thought | undefined;
   #abort: AbortController | undefined;
   #cutBy: unknown;
+  #timedOut = false;
   #isOpen = true;
   #end: ((ending: Ending) => void) | undefined;
   #onCut: (() => void) | undefined;
@@ -168,9 +169,10 @@ export class Session {
   /** Runs `work` to its end: it returns or throws, or it waits for nothing but the outside. */
   async run(work: () => Promise<unknown>): Promise<Ending> {
     const { clock } = this.#kernel;
-    const stopTimer = clock.after(this.#input.agent.definition.timeout, () =>
-      this.cut(new OpenAgentsError("TIMEOUT", "The tick ran longer than its timeout")),
-    );
+    const stopTimer = clock.after(this.#input.agent.definition.timeout, () => {
+      this.#timedOut = this.#cutBy === undefined;
+      this.cut(new OpenAgentsError("TIMEOUT", "The tick ran longer than its timeout"));
+    });
     const ending = await new Promise<Ending>((resolve) => {
       this.#end = resolve;
       if (this.#cutBy !== undefined) return resolve({ kind: "failed", error: this.#cutBy });
@@ -202,6 +204,11 @@ export class Session {
   /** True when the tick was cut off because somebody wanted it to end, not because it took long. */
   get cancelled(): boolean {
     return this.#cutBy instanceof OpenAgentsError && this.#cutBy.code === "CANCELLED";
+  }
+
+  /** True when the tick was cut off because it took long, and not for what happened before. */
+  get timedOut(): boolean {
+    return this.#timedOut && !this.cancelled;
   }
 
   /** Runs a hook that is not the trigger's own. @throws MISMATCH as `checkReplay` */
