@@ -209,7 +209,8 @@ async function giveUp(
     const state = await settleState(kernel, agent, session);
     return { ...nothing, session, state, version: agent.definition.version };
   } catch (second) {
-    if (isLocked(second)) throw second;
+    const cut = session.cancelled && !(second instanceof CancelledError);
+    if (cut || isLocked(second)) throw second;
     last.session.note("error", `onError failed: ${errorInfo(second).message}`);
     return nothing;
   }

@@ -21,7 +21,7 @@ import { toMs } from "./duration.ts";
 import { PUBLIC, triggerOf } from "./envelope.ts";
 import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
-import { OpenAgentsError } from "./errors.ts";
+import { OpenAgentsError, PausedError } from "./errors.ts";
 import { GivenOut, plain } from "./given-out.ts";
 import type { LiveTick } from "./live-tick.ts";
 import type { Json } from "./json.ts";
@@ -141,7 +141,10 @@ export class Session {
       isOpen: () => this.#isOpen,
       signal: () => this.signal,
       note: (note) => this.#stepEnded(note),
-      quiet: () => this.#waits.look(),
+      quiet: () => {
+        if (this.#steps.stuck) this.cut(new PausedError());
+        else this.#waits.look();
+      },
       meter: () => this.meter,
     });
     this.#waits = new Waits(kernel, input, {
@@ -196,9 +199,15 @@ export class Session {
     this.#cutBy = error;
     this.#abort?.abort(error);
     this.#fs?.end();
+    this.#steps.cut(error);
     this.#end?.({ kind: "failed", error });
     this.#onCut?.();
     return true;
+  }
+
+  /** Begins no more steps: where one is to begin the run is cut off, once those at work have ended. */
+  pause(): void {
+    this.#steps.pause();
   }
 
   /** True when the tick was cut off because somebody wanted it to end, not because it took long. */
