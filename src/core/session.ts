@@ -67,6 +67,8 @@ export type Ending =
 
 /** After a tick was cut off, its running steps get this long to end and be journaled, ms. */
 const STEP_GRACE = 1_000;
+/** Of what a hook did not ask for again so many are named. */
+const UNASKED = 10;
 
 /**
  * One run of a hook: what its context does, and everything it asked for, collected until REMEMBER
@@ -228,9 +230,14 @@ export class Session {
     });
   }
 
-  /** @throws MISMATCH when the hook has ended before it asked for all that other code has asked for */
+  /** Notes what is journaled and was not asked for. @throws MISMATCH when the hook has ended before it asked for all that other code has asked for */
   checkReplay(): void {
     this.#waits.checkEnd();
+    const { unasked } = this.#input.occasion.journal.replay;
+    if (unasked.length === 0) return;
+    const keys = unasked.slice(0, UNASKED).join(", ");
+    const more = unasked.length > UNASKED ? ` and ${unasked.length - UNASKED} more` : "";
+    this.note("warn", `The hook ended and did not ask for what it did before: ${keys}${more}`);
   }
 
   /** What is given to the outside when the tick is done; log lines alone when it is not. */

@@ -98,7 +98,10 @@ export const OPERATOR_CASES: readonly BackendCase[] = [
         await again.resumeAll();
       }
       await further(second);
-      await until("it is done", async () => ((await stateOf(again, name, "did")) as number[] | undefined)?.length !== 0);
+      await until(
+        "it is done",
+        async () => ((await stateOf(again, name, "did")) as number[] | undefined)?.length !== 0,
+      );
       equal(await done(), PLODS);
       equal(
         await stateOf(again, name, "did"),
