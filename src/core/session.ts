@@ -274,10 +274,9 @@ export class Session {
       trigger: occasion.envelope.id,
       gone: occasion.parked?.spawned ?? [],
       files: this.#open(),
-      left: () => this.meter.left(),
+      hold: (choose) => this.meter.hold(choose),
       later: (step) => this.#steps.later(step),
       letter: (to, payload) => this.#envelope({ to, type: "message" }, payload, {}),
-      spent: async () => (await this.meter.spent()).today,
       locked: (error) => this.cut(error),
     });
     return this.#children;
