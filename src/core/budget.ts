@@ -62,8 +62,15 @@ export function addUse(a: StepUse | undefined, b: StepUse): StepUse {
   };
 }
 
-/** A use as agent code says it, made sure of. @throws INVALID for what is no whole number from 0 on */
+/** A use as agent code says it, made sure of. @throws INVALID for what is no whole number from 0 on, or no text */
 export function checkUse(use: StepUse): StepUse {
+  for (const text of [use.by ?? "", ...Object.keys(use.kinds ?? {})]) {
+    if (typeof text === "string" && text.isWellFormed() && text.length <= 500) continue;
+    throw new OpenAgentsError(
+      "INVALID",
+      `Cannot count what a step used: "by" and the names of "kinds" must be well-formed text of at most 500 characters, not ${JSON.stringify(text)?.slice(0, 100)}`,
+    );
+  }
   checkWhole("count what a step used", { usd: use.usd, tokens: use.tokens, ...use.kinds });
   return JSON.parse(JSON.stringify(use)) as StepUse;
 }
