@@ -35,7 +35,7 @@ for (const onMismatch of ["restart", "fail"] as const) {
     const { runtime, clock, tell } = await setting([agent("2", (ctx) => use(ctx, "two", 50))], {
       store,
     });
-    for (let i = 0; i < 5; i += 1) await clock.advance(1000);
+    for (let i = 0; i < 9; i += 1) await clock.advance(1000);
     const counted = onMismatch === "restart" ? 950 : 900;
     assert.equal((await runtime.status("a")).spent?.today.tokens, counted);
     if (onMismatch === "fail") await runtime.discard("a", "m1");
@@ -50,14 +50,27 @@ void test("what a tick cost counts also where its outcome cannot be written down
     name: "a",
     retry: { retries: 0 },
     budget: { perDay },
-    async onMessage(ctx) {
-      await use(ctx, "one", 900);
-      ctx.log.info("\ud800");
+    onMessage: (ctx) => use(ctx, "one", 900),
+  });
+  let refuses = false;
+  const store = new Proxy(memoryStore(), {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== "function") return member;
+      return (...given: unknown[]): unknown => {
+        if (name !== "commit" || !refuses) return Reflect.apply(member, target, given);
+        refuses = false;
+        throw new TypeError("It is no text");
+      };
     },
   });
-  const { runtime, tell } = await setting([agent]);
-  await tell("a", "go");
-  assert.equal((await runtime.status("a")).spent?.today.tokens, 900);
+  const { runtime, clock } = await setting([agent], { store });
+  await runtime.send("a", { payload: "go" });
+  refuses = true;
+  await clock.advance(0);
+  const { lastTick, spent } = await runtime.status("a");
+  assert.equal(lastTick?.outcome, "failed");
+  assert.equal(spent?.today.tokens, 900);
 });
 
 void test("what a step used is said in text that can be written down", async () => {
