@@ -43,6 +43,8 @@ export interface Spent {
   /** The day that `today` is of, as `YYYY-MM-DD` in UTC. */
   readonly day: string;
   readonly today: Total;
+  /** What children that have ended spent on that day, they and theirs: it is no more left than what is in `today`. */
+  readonly given?: Total | undefined;
   readonly total: Total;
   /** Steps that cost something of which no price is known. */
   readonly unpriced: number;
@@ -130,7 +132,9 @@ export function spentOf(text: string | undefined, now: number): Spent {
 
 /** The same on a day, where that is a later one. */
 function onDay(spent: Spent, day: string): Spent {
-  return spent.day >= day ? spent : { ...spent, day, today: NOTHING };
+  if (spent.day >= day) return spent;
+  const { given: _given, ...rest } = spent;
+  return { ...rest, day, today: NOTHING };
 }
 
 /**
@@ -143,6 +147,8 @@ export class Meter {
   /** What was used in this tick, and of that on `#day`. */
   #used: Total = NOTHING;
   #today: Total = NOTHING;
+  /** What a child has spent that ended, on that day too. */
+  #given: Total = NOTHING;
   #day = "";
   #unpriced = 0;
   #reserved: Total = NOTHING;
@@ -161,6 +167,15 @@ export class Meter {
     this.#used = add(this.#used, { usd, tokens });
     this.#today = add(this.#today, { usd, tokens });
     if (usd === undefined) this.#unpriced += 1;
+  }
+
+  /** Takes note of what a child spent until it ended; what it spent on another day is no matter any more. */
+  async give({ day, usd, tokens }: Total & { readonly day: string }): Promise<void> {
+    await this.#load();
+    this.#turnDay();
+    if (day < this.#day) return;
+    this.#changed = true;
+    this.#given = add(this.#given, { usd, tokens });
   }
 
   /**
@@ -210,12 +225,12 @@ export class Meter {
   }
 
   #left(perDay: Amount): Amount {
-    const { today } = this.#spent(this.#before!);
+    const { today, given = NOTHING } = this.#spent(this.#before!);
     const left = (kind: keyof Amount): number | undefined => {
       const limit = perDay[kind];
       return limit === undefined
         ? undefined
-        : Math.max(0, limit - today[kind] - this.#reserved[kind]);
+        : Math.max(0, limit - today[kind] - given[kind] - this.#reserved[kind]);
     };
     return { usd: left("usd"), tokens: left("tokens") };
   }
@@ -232,9 +247,11 @@ export class Meter {
   #spent(before: Spent): Spent {
     this.#turnDay();
     const now = onDay(before, this.#day);
+    const given = add(now.given ?? NOTHING, this.#given);
     return {
       ...now,
       today: add(now.today, this.#today),
+      ...((given.usd > 0 || given.tokens > 0) && { given }),
       total: add(now.total, this.#used),
       unpriced: now.unpriced + this.#unpriced,
     };
@@ -248,6 +265,7 @@ export class Meter {
     if (day <= this.#day) return;
     this.#day = day;
     this.#today = NOTHING;
+    this.#given = NOTHING;
   }
 
   /** The file as the commit is to write it; undefined when nothing was used. */
