@@ -1,7 +1,8 @@
 import type { Acted } from "./act.ts";
 import { isNpub } from "./agent.ts";
 import type { AgentStatus } from "./agent.ts";
-import { endNote } from "./births.ts";
+import { endNotes } from "./births.ts";
+import { childrenIn } from "./children.ts";
 import { firingsOf } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { errorInfo, MismatchError } from "./errors.ts";
@@ -56,6 +57,8 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   const outcome = outcomeOf(acted, occasion);
   if (acted.failure?.next !== "stop") takeAway(draft, occasion);
   for (const [path, content] of acted.session.spent()) draft.write(path, content);
+  // A journal that is tried with again has time to be counted.
+  if (acted.failure?.next !== "retry" && outcome !== "parked") countRest(acted, occasion);
   const spent = await acted.session.meter.file();
   if (spent !== undefined) draft.write(paths.spent, spent);
   if (outcome !== "done" && acted.failure?.next !== "restart") keepCounted(draft, occasion);
@@ -79,8 +82,13 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   if (statusAfter(agent, occasion, acted) === "terminated") {
     const waiting = await requestsTo(kernel.store, agent.record.id);
     for (const { envelope } of waiting) draft.send.push(refusal(kernel, agent, envelope));
-    const ended = endNote(kernel, agent.record);
-    if (ended !== undefined) draft.send.push(ended);
+    const { files, meter } = acted.session;
+    const estate = {
+      spent: await meter.spent(),
+      children: await childrenIn(files),
+      parent: await files.read(paths.parent),
+    };
+    draft.send.push(...endNotes(kernel, agent.record, estate));
   }
   const trace = input.span?.context ?? traceOf(occasion.envelope);
   draft.send = await Promise.all(
@@ -219,6 +227,15 @@ function outcomeOf(acted: Acted, { refusal }: Occasion): TickRecord["outcome"] {
   if (acted.ending.kind !== "failed") return acted.ending.kind;
   if (acted.failure?.next !== "dead-letter") return "retry";
   return refusal?.outcome ?? "failed";
+}
+
+/** Counts what earlier tries have journaled and this one never asked for: nobody comes to ask for it any more. */
+function countRest({ session }: Acted, { journal }: Occasion): void {
+  for (const [key, used] of journal.uncounted()) {
+    session.meter.count(used);
+    journal.count(key);
+    session.steps.push({ key, ms: 0, replayed: true, used });
+  }
 }
 
 /** Steps that outlive the tick say that what they cost is counted. */

@@ -1,5 +1,6 @@
 import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
+import { parentNote } from "./births.ts";
 import { Meter } from "./budget.ts";
 import { Children, ownLimit } from "./children.ts";
 import type {
@@ -57,6 +58,8 @@ export interface SessionInput {
   readonly live: LiveTick | undefined;
   /** The tick's, where ticks are traced: steps are in it. */
   readonly span: Span | undefined;
+  /** That of a run whose outcome could not be written down. */
+  readonly meter?: Meter;
 }
 
 /** How the run of a hook ended. */
@@ -121,6 +124,7 @@ export class Session {
     this.#given = new GivenOut(kernel.limits, () => kernel.clock.now(), before && before.#given);
     this.meter =
       before?.meter ??
+      input.meter ??
       new Meter({
         budget: () => ownLimit(input.agent, this.files),
         now: () => kernel.clock.now(),
@@ -302,13 +306,17 @@ export class Session {
       trigger: occasion.envelope.id,
       gone: occasion.parked?.spawned ?? [],
       files: this.#open(),
-      left: () => this.meter.left(),
+      hold: (choose) => this.meter.hold(choose),
       later: (step) => this.#steps.later(step),
       letter: (to, payload) => this.#envelope({ to, type: "message" }, payload, {}),
-      spent: async () => (await this.meter.spent()).today,
       locked: (error) => this.cut(error),
     });
     return this.#children;
+  }
+
+  /** Tells another's child that it is this agent's from now on. */
+  tellParent(child: string): void {
+    this.mail.push(parentNote(this.#kernel, child, this.agent.id));
   }
 
   /** The children that are to be made with the next commit: their npubs, and the letters that do. */
