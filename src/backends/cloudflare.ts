@@ -14,17 +14,17 @@ import { tokenStanding } from "../control/standing.ts";
 import type { Guard } from "../control/standing.ts";
 import { rememberedSecrets, secretSource, storedSecrets } from "../control/secrets.ts";
 import { rememberedTokens, storedTokens } from "../control/tokens.ts";
-import { hookSecrets, redactor, secretValues } from "../control/redact.ts";
+import { declaredSecrets, redactor, secretVariables } from "../control/redact.ts";
 import { tracingRequests } from "../control/request-observer.ts";
 import { revisedBy } from "../core/code-revision.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { fileBrake } from "../core/brake.ts";
 import { OpenAgentsError } from "../core/errors.ts";
-import { mcpSecrets } from "../core/mcp-servers.ts";
 import { otlpSettings } from "../core/otlp-settings.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import { plumberOf } from "../drivers/plumber.ts";
+import { knownVariables } from "../models/known-secrets.ts";
 import type { McpClient } from "../mounts/mcp/parts.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
 import { HttpTokens } from "../identity/nip98.ts";
@@ -111,14 +111,19 @@ export function cloudflare(
   const signerOf = once((env: Env) => derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp }));
   // Once for each isolate: its environment does not change.
   const watch = once((env: Env) => {
-    const named = [...hookSecrets(definition.hooks), ...mcpSecrets(definition.mcp)];
-    const { text: redact, learn } = redactor(secretValues({ ...env }, named));
+    const variables = secretVariables({ ...env }, declaredSecrets(definition));
+    const { text: redact, learn: redactMore } = redactor(variables.map(([, value]) => value));
+    const known = knownVariables(variables);
+    const learn = (value: string, name: string): void => {
+      redactMore(value);
+      known.learn(value, name);
+    };
     const settings = otlpSettings(definition.telemetry, { ...env });
     const tracing = settings && otlpTracer({ ...settings, version, redact });
     const observer = tracing && tracingRequests(tracing.tracer);
     const log = problemLog(redact);
     const onError = (error: unknown): void => log("Cannot answer request", error);
-    return { tracing, log, learn, api: { redact, observer, onError } };
+    return { tracing, log, learn, known, api: { redact, observer, onError } };
   });
   // What is stored is opened here: from the home's object it comes as it is sealed.
   const secrets = once((env: Env) => {
@@ -156,7 +161,7 @@ export function cloudflare(
       env.HOME === undefined
         ? undefined
         : fileBrake({ ...BRAKE, files: homeCalls(env.HOME).files, clock: systemClock });
-    const { tracing, log } = watch(env);
+    const { tracing, log, known: knownSecrets } = watch(env);
     const whole = new WorkerHome({ agents: env.AGENTS, directory, signer, brake, log });
     const notes = env.HOME && eventNotes((ticks) => homeCalls(env.HOME!).notice(ticks));
     const known = { definition, directory, relays, signer, brake, notes, guard, version, log };
@@ -170,6 +175,7 @@ export function cloudflare(
       forwarder,
       tracing,
       secrets: source,
+      knownSecrets,
       whole,
       mcp: options.mcp,
     };
