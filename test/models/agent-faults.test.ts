@@ -328,7 +328,7 @@ void test("a model that never ends its calls of tools is stopped, and the sender
 void test("a secret that a model repeats is in no piece of its answer, and not in the answer", async () => {
   const said = `The token is ${SECRET}, and the key ${KEY}; base64 of it is ${btoa(SECRET)}`;
   const clean =
-    /^The token is \[secret SECRET\], and the key \[secret KEY\]; base64 of it is \[secret SECRET\]=*$/;
+    /^\["The token is \[secret SECRET\], and the key \[secret KEY\]; base64 of it is \[secret SECRET\]=*"\]$/;
   const tools = {
     look: {
       parameters: { type: "object" },
@@ -342,7 +342,7 @@ void test("a secret that a model repeats is in no piece of its answer, and not i
       : { toolCalls: [{ name: "look", input: { at: SECRET } }], text: said, chunk: 1 };
   await tell(script, { tools }, ({ answer, records, outputs, live, text }) => {
     assert.equal(answer.outcome, "done");
-    assert.match(String(answer.replies[0] as string), clean);
+    assert.match(JSON.stringify(answer.replies), clean);
     assert.equal(text, answer.replies[0], "who follows has the same");
     for (const kind of ["text", "reasoning", "input"]) {
       const told = live.map((event) =>
