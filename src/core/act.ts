@@ -214,9 +214,13 @@ async function giveUp(
  * A tick whose outcome cannot be written down fails for good: tried again, it would end the same way.
  * @throws the error itself when it is the store's or the signer's, and not the tick's
  */
-export function unrecordable(kernel: Kernel, input: ActInput, error: unknown): Acted {
+export function unrecordable(
+  kernel: Kernel,
+  input: ActInput,
+  { error, acted }: { readonly error: unknown; readonly acted: Acted },
+): Acted {
   if (error instanceof OpenAgentsError && PASSING.has(error.code)) throw error;
-  const session = new Session(kernel, input);
+  const session = new Session(kernel, input, acted.session);
   const ending: Ending = { kind: "failed", error };
   return { session, ending, version: input.agent.version, failure: lost(error) };
 }

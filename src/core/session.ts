@@ -149,6 +149,10 @@ export class Session {
       misfit: (error) => this.cut(error),
     });
     this.files = new TreeDraft(kernel.store, { id: record.id, limit: kernel.limits.valueBytes });
+    if (before === undefined) {
+      const owed = kernel.owed.take(record.id);
+      if (owed !== undefined) this.meter.countTally(owed);
+    }
     // What was spent is spent, however the session before has ended.
     for (const [path, content] of before?.spent() ?? []) this.files.write(path, content);
     const line =
@@ -183,6 +187,7 @@ export class Session {
     this.#waits.end();
     await this.#letStepsEnd();
     stopTimer();
+    if (this.#cutBy !== undefined) this.#steps.leave(this.#cutBy);
     this.#isOpen = false;
     this.draft.close();
     return this.#cutBy === undefined ? ending : { kind: "failed", error: this.#cutBy };

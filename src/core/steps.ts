@@ -1,4 +1,4 @@
-import { addUse, checkUse } from "./budget.ts";
+import { addUse, checkUse, tallyOf } from "./budget.ts";
 import type { Meter, StepUse } from "./budget.ts";
 import { bytesAbove } from "./byte-length.ts";
 import type { StepOptions, StepPart, StepTools } from "./context.ts";
@@ -63,6 +63,8 @@ export class Steps {
   readonly #run: StepsRun;
   /** Errors that are journaled, with their keys. */
   readonly #kept = new Map<unknown, string>();
+  /** Those that have used something and are not over, with how many of that there were at first. */
+  readonly #spending = new Map<string, { readonly begun: number; readonly used: StepUse }>();
 
   constructor(kernel: Kernel, input: SessionInput, run: StepsRun) {
     this.#kernel = kernel;
@@ -97,6 +99,14 @@ export class Steps {
     };
   }
 
+  /** The run is over, and steps that do not end are left behind: the record says what they used so far. */
+  leave(error: unknown): void {
+    const now = this.#kernel.clock.now();
+    for (const [key, { begun, used }] of this.#spending) {
+      this.#run.note({ key, ms: now - begun, used, error: errorInfo(error) });
+    }
+  }
+
   /** Keys of the journaled errors that an error is, or has as a cause. */
   keysOf(error: unknown): readonly string[] {
     const keys: string[] = [];
@@ -128,7 +138,11 @@ export class Steps {
       // Its cost is counted by the first tick that is committed with it.
       const fresh = spent !== undefined && counted !== true;
       note({ key, ms: 0, replayed: true, ...(fresh && { used: spent }) });
-      if (fresh) this.#count(key, spent);
+      if (fresh) {
+        this.#run.meter().count(spent);
+        this.#run.meter().journaled(spent);
+        occasion.journal.count(key);
+      }
       return this.#replayed(key, earlier) as T;
     }
     const most = typeof worst === "function" ? await worst() : worst;
@@ -153,7 +167,13 @@ export class Steps {
         signal: this.#run.signal(),
         tell,
         used: (use) => {
-          used = addUse(used, checkUse(use));
+          const before = used;
+          used = addUse(before, checkUse(use));
+          // At once: whatever becomes of the step, it is spent.
+          if (isOpen()) {
+            this.#run.meter().count(used, before);
+            this.#spending.set(key, { begun, used });
+          } else this.#kernel.owed.add(agent.record.id, tallyOf(used, before));
         },
       });
       if (!isOpen()) throw new OpenAgentsError("CANCELLED", `Step "${name}" ended after its tick`);
@@ -169,6 +189,7 @@ export class Steps {
         );
       }
       await this.#journal(ask, json);
+      if (used !== undefined) this.#run.meter().journaled(used);
       note({ key, ms: clock.now() - begun, ...(used !== undefined && { used }) });
       span?.end();
       return value;
@@ -188,14 +209,10 @@ export class Steps {
       throw error;
     } finally {
       release?.();
-      if (used !== undefined && isOpen()) this.#count(key, used);
+      if (used !== undefined && isOpen()) occasion.journal.count(key);
+      this.#spending.delete(key);
       over = true;
     }
-  }
-
-  #count(key: string, use: StepUse): void {
-    this.#run.meter().count(use);
-    this.#input.occasion.journal.count(key);
   }
 
   /** Waits for the turn of a step in a replay. */

@@ -25,6 +25,7 @@ export { fileTools } from "./file-tools.ts";
 export type { FileToolsOptions } from "./file-tools.ts";
 export { modelThinker } from "./mind.ts";
 export type { ThinkerOptions } from "./mind.ts";
+export { memoryTools } from "./memory-tools.ts";
 export { think } from "./think-hook.ts";
 export type { ThinkOptions } from "./think-hook.ts";
 export { defineTool } from "./tool.ts";

@@ -168,7 +168,7 @@ async function settled(
 /** The input of a call. @throws INVALID for what is no JSON, or does not fit the schema */
 export async function inputOf(
   { input }: ModelToolCall,
-  { name, jsonSchema, standard }: ReadyTool,
+  { name, jsonSchema, standard, isMounted }: ReadyTool,
 ): Promise<unknown> {
   const refuse = (problem: string): OpenAgentsError =>
     new OpenAgentsError("INVALID", `The input of "${name}" does not fit: ${problem}`);
@@ -183,7 +183,7 @@ export async function inputOf(
     );
   }
   if (standard === undefined) {
-    const problems = problemsOf(value, jsonSchema);
+    const problems = problemsOf(value, jsonSchema, { patterns: isMounted !== true });
     if (problems.length > 0) throw refuse(problems.join("; "));
     return value;
   }

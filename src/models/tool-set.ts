@@ -140,5 +140,6 @@ function mountedTool(
     jsonSchema: inputSchema ?? { type: "object" },
     standard: undefined,
     isParallel: readOnly,
+    isMounted: true,
   };
 }

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { TickOutput, TickRecord } from "../../src/index.ts";
 import { listen } from "../../src/models/scripted-listener.ts";
 import { scriptedServer } from "../../src/models/scripted.ts";
-import { agentdHome } from "./homes.ts";
+import { agentdHome, eventually } from "./homes.ts";
+import type { MortalHome } from "./homes.ts";
 
 const CONFIG = new URL("think.config.ts", import.meta.url);
 
@@ -38,6 +39,57 @@ const SOME = Array.from(
   { length: KILLS },
   (_, i) => ALL[Math.floor(((i + 0.5) / KILLS) * ALL.length)]!,
 );
+
+/** What each call of the model says, as whoever follows the agent is told it. */
+const SAID: Readonly<Record<string, string>> = {
+  "step:model#0 input": '{"part":0}',
+  "step:model#1 input": '{"part":1}',
+  "step:model#2 input": '{"part":2}',
+  "step:model#3 input": '{"part":3}{"part":4}',
+  "step:model#4 text": "All is done",
+};
+
+/** A client that puts together what it is told, and comes again from where it was when the home goes down. */
+class Follower {
+  readonly #told = new Map<number, Record<string, string>>();
+  #over = false;
+  /** What it has of each tick that is over, with the record of the tick. */
+  readonly ticks: { readonly texts: Record<string, string>; readonly record: TickRecord }[] = [];
+
+  async follow(home: MortalHome): Promise<void> {
+    for (let after = "0"; !this.#over; await sleep(5)) {
+      try {
+        for await (const { id, event, data } of home.runtime.stream("worker", { after })) {
+          after = id;
+          this.#hear(event, JSON.parse(data) as Heard);
+          if (this.#over) return;
+        }
+      } catch {
+        // It was killed.
+      }
+    }
+  }
+
+  /** Ends it with the next thing that it hears. */
+  end(): void {
+    this.#over = true;
+  }
+
+  #hear(event: string, { n, key, kind, text, record }: Heard): void {
+    const texts = this.#told.get(n) ?? {};
+    this.#told.set(n, event === "tick_start" ? {} : texts);
+    if (event === "delta") texts[`${key} ${kind}`] = (texts[`${key} ${kind}`] ?? "") + text;
+    if (event === "tick_end") this.ticks.push({ texts, record: record! });
+  }
+}
+
+interface Heard {
+  readonly n: number;
+  readonly key?: string;
+  readonly kind?: string;
+  readonly text?: string;
+  readonly record?: TickRecord;
+}
 
 void test(`an agentd that is killed at ${KILLS} of ${ALL.length} moments of a tick of ten calls repeats at most that call`, async (t) => {
   let due: Kill | undefined;
@@ -90,6 +142,8 @@ void test(`an agentd that is killed at ${KILLS} of ${ALL.length} moments of a ti
   });
   process.env["MODEL_URL"] = server.url;
   await using home = await agentdHome("think", CONFIG);
+  const follower = new Follower();
+  const following = follower.follow(home);
   let repeated = 0;
   for (const [i, kill] of SOME.entries()) {
     const name = STEPS[kill.step]!;
@@ -125,5 +179,18 @@ void test(`an agentd that is killed at ${KILLS} of ${ALL.length} moments of a ti
   const steps = rows.flatMap(({ record }) => (JSON.parse(record) as TickRecord).steps ?? []);
   assert.equal(steps.length, KILLS * STEPS.length, "the record has each call once");
   assert.ok((await home.runtime.verify("worker")).ok);
+  const { ticks } = await home.runtime.status("worker");
+  await eventually("the follower has heard all", async () =>
+    follower.ticks.length === ticks ? true : undefined,
+  );
+  follower.end();
+  await home.runtime.tick("worker");
+  await following;
+  for (const { texts, record } of follower.ticks.slice(1, ticks)) {
+    // What was replayed was told by a process before, and is forgotten with that try.
+    const fresh = (record.steps ?? []).filter(({ replayed }) => !replayed).map(({ key }) => key);
+    const said = Object.entries(SAID).filter(([key]) => fresh.includes(key.split(" ")[0]!));
+    assert.deepEqual(texts, Object.fromEntries(said));
+  }
   t.diagnostic(`${repeated} of ${KILLS} calls were made again`);
 });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { createRuntime, defineAgent, defineRuntime } from "../../src/index.ts";
 import type { AgentOptions, Answer, Runtime, TickOutput, TickRecord } from "../../src/index.ts";
 import type { LiveEvent } from "../../src/core/followers.ts";
@@ -34,7 +36,7 @@ interface Told {
 /** Writes to an agent whose model is behind HTTP, and looks at all that can be seen of it. */
 async function tell(
   script: Script,
-  options: Partial<AgentOptions>,
+  { began, ...options }: Partial<AgentOptions> & { readonly began?: (runtime: Runtime) => void },
   look: (told: Told) => void | Promise<void>,
 ): Promise<void> {
   const server = scriptedServer(script);
@@ -60,6 +62,7 @@ async function tell(
     secrets: async (name) => ({ KEY, SECRET })[name],
   });
   await runtime.start();
+  began?.(runtime);
   try {
     const live: LiveEvent[] = [];
     const texts = new Map<string, string>();
@@ -121,7 +124,10 @@ const QUICK = { think: { limits: { stall: 100 } } };
 for (const [name, fault] of Object.entries(FAULTS)) {
   void test(`${name}, and then a whole answer: the sender gets that alone, in one step`, async () => {
     const script: Script = ({ n }) => (n === 0 ? fault : { text: "All of it", usage: USAGE });
-    await tell(script, QUICK, ({ answer, records, text, server, live }) => {
+    await tell(script, QUICK, ({ answer, records, text, server, live, spent }) => {
+      // What was begun is paid for, though nobody says how much of it there was.
+      const isBegun = fault.error === undefined;
+      assert.ok(isBegun ? spent > 110 && spent < 220 : spent === 110, `${spent} tokens`);
       assert.deepEqual([answer.outcome, answer.replies], ["done", ["All of it"]]);
       assert.deepEqual(outcomes(records), ["done"]);
       assert.deepEqual(stepsOf(records), ["step:model#0"]);
@@ -136,7 +142,8 @@ for (const [name, fault] of Object.entries(FAULTS)) {
     await tell(
       () => fault,
       QUICK,
-      ({ answer, records, outputs, server }) => {
+      ({ answer, records, outputs, server, spent }) => {
+        assert.equal(spent > 0, fault.error === undefined, `${spent} tokens`);
         assert.equal(answer.outcome, "failed");
         const code = name.startsWith("429") ? "RATE_LIMITED" : "UNREACHABLE";
         assert.equal(answer.error?.code, code, answer.error?.message);
@@ -238,6 +245,10 @@ void test("a tool that gives 50 MB costs neither the record nor the model more t
   const script: Script = ({ n }) =>
     n === 0 ? { toolCalls: Object.keys(tools).map((name) => ({ name })) } : "I saw it";
   const options = { tools, think: { contextTokens: 1_000_000 } };
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  collect();
+  const before = process.memoryUsage().heapUsed;
   await tell(script, options, async ({ answer, records, outputs, server, runtime }) => {
     assert.deepEqual(answer.replies, ["I saw it"]);
     const asked = JSON.stringify(server.requests[1]!.body).length;
@@ -246,6 +257,9 @@ void test("a tool that gives 50 MB costs neither the record nor the model more t
     assert.ok(JSON.stringify([records, outputs]).length < 10_000);
     const { parts } = await memoryOf(runtime);
     assert.ok(parts.join("").length < 200_000);
+    collect();
+    const more = process.memoryUsage().heapUsed - before;
+    assert.ok(more < 20_000_000, `${more} bytes are still held`);
   });
 });
 
@@ -352,5 +366,40 @@ void test("a secret that a model repeats is in no piece of its answer, and not i
       assert.match(told.join(""), /\[secret SECRET\]/);
     }
     assert.doesNotMatch(JSON.stringify([answer, records, outputs]), /hunter2|sk-the-key/);
+  });
+});
+
+void test("a tick that is cancelled in the middle of an answer lets go of the provider, and the sender is told", async () => {
+  let cancel = (): void => undefined;
+  const script: Script = () => {
+    setTimeout(() => cancel(), 20);
+    return { text: "some of it and more", fault: { kind: "stall" } };
+  };
+  const began = (runtime: Runtime): void => void (cancel = () => void runtime.cancel("a"));
+  await tell(script, { began }, async ({ answer, records, server }) => {
+    assert.deepEqual([answer.outcome, answer.error?.code], ["failed", "CANCELLED"]);
+    assert.deepEqual(outcomes(records), ["failed"]);
+    assert.equal(server.requests.length, 1);
+    while (server.requests[0]!.ended === undefined) await new Promise(setImmediate);
+    assert.equal(server.requests[0]!.ended, "aborted");
+  });
+});
+
+void test("a tick that takes too long in an answer is cut off, and tried again with what it has", async () => {
+  const script: Script = ({ n }) =>
+    n === 0
+      ? { toolCalls: [{ name: "work", input: { n: 1 } }], usage: USAGE }
+      : n === 1
+        ? { text: "some of it and more", fault: { kind: "stall" } }
+        : { text: "All of it", usage: USAGE };
+  let done = 0;
+  const work = { ...WORK, execute: () => (done += 1) };
+  const options = { tools: { work }, timeout: 300, retry: { retries: 1, backoff: 1 } };
+  await tell(script, options, ({ answer, records, server, spent }) => {
+    assert.deepEqual([answer.outcome, answer.replies], ["done", ["All of it"]]);
+    assert.deepEqual(outcomes(records), ["retry", "done"]);
+    assert.equal(records[0]!.error?.code, "TIMEOUT");
+    assert.deepEqual([done, server.requests.length], [1, 3]);
+    assert.ok(spent >= 220, `${spent} tokens`);
   });
 });
