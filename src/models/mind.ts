@@ -88,9 +88,9 @@ export class ModelMind implements Mind {
     this.known = options.known ?? new KnownSecrets();
     const { model, fallbacks = [], output, tools = {} } = thinking;
     const own = model === undefined ? fallbacks : [model, ...fallbacks];
-    learnOwnKeys(this.known, own);
     try {
       for (const one of own) this.#check(one, options.budget);
+      learnOwnKeys(this.known, own);
       this.models = new Models(own.length + OTHER_MODELS);
       this.output = output && outputFormat(output);
       this.tools = readyTools(tools);

@@ -33,12 +33,11 @@ export async function toolSet(
   const mounts = await mountsOf(ctx);
   if (mounts.length === 0) return own;
   const all = new Map(own);
-  for (const mount of mounts) {
-    for (const ready of await toolsOf(ctx, mount)) {
-      if (all.has(ready.name))
-        ctx.log.warn(`There are two tools "${ready.name}": the first counts`);
-      else all.set(ready.name, ready);
-    }
+  // One that takes long is waited for while the others are asked.
+  const found = await Promise.all(mounts.map((mount) => toolsOf(ctx, mount)));
+  for (const ready of found.flat()) {
+    if (all.has(ready.name)) ctx.log.warn(`There are two tools "${ready.name}": the first counts`);
+    else all.set(ready.name, ready);
   }
   return all;
 }

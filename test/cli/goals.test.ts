@@ -103,16 +103,25 @@ void test("agentctl memory and agentctl alarms show what an agent keeps", async 
     /^daily +\d{4}-.* 0 9 \* \* \* \(Europe\/Berlin\) +Up$/m,
   );
   const all = ok(await p.agentctl("memory", "alice"));
-  const path = /^(memory\/peers\/\S+) +\d+ bytes +.*red/m.exec(all)?.[1];
+  const path = /^(\/memory\/peers\/\S+) +\d+ bytes +.*…$/m.exec(all)?.[1];
   assert.ok(path !== undefined, all);
   // One that is named in full is printed as it is; below "memory/" all of them are.
-  assert.match(ok(await p.agentctl("memory", "alice", path)), /^[^\n]*red[^\n]*\n$/);
+  assert.ok(Math.max(...all.split("\n").map((line) => line.length)) < 300, all);
+  const whole = ok(await p.agentctl("memory", "alice", path));
+  assert.match(whole, /^[^\n]*red[^\n]*\n$/);
+  assert.equal(ok(await p.agentctl("memory", "alice", path.slice(1))), whole);
+  // It is the path that the agent's tree has.
+  assert.match(ok(await p.agentctl("fs", "cat", `alice:${path.slice(1)}`)), /red/);
+  assert.equal(ok(await p.agentctl("memory", "alice", "/memory")), all);
   const few = json(await p.agentctl("memory", "alice", "peers/", "--json")) as { path: string }[];
   assert.deepEqual(
     few.map((file) => file.path),
-    [path],
+    [path.slice(1)],
   );
-  assert.match((await p.agentctl("memory", "alice", "nope/")).stderr, /Nothing below memory\/nope/);
+  assert.match(
+    (await p.agentctl("memory", "alice", "nope/")).stderr,
+    /Nothing below \/memory\/nope/,
+  );
 });
 
 void test("goalTree() puts goals below what they are part of, and loses none", () => {

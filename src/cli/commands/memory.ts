@@ -10,6 +10,8 @@ import { oneOf, wholeNumber } from "../usage-error.ts";
 
 /** Where all files are that an agent remembers by. */
 const ROOT = "memory/";
+/** Characters of a file that stand in a list. */
+const SHOWN = 80;
 
 interface SearchOptions {
   readonly in?: string;
@@ -27,7 +29,7 @@ export function memoryCommands(program: Command): void {
     )
     .action(async (name: string, prefix = "", _options: unknown, command: Command) => {
       const { client, out } = toolsOf(command);
-      const full = prefix.startsWith(ROOT) ? prefix : `${ROOT}${prefix}`;
+      const full = storedPath(prefix);
       const path = agentPath(name, `/memory?prefix=${encodeURIComponent(full)}`);
       const files = await allItems<FileText>(client, path, "after");
       if (out.json) return out.document(files);
@@ -36,13 +38,17 @@ export function memoryCommands(program: Command): void {
         return out.talk(
           prefix === ""
             ? `Nothing. What it has in its state: agentctl state ${name}`
-            : `Nothing below ${full}. See all that there is with: agentctl memory ${name}`,
+            : `Nothing below /${full}. See all that there is with: agentctl memory ${name}`,
         );
       }
       if (files.length === 1 && first.path === full) return out.print(first.value);
       return out.table(
         ["PATH", "SIZE", "VALUE"],
-        files.map(({ path, value }) => [path, sizeText(Buffer.byteLength(value)), value]),
+        files.map(({ path, value }) => [
+          `/${path}`,
+          sizeText(Buffer.byteLength(value)),
+          beginning(value),
+        ]),
       );
     });
   memory
@@ -91,6 +97,17 @@ export function memoryCommands(program: Command): void {
           ]),
       );
     });
+}
+
+/** Of a path in the agent's tree, or one below what it remembers: as the store has it. */
+function storedPath(typed: string): string {
+  const path = typed.replace(/^\/+/, "");
+  return path === "memory" || path.startsWith(ROOT) ? ROOT + path.slice(ROOT.length) : ROOT + path;
+}
+
+/** As much of a text as a list has room for: all of it is there as JSON, and where its file is named. */
+function beginning(text: string): string {
+  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN).toWellFormed()}…`;
 }
 
 function againText({ every, cron, timeZone }: AlarmInfo): string {

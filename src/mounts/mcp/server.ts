@@ -10,6 +10,7 @@ import { connect } from "./connection.ts";
 import type { Connection, Tool } from "./connection.ts";
 import { bounded, failureOf, isTelling, saidBy } from "./failures.ts";
 import type { McpParts, McpSecrets } from "./parts.ts";
+import { Patience } from "./patience.ts";
 
 /** What is told of a tool. */
 export interface McpTool {
@@ -31,6 +32,8 @@ interface Listed {
 const FRESH = 60_000;
 /** How long a server that fails again and again is left alone: the first time, and at most, ms. */
 const REST = { first: 1_000, most: 60_000 } as const;
+/** How long it may take a server to say what it has, ms: at first it may have to be started. */
+const LISTING = { first: 10_000, later: 3_000 } as const;
 
 /**
  * A server of tools. It is connected to when it is first used, for all who use it, and let go when nobody
@@ -45,6 +48,7 @@ export class McpServer {
   #prior: PriorDiscovery | undefined;
   #listed: Promise<Listed> | undefined;
   readonly #leaving = new Set<Promise<unknown>>();
+  readonly #patience: Patience<readonly McpTool[]>;
   #uses = 0;
   #stopIdle: () => void = () => undefined;
   /** Since the last answer. */
@@ -58,12 +62,24 @@ export class McpServer {
     this.#definition = definition;
     this.#parts = parts;
     this.#secrets = parts.secrets();
+    this.#patience = new Patience({
+      clock: parts.clock,
+      most: LISTING,
+      late: (ms) =>
+        failed("ETIMEDOUT", "list", "/", `the MCP server "${name}" has not answered in ${ms} ms`),
+      onOld: (why) => {
+        const said = saidBy(why, (text) => this.#secrets.clean(text));
+        parts.log(`MCP server "${name}": agents are offered the tools that it had before: ${said}`);
+      },
+    });
   }
 
-  /** The tools that agents may have. */
-  async tools(): Promise<readonly McpTool[]> {
-    const { tools } = await this.#use({ verb: "list", path: "/" }, (of) => this.#list(of));
-    return [...tools.values()].map((tool) => this.#shown(tool));
+  /** The tools that agents may have, or had, where the server does not say it in some seconds. */
+  tools(): Promise<readonly McpTool[]> {
+    return this.#patience.get(async () => {
+      const { tools } = await this.#use({ verb: "list", path: "/" }, (of) => this.#list(of));
+      return [...tools.values()].map((tool) => this.#shown(tool));
+    });
   }
 
   /** One that agents may have; undefined for none. It is asked for again before it is said to be none. */
@@ -193,6 +209,7 @@ export class McpServer {
       const why = `${this.#trouble} (it is tried again in ${Math.ceil(wait / 1000)} s)`;
       return Promise.reject(new FileError("EHOSTUNREACH", `${of}: ${why}`));
     }
+    const begun = this.#parts.clock.now();
     const connecting = this.#connect(() => {
       if (this.#connection === connecting) this.#lost("it ended the connection");
     });
@@ -204,7 +221,13 @@ export class McpServer {
       (error: unknown) => {
         if (this.#connection !== connecting) return;
         if (isTelling(error)) this.#connection = undefined;
-        else this.#lost(saidBy(error, (text) => this.#secrets.clean(text)));
+        else {
+          const waited = this.#parts.clock.now() - begun;
+          this.#lost(
+            saidBy(error, (text) => this.#secrets.clean(text)),
+            waited,
+          );
+        }
       },
     );
     return connecting;
@@ -227,15 +250,19 @@ export class McpServer {
     });
   }
 
-  /** The next use connects again: at once after the first failure, later after more of them. */
-  #lost(why: string): void {
+  /**
+   * The next use connects again: at once after the first failure, later after more of them, and not before as much time
+   * has passed as was waited in vain.
+   */
+  #lost(why: string, waited = 0): void {
     this.#trouble = why;
     // The next one there may be another.
     this.#prior = undefined;
     this.#failures += 1;
     const again = this.#failures - 2;
     const rest = again < 0 ? 0 : Math.min(REST.first * 2 ** Math.min(again, 16), REST.most);
-    this.#restUntil = this.#parts.clock.now() + rest;
+    const longer = waited < REST.first ? 0 : waited;
+    this.#restUntil = this.#parts.clock.now() + Math.max(rest, longer);
     if (!this.#isClosed) this.#parts.log(`MCP server "${this.name}" is lost: ${why}`);
     this.#letGo();
   }

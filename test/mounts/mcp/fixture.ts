@@ -87,9 +87,12 @@ export interface HttpTools extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-/** `old`: it speaks what there was before 2026. `answer`: what it answers in the place of a server of tools. */
+/** `old`: it speaks what there was before 2026. `answer`: what it answers in the place of a server of tools, if anything. */
 export async function httpTools(
-  options: { readonly old?: boolean; readonly answer?: () => Response } = {},
+  options: {
+    readonly old?: boolean;
+    readonly answer?: () => Response | Promise<Response> | undefined;
+  } = {},
 ): Promise<HttpTools> {
   const seen: string[] = [];
   const methods: (string | null)[] = [];
@@ -101,7 +104,8 @@ export async function httpTools(
   const answer = async (request: Request): Promise<Response> => {
     seen.push(`${request.method} ${request.headers.get("authorization")}`);
     methods.push(request.headers.get("mcp-method"));
-    if (options.answer !== undefined) return options.answer();
+    const instead = options.answer?.();
+    if (instead !== undefined) return instead;
     if (options.old === true && request.method === "POST") {
       const { id, method } = (await request.clone().json()) as { id: unknown; method: string };
       if (method === "server/discover") {
