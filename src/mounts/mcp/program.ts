@@ -12,6 +12,8 @@ const PATIENCE = { end: 2_000, stop: 1_000, words: 500 } as const;
 
 /** What waits for a program to read it may be so many times what one message may. */
 const WAITING = 32;
+/** Characters of answers to what it asks, which are small, that a program may leave unread. */
+const UNREAD = 1_048_576;
 
 const NEWLINE = 0x0a;
 
@@ -95,7 +97,7 @@ export class ProgramTransport implements Transport {
         if (error) reject(error);
         else resolve();
       });
-      if (this.#unread > most)
+      if (this.#unread > UNREAD)
         this.#kill(new Broken("its program asks, and does not read answers"));
     });
   }
