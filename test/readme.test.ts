@@ -40,9 +40,10 @@ function same(text: string): string {
   );
 }
 
-/** Stands in for npx, which would look for the programs where they are not. */
+/** Stands in for npx and npm, which would look for the programs where they are not. */
 const SHELL = `
 node() { "$NODE" "$@"; }
+npm() { "$NODE" "$PACKAGE/examples/\${3#example:}/demo.ts"; }
 npx() { if [ "$1" = node ]; then "$NODE" "\${@:2}"; else "$NODE" "$PACKAGE/bin/$1.js" "\${@:2}"; fi; }
 `;
 

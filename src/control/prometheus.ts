@@ -65,6 +65,18 @@ function countsOf(counts: RuntimeMetrics["counts"]): readonly Metric[] {
       samples: by("end", { ...counts.mismatches }),
     },
     {
+      name: "openagents_model_tokens_total",
+      help: "Tokens that steps used.",
+      type: "counter",
+      samples: [{ value: counts.used.tokens }],
+    },
+    {
+      name: "openagents_cost_micro_usd_total",
+      help: "What steps cost in millionths of a dollar, where their price is known.",
+      type: "counter",
+      samples: [{ value: counts.used.usd }],
+    },
+    {
       name: "openagents_envelopes_received_total",
       help: "Mail that was to be put into inboxes here, by what became of it.",
       type: "counter",

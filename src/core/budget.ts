@@ -30,12 +30,19 @@ export interface StepUse extends Amount {
   readonly by?: string | undefined;
   /** Tokens by kind, where there is more to know than their sum. */
   readonly kinds?: Readonly<Record<string, number>> | undefined;
+  /** Some of it is an estimate, as nobody said. */
+  readonly estimated?: true | undefined;
 }
 
 /** Of both so much. */
 export interface Total {
   readonly usd: number;
   readonly tokens: number;
+}
+
+/** What steps cost together, and how many of them at a price that is not known. */
+export interface Tally extends Total {
+  readonly unpriced: number;
 }
 
 /** What an agent has spent, as it is stored in its tree and shown in its status. */
@@ -61,7 +68,26 @@ export function addUse(a: StepUse | undefined, b: StepUse): StepUse {
     ...((a.usd ?? b.usd) !== undefined && { usd: (a.usd ?? 0) + (b.usd ?? 0) }),
     ...((b.by ?? a.by) !== undefined && { by: b.by ?? a.by }),
     ...(Object.keys(kinds).length > 0 && { kinds }),
+    ...((a.estimated ?? b.estimated) === true && { estimated: true as const }),
   };
+}
+
+/** By how much a step that has used `use` costs more than when it had used `before`. */
+export function tallyOf(use: StepUse, before: StepUse | undefined): Tally {
+  const one = costs(use);
+  return before === undefined ? one : addTally(one, negative(costs(before)));
+}
+
+export function addTally(a: Tally, b: Tally): Tally {
+  return { ...add(a, b), unpriced: a.unpriced + b.unpriced };
+}
+
+function costs({ usd, tokens = 0 }: StepUse): Tally {
+  return { usd: usd ?? 0, tokens, unpriced: usd === undefined ? 1 : 0 };
+}
+
+function negative({ unpriced, ...amount }: Tally): Tally {
+  return { ...add(NOTHING, minus(amount)), unpriced: 0 - unpriced };
 }
 
 /** A use as agent code says it, made sure of. @throws INVALID for what is no whole number from 0 on, or no text */
@@ -122,6 +148,7 @@ export function lower(a: Amount, b: Amount): Amount {
 
 const KINDS = ["usd", "tokens"] as const;
 const NOTHING: Total = { usd: 0, tokens: 0 };
+const NO_TALLY: Tally = { ...NOTHING, unpriced: 0 };
 
 /** What an agent spent, from its file; nothing where there is none. A day that has begun ends by no clock that steps back. */
 export function spentOf(text: string | undefined, now: number): Spent {
@@ -139,18 +166,20 @@ function onDay(spent: Spent, day: string): Spent {
 
 /**
  * Counts what one tick spends. What a step may cost at most is reserved before it begins, and what it did cost
- * is counted in the commit of the tick, however that ends: once, also when the step is replayed.
+ * is counted when it says so, and stored in the commit of the tick, however that ends: once, also when the step is
+ * replayed.
  */
 export class Meter {
   readonly #input: MeterInput;
   #before: Spent | undefined;
-  /** What was used in this tick, and of that on `#day`. */
-  #used: Total = NOTHING;
+  #used: Tally = NO_TALLY;
+  /** Of it, what was used on `#day`. */
   #today: Total = NOTHING;
+  /** Of it, what no journal has: it is lost where the tick leaves no trace. */
+  #loose: Tally = NO_TALLY;
   /** What a child has spent that ended, on that day too. */
   #given: Total = NOTHING;
   #day = "";
-  #unpriced = 0;
   #reserved: Total = NOTHING;
   /** How often something reserved was let go. */
   #released = 0;
@@ -160,13 +189,28 @@ export class Meter {
     this.#input = input;
   }
 
-  /** Takes note of what a step cost. */
-  count({ usd, tokens = 0 }: StepUse): void {
+  /** Takes note of what a step has used, which had used `before` when that was noted last. */
+  count(use: StepUse, before?: StepUse): void {
+    this.countTally(tallyOf(use, before));
+  }
+
+  countTally(tally: Tally): void {
     this.#turnDay();
     this.#changed = true;
-    this.#used = add(this.#used, { usd, tokens });
-    this.#today = add(this.#today, { usd, tokens });
-    if (usd === undefined) this.#unpriced += 1;
+    this.#today = add(this.#today, tally);
+    this.#used = addTally(this.#used, tally);
+    this.#loose = addTally(this.#loose, tally);
+  }
+
+  /** The journal has what a step used, so that it counts in another tick where this one leaves no trace. */
+  journaled(use: StepUse): void {
+    this.#loose = addTally(this.#loose, negative(costs(use)));
+  }
+
+  /** What was counted and is in no journal; undefined when that is nothing. */
+  get loose(): Tally | undefined {
+    const { usd, tokens, unpriced } = this.#loose;
+    return usd === 0 && tokens === 0 && unpriced === 0 ? undefined : this.#loose;
   }
 
   /** Takes note of what a child spent until it ended; what it spent on another day is no matter any more. */
@@ -253,7 +297,7 @@ export class Meter {
       today: add(now.today, this.#today),
       ...((given.usd > 0 || given.tokens > 0) && { given }),
       total: add(now.total, this.#used),
-      unpriced: now.unpriced + this.#unpriced,
+      unpriced: now.unpriced + this.#used.unpriced,
     };
   }
 
@@ -290,9 +334,16 @@ export function checkLeft(wanted: Amount, left: Amount, perDay: Amount = {}): vo
     const amount = wanted[kind];
     if (limit === undefined || amount === undefined || amount <= limit) continue;
     const whole = perDay[kind];
+    const raise = `raise "budget.perDay.${kind}"`;
+    if (whole !== undefined && amount > whole) {
+      throw new UnblamedError(
+        `Cannot go on: it may cost ${amountText(kind, amount)}, and the budget of a whole day is ${amountText(kind, whole)}: ${raise}`,
+        "BUDGET",
+      );
+    }
     const budget = whole === undefined ? "" : ` (${amountText(kind, whole)} a day)`;
     throw new UnblamedError(
-      `Cannot go on: it may cost ${amountText(kind, amount)}, and ${amountText(kind, limit)} of the budget${budget} are left: wait until tomorrow (UTC), or raise "budget.perDay.${kind}"`,
+      `Cannot go on: it may cost ${amountText(kind, amount)}, and ${amountText(kind, limit)} of the budget${budget} are left: wait until tomorrow (UTC), or ${raise}`,
       "BUDGET",
     );
   }

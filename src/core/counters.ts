@@ -16,6 +16,7 @@ export class Counters {
   readonly #tickMs = new Histogram(TICK);
   readonly #lagMs = new Histogram(LAG);
   readonly #syncMs = new Histogram(SYNC);
+  readonly #used = { tokens: 0, usd: 0 };
   #sent = 0;
   #returned = 0;
   #failures = 0;
@@ -29,11 +30,15 @@ export class Counters {
   }
 
   /** A tick is durable: `lag` ms after it was due it began, and `sync` ms after its commit it was that. */
-  ticked({ outcome, ms, error }: TickRecord, lag: number, sync: number): void {
+  ticked({ outcome, ms, error, steps = [] }: TickRecord, lag: number, sync: number): void {
     this.#outcomes[outcome] += 1;
     if (error !== undefined) this.#failures += 1;
     if (error?.code === "MISMATCH") {
       this.#mismatches[outcome === "failed" ? "failed" : "restarted"] += 1;
+    }
+    for (const { used } of steps) {
+      this.#used.tokens += used?.tokens ?? 0;
+      this.#used.usd += used?.usd ?? 0;
     }
     this.#tickMs.observe(ms);
     this.#lagMs.observe(lag);
@@ -58,6 +63,7 @@ export class Counters {
     return {
       outcomes: { ...this.#outcomes },
       mismatches: { ...this.#mismatches },
+      used: { ...this.#used },
       received: Object.fromEntries(this.#received),
       sent: this.#sent,
       returned: this.#returned,

@@ -22,6 +22,7 @@ import type {
 } from "./ports/index.ts";
 import type { MemoryTools, TickMemory } from "./ports/memory.ts";
 import type { Mind } from "./ports/model.ts";
+import type { Owed } from "./owed.ts";
 import { uuidv7 } from "./uuid.ts";
 import type { Watchers } from "./watchers.ts";
 
@@ -54,6 +55,8 @@ export interface Kernel {
   /** The home's secrets by name; without it there are none. Ticks use `tickSecrets`. */
   readonly secrets: SecretSource | undefined;
   readonly counters: Counters;
+  /** What ticks spent that left no trace. */
+  readonly owed: Owed;
   /** Stops all ticks. */
   readonly brake: Brake;
   readonly clock: Clock;

@@ -8,6 +8,7 @@ import { KeyWaits } from "./key-waits.ts";
 import { Cache, Serial } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { lockedError } from "./locked.ts";
+import { Owed } from "./owed.ts";
 import type { Mind, Thinker } from "./ports/model.ts";
 import type { RuntimePorts } from "./runtime-ports.ts";
 import { systemClock, systemRandom } from "./system.ts";
@@ -42,6 +43,7 @@ export function makeKernel(ports: RuntimePorts, ears: KernelEars): Kernel {
     tracer: ports.tracer,
     secrets: ports.secrets,
     counters: new Counters(),
+    owed: new Owed(),
     clock,
     random,
     agents: definition.agents,
@@ -67,7 +69,10 @@ function mindsOf(
 ): ReadonlyMap<string, Mind> {
   if (thinker !== undefined) {
     return new Map(
-      [...agents].map(([name, { thinking }]) => [name, thinker(name, thinking ?? {})]),
+      [...agents].map(([name, { thinking, budget }]) => [
+        name,
+        thinker(name, thinking ?? {}, budget),
+      ]),
     );
   }
   for (const { name, thinking } of agents.values()) {

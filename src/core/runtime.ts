@@ -328,6 +328,8 @@ export interface RuntimeCounts {
   readonly outcomes: Readonly<Record<TickRecord["outcome"], number>>;
   /** Ticks that were begun by other code, which does not fit the present one: given up, or begun anew. */
   readonly mismatches: { readonly failed: number; readonly restarted: number };
+  /** What steps used, by the records of ticks: tokens of models, and micro-USD where the price is known. */
+  readonly used: { readonly tokens: number; readonly usd: number };
   /** Mail that was to be put into inboxes here, by what became of it. */
   readonly received: Readonly<Partial<Record<Receipt, number>>>;
   /** Outgoing mail that arrived, and that went back to its sender's dead letters. */

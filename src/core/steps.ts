@@ -1,4 +1,4 @@
-import { addUse, checkUse } from "./budget.ts";
+import { addUse, checkUse, tallyOf } from "./budget.ts";
 import type { Meter, StepUse } from "./budget.ts";
 import { bytesAbove } from "./byte-length.ts";
 import type { StepOptions, StepPart, StepTools } from "./context.ts";
@@ -56,13 +56,19 @@ export interface LaterOptions extends StepOptions {
 export class Steps {
   /** Those that are not over. */
   readonly running: Set<Promise<unknown>> = new Set();
-  /** How many of them wait for their turn. */
+  /** How many of them wait for their turn, or may not begin. */
   #held = 0;
+  /** No more of them begin. */
+  #paused = false;
+  /** Fails those that may not begin. */
+  readonly #stops: ((error: unknown) => void)[] = [];
   readonly #kernel: Kernel;
   readonly #input: SessionInput;
   readonly #run: StepsRun;
   /** Errors that are journaled, with their keys. */
   readonly #kept = new Map<unknown, string>();
+  /** Those that have used something and are not over, with how many of that there were at first. */
+  readonly #spending = new Map<string, { readonly begun: number; readonly used: StepUse }>();
 
   constructor(kernel: Kernel, input: SessionInput, run: StepsRun) {
     this.#kernel = kernel;
@@ -73,6 +79,21 @@ export class Steps {
   /** True while one of them is at work. */
   get busy(): boolean {
     return this.running.size > this.#held;
+  }
+
+  /** True when one may not begin, and none is at work. */
+  get stuck(): boolean {
+    return this.#stops.length > 0 && !this.busy;
+  }
+
+  /** From now on none begins. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  /** The run was cut off: what waits to begin fails. */
+  cut(error: unknown): void {
+    for (const stop of this.#stops.splice(0)) stop(error);
   }
 
   /** As `Context.step`. */
@@ -95,6 +116,14 @@ export class Steps {
       running.then(ended, ended);
       return running;
     };
+  }
+
+  /** The run is over, and steps that do not end are left behind: the record says what they used so far. */
+  leave(error: unknown): void {
+    const now = this.#kernel.clock.now();
+    for (const [key, { begun, used }] of this.#spending) {
+      this.#run.note({ key, ms: now - begun, used, error: errorInfo(error) });
+    }
   }
 
   /** Keys of the journaled errors that an error is, or has as a cause. */
@@ -128,13 +157,20 @@ export class Steps {
       // Its cost is counted by the first tick that is committed with it.
       const fresh = spent !== undefined && counted !== true;
       note({ key, ms: 0, replayed: true, ...(fresh && { used: spent }) });
-      if (fresh) this.#count(key, spent);
+      if (fresh) {
+        this.#run.meter().count(spent);
+        this.#run.meter().journaled(spent);
+        occasion.journal.count(key);
+      }
       return this.#replayed(key, earlier) as T;
     }
     const most = typeof worst === "function" ? await worst() : worst;
     const release = most === undefined ? undefined : await this.#run.meter().reserve(most);
     // Nothing may happen outside because of mail that could still be lost.
     await store.sync();
+    check();
+    const stops = this.#stopsHere();
+    if (stops !== false && (stops === true || (await stops))) await this.#mayNotBegin();
     check();
     const begun = clock.now();
     live?.step(key);
@@ -153,7 +189,13 @@ export class Steps {
         signal: this.#run.signal(),
         tell,
         used: (use) => {
-          used = addUse(used, checkUse(use));
+          const before = used;
+          used = addUse(before, checkUse(use));
+          // At once: whatever becomes of the step, it is spent.
+          if (isOpen()) {
+            this.#run.meter().count(used, before);
+            this.#spending.set(key, { begun, used });
+          } else this.#kernel.owed.add(agent.record.id, tallyOf(used, before));
         },
       });
       if (!isOpen()) throw new OpenAgentsError("CANCELLED", `Step "${name}" ended after its tick`);
@@ -169,6 +211,7 @@ export class Steps {
         );
       }
       await this.#journal(ask, json);
+      if (used !== undefined) this.#run.meter().journaled(used);
       note({ key, ms: clock.now() - begun, ...(used !== undefined && { used }) });
       span?.end();
       return value;
@@ -188,14 +231,25 @@ export class Steps {
       throw error;
     } finally {
       release?.();
-      if (used !== undefined && isOpen()) this.#count(key, used);
+      if (used !== undefined && isOpen()) occasion.journal.count(key);
+      this.#spending.delete(key);
       over = true;
     }
   }
 
-  #count(key: string, use: StepUse): void {
-    this.#run.meter().count(use);
-    this.#input.occasion.journal.count(key);
+  /** While the agent or its home is paused, only an end goes on. */
+  #stopsHere(): boolean | Promise<boolean> {
+    const { type, payload } = this.#input.occasion.envelope;
+    if (type === "control" && payload === "terminate") return false;
+    return this.#paused || this.#kernel.brake.on();
+  }
+
+  /** Until the run is cut off, which it is once no step is at work. */
+  async #mayNotBegin(): Promise<void> {
+    const cut = new Promise<never>((_, reject) => this.#stops.push(reject));
+    this.#held += 1;
+    this.#run.quiet();
+    await cut;
   }
 
   /** Waits for the turn of a step in a replay. */

@@ -36,11 +36,12 @@ export function checkThinking(check: OptionsCheck, thinking: Thinking, at: strin
 
 function checkSettings(check: OptionsCheck, settings: ThinkSettings, at: string): void {
   const { conversation, contextTokens, maxSteps, output, request, limits, prices } = settings;
-  const summarise: unknown = settings.summarise;
+  const flags = { summarise: settings.summarise, memory: settings.memory };
   if (contextTokens !== undefined) check.whole(`${at}contextTokens`, contextTokens, 1);
   if (maxSteps !== undefined) check.whole(`${at}maxSteps`, maxSteps, 1);
-  if (summarise !== undefined && typeof summarise !== "boolean") {
-    check.refuse(`"${at}summarise" must be true or false`);
+  for (const [flag, value] of Object.entries<unknown>(flags)) {
+    if (value === undefined || typeof value === "boolean") continue;
+    check.refuse(`"${at}${flag}" must be true or false`);
   }
   check.callable(`${at}conversation`, conversation);
   check.schema(`${at}output`, output);
@@ -101,6 +102,7 @@ export const THINK_KEYS: readonly (keyof ThinkSettings)[] = [
   "conversation",
   "contextTokens",
   "summarise",
+  "memory",
   "maxSteps",
   "request",
   "limits",

@@ -93,8 +93,14 @@ export async function takeOn(
   const span = kernel.tracer && tickSpan(kernel.tracer, agent.record, occasion);
   live?.phase("think");
   const plan = think(agent, occasion);
-  const input = { ...given, plan, span };
+  let last: Session | undefined;
+  const running = (session: Session): void => {
+    last = session;
+    given.running(session);
+  };
+  const input = { ...given, plan, span, running };
   const settle = async (acted: Acted): Promise<Ticked> => {
+    last = acted.session;
     live?.phase("remember");
     const memory = await remember(kernel, { agent, occasion, acted, at, span });
     live?.phase("schedule");
@@ -107,12 +113,14 @@ export async function takeOn(
     live?.phase("act");
     const acted = await act(kernel, input);
     const ticked = await settle(acted).catch((error: unknown) =>
-      settle(unrecordable(kernel, { ...input, acted }, error)),
+      settle(unrecordable(kernel, input, { error, acted })),
     );
     if (span !== undefined) endTick(span, ticked.record);
     return ticked;
   } catch (error) {
     span?.end(failureOf(error));
+    // It leaves no trace, but what it spent is spent.
+    kernel.owed.add(agent.record.id, last?.meter.loose);
     throw error;
   }
 }

@@ -1,23 +1,23 @@
-import type {
-  LanguageModelV4,
-  LanguageModelV4CallOptions,
-  LanguageModelV4Prompt,
-} from "@ai-sdk/provider";
-import { addUse, checkLeft } from "../core/budget.ts";
+import type { LanguageModelV4 } from "@ai-sdk/provider";
+import { addUse } from "../core/budget.ts";
 import type { Amount, StepUse } from "../core/budget.ts";
-import { byteLength } from "../core/byte-length.ts";
 import type { Context, StepPart, StepTools } from "../core/context.ts";
-import { TerminalError } from "../core/errors.ts";
+import { TerminalError, UnblamedError } from "../core/errors.ts";
 import type { Clock, Random } from "../core/ports/index.ts";
 import type { CallLimits, Prices, Usage } from "../core/ports/model.ts";
 import { callModel, nameOf } from "./call.ts";
-import type { LostTry, ModelPart, ModelRequest, ModelResult } from "./call.ts";
+import { mostTokens } from "./most-tokens.ts";
+import { CleanTelling, cleanly } from "./clean-answer.ts";
+import type { CallOptions, LostTry, ModelPart, ModelRequest, ModelResult } from "./call.ts";
 import { costOf, priceOf } from "./prices.ts";
+import type { Secrets } from "./secrets.ts";
 import { addUsage, NO_USAGE } from "./usage.ts";
 
 /** What models are asked with. */
 export interface AskerOptions {
   readonly ctx: Pick<Context, "budget" | "log" | "step">;
+  /** Taken out of answers, of what is told of them and of errors. */
+  readonly secrets: Secrets;
   /** The model, and those that are asked when it cannot answer. */
   readonly models: () => Promise<readonly LanguageModelV4[]>;
   readonly limits?: Partial<CallLimits> | undefined;
@@ -28,20 +28,19 @@ export interface AskerOptions {
   readonly onPart?: ((part: ModelPart) => void) | undefined;
 }
 
+export interface AskOptions {
+  /** It is nothing for those who follow the agent: none of it is told as it comes. */
+  readonly isQuiet?: boolean;
+}
+
 /** Tokens of an answer where money or tokens have a budget and the request does not say. */
 const OUTPUT_TOKENS = 8_192;
-/** Bytes of a prompt that are one token at most, as budgets take it: texts have 2 to 4. */
-const TOKEN_BYTES = 2;
+/** Where less is left of a budget answers are made shorter, but not shorter than this. */
+const LEAST_TOKENS = 256;
 
 /** An answer, and what it cost with the tries that were lost: micro-USD, absent where one price is not known. */
 interface Priced extends ModelResult {
   readonly usd?: number;
-}
-
-/** What a call may cost, and what there was for it when it began. */
-interface Limit {
-  readonly worst: Amount;
-  readonly left: Amount;
 }
 
 /** The calls of models in one run of a hook, each a step, and what they took together. */
@@ -66,22 +65,35 @@ export class Asker {
   /**
    * One call, as a step of this name. The request is made when the step begins, and not where it is replayed. A try
    * that is lost counts too, and there is no other one when that could cost more than is left.
-   * @throws BUDGET when it could cost more than is left; CONFIG (terminal) for a model without a price where money
+   * Where less is left than it could cost, its answer may be less long: 256 tokens at least.
+   * @throws BUDGET when it could cost more than is left all the same; CONFIG (terminal) for a model without a price where money
    *   has a budget; what `callModel` throws
    */
-  async ask(name: string, request: () => Promise<ModelRequest>): Promise<ModelResult> {
-    const { ctx, models, limits, clock, random, onPart } = this.#options;
+  async ask(
+    name: string,
+    request: () => Promise<ModelRequest>,
+    { isQuiet = false }: AskOptions = {},
+  ): Promise<ModelResult> {
+    const { ctx, models, limits, clock, random, onPart, secrets } = this.#options;
     let made: ModelRequest | undefined;
-    let limit: Limit | undefined;
     const worst = async (): Promise<Amount> => {
+      const before = await ctx.budget.left();
+      if (before.usd === undefined && before.tokens === undefined) return {};
+      const { maxOutputTokens: asked = OUTPUT_TOKENS, ...rest } = await request();
+      const all = await models();
       const left = await ctx.budget.left();
-      if (left.usd === undefined && left.tokens === undefined) return {};
-      const { maxOutputTokens = OUTPUT_TOKENS, ...rest } = await request();
+      const cost = this.#costs(all, rest, left);
+      const maxOutputTokens = lengthWithin(left, cost, asked);
       made = { ...rest, maxOutputTokens };
-      limit = { worst: this.#worst(await models(), made, left), left };
-      return limit.worst;
+      if (maxOutputTokens < asked) {
+        const text = `The answer may have ${maxOutputTokens} tokens, as that is left of the budget`;
+        ctx.log.info(text, { step: name });
+      }
+      return cost(maxOutputTokens);
     };
     const work = async ({ signal, used, tell }: StepTools): Promise<Priced> => {
+      await secrets.know();
+      const telling = new CleanTelling(secrets, tell);
       const [model, ...fallbacks] = await models();
       let usd: number | undefined = 0;
       let spent: StepUse = {};
@@ -91,76 +103,115 @@ export class Asker {
         usd = usd === undefined || use.usd === undefined ? undefined : usd + use.usd;
         spent = addUse(spent, use);
       };
-      const answer = await callModel(made ?? (await request()), {
+      const asked = made ?? (await request());
+      const options: CallOptions = {
         model: model!,
         fallbacks,
         signal,
         limits,
         clock,
         random,
+        clean: (text) => secrets.clean(text),
         onLost: count,
+        mayTry: async () => checkAgain(spent, await ctx.budget.left()),
         onPart: (part) => {
-          if (part.type === "retry") checkAgain(limit, spent);
-          const piece = pieceOf(part);
-          if (piece !== undefined) tell(piece);
+          const piece = isQuiet ? undefined : pieceOf(part);
+          if (piece !== undefined) telling.tell(piece);
           onPart?.(part);
         },
-      });
+      };
+      const answer = await cleanly(secrets, () => callModel(asked, options));
+      telling.end();
       count(answer);
       const { tries, warnings } = answer;
       if (tries > 1) ctx.log.info(`The model was tried ${tries} times`, { step: name });
       if (warnings.length > 0) ctx.log.warn("The model's provider warns", { step: name, warnings });
       return { ...answer, ...(usd !== undefined && { usd }) };
     };
-    const answer = await ctx.step(name, work, { worst });
+    const answer = await ctx.step(name, work, { worst }).catch((error: unknown) => {
+      throw asBudget(error);
+    });
     const { usage, lost, usd } = answer;
     this.#usage = addUsage(addUsage(this.#usage, usage), lost);
     this.#cost = usd === undefined || this.#cost === undefined ? undefined : this.#cost + usd;
     return answer;
   }
 
-  #useOf({ usage, model }: LostTry): StepUse {
+  #useOf({ usage, model, estimated }: LostTry): StepUse {
     const price = priceOf(model, this.#options.prices);
     return {
       tokens: usage.input + usage.output,
       ...(price !== undefined && { usd: costOf(usage, price) }),
       by: nameOf(model),
       kinds: { ...usage },
+      ...(estimated === true && { estimated }),
     };
   }
 
-  /** What a call may cost at most, whichever of the models answers. */
-  #worst(models: readonly LanguageModelV4[], request: ModelRequest, left: Amount): Amount {
-    const { prompt, tools = [], maxOutputTokens: output = OUTPUT_TOKENS } = request;
-    const input = Math.ceil((promptBytes(prompt) + promptBytes(tools)) / TOKEN_BYTES);
-    if (left.usd === undefined) return { tokens: input + output };
-    const costs = models.map((model) => {
+  /** What a call may cost at most by the tokens of its answer, whichever of the models gives it. */
+  #costs(models: readonly LanguageModelV4[], request: ModelRequest, left: Amount): Costs {
+    const input = mostTokens(request);
+    if (left.usd === undefined) return (output) => ({ tokens: input + output });
+    const prices = models.map((model) => {
       const price = priceOf(model, this.#options.prices);
-      if (price === undefined) {
-        throw new TerminalError(
-          `Cannot call model "${nameOf(model)}": money has a budget, and its price is not known: give it in "think.prices"`,
-          { code: "CONFIG" },
-        );
-      }
+      if (price !== undefined) return price;
+      throw new TerminalError(
+        `Cannot call model "${nameOf(model)}": money has a budget, and its price is not known: give it in "think.prices"`,
+        { code: "CONFIG" },
+      );
+    });
+    return (output) => {
       // Nothing is taken to come from a cache, and all that may be written to one to be.
       const dear = { ...NO_USAGE, input, output };
-      return Math.max(costOf(dear, price), costOf({ ...dear, cacheWrite: input }, price));
-    });
-    return { tokens: input + output, usd: Math.max(...costs) };
+      const written = { ...dear, cacheWrite: input };
+      const costs = prices.map((price) => Math.max(costOf(dear, price), costOf(written, price)));
+      return { tokens: input + output, usd: Math.max(...costs) };
+    };
   }
 }
 
-/** @throws BUDGET when one more try could cost more than is left beside those that were lost */
-function checkAgain(limit: Limit | undefined, lost: StepUse): void {
-  if (limit === undefined) return;
-  const { worst, left } = limit;
-  checkLeft(addUse(worst, lost), left);
+/** What a call costs with an answer of so many tokens. */
+type Costs = (output: number) => Amount;
+
+/** The most tokens up to `asked` with which a call costs no more than is left; where there are none, the fewest. */
+function lengthWithin(left: Amount, cost: Costs, asked: number): number {
+  const fits = (output: number): boolean => {
+    const { usd = 0, tokens = 0 } = cost(output);
+    return usd <= (left.usd ?? Infinity) && tokens <= (left.tokens ?? Infinity);
+  };
+  const least = Math.min(asked, LEAST_TOKENS);
+  if (fits(asked)) return asked;
+  if (!fits(least)) return least;
+  let fitting = least;
+  for (let above = asked; above - fitting > 1;) {
+    const middle = Math.floor((fitting + above) / 2);
+    if (fits(middle)) fitting = middle;
+    else above = middle;
+  }
+  return fitting;
 }
 
-function promptBytes(
-  given: LanguageModelV4Prompt | NonNullable<LanguageModelV4CallOptions["tools"]>,
-): number {
-  return byteLength(JSON.stringify(given));
+/** What the budget forbids, with what can be done about it beside what it says itself. */
+function asBudget(error: unknown): unknown {
+  if (!(error instanceof UnblamedError) || error.code !== "BUDGET") return error;
+  return new UnblamedError(
+    `${error.message}; a shorter prompt costs less, and so does a "think.request.maxOutputTokens" below ${LEAST_TOKENS}`,
+    "BUDGET",
+  );
+}
+
+/**
+ * What one more try may cost is set aside since the first one: it may be begun unless those that were lost took of that.
+ * @throws BUDGET when it could cost more than is left
+ */
+function checkAgain(lost: StepUse, left: Amount): void {
+  for (const kind of ["usd", "tokens"] as const) {
+    if (left[kind] !== 0 || (lost[kind] ?? 0) === 0) continue;
+    throw new UnblamedError(
+      "Cannot try the model again: with what the tries before cost, another one could cost more than is left of the budget",
+      "BUDGET",
+    );
+  }
 }
 
 /** What of an answer is told as it comes. */

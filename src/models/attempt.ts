@@ -5,6 +5,7 @@ import type { Answer } from "./answer.ts";
 import { BrokenAnswer } from "./call-failure.ts";
 import type { ModelRequest } from "./call.ts";
 import { nameOf } from "./model-name.ts";
+import { promptFor } from "./prompt-for.ts";
 
 /** What one try of a call goes with. */
 export interface AttemptOptions {
@@ -88,7 +89,13 @@ async function begun(
   request: ModelRequest,
   signal: AbortSignal,
 ): Promise<ReadableStreamDefaultReader<LanguageModelV4StreamPart>> {
-  const answering = Promise.resolve(model.doStream({ ...request, abortSignal: signal }));
+  const answering = Promise.resolve(
+    model.doStream({
+      ...request,
+      prompt: promptFor(request.prompt, model.provider),
+      abortSignal: signal,
+    }),
+  );
   const { stream } = await new Promise<Awaited<typeof answering>>((resolve, reject) => {
     signal.addEventListener("abort", () => {
       reject(signal.reason as Error);

@@ -39,6 +39,8 @@ export interface LostTry {
   readonly model: { readonly provider: string; readonly modelId: string };
   /** As the provider said, where it came to that, else a token for each 4 bytes. */
   readonly usage: Usage;
+  /** As that of a result. */
+  readonly estimated?: true | undefined;
 }
 
 export interface CallOptions {
@@ -51,6 +53,10 @@ export interface CallOptions {
   readonly onPart?: ((part: ModelPart) => void) | undefined;
   /** Told of each try that is lost as it is, also where the call fails at last. */
   readonly onLost?: ((lost: LostTry) => void) | undefined;
+  /** Asked before each try but the first, also of a fallback: what it throws ends the call, and is thrown. */
+  readonly mayTry?: (() => Promise<void>) | undefined;
+  /** Takes secrets out of what a provider says of a failure. */
+  readonly clean?: ((text: string) => string) | undefined;
   readonly limits?: Partial<CallLimits> | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
@@ -157,7 +163,7 @@ class Call {
       );
       const next = models[i + 1];
       if (next === undefined) throw this.#error(problems, failure, error);
-      this.#options.onPart?.({ type: "retry", model: nameOf(next), reason: failure.message });
+      await this.#again(next, failure);
     }
     throw new OpenAgentsError("CONFIG", "Cannot call a model: there is none");
   }
@@ -178,14 +184,21 @@ class Call {
         if (error instanceof ListenerFailed) throw error.cause;
         const terminal = terminalIn(error);
         if (terminal !== undefined) throw terminal;
-        const failure = failureOf(error, this.#clock.now());
+        const failure = failureOf(error, this.#clock.now(), this.#options.clean);
         const wait =
           failure.wait ?? this.#jittered(Math.min(toMs(backoff) * 2 ** tried, toMs(maxBackoff)));
         if (!failure.passes || tried >= retries || wait > toMs(maxWait)) return { failure, error };
-        this.#options.onPart?.({ type: "retry", model: nameOf(model), reason: failure.message });
+        await this.#again(model, failure);
         await this.#pause(wait);
       }
     }
+  }
+
+  /** A try has failed and there is to be another one. @throws what forbids it */
+  async #again(model: LanguageModelV4, { message }: CallFailure): Promise<void> {
+    await this.#options.mayTry?.();
+    this.#ended.signal.throwIfAborted();
+    this.#options.onPart?.({ type: "retry", model: nameOf(model), reason: message });
   }
 
   async #try(model: LanguageModelV4): Promise<Answer> {
@@ -203,9 +216,10 @@ class Call {
     } catch (error) {
       if (answer.hasBegun) {
         const { provider, modelId } = model;
-        const { usage } = measure(answer, this.#request);
+        const { usage, isEstimated } = measure(answer, this.#request);
         this.#lost = addUsage(this.#lost, usage);
-        this.#options.onLost?.({ model: { provider, modelId }, usage });
+        const estimated = isEstimated && { estimated: true as const };
+        this.#options.onLost?.({ model: { provider, modelId }, usage, ...estimated });
       }
       throw error;
     }
@@ -280,9 +294,9 @@ function checkModel(model: LanguageModelV4): void {
   const { specificationVersion, doStream, provider, modelId } = model as Partial<LanguageModelV4>;
   if (specificationVersion === "v4" && typeof doStream === "function") return;
   const said = specificationVersion ?? "nothing";
-  throw new OpenAgentsError(
-    "CONFIG",
+  throw new TerminalError(
     `Cannot call model "${provider}/${modelId}": it must be a LanguageModel of the AI SDK, specification "v4", and says "${said}": install a newer version of its package`,
+    { code: "CONFIG" },
   );
 }
 

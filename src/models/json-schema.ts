@@ -1,5 +1,6 @@
 import type { Json } from "../core/json.ts";
 import type { JsonSchema } from "../core/ports/model.ts";
+import { patternCost } from "./pattern-cost.ts";
 
 export type { JsonSchema } from "../core/ports/model.ts";
 
@@ -9,6 +10,17 @@ const DEEPEST = 50;
 const MOST = 10;
 /** Schemas that are looked at for one value: one that refers to itself may have no end. */
 const MOST_CHECKS = 100_000;
+/** Steps that all patterns may take for one value. */
+const MOST_STEPS = 10_000_000;
+/** Characters of a pattern, of a text that one is looked for in, and of a reference. */
+const LONGEST = { pattern: 1_000, text: 10_000, reference: 1_000 } as const;
+/** Of what a value may be, so many are told, of so many characters. */
+const TOLD = { items: 20, length: 100 } as const;
+
+export interface SchemaRules {
+  /** False: patterns are not looked for at all, as whoever wrote them may mean harm. */
+  readonly patterns?: boolean;
+}
 
 /**
  * What is wrong with a value, a line for each problem; empty when it fits. It knows the words that schemas of
@@ -17,9 +29,14 @@ const MOST_CHECKS = 100_000;
  * allOf, and `$ref` into the schema itself. Other words are not looked at, and neither is what would take too long: a
  * schema may come from a server that nobody trusts.
  */
-export function problemsOf(value: Json, schema: JsonSchema): readonly string[] {
+export function problemsOf(
+  value: Json,
+  schema: JsonSchema,
+  { patterns = true }: SchemaRules = {},
+): readonly string[] {
   const problems: string[] = [];
-  new Checker(schema, problems, { checks: MOST_CHECKS }).check(value, schema, {
+  const left = { checks: MOST_CHECKS, steps: patterns ? MOST_STEPS : 0 };
+  new Checker(schema, problems, left).check(value, schema, {
     path: "",
     depth: 0,
   });
@@ -31,13 +48,19 @@ interface Place {
   readonly depth: number;
 }
 
+/** What may still be done for a value. */
+interface Left {
+  checks: number;
+  steps: number;
+}
+
 class Checker {
   readonly #root: JsonSchema;
   readonly #problems: string[];
   /** Shared by all that are made for one value. */
-  readonly #left: { checks: number };
+  readonly #left: Left;
 
-  constructor(root: JsonSchema, problems: string[], left: { checks: number }) {
+  constructor(root: JsonSchema, problems: string[], left: Left) {
     this.#root = root;
     this.#problems = problems;
     this.#left = left;
@@ -46,18 +69,19 @@ class Checker {
   check(value: Json, given: unknown, place: Place): void {
     if (given === false) return this.#note(place, "must not be there");
     if (!isObject(given) || place.depth > DEEPEST || this.#problems.length > MOST) return;
-    if ((this.#left.checks -= 1) < 0) return;
+    if (!this.#spend(1)) return;
     const schema = this.#resolved(given);
     const { type, enum: values, const: only, allOf, anyOf, oneOf } = schema;
+    if (!this.#spend(sizeOf(type) + sizeOf(values) + sizeOf(schema["required"]))) return;
     const types = ([type].flat() as readonly unknown[]).filter((name) => typeof name === "string");
     if (types.length > 0 && !types.some((name) => isOf(value, name))) {
       return this.#note(place, `must be ${types.join(" or ")}`);
     }
-    if (Array.isArray(values) && !values.some((one) => same(one, value))) {
-      this.#note(place, `must be one of ${values.map((one) => JSON.stringify(one)).join(", ")}`);
+    if (Array.isArray(values) && !values.some((one) => this.#same(one, value))) {
+      this.#note(place, `must be one of ${shown(values)}`);
     }
-    if (only !== undefined && !same(only, value))
-      this.#note(place, `must be ${JSON.stringify(only)}`);
+    if (only !== undefined && !this.#same(only, value))
+      this.#note(place, `must be ${shown([only])}`);
     if (typeof value === "string") this.#text(value, schema, place);
     if (typeof value === "number") this.#number(value, schema, place);
     if (Array.isArray(value)) this.#list(value, schema, place);
@@ -71,6 +95,15 @@ class Checker {
     }
   }
 
+  /** Also true when it would take too long to tell. */
+  #same(a: unknown, b: unknown): boolean {
+    if (!this.#spend(1) || a === b) return true;
+    if (!isObject(a) || !isObject(b) || Array.isArray(a) !== Array.isArray(b)) return false;
+    const names = Object.keys(a);
+    if (names.length !== Object.keys(b).length) return false;
+    return names.every((name) => Object.hasOwn(b, name) && this.#same(a[name], b[name]));
+  }
+
   #fits(value: Json, schema: unknown, place: Place): boolean {
     const problems: string[] = [];
     new Checker(this.#root, problems, this.#left).check(value, schema, deeper(place, place.path));
@@ -78,16 +111,27 @@ class Checker {
   }
 
   #text(value: string, { minLength, maxLength, pattern }: JsonSchema, place: Place): void {
-    const length = Array.from(value).length;
+    const isCounted = typeof minLength === "number" || typeof maxLength === "number";
+    const length = isCounted ? Array.from(value).length : 0;
     if (typeof minLength === "number" && length < minLength) {
       this.#note(place, `must have at least ${minLength} characters`);
     }
     if (typeof maxLength === "number" && length > maxLength) {
       this.#note(place, `must have at most ${maxLength} characters`);
     }
-    if (typeof pattern === "string" && isQuick(pattern, value) && !patternOf(pattern).test(value)) {
+    if (typeof pattern === "string" && !this.#matches(pattern, value)) {
       this.#note(place, `must match ${pattern}`);
     }
+  }
+
+  /** Also true when it would take too long to tell. */
+  #matches(pattern: string, text: string): boolean {
+    if (pattern.length > LONGEST.pattern || text.length > LONGEST.text) return true;
+    if (this.#left.steps < pattern.length) return true;
+    const cost = pattern.length + patternCost(pattern, text.length);
+    if (!(cost <= this.#left.steps)) return true;
+    this.#left.steps -= cost;
+    return patternOf(pattern).test(text);
   }
 
   #number(value: number, schema: JsonSchema, place: Place): void {
@@ -141,7 +185,10 @@ class Checker {
     let found = schema;
     for (let i = 0; i < DEEPEST && typeof found["$ref"] === "string"; i += 1) {
       let target: unknown = this.#root;
-      for (const part of found["$ref"].split("/").slice(1)) {
+      if (found["$ref"].length > LONGEST.reference) return {};
+      const parts = found["$ref"].split("/").slice(1);
+      if (!this.#spend(parts.length)) return {};
+      for (const part of parts) {
         const name = decoded(part).replaceAll("~1", "/").replaceAll("~0", "~");
         target = isObject(target) && Object.hasOwn(target, name) ? target[name] : undefined;
       }
@@ -149,6 +196,12 @@ class Checker {
       found = target;
     }
     return found;
+  }
+
+  /** False when no more is to be looked at. */
+  #spend(checks: number): boolean {
+    this.#left.checks -= checks;
+    return this.#left.checks >= 0;
   }
 
   #note({ path }: Place, problem: string): void {
@@ -169,8 +222,15 @@ function isOf(value: Json, type: unknown): boolean {
   return typeof value === type;
 }
 
-function same(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
+function sizeOf(list: unknown): number {
+  return Array.isArray(list) ? list.length : 0;
+}
+
+function shown(values: readonly unknown[]): string {
+  const some = values
+    .slice(0, TOLD.items)
+    .map((one) => JSON.stringify(one).slice(0, TOLD.length).toWellFormed());
+  return some.concat(values.length > some.length ? ["…"] : []).join(", ");
 }
 
 /** A reference may have a "%" of its own. */
@@ -180,24 +240,6 @@ function decoded(part: string): string {
   } catch {
     return part;
   }
-}
-
-/** Steps that a pattern may take. */
-const MOST_STEPS = 1_000_000;
-
-/**
- * Whether a pattern has an end within reason for a text. An engine that goes back tries each length of each thing that
- * may be repeated, and of one within another more than anybody waits for: those are not looked at.
- */
-function isQuick(pattern: string, text: string): boolean {
-  if (pattern.length > 1_000) return false;
-  // What is escaped or in a class is one character.
-  const plain = pattern.replaceAll(/\\./gs, "a").replaceAll(/\[[^\]]*\]/g, "a");
-  const isNested = /\)(?:[*+?]|\{)/.test(plain) && /\([^)]*(?:[*+{|]|\w\?|\()/.test(plain);
-  const repeated = plain.match(/[*+]|\{\d*,\d*\}/g)?.length ?? 0;
-  const optional = plain.match(/\w\?/g)?.length ?? 0;
-  if (isNested) return text.length <= 12 && repeated + optional <= 3 && !/\{\d\d/.test(plain);
-  return Math.max(text.length, 1) ** Math.max(repeated, 1) * 2 ** optional <= MOST_STEPS;
 }
 
 /** A pattern that this engine does not know lets everything through. */

@@ -73,7 +73,7 @@ export async function converse(input: LoopInput): Promise<LoopResult> {
       ...(offered.length > 0 && { tools: offered }),
       ...(output !== undefined && { responseFormat: output.responseFormat }),
     }));
-    const words = contentOf(answer.content);
+    const words = contentOf(answer.content, answer.model.provider);
     if (!Array.isArray(words) || words.length > 0) await dialogue.answered(words);
     const calls = answer.toolCalls;
     if (calls.length > 0) {

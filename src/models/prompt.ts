@@ -6,11 +6,11 @@ import type {
   LanguageModelV4ToolCallPart,
   LanguageModelV4ToolResultOutput,
   LanguageModelV4ToolResultPart,
-  SharedV4ProviderMetadata,
 } from "@ai-sdk/provider";
 import type { Json } from "../core/json.ts";
 import type { ConversationContext, Message } from "../core/ports/memory.ts";
 import { plain } from "./plain.ts";
+import { markedBy } from "./prompt-for.ts";
 import { partsOf } from "./prompt-parts.ts";
 import type { PromptPart } from "./prompt-parts.ts";
 
@@ -119,19 +119,24 @@ class Calls {
   }
 }
 
-/** What the model answered, as a message of the prompts that follow. */
-export function contentOf(answer: readonly LanguageModelV4Content[]): Json {
+/**
+ * What the model of a provider answered, as a message of the prompts that follow. Whose it is goes with what others
+ * cannot take as it is.
+ */
+export function contentOf(answer: readonly LanguageModelV4Content[], provider: string): Json {
   const parts: AssistantContent = answer.flatMap((part): AssistantContent => {
-    const options = optionsOf(part.providerMetadata);
+    const marked = markedBy(provider, part.providerMetadata);
+    const options = part.providerMetadata === undefined ? {} : marked;
     switch (part.type) {
       case "text":
-      case "reasoning":
         return [{ type: part.type, text: part.text, ...options }];
+      case "reasoning":
+        return [{ type: part.type, text: part.text, ...marked }];
       case "tool-call": {
         const { toolCallId, toolName, input, providerExecuted } = part;
-        const own = providerExecuted === true && { providerExecuted };
+        const own = providerExecuted === true && { providerExecuted, ...marked };
         return [
-          { type: part.type, toolCallId, toolName, input: parsed(input), ...own, ...options },
+          { type: part.type, toolCallId, toolName, input: parsed(input), ...options, ...own },
         ];
       }
       case "tool-result": {
@@ -140,13 +145,13 @@ export function contentOf(answer: readonly LanguageModelV4Content[]): Json {
           type: isError === true ? ("error-json" as const) : ("json" as const),
           value: result,
         };
-        return [{ type: part.type, toolCallId, toolName, output, ...options }];
+        return [{ type: part.type, toolCallId, toolName, output, ...marked }];
       }
       case "file":
       case "reasoning-file":
-        return [{ type: part.type, mediaType: part.mediaType, data: part.data, ...options }];
+        return [{ type: part.type, mediaType: part.mediaType, data: part.data, ...marked }];
       case "custom":
-        return [{ type: part.type, kind: part.kind, ...options }];
+        return [{ type: part.type, kind: part.kind, ...marked }];
       default:
         return [];
     }
@@ -206,10 +211,4 @@ function parsed(input: string): JSONValue {
   } catch {
     return {};
   }
-}
-
-function optionsOf(metadata: SharedV4ProviderMetadata | undefined): {
-  providerOptions?: SharedV4ProviderMetadata;
-} {
-  return metadata === undefined ? {} : { providerOptions: metadata };
 }

@@ -58,10 +58,21 @@ async function answer(
   if (response.body === null) return void outgoing.end();
   const reader = response.body.getReader();
   gone.signal.addEventListener("abort", () => void reader.cancel().catch(() => undefined));
+  let isOut: Promise<void> | undefined;
   for (;;) {
-    const { done, value } = await reader.read();
+    let next: Awaited<ReturnType<typeof reader.read>>;
+    try {
+      next = await reader.read();
+    } catch (error) {
+      // What came before is not lost with the connection.
+      await isOut;
+      throw error;
+    }
+    const { done, value } = next;
     if (done || gone.signal.aborted) break;
-    if (!outgoing.write(value)) {
+    const out = Promise.withResolvers<void>();
+    isOut = out.promise;
+    if (!outgoing.write(value, () => out.resolve())) {
       await new Promise<void>((resolve) => {
         const go = (): void => {
           outgoing.off("drain", go).off("close", go);

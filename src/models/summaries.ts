@@ -6,6 +6,8 @@ import { textOf } from "./prompt.ts";
 
 /** How much of a conversation is folded into its summary at most in one tick, in rounds. */
 const ROUNDS = 8;
+/** What stands for messages that the model had no summary of. */
+const NO_SUMMARY = "There were messages before, of which there is no summary.";
 /** Messages that are read for one round. */
 const PAGE = 200;
 
@@ -62,7 +64,12 @@ export async function summariseOlder(
       );
       // About a quarter of what the model is shown: else there is soon nothing but summaries.
       const short = text.slice(0, Math.max(tokens, 1)).replace(/[\ud800-\udbff]$/, "");
-      if (short.trim() === "") return;
+      if (short.trim() === "") {
+        ctx.log.warn("The model has no summary of the conversation");
+        // It would have none the next time either, and each try is paid for.
+        await talk.summarise({ upTo: last.n, text: summary?.text ?? NO_SUMMARY });
+        return;
+      }
       await talk.summarise({ upTo: last.n, text: short });
     } catch (error) {
       ctx.signal.throwIfAborted();

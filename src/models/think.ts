@@ -5,10 +5,11 @@ import { OpenAgentsError } from "../core/errors.ts";
 import type { Trigger } from "../core/envelope.ts";
 import type { Json } from "../core/json.ts";
 import type { Conversation, Message, NewMessage } from "../core/ports/memory.ts";
-import type { ThinkSettings } from "../core/ports/model.ts";
 import type { ModelResult } from "./call.ts";
+import { conversationId } from "./conversation-id.ts";
 import { converse } from "./loop.ts";
 import type { Dialogue } from "./loop.ts";
+import { memoryPrompt } from "./memory-prompt.ts";
 import type { ModelThought } from "./mind.ts";
 import { promptOf } from "./prompt.ts";
 import { tokensOf } from "./run-tool.ts";
@@ -25,7 +26,9 @@ export async function thinkAbout(thought: ModelThought): Promise<void> {
   const { ctx, mind } = thought;
   const { thinking, tokens, maxSteps, output } = mind;
   const { trigger } = ctx;
-  const talk = ctx.memory.conversations.get(conversationOf(trigger, thinking.conversation));
+  const talk = ctx.memory.conversations.get(
+    conversationId(thinking.conversation?.(trigger) ?? trigger.from),
+  );
   const asked = await talk.append({ role: "user", content: textFor(trigger) });
   const system = await systemOf(thought);
   const asker = thought.asker();
@@ -34,13 +37,18 @@ export async function thinkAbout(thought: ModelThought): Promise<void> {
       ctx,
       tokens,
       ask: (upTo, how, text) =>
-        asker.ask(`summary:${upTo}`, () =>
-          Promise.resolve({
-            prompt: [
-              { role: "system", content: how },
-              { role: "user", content: [{ type: "text", text }] },
-            ],
-          }),
+        asker.ask(
+          `summary:${upTo}`,
+          () =>
+            Promise.resolve({
+              prompt: [
+                { role: "system", content: how },
+                { role: "user", content: [{ type: "text", text }] },
+              ],
+              // About twice what is kept of it.
+              maxOutputTokens: Math.max(Math.ceil(tokens / 2), 1_024),
+            }),
+          { isQuiet: true },
         ),
     });
   }
@@ -66,8 +74,16 @@ export async function thinkAbout(thought: ModelThought): Promise<void> {
   await answerTo(ctx, text);
 }
 
-/** @throws CONFIG for instructions that are no text */
-async function systemOf({ ctx, mind }: ModelThought): Promise<string | undefined> {
+/** Instructions, and after them what the agent remembers. @throws CONFIG for instructions that are no text */
+async function systemOf(thought: ModelThought): Promise<string | undefined> {
+  const told = await instructionsOf(thought);
+  const { ctx, mind } = thought;
+  const memory = mind.thinking.memory === false ? undefined : await memoryPrompt(ctx);
+  const parts = [told, memory].filter((part) => part !== undefined && part !== "");
+  return parts.length === 0 ? undefined : parts.join("\n\n");
+}
+
+async function instructionsOf({ ctx, mind }: ModelThought): Promise<string | undefined> {
   const { instructions } = mind.thinking;
   if (typeof instructions !== "function") return instructions;
   const made: unknown = await instructions(ctx, ctx.trigger);
@@ -129,20 +145,16 @@ class Talk implements Dialogue {
   }
 }
 
-/** An id that a conversation can have. */
-function conversationOf(trigger: Trigger, choose: ThinkSettings["conversation"]): string {
-  const id = choose?.(trigger) ?? trigger.from;
-  const safe = id
-    .replaceAll(/[/\p{Cc}]/gu, "_")
-    .slice(0, 200)
-    .toWellFormed();
-  return safe === "" || safe === "." || safe === ".." ? "_" : safe;
+/**
+ * What the model is told of a trigger: what is no message begins with its type in brackets, and so does a message
+ * that itself begins with something in brackets, so that none passes for an alarm, an event or a summary.
+ */
+function textFor({ type, text }: Trigger): string {
+  return type === "message" && !BRACKETED.test(text) ? text : `[${type}] ${text}`;
 }
 
-/** What the model is told of a trigger. */
-function textFor({ type, text }: Trigger): string {
-  return type === "message" ? text : `[${type}] ${text}`;
-}
+/** Lists, as JSON has them, are nothing of the kind. */
+const BRACKETED = /^[\s\p{C}]*[[［](?!\s*["\d\-{[\]])/u;
 
 function lastWords(ctx: Pick<Context, "log">, { text, finish }: ModelResult): string {
   if (finish === "length") ctx.log.warn("The model's answer was cut off: it was too long");

@@ -141,5 +141,6 @@ function mountedTool(
     jsonSchema: inputSchema ?? { type: "object" },
     standard: undefined,
     isParallel: readOnly,
+    isMounted: true,
   };
 }

@@ -19,6 +19,8 @@ export interface ReadyTool {
   /** Absent where there is JSON Schema alone. */
   readonly standard: StandardSchema | undefined;
   readonly isParallel: boolean;
+  /** Its schema is of a server that nobody trusts. */
+  readonly isMounted?: boolean;
 }
 
 const NOTHING: JsonSchema = { type: "object", properties: {}, additionalProperties: false };

@@ -5,14 +5,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { start } from "../../scripts/agentd.ts";
 import { startWorkerd } from "../../scripts/workerd.ts";
 import { remoteRuntime } from "../../src/control/remote-runtime.ts";
-import type { RemoteRuntime } from "../../src/control/remote-runtime.ts";
+import type { RemoteHome } from "../../src/control/remote-runtime.ts";
 
 /** A home in a process of its own, which can be killed; at one address over all its lives. */
 export interface MortalHome extends AsyncDisposable {
   readonly name: string;
   readonly url: string;
   readonly pid: number;
-  readonly runtime: RemoteRuntime;
+  readonly runtime: RemoteHome;
   /** SIGKILL. */
   kill(): Promise<void>;
   /** A new start on what is stored. */

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { createRuntime, defineAgent, defineRuntime } from "../../src/index.ts";
 import type { AgentOptions, Answer, Runtime, TickOutput, TickRecord } from "../../src/index.ts";
 import type { LiveEvent } from "../../src/core/followers.ts";
@@ -34,7 +36,7 @@ interface Told {
 /** Writes to an agent whose model is behind HTTP, and looks at all that can be seen of it. */
 async function tell(
   script: Script,
-  options: Partial<AgentOptions>,
+  { began, ...options }: Partial<AgentOptions> & { readonly began?: (runtime: Runtime) => void },
   look: (told: Told) => void | Promise<void>,
 ): Promise<void> {
   const server = scriptedServer(script);
@@ -60,6 +62,7 @@ async function tell(
     secrets: async (name) => ({ KEY, SECRET })[name],
   });
   await runtime.start();
+  began?.(runtime);
   try {
     const live: LiveEvent[] = [];
     const texts = new Map<string, string>();
@@ -121,7 +124,10 @@ const QUICK = { think: { limits: { stall: 100 } } };
 for (const [name, fault] of Object.entries(FAULTS)) {
   void test(`${name}, and then a whole answer: the sender gets that alone, in one step`, async () => {
     const script: Script = ({ n }) => (n === 0 ? fault : { text: "All of it", usage: USAGE });
-    await tell(script, QUICK, ({ answer, records, text, server, live }) => {
+    await tell(script, QUICK, ({ answer, records, text, server, live, spent }) => {
+      // What was begun is paid for, though nobody says how much of it there was.
+      const isBegun = fault.error === undefined;
+      assert.ok(isBegun ? spent > 110 && spent < 220 : spent === 110, `${spent} tokens`);
       assert.deepEqual([answer.outcome, answer.replies], ["done", ["All of it"]]);
       assert.deepEqual(outcomes(records), ["done"]);
       assert.deepEqual(stepsOf(records), ["step:model#0"]);
@@ -136,7 +142,8 @@ for (const [name, fault] of Object.entries(FAULTS)) {
     await tell(
       () => fault,
       QUICK,
-      ({ answer, records, outputs, server }) => {
+      ({ answer, records, outputs, server, spent }) => {
+        assert.equal(spent > 0, fault.error === undefined, `${spent} tokens`);
         assert.equal(answer.outcome, "failed");
         const code = name.startsWith("429") ? "RATE_LIMITED" : "UNREACHABLE";
         assert.equal(answer.error?.code, code, answer.error?.message);
@@ -238,6 +245,10 @@ void test("a tool that gives 50 MB costs neither the record nor the model more t
   const script: Script = ({ n }) =>
     n === 0 ? { toolCalls: Object.keys(tools).map((name) => ({ name })) } : "I saw it";
   const options = { tools, think: { contextTokens: 1_000_000 } };
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  collect();
+  const before = process.memoryUsage().heapUsed;
   await tell(script, options, async ({ answer, records, outputs, server, runtime }) => {
     assert.deepEqual(answer.replies, ["I saw it"]);
     const asked = JSON.stringify(server.requests[1]!.body).length;
@@ -246,6 +257,9 @@ void test("a tool that gives 50 MB costs neither the record nor the model more t
     assert.ok(JSON.stringify([records, outputs]).length < 10_000);
     const { parts } = await memoryOf(runtime);
     assert.ok(parts.join("").length < 200_000);
+    collect();
+    const more = process.memoryUsage().heapUsed - before;
+    assert.ok(more < 20_000_000, `${more} bytes are still held`);
   });
 });
 
@@ -322,5 +336,70 @@ void test("a model that never ends its calls of tools is stopped, and the sender
     assert.match(answer.replies[0] as string, /^I stopped after 3 steps/);
     assert.equal(server.requests.length, 3);
     assert.equal(spent, 3 * 110);
+  });
+});
+
+void test("a tick that is cancelled in the middle of an answer lets go of the provider, and the sender is told", async () => {
+  let cancel = (): void => undefined;
+  const script: Script = () => {
+    setTimeout(() => cancel(), 20);
+    return { text: "some of it and more", fault: { kind: "stall" } };
+  };
+  const began = (runtime: Runtime): void => void (cancel = () => void runtime.cancel("a"));
+  await tell(script, { began }, async ({ answer, records, server }) => {
+    assert.deepEqual([answer.outcome, answer.error?.code], ["failed", "CANCELLED"]);
+    assert.deepEqual(outcomes(records), ["failed"]);
+    assert.equal(server.requests.length, 1);
+    while (server.requests[0]!.ended === undefined) await new Promise(setImmediate);
+    assert.equal(server.requests[0]!.ended, "aborted");
+  });
+});
+
+void test("a tick that takes too long in an answer is cut off, and tried again with what it has", async () => {
+  const script: Script = ({ n }) =>
+    n === 0
+      ? { toolCalls: [{ name: "work", input: { n: 1 } }], usage: USAGE }
+      : n === 1
+        ? { text: "some of it and more", fault: { kind: "stall" } }
+        : { text: "All of it", usage: USAGE };
+  let done = 0;
+  const work = { ...WORK, execute: () => (done += 1) };
+  const options = { tools: { work }, timeout: 300, retry: { retries: 1, backoff: 1 } };
+  await tell(script, options, ({ answer, records, server, spent }) => {
+    assert.deepEqual([answer.outcome, answer.replies], ["done", ["All of it"]]);
+    assert.deepEqual(outcomes(records), ["retry", "done"]);
+    assert.equal(records[0]!.error?.code, "TIMEOUT");
+    assert.deepEqual([done, server.requests.length], [1, 3]);
+    assert.ok(spent >= 220, `${spent} tokens`);
+  });
+});
+
+void test("a secret that a model repeats is in no piece of its answer, and not in the answer", async () => {
+  const said = `The token is ${SECRET}, and the key ${KEY}; base64 of it is ${btoa(SECRET)}`;
+  const clean =
+    /^The token is \[secret SECRET\], and the key \[secret KEY\]; base64 of it is \[secret SECRET\]=*$/;
+  const tools = {
+    look: {
+      parameters: { type: "object" },
+      secrets: ["SECRET"],
+      execute: (input: unknown) => Object.values(input as object).join(),
+    },
+  };
+  const script: Script = ({ messages }) =>
+    messages.some(({ role }) => role === "tool")
+      ? { text: said, reasoning: said, chunk: 3 }
+      : { toolCalls: [{ name: "look", input: { at: SECRET } }], text: said, chunk: 1 };
+  await tell(script, { tools }, ({ answer, records, outputs, live, text }) => {
+    assert.equal(answer.outcome, "done");
+    assert.match(String(answer.replies[0] as string), clean);
+    assert.equal(text, answer.replies[0], "who follows has the same");
+    for (const kind of ["text", "reasoning", "input"]) {
+      const told = live.map((event) =>
+        event.event === "delta" && event.kind === kind ? event.text : "",
+      );
+      assert.doesNotMatch(told.join(""), /hunter2|sk-the-key/);
+      assert.match(told.join(""), /\[secret SECRET\]/);
+    }
+    assert.doesNotMatch(JSON.stringify([answer, records, outputs]), /hunter2|sk-the-key/);
   });
 });

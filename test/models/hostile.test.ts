@@ -201,7 +201,7 @@ void test("a body without end is left, be it a line of a stream, an error or pac
   await using server = await listen(() => new Response(endless(), events));
   const response = await boundedFetch(undefined, 3_000_000)(server.url);
   await assert.rejects(response.text(), {
-    message: "The provider sends too much: a line of its answer has over 3000000 bytes",
+    message: "The provider sends too much: an event of its answer has over 3000000 bytes",
   });
 });
 

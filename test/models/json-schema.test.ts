@@ -95,7 +95,24 @@ void test("problemsOf() has an end for schemas that are made to have none", () =
     "^(?:(?:a*)*)*$",
     "^([a-z]+)*$",
     "^(\\w+\\s?)*$",
+    `^${".?".repeat(28)}${".".repeat(14)}\\0$`,
+    `^${"[ab]?".repeat(28)}${"a".repeat(14)}\\0$`,
+    `^${"(a|a)".repeat(40)}$`,
+    `^${"(?:a|a)".repeat(40)}$`,
+    `^${"(?=a*)a??".repeat(40)}!!$`,
+    `^${"a{0,9}".repeat(12)}!!$`,
+    "^(?<x>a*)\\k<x>\\k<x>b",
+    "(a*)\\1\\1b",
+    "a*b",
+    "(?:(?:(?:){9999}){9999}){9999}",
+    "^(a|aa)+$",
   ]) {
+    problemsOf(`${"a".repeat(28)}!`, { pattern });
+    problemsOf("a".repeat(1_000_000), { pattern });
+    problemsOf(
+      Array.from({ length: 2000 }, () => "a".repeat(40)),
+      { items: { pattern } },
+    );
     problemsOf(`${"a".repeat(12)}!`, { pattern });
     problemsOf(`${"a".repeat(11)}!`, { pattern });
     problemsOf(`${"a".repeat(40)}!`, { pattern });
@@ -104,6 +121,17 @@ void test("problemsOf() has an end for schemas that are made to have none", () =
   assert.deepEqual(problemsOf("x", { $ref: "#/a%/b" }), []);
   const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`m${i}`, i]));
   assert.equal(problemsOf(many, { additionalProperties: false }).length, 10);
+  const items = Array.from({ length: 2000 }, () => "abcdef");
+  const large = Array.from({ length: 100_000 }, () => ({}));
+  const list = Array.from({ length: 300 }, (_, a) => ({ a }));
+  const words = Array.from({ length: 100_000 }, (_, i) => `w${i}`);
+  const wide = Array.from({ length: 2000 }, () => ({}));
+  problemsOf(list, { enum: large });
+  problemsOf(items, { items: { enum: large } });
+  problemsOf(items, { items: { type: words } });
+  problemsOf(wide, { items: { required: words } });
+  problemsOf(items, { items: { $ref: `#${"/a".repeat(500_000)}` } });
+  problemsOf(items, { items: { $ref: `#${"/%61".repeat(250)}` } });
 });
 
 void test("problemsOf() goes on looking at patterns that are quick", () => {
@@ -112,9 +140,23 @@ void test("problemsOf() goes on looking at patterns that are quick", () => {
     ["^[a-z]+@[a-z]+\\.[a-z]{2,}$", "a@b.cd", "nobody"],
     ["^(https?|ftp)://", "http://x.test", "gopher://x"],
     ["^(\\+\\d{1,3})?\\d+$", "+47123", "none"],
+    ["^[\\p{L}\\u{20}-]+$", "Åse Lund-Vik", "x1"],
+    ["^(?:red|green)(?:, (?:red|green)){0,3}$", "red, green", "blue"],
+    ["[0-9]+", "a1", "none"],
+    ["^(?<a>[()|*]\\))$", "()", "x"],
   ] as const) {
     assert.deepEqual(problemsOf(fits, { pattern }), []);
     assert.deepEqual(problemsOf(not, { pattern }), [`it must match ${pattern}`]);
+    assert.deepEqual(problemsOf(not, { pattern }, { patterns: false }), []);
+  }
+});
+
+void test("problemsOf() compares objects whatever the order of their members is", () => {
+  const schema = { enum: [{ a: 1, b: [{ c: null }] }, 3] };
+  assert.deepEqual(problemsOf({ b: [{ c: null }], a: 1 }, schema), []);
+  for (const other of [{ a: 1 }, { a: 1, b: [{ c: 0 }] }, { a: 1, b: { 0: { c: null } } }, "3"]) {
+    const problem = 'it must be one of {"a":1,"b":[{"c":null}]}, 3';
+    assert.deepEqual(problemsOf(other, schema), [problem]);
   }
 });
 

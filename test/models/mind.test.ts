@@ -107,12 +107,12 @@ void test("instructions have steps, and wait for others", async () => {
   const { say, replies, model } = await home(() => "Fine", {
     async instructions(ctx) {
       const rules = await ctx.step("rules", () => `rules ${(looked += 1)}`);
-      return `${rules}, ${String(await ctx.request("b", "who?"))}`;
+      return `${rules}, ${JSON.stringify(await ctx.request("b", "who?"))}`;
     },
   });
   const record = await say("Hello");
   assert.equal(record.resumed, true);
-  assert.deepEqual(model.calls[0]!.options.prompt[0]!.content, "rules 1, b: who?");
+  assert.deepEqual(model.calls[0]!.options.prompt[0]!.content, 'rules 1, "b: who?"');
   assert.deepEqual([await replies(), looked, model.calls.length], [["Fine"], 1, 1]);
 });
 

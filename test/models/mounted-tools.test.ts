@@ -8,7 +8,7 @@ import { defineAgent, defineRuntime } from "../../src/index.ts";
 import type { AgentOptions, Context, Json, McpServerOptions } from "../../src/index.ts";
 import { scriptedModel } from "../../src/models/scripted.ts";
 import type { Script } from "../../src/models/scripted.ts";
-import { PROGRAM } from "../mounts/mcp/fixture.ts";
+import { EVIL_PROGRAM, PROGRAM } from "../mounts/mcp/fixture.ts";
 
 /** A local home with an agent `a` that has a model, and a server of tools that is a process. */
 async function home(
@@ -23,7 +23,7 @@ async function home(
     definition: defineRuntime({
       agents: [agent],
       ensure: [{ name: "a", type: "a" }],
-      mcp: { tests: { command: process.execPath, args: [PROGRAM], ...server } as McpServerOptions },
+      mcp: { tests: { command: process.execPath, args: [PROGRAM], ...server } },
     }),
     data: dir,
     port: 0,
@@ -74,7 +74,7 @@ void test("the model is offered the tools of a mounted server, and calls them", 
       server: { allow: ["sum", "echo", "fail"] },
     },
   );
-  const said = String(await h.ask("Go")).split("\n");
+  const said = ((await h.ask("Go")) as string).split("\n");
   assert.match(said[0]!, /^They said: .*sum.*3/);
   assert.equal(said[1], "That of the definition");
   assert.match(said[2]!, /the disk is full/);
@@ -91,6 +91,19 @@ void test("the model is offered the tools of a mounted server, and calls them", 
   const offered = h.model.calls[0]!.options.tools!.map(({ name }) => name);
   assert.deepEqual(offered, ["tests__echo", "tests__sum", "tests__fail"]);
   assert.match(await h.logs(), /There are two tools \\?"tests__echo\\?": the first counts/);
+});
+
+// Either pattern would keep the home longer than anybody waits.
+void test("no pattern of a server is looked for, in what it is given or gives", async () => {
+  const q = "what is the weather in Berlin on Friday evening";
+  await using h = await home(
+    ({ messages, last }) =>
+      messages.at(-1)?.role === "tool"
+        ? last
+        : { toolCalls: [{ name: "tests__slow", input: { q } }] },
+    { mcp: ["tests"], server: { args: [EVIL_PROGRAM] } },
+  );
+  assert.match(JSON.stringify(await h.ask("Go")), /s\\*":\\*"a+!/);
 });
 
 void test("a server that cannot be had leaves the agent its other tools, and the log says so", async () => {

@@ -97,7 +97,10 @@ void test("over HTTP: each package speaks its own API, and a script sees the sam
     const thought = first.content.flatMap((part) => (part.type === "reasoning" ? [part.text] : []));
     assert.deepEqual(thought, model.provider === "openai.chat" ? [] : ["I must look"]);
     const { id, name } = first.toolCalls[0]!;
-    const said = contentOf(first.content) as unknown as LanguageModelV4Message["content"];
+    const said = contentOf(
+      first.content,
+      first.model.provider,
+    ) as unknown as LanguageModelV4Message["content"];
     const output = { type: "text" as const, value: "It is blue" };
     const result = { type: "tool-result" as const, toolCallId: id, toolName: name, output };
     const second = [

@@ -19,7 +19,7 @@ const signer = { ...fakeSigner(), sign: async () => new Uint8Array(64), verify: 
 const roundsOf = (text: string): number => Number(text.at(-1)) % 3;
 /** Calls of tools in one answer. */
 const callsOf = (round: number): readonly string[] =>
-  round === 0 ? ["work", "look", "look"] : ["note", "spawn"];
+  round === 0 ? ["work", "look", "look"] : ["note", "rest", "spawn", "ask", "work"];
 
 /** What happened in a run, as seen from outside all of its lives. */
 class Witness {
@@ -107,6 +107,8 @@ export async function simulateModels(seed: number): Promise<string[]> {
       work: outside("work", false),
       look: outside("look", true),
       note: inside((ctx, text) => (ctx.state["notes"] as string[]).push(text)),
+      rest: inside((ctx) => ctx.sleep("10s")),
+      ask: inside((ctx, text) => ctx.request("helper", text, { timeout: "1d" })),
       spawn: inside((ctx, text) => ctx.spawn(`child-${text}`, { type: "child", payload: text })),
     },
   });
@@ -116,9 +118,14 @@ export async function simulateModels(seed: number): Promise<string[]> {
     retry,
     onMessage: (ctx, message) => void ctx.state.got.push(message.text),
   });
+  const helper = defineAgent({
+    name: "helper",
+    retry,
+    onMessage: async (ctx, message) => void (await ctx.reply(`help with ${message.text}`)),
+  });
   const definition = defineRuntime({
-    agents: [thinker, child],
-    ensure: [{ name: "thinker", type: "thinker" }],
+    agents: [thinker, child, helper],
+    ensure: ["thinker", "helper"].map((name) => ({ name, type: name })),
   });
 
   let runtime: Runtime;
@@ -193,7 +200,9 @@ async function judge(
       }
     },
   });
-  const definition = defineRuntime({ agents: [looker, defineAgent({ name: "child" })] });
+  const definition = defineRuntime({
+    agents: [looker, ...["child", "helper"].map((name) => defineAgent({ name }))],
+  });
   const runtime = createRuntime({ definition, store: disk, signer, memory: agentMemory });
   const { items } = await runtime.list({ limit: 100 });
   for (const { name } of items) {
@@ -233,16 +242,20 @@ async function judge(
   await runtime.tick("thinker");
   await runtime.stop(0);
   for (const name of CLIENTS) {
-    const messages = (talks[name] ?? []) as readonly { role: string; content: unknown }[];
-    const shape = messages.map(({ role, content }) => (role === "user" ? content : role));
+    const messages = (talks[name] ?? []) as readonly { role: string; content: string }[];
+    // What waits in the middle is in the conversation once it goes on: other messages may be before it.
+    const shape = messages.map(({ role, content }) => (role === "user" ? `\n${content}` : role));
     const whole = texts
       .filter((text) => text.startsWith(name))
-      .flatMap((text) => [
-        text,
-        ...Array.from({ length: roundsOf(text) }, () => ["assistant", "tool"]).flat(),
-        "assistant",
-      ]);
-    if (shape.join() !== whole.join()) broken.push(`talk with ${name}: ${shape.join()}`);
+      .map((text) =>
+        [
+          text,
+          ...Array.from({ length: roundsOf(text) }, () => ["assistant", "tool"]).flat(),
+          "assistant,",
+        ].join(),
+      );
+    const parts = `${shape.join()},`.split("\n").slice(1).toSorted();
+    if (parts.join() !== whole.join()) broken.push(`talk with ${name}: ${shape.join()}`);
   }
   return broken;
 }

@@ -56,6 +56,7 @@ export const tickRecord: z.ZodType<TickRecord> = shape<TickRecord>()(
                 tokens: count.optional(),
                 by: z.string().optional(),
                 kinds: z.record(z.string(), count).optional(),
+                estimated: z.literal(true).optional(),
               })
               .optional(),
             error: errorInfo.optional(),

@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import type { Context } from "../context.ts";
 import type { Duration } from "../duration.ts";
 import type { Trigger } from "../envelope.ts";
@@ -180,6 +181,11 @@ export interface ThinkSettings {
   readonly contextTokens?: number | undefined;
   /** Have the model sum up what no longer fits. Default true. */
   readonly summarise?: boolean | undefined;
+  /**
+   * Tell the model what the agent remembers that may matter: open goals, what it has learned that has to do with the
+   * trigger, what it knows of whom that is from. Default true.
+   */
+  readonly memory?: boolean | undefined;
   /** Calls of the model in one tick, but for those that sum up. Default 20. */
   readonly maxSteps?: number | undefined;
   /** What else goes with each call. */
@@ -209,8 +215,11 @@ export interface Thinking extends ThinkSettings {
   readonly tools?: Tools | undefined;
 }
 
-/** What the kernel knows of models: makes the mind that the agents of one definition share. @throws CONFIG */
-export type Thinker = (agent: string, thinking: Thinking) => Mind;
+/**
+ * What the kernel knows of models: makes the mind that the agents of one definition share, with the budget of that.
+ * @throws CONFIG
+ */
+export type Thinker = (agent: string, thinking: Thinking, budget?: Budget) => Mind;
 
 /** How agents of one definition think. */
 export interface Mind {

@@ -5,11 +5,12 @@ import type {
   PriorDiscovery,
   Tool,
   Transport,
+  jsonSchemaValidator,
 } from "@modelcontextprotocol/client";
 import type { McpServerDefinition, McpText } from "../../core/mcp-servers.ts";
 import { mcpSecrets } from "../../core/mcp-servers.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
-import { saidBy, TooLarge } from "./failures.ts";
+import { Broken, saidBy, TooLarge } from "./failures.ts";
 import { httpTransport } from "./http.ts";
 import { LineLog } from "./line-log.ts";
 import type { McpParts, McpSecrets } from "./parts.ts";
@@ -53,6 +54,11 @@ const AROUND = 65_536;
 /** Under which the idempotency key of a call stands in its `_meta`. */
 const KEY = "openagents/idempotency-key";
 
+/** What a server says its results are like is not held against it: its patterns could keep this process for ever. */
+const UNCHECKED: jsonSchemaValidator = {
+  getValidator: () => (data) => ({ valid: true, data: data as never, errorMessage: undefined }),
+};
+
 /** Connects to a server. When it rejects, nothing is left of it. */
 export async function connect(options: ConnectionOptions): Promise<Connection> {
   try {
@@ -73,13 +79,13 @@ async function open(
   const { Client } = await library(parts);
   let trouble: unknown;
   const onerror = (error: unknown): void => {
-    // The first one says more than what comes of it.
-    if (!(trouble instanceof TooLarge)) trouble = error;
+    if (!(trouble instanceof Broken)) trouble = error;
   };
   const transport = await transportTo(options, onerror);
   const client = new Client(
     { name: "openagents", version: parts.version },
     {
+      jsonSchemaValidator: UNCHECKED,
       versionNegotiation: {
         mode: "auto",
         probe: "url" in definition.at ? {} : { timeoutMs: PATIENCE.probe },

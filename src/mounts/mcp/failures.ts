@@ -17,8 +17,11 @@ const CODES: Readonly<Record<string, Errno>> = {
 /** Arguments that a server does not take (JSON-RPC). */
 const INVALID_PARAMS = -32602;
 
+/** What a server does that its connection is ended for: it says more than what comes of that. */
+export class Broken extends Error {}
+
 /** A server has sent more than anybody takes. */
-export class TooLarge extends Error {
+export class TooLarge extends Broken {
   readonly code: string = "TOO_LARGE";
 
   constructor(most: number) {

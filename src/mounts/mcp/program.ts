@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/client";
-import { TooLarge } from "./failures.ts";
+import { Broken, TooLarge } from "./failures.ts";
 import type { McpStart } from "./parts.ts";
 
 /** What a program has of this process's environment. */
@@ -9,6 +9,9 @@ const GIVEN = ["PATH", "HOME"] as const;
 
 /** How long a program may take to end by itself, to end when it is told to, and to say its last words, ms. */
 const PATIENCE = { end: 2_000, stop: 1_000, words: 500 } as const;
+
+/** What waits for a program to read it may be so many times what one message may. */
+const WAITING = 32;
 
 const NEWLINE = 0x0a;
 
@@ -25,6 +28,8 @@ export class ProgramTransport implements Transport {
   readonly #start: McpStart;
   #child: ChildProcessWithoutNullStreams | undefined;
   readonly #ended = Promise.withResolvers<void>();
+  /** Characters of answers to what the program asks, which it has not read. */
+  #unread = 0;
   /** Of a message that is not whole yet. */
   #chunks: Buffer[] = [];
   #size = 0;
@@ -68,6 +73,7 @@ export class ProgramTransport implements Transport {
     child.once("exit", () => setTimeout(() => this.#finish(), PATIENCE.words).unref());
   }
 
+  /** Waits for the program where it reads slowly, and ends one that asks for more than it reads. */
   send(message: JSONRPCMessage): Promise<void> {
     return new Promise((resolve, reject) => {
       const child = this.#child;
@@ -75,10 +81,22 @@ export class ProgramTransport implements Transport {
         reject(new Error("its program has ended"));
         return;
       }
-      child.stdin.write(`${JSON.stringify(message)}\n`, (error) => {
+      const { most } = this.#start;
+      if (child.stdin.writableLength > WAITING * most) {
+        reject(new Error("its program does not read what it is told"));
+        return;
+      }
+      const line = `${JSON.stringify(message)}\n`;
+      // It alone says how many answers there are to what it asks.
+      const unread = "method" in message ? 0 : line.length;
+      this.#unread += unread;
+      child.stdin.write(line, (error) => {
+        this.#unread -= unread;
         if (error) reject(error);
         else resolve();
       });
+      if (this.#unread > most)
+        this.#kill(new Broken("its program asks, and does not read answers"));
     });
   }
 
@@ -149,10 +167,14 @@ export class ProgramTransport implements Transport {
     // It cannot be known whose answer it would have been.
     if (this.#chunks.length > 0) {
       this.#chunks = [];
-      this.onerror?.(new TooLarge(most));
-      this.#signal("SIGKILL");
-      void this.close();
+      this.#kill(new TooLarge(most));
     }
+  }
+
+  #kill(why: Broken): void {
+    this.onerror?.(why);
+    this.#signal("SIGKILL");
+    void this.close();
   }
 
   #message(line: string): void {

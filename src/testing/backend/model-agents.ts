@@ -40,8 +40,8 @@ export function modelAgents(outside: Outside): readonly AgentDefinition[] {
   return [
     // Does its task.
     defineAgent({ ...thinks, name: "thinker" }),
-    // Has enough for one answer a day, as it may have 8,192 tokens at most.
-    defineAgent({ ...thinks, name: "frugal", budget: { perDay: { usd: "0.017" } } }),
+    // Has enough for one answer a day: it costs 500 micro-USD, and could cost some more than 512 for 256 tokens.
+    defineAgent({ ...thinks, name: "frugal", tools: {}, budget: { perDay: { usd: "0.001" } } }),
     // Answers with a number, as it is to after it was told that it did not.
     defineAgent({
       name: "clerk",

@@ -13,6 +13,7 @@ import { testServer } from "./tools.ts";
 
 export const PROGRAM = new URL("./stdio-server.ts", import.meta.url).pathname;
 export const OLD_PROGRAM = new URL("./old-server.ts", import.meta.url).pathname;
+export const EVIL_PROGRAM = new URL("./evil-server.ts", import.meta.url).pathname;
 export const SECRET = "s3cret/token+of-tests";
 
 /** One server, as it is mounted. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { OpenAgentsError } from "../../../src/index.ts";
 import { manualClock } from "../../../src/testing/index.ts";
 import { errno } from "../../vfs/home.ts";
-import { isAlive, mounted, OLD_PROGRAM, program, SECRET, until } from "./fixture.ts";
+import { EVIL_PROGRAM, isAlive, mounted, OLD_PROGRAM, program, SECRET, until } from "./fixture.ts";
 
 void test("a program that is a server has its tools as files, which are read and asked", async () => {
   await using s = mounted(program({ allow: ["echo", "sum", "fail", "picture"] }));
@@ -165,4 +165,15 @@ void test("a program of before 2026 is spoken to, and ends with all it started w
   await until("ended", () => !pids.some(isAlive));
   assert.ok(s.logged.some((line) => /says: Welcome to the old server/.test(line)));
   await assert.rejects(s.call("child"), errno("EHOSTUNREACH", /the home is stopping/));
+});
+
+// To look for its patterns would take longer than anybody waits.
+void test("what a program says its results are like costs nothing", async () => {
+  await using s = mounted({ command: process.execPath, args: [EVIL_PROGRAM] });
+  assert.equal(await s.call("slow"), JSON.stringify({ s: `${"a".repeat(40)}!` }));
+});
+
+void test("a program that asks for ever and reads no answer is ended", async () => {
+  await using s = mounted({ command: process.execPath, args: [EVIL_PROGRAM], timeout: "10s" });
+  await assert.rejects(s.call("flood"), errno("EIO", /asks, and does not read answers/));
 });
