@@ -222,12 +222,11 @@ async function giveUp(
  */
 export function unrecordable(
   kernel: Kernel,
-  { acted, ...input }: ActInput & { readonly acted: Acted },
-  error: unknown,
+  input: ActInput,
+  { error, acted }: { readonly error: unknown; readonly acted: Acted },
 ): Acted {
   if (error instanceof OpenAgentsError && PASSING.has(error.code)) throw error;
-  // What it cost it did cost.
-  const session = new Session(kernel, { ...input, meter: acted.session.meter });
+  const session = new Session(kernel, input, acted.session);
   const ending: Ending = { kind: "failed", error };
   return { session, ending, version: input.agent.version, failure: lost(error) };
 }

@@ -172,8 +172,8 @@ function onDay(spent: Spent, day: string): Spent {
 export class Meter {
   readonly #input: MeterInput;
   #before: Spent | undefined;
-  /** What was used in this tick, and of that on `#day`. */
   #used: Tally = NO_TALLY;
+  /** Of it, what was used on `#day`. */
   #today: Total = NOTHING;
   /** Of it, what no journal has: it is lost where the tick leaves no trace. */
   #loose: Tally = NO_TALLY;

@@ -7,6 +7,8 @@ import type { Child, SpawnOptions } from "./context.ts";
 import type { AgentDefinition } from "./definition.ts";
 import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
+import type { Entry } from "./journal.ts";
+import type { Json } from "./json.ts";
 import { Serial } from "./kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import { isLocked } from "./locked.ts";
@@ -46,7 +48,12 @@ export interface ChildrenParts {
  * where the child was made before, by a run of which the journal was dropped.
  */
 type Allotted =
-  | (Account & { readonly at: number; readonly budget?: Budget })
+  | (Account & {
+      readonly at: number;
+      readonly budget?: Budget;
+      /** Its letter has left with a tick of which nothing but this is left. */
+      readonly born?: true;
+    })
   | { readonly id: string; readonly account?: undefined };
 
 /** The most that an agent may spend: what it has of its parent, and what its type says. */
@@ -139,7 +146,8 @@ export class Children {
     const { id } = allotted;
     this.#asked.add(id);
     this.#names.set(name, id);
-    if (allotted.account === undefined || this.#parts.gone.includes(id)) return id;
+    if (allotted.account === undefined || allotted.born === true) return id;
+    if (this.#parts.gone.includes(id)) return id;
     const { publicKey, account, at, budget } = allotted;
     const generation = (record.generation ?? 0) + 1;
     const entry = { id, publicKey, name, type, labels, account, createdAt: at };
@@ -231,6 +239,14 @@ export class Children {
     const file: ChildFile = { ...child, by: this.#parts.trigger, as: child.name };
     this.#parts.files.write(paths.child(child.id), JSON.stringify(file));
   }
+}
+
+/** What is to be journaled in the place of a step, where that made one of these children; undefined where it did not. */
+export function bornAs(key: string, entry: Entry, ids: readonly string[]): Entry | undefined {
+  if (!key.startsWith("step:spawn:") || !("value" in entry)) return undefined;
+  const allotted = entry.value as Partial<Account> | undefined;
+  if (allotted?.account === undefined || !ids.includes(allotted.id ?? "")) return undefined;
+  return { ...entry, value: { ...allotted, born: true } as unknown as Json };
 }
 
 /** What a hook may decide by: it ends the same way when it is run again. */

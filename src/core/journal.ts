@@ -163,6 +163,11 @@ export class Journal {
     this.#counting.add(key);
   }
 
+  /** All that is finished, by key. */
+  get entries(): ReadonlyMap<string, Entry> {
+    return this.#entries;
+  }
+
   /** What cost something that neither an earlier record nor that of this tick counts. */
   uncounted(): readonly (readonly [key: string, used: StepUse])[] {
     return [...this.#entries].flatMap(([key, { used, counted }]) =>

@@ -2,7 +2,7 @@ import type { Acted } from "./act.ts";
 import { isNpub } from "./agent.ts";
 import type { AgentStatus } from "./agent.ts";
 import { endNotes } from "./births.ts";
-import { childrenIn } from "./children.ts";
+import { bornAs, childrenIn } from "./children.ts";
 import { firingsOf } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { errorInfo, MismatchError } from "./errors.ts";
@@ -422,12 +422,23 @@ function deadLetter(kernel: Kernel, draft: Draft, input: RememberInput): void {
   keepSettled(draft, agent, occasion);
   const mismatch = acted.failure!.error instanceof MismatchError;
   askAnew(draft, occasion, occasion.journal.passing(mismatch));
+  keepBorn(draft, occasion);
   putAway(draft, occasion);
   // A mail that is itself the dead letter is moved there; only the answer to a parked tick is done.
   if (mail !== undefined && parked === undefined) draft.ack.length = 0;
   draft.bury.push({ envelope: letter, attempts: attempt, reason: message });
   if (acted.failure!.blame) draft.write(paths.failures, String(agent.failures + 1));
   if (acted.state === undefined || !acted.session.replied) answer(kernel, draft, input, message);
+}
+
+/** A child that was made with an earlier commit of the tick is made no second time when the dead letter is replayed. */
+function keepBorn(draft: Draft, { envelope, journal, parked }: Occasion): void {
+  const spawned = parked?.spawned ?? [];
+  if (spawned.length === 0) return;
+  for (const [key, entry] of journal.entries) {
+    const born = bornAs(key, entry, spawned);
+    if (born !== undefined) draft.write(paths.step(envelope.id, key), JSON.stringify(born));
+  }
 }
 
 /** Answers another agent's request in the agent's place: done, or an error. */

@@ -58,8 +58,6 @@ export interface SessionInput {
   readonly live: LiveTick | undefined;
   /** The tick's, where ticks are traced: steps are in it. */
   readonly span: Span | undefined;
-  /** That of a run whose outcome could not be written down. */
-  readonly meter?: Meter;
 }
 
 /** How the run of a hook ended. */
@@ -124,7 +122,6 @@ export class Session {
     this.#given = new GivenOut(kernel.limits, () => kernel.clock.now(), before && before.#given);
     this.meter =
       before?.meter ??
-      input.meter ??
       new Meter({
         budget: () => ownLimit(input.agent, this.files),
         now: () => kernel.clock.now(),

@@ -518,7 +518,7 @@ void test("a child and a step that are asked for together do not both get what i
       isSlow = true;
       const child = ctx.spawn("kid", { type: "leaf", budget: { perDay: { tokens: 1000 } } });
       // Its share is chosen by the time its account is waited for.
-      for (let turn = 0; turn < 100; turn += 1) await null;
+      for (let turn = 0; turn < 100; turn += 1) await Promise.resolve();
       const work = ctx.step("work", ({ used }) => used({ tokens: 1000 }), {
         worst: { tokens: 1000 },
       });
@@ -531,4 +531,32 @@ void test("a child and a step that are asked for together do not both get what i
   await home.tell("lead", "go");
   await home.clock.advance(0);
   assert.deepEqual((await home.runtime.state("lead"))["got"], ["born", "BUDGET"]);
+});
+
+void test("a child that was erased is not made again when the dead letter of its parent is replayed", async () => {
+  let fails = true;
+  const lead = defineAgent({
+    name: "lead",
+    retry: { retries: 0 },
+    async onMessage(ctx) {
+      await ctx.spawn("kid", { type: "child", payload: "first" });
+      await ctx.sleep("1s");
+      if (fails) throw new Error("not yet");
+    },
+  });
+  const home = await setting([lead, child]);
+  const { clock, runtime, tell } = home;
+  await tell("lead", "go", "m");
+  await clock.advance(10);
+  assert.deepEqual(await names(home, "lead"), ["kid"]);
+  await clock.advance(2_000);
+  assert.equal((await runtime.deadLetters("lead", 0, 9)).length, 1);
+  await runtime.purge("kid");
+  await clock.advance(10);
+  fails = false;
+  await runtime.replay("lead", "m");
+  for (let i = 0; i < 3; i += 1) await clock.advance(2_000);
+  assert.equal((await runtime.status("lead")).lastTick?.outcome, "done");
+  assert.deepEqual([await names(home, "lead"), await entries(home, "lead")], [[], []]);
+  assert.equal((await runtime.verify("lead")).ok, true);
 });

@@ -91,7 +91,7 @@ const leaf = defineAgent({
   name: "leaf",
   retry: { retries: 0 },
   async onMessage(ctx) {
-    if (ctx.agent.parent !== undefined) await use(ctx as unknown as Context, "all", 1000);
+    if (ctx.agent.parent !== undefined) await use(ctx, "all", 1000);
   },
 });
 
