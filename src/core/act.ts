@@ -216,11 +216,12 @@ async function giveUp(
  */
 export function unrecordable(
   kernel: Kernel,
-  input: ActInput,
-  { error, acted }: { readonly error: unknown; readonly acted: Acted },
+  { acted, ...input }: ActInput & { readonly acted: Acted },
+  error: unknown,
 ): Acted {
   if (error instanceof OpenAgentsError && PASSING.has(error.code)) throw error;
-  const session = new Session(kernel, input, acted.session);
+  // What it cost it did cost.
+  const session = new Session(kernel, { ...input, meter: acted.session.meter });
   const ending: Ending = { kind: "failed", error };
   return { session, ending, version: input.agent.version, failure: lost(error) };
 }

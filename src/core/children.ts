@@ -32,13 +32,11 @@ export interface ChildrenParts {
   /** Those of which the letter left with an earlier run that was parked. */
   readonly gone: readonly string[];
   readonly files: AgentFiles;
-  /** What the agent may still spend today; what has no limit is absent. */
-  readonly left: () => Promise<Amount>;
+  /** As `Meter.hold`. */
+  readonly hold: (choose: (left: Amount) => Amount) => Promise<() => void>;
   readonly later: (name: string) => LaterStep;
   /** A letter of the agent. @throws INVALID, LIMIT */
   readonly letter: (to: string, payload: unknown) => Envelope;
-  /** What the agent has spent today. */
-  readonly spent: () => Promise<Amount>;
   /** The keys are locked, so the tick waits, whatever agent code makes of the error. */
   readonly locked: (error: unknown) => void;
 }
@@ -180,7 +178,7 @@ export class Children {
     { name, type }: Pick<Child, "name" | "type">,
     asked: Budget | undefined,
   ): Promise<Allotted> {
-    const { record, definition, trigger, files, locked, left } = this.#parts;
+    const { record, definition, trigger, files, locked, hold } = this.#parts;
     const { clock, limits } = this.#kernel;
     const { generations, children: most } = limits;
     const generation = (record.generation ?? 0) + 1;
@@ -203,7 +201,12 @@ export class Children {
         `Cannot spawn "${name}": "${record.name}" has ${living.length} children, limits.children is ${most}: end one of them`,
       );
     }
-    const budget = newShare(limitOf(record, definition), asked, await left());
+    let budget: Budget | undefined;
+    // Steps that go on meanwhile must not have it too.
+    const letGo = await hold((left) => {
+      budget = newShare(limitOf(record, definition), asked, left);
+      return budget?.perDay ?? {};
+    });
     try {
       const account = await reserve(this.#kernel, name);
       const allotted = { ...account, at: clock.now(), ...(budget !== undefined && { budget }) };
@@ -214,6 +217,8 @@ export class Children {
     } catch (error) {
       if (isLocked(error)) locked(error);
       throw error;
+    } finally {
+      letGo();
     }
   }
 

@@ -158,6 +158,13 @@ export class Journal {
     this.#counting.add(key);
   }
 
+  /** What cost something that neither an earlier record nor that of this tick counts. */
+  uncounted(): readonly (readonly [key: string, used: StepUse])[] {
+    return [...this.#entries].flatMap(([key, { used, counted }]) =>
+      used === undefined || counted === true || this.#counting.has(key) ? [] : [[key, used]],
+    );
+  }
+
   /** What this tick counts, as it is to be stored where it outlives the tick. */
   *counted(): Generator<readonly [key: string, entry: Entry]> {
     for (const key of this.#counting) {

@@ -56,6 +56,8 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   const outcome = outcomeOf(acted, occasion);
   if (acted.failure?.next !== "stop") takeAway(draft, occasion);
   for (const [path, content] of acted.session.spent()) draft.write(path, content);
+  // A journal that is tried with again has time to be counted.
+  if (acted.failure?.next !== "retry" && outcome !== "parked") countRest(acted, occasion);
   const spent = await acted.session.meter.file();
   if (spent !== undefined) draft.write(paths.spent, spent);
   if (outcome !== "done" && acted.failure?.next !== "restart") keepCounted(draft, occasion);
@@ -219,6 +221,16 @@ function outcomeOf(acted: Acted, { refusal }: Occasion): TickRecord["outcome"] {
   if (acted.ending.kind !== "failed") return acted.ending.kind;
   if (acted.failure?.next !== "dead-letter") return "retry";
   return refusal?.outcome ?? "failed";
+}
+
+/** Counts what earlier tries have journaled and this one never asked for: nobody comes to ask for it any more. */
+function countRest({ session }: Acted, { journal }: Occasion): void {
+  for (const [key, used] of journal.uncounted()) {
+    session.meter.count(used);
+    session.meter.journaled(used);
+    journal.count(key);
+    session.steps.push({ key, ms: 0, replayed: true, used });
+  }
 }
 
 /** Steps that outlive the tick say that what they cost is counted. */

@@ -57,6 +57,8 @@ export interface SessionInput {
   readonly live: LiveTick | undefined;
   /** The tick's, where ticks are traced: steps are in it. */
   readonly span: Span | undefined;
+  /** That of a run whose outcome could not be written down. */
+  readonly meter?: Meter;
 }
 
 /** How the run of a hook ended. */
@@ -118,6 +120,7 @@ export class Session {
     this.#given = new GivenOut(kernel.limits, () => kernel.clock.now(), before && before.#given);
     this.meter =
       before?.meter ??
+      input.meter ??
       new Meter({
         budget: () => ownLimit(input.agent, this.files),
         now: () => kernel.clock.now(),
@@ -279,10 +282,9 @@ export class Session {
       trigger: occasion.envelope.id,
       gone: occasion.parked?.spawned ?? [],
       files: this.#open(),
-      left: () => this.meter.left(),
+      hold: (choose) => this.meter.hold(choose),
       later: (step) => this.#steps.later(step),
       letter: (to, payload) => this.#envelope({ to, type: "message" }, payload, {}),
-      spent: async () => (await this.meter.spent()).today,
       locked: (error) => this.cut(error),
     });
     return this.#children;
