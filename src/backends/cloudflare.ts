@@ -14,16 +14,17 @@ import { tokenStanding } from "../control/standing.ts";
 import type { Guard } from "../control/standing.ts";
 import { rememberedSecrets, secretSource, storedSecrets } from "../control/secrets.ts";
 import { rememberedTokens, storedTokens } from "../control/tokens.ts";
-import { hookSecrets, redactor, secretValues } from "../control/redact.ts";
+import { declaredSecrets, redactor, secretVariables } from "../control/redact.ts";
 import { tracingRequests } from "../control/request-observer.ts";
+import { revisedBy } from "../core/code-revision.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { fileBrake } from "../core/brake.ts";
 import { OpenAgentsError } from "../core/errors.ts";
-import { mcpSecrets } from "../core/mcp-servers.ts";
 import { otlpSettings } from "../core/otlp-settings.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
 import { PACKAGE_VERSION } from "../core/version.ts";
 import { plumberOf } from "../drivers/plumber.ts";
+import { knownVariables } from "../models/known-secrets.ts";
 import type { McpClient } from "../mounts/mcp/parts.ts";
 import { derivedSigner } from "../identity/derived-signer.ts";
 import { HttpTokens } from "../identity/nip98.ts";
@@ -56,6 +57,11 @@ export interface CloudflareOptions {
    * thousand new agents a second. It cannot be changed once there are agents.
    */
   readonly shards?: number;
+  /**
+   * Which code this is, for agents whose definition has no `revision`. Default: the id of the deployment,
+   * where the Worker has the binding `CF_VERSION_METADATA`; without it their hooks' own sources alone say.
+   */
+  readonly revision?: string;
   /** Default: that of this package. */
   readonly version?: string;
   /** The curve of the agents' keys. Default `nobleSecp`; `wasmSecp` says how to have the fast one. */
@@ -105,14 +111,19 @@ export function cloudflare(
   const signerOf = once((env: Env) => derivedSigner(secret(env, "OPENAGENTS_MNEMONIC"), { secp }));
   // Once for each isolate: its environment does not change.
   const watch = once((env: Env) => {
-    const named = [...hookSecrets(definition.hooks), ...mcpSecrets(definition.mcp)];
-    const { text: redact, learn } = redactor(secretValues({ ...env }, named));
+    const variables = secretVariables({ ...env }, declaredSecrets(definition));
+    const { text: redact, learn: redactMore } = redactor(variables.map(([, value]) => value));
+    const known = knownVariables(variables);
+    const learn = (value: string, name: string): void => {
+      redactMore(value);
+      known.learn(value, name);
+    };
     const settings = otlpSettings(definition.telemetry, { ...env });
     const tracing = settings && otlpTracer({ ...settings, version, redact });
     const observer = tracing && tracingRequests(tracing.tracer);
     const log = problemLog(redact);
     const onError = (error: unknown): void => log("Cannot answer request", error);
-    return { tracing, log, learn, api: { redact, observer, onError } };
+    return { tracing, log, learn, known, api: { redact, observer, onError } };
   });
   // What is stored is opened here: from the home's object it comes as it is sealed.
   const secrets = once((env: Env) => {
@@ -150,12 +161,24 @@ export function cloudflare(
       env.HOME === undefined
         ? undefined
         : fileBrake({ ...BRAKE, files: homeCalls(env.HOME).files, clock: systemClock });
-    const { tracing, log } = watch(env);
+    const { tracing, log, known: knownSecrets } = watch(env);
     const whole = new WorkerHome({ agents: env.AGENTS, directory, signer, brake, log });
     const notes = env.HOME && eventNotes((ticks) => homeCalls(env.HOME!).notice(ticks));
     const known = { definition, directory, relays, signer, brake, notes, guard, version, log };
     const { source } = secrets(env);
-    return { ...known, api, forwarder, tracing, secrets: source, whole, mcp: options.mcp };
+    const code = options.revision ?? env.CF_VERSION_METADATA?.id;
+    const revised = code === undefined ? definition : revisedBy(definition, code);
+    return {
+      ...known,
+      definition: revised,
+      api,
+      forwarder,
+      tracing,
+      secrets: source,
+      knownSecrets,
+      whole,
+      mcp: options.mcp,
+    };
   });
   const kept = once((env: Env): Omit<ControlBindings, "home"> => {
     if (env.HOME === undefined) return {};

@@ -15,7 +15,7 @@ import { sendersOf } from "../control/signed-mail.ts";
 import { tokenStanding } from "../control/standing.ts";
 import { secretSource, storedSecrets } from "../control/secrets.ts";
 import { storedTokens } from "../control/tokens.ts";
-import { hookSecrets, redactor, secretValues } from "../control/redact.ts";
+import { declaredSecrets, redactor, secretVariables } from "../control/redact.ts";
 import { observers, tracingRequests } from "../control/request-observer.ts";
 import type { RequestObserver } from "../control/request-observer.ts";
 import type { Json } from "../core/json.ts";
@@ -24,7 +24,6 @@ import { fileBrake } from "../core/brake.ts";
 import { createRuntime } from "../core/create-runtime.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { factotum } from "../core/factotum.ts";
-import { mcpSecrets } from "../core/mcp-servers.ts";
 import { otlpSettings } from "../core/otlp-settings.ts";
 import type { SpanCounts } from "../core/span-queue.ts";
 import { systemClock, systemRandom } from "../core/system.ts";
@@ -39,6 +38,7 @@ import { nobleSecp } from "../identity/secp.ts";
 import { loadWasmSecp } from "../identity/secp-wasm.ts";
 import { agentMemory } from "../memory/index.ts";
 import { modelThinker } from "../models/index.ts";
+import { knownVariables } from "../models/known-secrets.ts";
 import { Secrets } from "../models/secrets.ts";
 import { secretProblems } from "../drivers/webhook.ts";
 import { sqlite, sqliteHomeFiles } from "../stores/sqlite.ts";
@@ -160,11 +160,14 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
     const data = typeof options.data === "string" ? openDataDir(options.data, warn) : options.data;
     undo.push(() => data.release());
     const token = loadToken(data);
-    const named = [...hookSecrets(definition.hooks), ...mcpSecrets(definition.mcp)];
-    const variables = secretValues(options.env ?? {}, named);
-    const { text: redact, learn: redactMore } = redactor([token, options.passphrase, ...variables]);
-    const learn = (value: string): void => {
+    const variables = secretVariables(options.env ?? {}, declaredSecrets(definition));
+    const own = { OPENAGENTS_TOKEN: token, OPENAGENTS_PASSPHRASE: options.passphrase };
+    const given = variables.map(([, value]) => value);
+    const { text: redact, learn: redactMore } = redactor([...Object.values(own), ...given]);
+    const known = knownVariables([...variables, ...Object.entries(own)]);
+    const learn = (value: string, name: string): void => {
       redactMore(value);
+      known.learn(value, name);
       options.onSecret?.(value);
     };
     const settings = otlpSettings(definition.telemetry, options.env);
@@ -199,7 +202,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       mcp: definition.mcp,
       mcpParts: {
         limits: definition.limits,
-        secrets: () => new Secrets(secrets),
+        secrets: () => new Secrets(secrets, known),
         log: (text) => warn(redact(text)),
         version,
       },
@@ -211,7 +214,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
       signer,
       memory: agentMemory,
       tree: trees.tree,
-      thinker: modelThinker(),
+      thinker: modelThinker({ known }),
       names: domainNames,
       clock,
       random,

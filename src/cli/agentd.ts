@@ -10,7 +10,7 @@ import { loadToken } from "../backends/local/data-dir.ts";
 import { HTTP_LIMITS } from "../backends/local/http-server.ts";
 import type { TlsFiles } from "../backends/local/tls.ts";
 import { isOrigin } from "../control/cors.ts";
-import { hookSecrets, secretValues } from "../control/redact.ts";
+import { declaredSecrets, secretValues } from "../control/redact.ts";
 import { relayUrl } from "../drivers/nostr.ts";
 import { loadConfig } from "./config.ts";
 import { DEFAULT_DATA } from "./connection.ts";
@@ -231,8 +231,8 @@ async function main(given: Arguments): Promise<void> {
   try {
     blockLimit = toMs(OPENAGENTS_BLOCK_LIMIT || DEFAULT_BLOCK_LIMIT);
     definition = await loadConfig(config, process.cwd());
-    const ofHooks = secretValues(process.env, hookSecrets(definition.hooks));
-    log = openDaemonLog(given, [loadToken(dir), ...ofHooks]);
+    const declared = secretValues(process.env, declaredSecrets(definition));
+    log = openDaemonLog(given, [loadToken(dir), ...declared]);
   } catch (error) {
     dir.release();
     throw error;

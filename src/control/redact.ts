@@ -1,4 +1,6 @@
-import type { HookDefinition } from "../core/hooks.ts";
+import type { RuntimeDefinition } from "../core/definition.ts";
+import { mcpSecrets } from "../core/mcp-servers.ts";
+import type { Tool } from "../core/ports/model.ts";
 import { BIP39_WORDS } from "../identity/nip06.ts";
 
 /** What stands where a secret was. */
@@ -121,25 +123,44 @@ const SECRET_VARIABLES =
   /(?:^|_)(?:TOKEN|SECRET|KEY|PASSWORD|PASSPHRASE|MNEMONIC|CREDENTIALS?)$|^OTEL_EXPORTER_OTLP_(?:TRACES_)?HEADERS$/;
 
 /**
- * The values of variables that are secret: by what they are called, as `names` or as `OPENAGENTS_REDACT`
+ * The variables that are secret, name and value: by what they are called, as `names` or as `OPENAGENTS_REDACT`
  * names them. What is no text, as the bindings of a Worker, is none.
  */
-export function secretValues(
+export function secretVariables(
   env: Readonly<Record<string, unknown>>,
   names: readonly string[] = [],
-): string[] {
+): [name: string, value: string][] {
   const { OPENAGENTS_REDACT: more } = env;
   const listed = typeof more === "string" ? more.split(",").map((name) => name.trim()) : [];
   const named = new Set([...names, ...listed]);
   return Object.entries(env).flatMap(([name, value]) => {
     if (typeof value !== "string" || value === "") return [];
-    return named.has(name) || SECRET_VARIABLES.test(name) ? [value] : [];
+    return named.has(name) || SECRET_VARIABLES.test(name) ? [[name, value]] : [];
   });
 }
 
-/** The names of the variables that have the secrets of hooks. */
-export function hookSecrets(hooks: ReadonlyMap<string, HookDefinition>): readonly string[] {
-  return [...hooks.values()].flatMap(({ secrets }) => secrets);
+/** Their values alone. */
+export function secretValues(...given: Parameters<typeof secretVariables>): string[] {
+  return secretVariables(...given).map(([, value]) => value);
+}
+
+/** The names of the secrets that hooks, servers of tools and tools may have. */
+export function declaredSecrets({
+  hooks,
+  mcp,
+  agents,
+}: Pick<RuntimeDefinition, "hooks" | "mcp" | "agents">): readonly string[] {
+  // What they are is checked later, by the thinker.
+  const tools: (Partial<Tool> | null | undefined)[] = [...agents.values()].flatMap(({ thinking }) =>
+    Object.values(thinking?.tools ?? {}),
+  );
+  const ofTool = (tool: Partial<Tool> | null | undefined): readonly string[] =>
+    Array.isArray(tool?.secrets) ? tool.secrets : [];
+  return [
+    ...[...hooks.values()].flatMap(({ secrets }) => secrets),
+    ...mcpSecrets(mcp),
+    ...tools.flatMap(ofTool),
+  ];
 }
 
 /** A secret as it may stand in a text: as it is, and as JSON and URLs write it. */

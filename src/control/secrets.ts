@@ -42,8 +42,8 @@ export interface SecretsOptions {
   readonly files: HomeFiles;
   readonly clock: Pick<Clock, "now">;
   readonly signer: Pick<Signer, "sealSecret" | "openSecret">;
-  /** Told of each value before anybody has it: a redactor. */
-  readonly learn: (value: string) => void;
+  /** Told of each value before anybody has it: what takes secrets out of texts. */
+  readonly learn: (value: string, name: string) => void;
 }
 
 /** Secrets in a home's files, each sealed by the home's key: what is read there tells nothing but their names. */
@@ -53,7 +53,7 @@ export function storedSecrets({ files, clock, signer, learn }: SecretsOptions): 
     async set(name, value) {
       checkSecretName(name);
       checkValue(name, value);
-      learn(value);
+      learn(value, name);
       const info: SecretInfo = { name, setAt: clock.now() };
       const stored: StoredSecret = {
         sealed: await signer.sealSecret(name, value),
@@ -86,7 +86,7 @@ export function storedSecrets({ files, clock, signer, learn }: SecretsOptions): 
       const known = opened.get(name);
       if (known?.sealed === sealed) return known.value;
       const value = await signer.openSecret(name, sealed);
-      learn(value);
+      learn(value, name);
       opened.delete(name);
       if (opened.size >= KEPT) opened.delete(opened.keys().next().value!);
       opened.set(name, { sealed, value });
@@ -141,8 +141,8 @@ export interface SecretSourceOptions {
   readonly stored: Pick<StoredSecrets, "get"> | undefined;
   /** Variables, or the bindings of a Worker, of which those that are text count. */
   readonly env: Readonly<Record<string, unknown>>;
-  /** Told of each value before anybody has it: a redactor. */
-  readonly learn: (value: string) => void;
+  /** Told of each value before anybody has it: what takes secrets out of texts. */
+  readonly learn: (value: string, name: string) => void;
 }
 
 /**
@@ -156,7 +156,7 @@ export function secretSource({ stored, env, learn }: SecretSourceOptions): Secre
     if (found !== undefined) return found;
     const value = Object.hasOwn(env, name) ? env[name] : undefined;
     if (typeof value !== "string" || value === "") return undefined;
-    learn(value);
+    learn(value, name);
     return value;
   };
 }

@@ -56,13 +56,16 @@ export class Lifecycle {
   }
 
   async pause(record: AgentRecord): Promise<AgentRecord> {
-    return this.#held(record, async (now) => {
+    const paused = this.#held<AgentRecord>(record, async (now) => {
       if (now.status === "paused") return now;
       this.#checkAlive(now, "pause");
       await this.#setStatus(now, "paused");
       this.#mailroom.paused(now);
       return { ...now, status: "paused" };
     });
+    // It waits for the tick that runs, which may be long.
+    this.#dispatcher.pause(record.id);
+    return paused;
   }
 
   async resume(record: AgentRecord): Promise<AgentRecord> {

@@ -342,19 +342,19 @@ function park(draft: Draft, { agent, occasion, acted }: RememberInput): void {
 
 /** Mail waits in the inbox to be tried again; what came from elsewhere waits as a parked tick. */
 function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
-  const { letter, mail, parked, attempt } = occasion;
-  const { retryAt, error } = acted.failure!;
+  const { letter, mail, parked } = occasion;
+  const { retryAt, attempts, error } = acted.failure!;
   // What agent code could not do with is asked for anew.
   askAnew(draft, occasion, acted.session.keysOf(error));
   if (mail !== undefined && parked === undefined) {
-    draft.retry.push({ position: mail.position, notBefore: retryAt, attempts: attempt });
+    draft.retry.push({ position: mail.position, notBefore: retryAt, attempts });
     draft.setTimer({ at: retryAt, kind: "retry", id: String(mail.position) });
     return;
   }
   if (mail !== undefined) draft.ack.push(mail.position);
   const settled = new Set(keepSettled(draft, agent, occasion));
   const waits = (parked?.waits ?? []).filter(({ key }) => !settled.has(key));
-  const again = { waits, at: retryAt, attempts: attempt, failed: true } as const;
+  const again = { waits, at: retryAt, attempts, failed: true } as const;
   putDown(draft, { envelope: letter, ...again, spawned: parked?.spawned });
 }
 
@@ -376,11 +376,11 @@ function keep(
 
 /** Nothing of what was done is kept, and the trigger is taken again at once: no try is counted. */
 function restart(draft: Draft, { occasion, acted }: RememberInput): void {
-  const { envelope, letter, mail, parked, attempt } = occasion;
-  const at = acted.failure!.retryAt;
+  const { envelope, letter, mail, parked } = occasion;
+  const { retryAt: at, attempts } = acted.failure!;
   draft.erase(paths.journal(envelope.id));
   if (mail !== undefined && parked === undefined) {
-    draft.retry.push({ position: mail.position, notBefore: at, attempts: attempt - 1 });
+    draft.retry.push({ position: mail.position, notBefore: at, attempts });
     draft.setTimer({ at, kind: "retry", id: String(mail.position) });
     return;
   }
@@ -388,7 +388,7 @@ function restart(draft: Draft, { occasion, acted }: RememberInput): void {
   for (const { request } of parked?.waits ?? []) {
     if (request !== undefined) draft.erase(paths.wait(request));
   }
-  putDown(draft, { envelope: letter, waits: [], at, attempts: attempt - 1, failed: true });
+  putDown(draft, { envelope: letter, waits: [], at, attempts, failed: true });
 }
 
 function putDown(draft: Draft, parked: Parked): void {

@@ -6,14 +6,18 @@ import { TerminalError, UnblamedError } from "../core/errors.ts";
 import type { Clock, Random } from "../core/ports/index.ts";
 import type { CallLimits, Prices, Usage } from "../core/ports/model.ts";
 import { callModel, nameOf } from "./call.ts";
-import type { LostTry, ModelPart, ModelRequest, ModelResult } from "./call.ts";
 import { mostTokens } from "./most-tokens.ts";
+import { CleanTelling, cleanly } from "./clean-answer.ts";
+import type { CallOptions, LostTry, ModelPart, ModelRequest, ModelResult } from "./call.ts";
 import { costOf, priceOf } from "./prices.ts";
+import type { Secrets } from "./secrets.ts";
 import { addUsage, NO_USAGE } from "./usage.ts";
 
 /** What models are asked with. */
 export interface AskerOptions {
   readonly ctx: Pick<Context, "budget" | "log" | "step">;
+  /** Taken out of answers, of what is told of them and of errors. */
+  readonly secrets: Secrets;
   /** The model, and those that are asked when it cannot answer. */
   readonly models: () => Promise<readonly LanguageModelV4[]>;
   readonly limits?: Partial<CallLimits> | undefined;
@@ -70,7 +74,7 @@ export class Asker {
     request: () => Promise<ModelRequest>,
     { isQuiet = false }: AskOptions = {},
   ): Promise<ModelResult> {
-    const { ctx, models, limits, clock, random, onPart } = this.#options;
+    const { ctx, models, limits, clock, random, onPart, secrets } = this.#options;
     let made: ModelRequest | undefined;
     const worst = async (): Promise<Amount> => {
       const before = await ctx.budget.left();
@@ -88,6 +92,8 @@ export class Asker {
       return cost(maxOutputTokens);
     };
     const work = async ({ signal, used, tell }: StepTools): Promise<Priced> => {
+      await secrets.know();
+      const telling = new CleanTelling(secrets, tell);
       const [model, ...fallbacks] = await models();
       let usd: number | undefined = 0;
       let spent: StepUse = {};
@@ -97,21 +103,25 @@ export class Asker {
         usd = usd === undefined || use.usd === undefined ? undefined : usd + use.usd;
         spent = addUse(spent, use);
       };
-      const answer = await callModel(made ?? (await request()), {
+      const asked = made ?? (await request());
+      const options: CallOptions = {
         model: model!,
         fallbacks,
         signal,
         limits,
         clock,
         random,
+        clean: (text) => secrets.clean(text),
         onLost: count,
         mayTry: async () => checkAgain(spent, await ctx.budget.left()),
         onPart: (part) => {
           const piece = isQuiet ? undefined : pieceOf(part);
-          if (piece !== undefined) tell(piece);
+          if (piece !== undefined) telling.tell(piece);
           onPart?.(part);
         },
-      });
+      };
+      const answer = await cleanly(secrets, () => callModel(asked, options));
+      telling.end();
       count(answer);
       const { tries, warnings } = answer;
       if (tries > 1) ctx.log.info(`The model was tried ${tries} times`, { step: name });

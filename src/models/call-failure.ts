@@ -19,6 +19,8 @@ export class BrokenAnswer extends Error {
 }
 
 const LONGEST = 500;
+/** Of a message that is longer so much is looked at: one that is cut may end in half a secret. */
+const LOOKED = 100_000;
 /** What the errors of connections are called, by Node and by others. */
 const CONNECTION =
   /\b(fetch failed|terminated|network|connection|connect|socket|other side closed|ECONN\w+|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|UND_ERR_\w+)\b/i;
@@ -26,16 +28,20 @@ const CONNECTION =
 /**
  * Reads an error that a model threw or streamed. Those of the AI SDK (`APICallError`) say themselves whether
  * they pass, and carry the headers of the answer; they are known by their shape, so that each copy of the
- * package is. `now` is for a `Retry-After` that is a date.
+ * package is. `now` is for a `Retry-After` that is a date; `clean` takes secrets out of what they say.
  */
-export function failureOf(error: unknown, now: number): CallFailure {
+export function failureOf(
+  error: unknown,
+  now: number,
+  clean: (text: string) => string = (text) => text,
+): CallFailure {
   const { statusCode, isRetryable, responseHeaders } = (error ?? {}) as {
     readonly statusCode?: unknown;
     readonly isRetryable?: unknown;
     readonly responseHeaders?: unknown;
   };
   const status = typeof statusCode === "number" ? statusCode : undefined;
-  const message = messageOf(error).slice(0, LONGEST).toWellFormed();
+  const message = clean(messageOf(error).slice(0, LOOKED)).slice(0, LONGEST).toWellFormed();
   const headers = isObject(responseHeaders) ? responseHeaders : {};
   const passes =
     typeof isRetryable === "boolean"

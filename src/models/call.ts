@@ -55,6 +55,8 @@ export interface CallOptions {
   readonly onLost?: ((lost: LostTry) => void) | undefined;
   /** Asked before each try but the first, also of a fallback: what it throws ends the call, and is thrown. */
   readonly mayTry?: (() => Promise<void>) | undefined;
+  /** Takes secrets out of what a provider says of a failure. */
+  readonly clean?: ((text: string) => string) | undefined;
   readonly limits?: Partial<CallLimits> | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
@@ -182,7 +184,7 @@ class Call {
         if (error instanceof ListenerFailed) throw error.cause;
         const terminal = terminalIn(error);
         if (terminal !== undefined) throw terminal;
-        const failure = failureOf(error, this.#clock.now());
+        const failure = failureOf(error, this.#clock.now(), this.#options.clean);
         const wait =
           failure.wait ?? this.#jittered(Math.min(toMs(backoff) * 2 ** tried, toMs(maxBackoff)));
         if (!failure.passes || tried >= retries || wait > toMs(maxWait)) return { failure, error };

@@ -31,4 +31,5 @@ export type { ThinkOptions } from "./think-hook.ts";
 export { defineTool } from "./tool.ts";
 export type { Tool, ToolOptions, Tools, TypedTool } from "./tool.ts";
 export type { JsonSchema } from "./json-schema.ts";
+export { KnownSecrets } from "./known-secrets.ts";
 export type { SecretStore } from "./secrets.ts";

@@ -22,6 +22,8 @@ import { priceOf } from "./prices.ts";
 import type { OutputFormat } from "./output.ts";
 import { Models, nameIn } from "./resolve.ts";
 import type { ModelLoader } from "./resolve.ts";
+import { KnownSecrets } from "./known-secrets.ts";
+import { learnOwnKeys } from "./own-keys.ts";
 import { Secrets } from "./secrets.ts";
 import { thinkAbout } from "./think.ts";
 import { contextTools, toolSet } from "./tool-set.ts";
@@ -33,6 +35,8 @@ export interface ThinkerOptions {
   readonly prices?: Prices | undefined;
   /** Told each part of an answer as it comes; of a step that is replayed nothing comes. */
   readonly onPart?: ((ctx: Context, part: ModelPart) => void) | undefined;
+  /** Secrets that are taken out of what tools give and models say. Default: those that the agents of it were given. */
+  readonly known?: KnownSecrets | undefined;
   readonly load?: ModelLoader | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
@@ -46,7 +50,8 @@ export interface MindOptions extends ThinkerOptions {
 
 /** Lets the agents of a runtime use models and tools. */
 export function modelThinker(options: ThinkerOptions = {}): Thinker {
-  return (agent, thinking, budget) => new ModelMind(agent, thinking, { ...options, budget });
+  const { known = new KnownSecrets(), ...rest } = options;
+  return (agent, thinking, budget) => new ModelMind(agent, thinking, { ...rest, known, budget });
 }
 
 const MAX_STEPS = 20;
@@ -64,10 +69,10 @@ export class ModelMind implements Mind {
   readonly maxSteps: number;
   readonly output: OutputFormat | undefined;
   readonly tools: ReadonlyMap<string, ReadyTool>;
-  /** Those that were handed to tools, in any tick. */
-  readonly secrets: Secrets = new Secrets(undefined);
   /** Those that its ticks were answered by. */
   readonly models: Models;
+  /** Secrets that are taken out of texts, in all ticks. */
+  readonly known: KnownSecrets;
 
   /**
    * @throws CONFIG for a model that is none or that its budget does not let it ask, and for tools or an output that are
@@ -80,9 +85,11 @@ export class ModelMind implements Mind {
     this.options = options;
     this.tokens = contextTokens;
     this.maxSteps = maxSteps;
+    this.known = options.known ?? new KnownSecrets();
+    const { model, fallbacks = [], output, tools = {} } = thinking;
+    const own = model === undefined ? fallbacks : [model, ...fallbacks];
+    learnOwnKeys(this.known, own);
     try {
-      const { model, fallbacks = [], output, tools = {} } = thinking;
-      const own = [...(model === undefined ? [] : [model]), ...fallbacks];
       for (const one of own) this.#check(one, options.budget);
       this.models = new Models(own.length + OTHER_MODELS);
       this.output = output && outputFormat(output);
@@ -123,7 +130,6 @@ export class ModelThought implements Thought {
   readonly secrets: Secrets;
   readonly model: ContextModel;
   readonly tools: ContextTools;
-  readonly #source: SecretSource | undefined;
   #models: Promise<readonly LanguageModelV4[]> | undefined;
   #toolSet: Promise<ReadonlyMap<string, ReadyTool>> | undefined;
 
@@ -131,8 +137,8 @@ export class ModelThought implements Thought {
     this.mind = mind;
     this.ctx = ctx;
     this.clock = mind.options.clock ?? systemClock;
-    this.secrets = mind.secrets.from(source);
-    this.#source = source;
+    const declared = [...mind.tools.values()].flatMap(({ tool }) => tool.secrets ?? []);
+    this.secrets = new Secrets(source, mind.known, declared);
     this.model = contextModel(this);
     this.tools = contextTools(this);
   }
@@ -157,6 +163,7 @@ export class ModelThought implements Thought {
     const { clock, random, onPart, prices: ofHome } = this.mind.options;
     return new Asker({
       ctx: this.ctx,
+      secrets: this.secrets,
       models: other === undefined ? () => this.#own() : () => this.#resolved([other]),
       limits,
       prices: { ...ofHome, ...prices },
@@ -179,7 +186,7 @@ export class ModelThought implements Thought {
 
   #resolved(models: readonly ModelReference[]): Promise<readonly LanguageModelV4[]> {
     const { load } = this.mind.options;
-    const options = { load, secrets: this.#source };
+    const options = { load, secrets: this.secrets.source };
     return Promise.all(models.map((one) => this.mind.models.resolve(one, options)));
   }
 }

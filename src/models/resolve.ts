@@ -79,6 +79,11 @@ const PROVIDERS = {
   },
 } as const satisfies Record<string, Provider>;
 
+/** The usual names of keys, by which packages of providers find them too. */
+export const KEY_NAMES: readonly string[] = Object.values(PROVIDERS).flatMap((entry: Provider) =>
+  entry.key === undefined ? [] : [entry.key],
+);
+
 /**
  * The model that a name stands for: `PROVIDER/MODEL`, where the provider is `openai`, `anthropic`, `google`,
  * `ollama` or `openai-compatible`. Its package, an optional peer of this one, is loaded when it is needed. A

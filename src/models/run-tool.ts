@@ -41,13 +41,15 @@ const NAME_LENGTH = 64;
  * Carries out the calls of one answer: those of parallel tools that follow each other at once, the others one by
  * one. The results are in the order of the calls, and whatever goes wrong with a call is its result. Of more than 128
  * calls the rest is not carried out.
- * @throws what the tick was cut off with
+ * The secrets that any of the tools may have are known before the first is carried out.
+ * @throws what the tick was cut off with; LOCKED
  */
 export async function runTools(
   calls: readonly ModelToolCall[],
   run: ToolRun,
 ): Promise<readonly LanguageModelV4ToolResultPart[]> {
   const results: LanguageModelV4ToolResultPart[] = [];
+  await run.secrets.know([...run.tools.values()].flatMap(({ tool }) => tool.secrets ?? []));
   const some = calls.slice(0, MOST_CALLS);
   const share = { ...run, outputBytes: Math.floor(run.outputBytes / Math.max(some.length, 1)) };
   for (let at = 0; at < some.length;) {

@@ -1,31 +1,10 @@
 import { OpenAgentsError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
-import { formsOf } from "./secret-forms.ts";
+import { KnownSecrets, SHORTEST } from "./known-secrets.ts";
 import { bareText, cleanLeaves, cleanSplit } from "./split-secrets.ts";
 
 /** Gives a secret by its name, where a tool is carried out; undefined where there is none of that name. */
 export type SecretStore = (name: string) => string | undefined | Promise<string | undefined>;
-
-/** Shorter ones would be found everywhere. */
-const SHORTEST = 4;
-/** So many values are looked for, those that were handed out last. */
-const MOST = 256;
-
-/** How a secret may look, and what stands for it then. */
-export interface SecretForm {
-  readonly form: string;
-  /** It without white space. */
-  readonly bare: string;
-  readonly mark: string;
-}
-
-/** What was handed out. */
-interface Learned {
-  /** By value. */
-  readonly known: Map<string, readonly SecretForm[]>;
-  /** Of all of them, the longest first: one secret may be a part of another. */
-  forms: readonly SecretForm[];
-}
 
 /**
  * Hands secrets to tools, and takes them out of what comes back: as they are, and in the ways that `formsOf` knows,
@@ -34,16 +13,65 @@ interface Learned {
  */
 export class Secrets {
   readonly #store: SecretStore | undefined;
-  readonly #learned: Learned;
+  readonly #known: KnownSecrets;
+  readonly #declared: readonly string[];
+  /** Names that were looked up, so that their values are known. */
+  readonly #looked = new Map<string, Promise<void>>();
 
-  constructor(store: SecretStore | undefined, learned: Learned = { known: new Map(), forms: [] }) {
+  /**
+   * @param known those that are looked for: of all who share it
+   * @param declared names that `know` looks up whatever it is asked for
+   */
+  constructor(
+    store: SecretStore | undefined,
+    known: KnownSecrets = new KnownSecrets(),
+    declared: readonly string[] = [],
+  ) {
     this.#store = store;
-    this.#learned = learned;
+    this.#known = known;
+    this.#declared = declared;
   }
 
-  /** The same out of another store: what was handed out is taken out of results by both. */
-  from(store: SecretStore | undefined): Secrets {
-    return new Secrets(store, this.#learned);
+  /** How secrets may look that are looked for. */
+  get forms(): KnownSecrets["forms"] {
+    return this.#known.forms;
+  }
+
+  /** Where they come from: whoever asks there has what it gets taken out of texts from then on. */
+  get source(): ((name: string) => Promise<string | undefined>) | undefined {
+    const store = this.#store;
+    if (store === undefined) return undefined;
+    return async (name) => {
+      const value = await store(name);
+      if (value !== undefined) this.#known.learn(value, name);
+      return value;
+    };
+  }
+
+  /**
+   * Looks up these, so that their values are taken out of texts also where nobody was handed them, as code may have
+   * them from elsewhere. Each is looked up once; one that there is not is none.
+   * @throws LOCKED, and whatever the store throws but DENIED
+   */
+  async know(names: readonly string[] = []): Promise<void> {
+    const { source } = this;
+    if (source === undefined) return;
+    const look = async (name: string): Promise<void> => {
+      try {
+        await source(name);
+      } catch (error) {
+        // One that another home has sealed is nobody's here.
+        if (error instanceof OpenAgentsError && error.code === "DENIED") return;
+        this.#looked.delete(name);
+        throw error;
+      }
+    };
+    const each = [...new Set([...this.#declared, ...names])].map((name) => {
+      const looked = this.#looked.get(name) ?? look(name);
+      this.#looked.set(name, looked);
+      return looked;
+    });
+    await Promise.all(each);
   }
 
   /**
@@ -59,23 +87,23 @@ export class Secrets {
     const value = await this.#store(name);
     if (value === undefined || value === "") throw refuse("CONFIG", "there is none of this name");
     if (value.length < SHORTEST) throw refuse("CONFIG", `it has under ${SHORTEST} characters`);
-    this.#learn(value, `[secret ${name.replaceAll(/[^\w.-]/g, "_")}]`);
+    this.#known.learn(value, name);
     return value;
   }
 
   /** A text without the secrets that were handed out so far. */
   clean(text: string): string {
-    if (this.#learned.forms.length === 0) return text;
-    const rest = this.#learned.forms.reduce(
+    if (this.forms.length === 0) return text;
+    const rest = this.forms.reduce(
       (rest, { form, mark }) => (rest.includes(form) ? rest.replaceAll(form, () => mark) : rest),
       text,
     );
-    return cleanSplit(rest, this.#learned.forms);
+    return cleanSplit(rest, this.forms);
   }
 
   /** Characters of the longest form of a secret that was handed out; 0 where there is none. */
   get longest(): number {
-    return this.#learned.forms[0]?.form.length ?? 0;
+    return this.forms[0]?.form.length ?? 0;
   }
 
   /**
@@ -91,11 +119,11 @@ export class Secrets {
 
   /** The same for JSON, names of members included. */
   cleanJson(value: Json): Json {
-    if (this.#learned.forms.length === 0) return value;
+    if (this.forms.length === 0) return value;
     // Values have many texts, and seldom a secret.
     const all = bareText(value);
-    if (!this.#learned.forms.some(({ bare }) => all.includes(bare))) return value;
-    return cleanLeaves(this.#each(value), this.#learned.forms);
+    if (!this.forms.some(({ bare }) => all.includes(bare))) return value;
+    return cleanLeaves(this.#each(value), this.forms);
   }
 
   #each(value: Json): Json {
@@ -110,19 +138,5 @@ export class Secrets {
     return Object.fromEntries(
       Object.entries(value).map(([key, one]) => [this.clean(key), this.#each(one)]),
     );
-  }
-
-  #learn(value: string, mark: string): void {
-    const forms =
-      this.#learned.known.get(value) ??
-      formsOf(value).map((form) => ({ form, bare: form.replaceAll(/\s+/g, ""), mark }));
-    const isNew = !this.#learned.known.delete(value);
-    this.#learned.known.set(value, forms);
-    if (!isNew) return;
-    for (const oldest of [...this.#learned.known.keys()].slice(0, -MOST))
-      this.#learned.known.delete(oldest);
-    this.#learned.forms = [...this.#learned.known.values()]
-      .flat()
-      .sort((a, b) => b.form.length - a.form.length);
   }
 }

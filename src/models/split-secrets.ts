@@ -1,8 +1,8 @@
 import type { Json } from "../core/json.ts";
-import type { SecretForm } from "./secrets.ts";
+import type { SecretForm } from "./known-secrets.ts";
 
 /** Shorter ones would be found where words happen to meet. */
-const SHORTEST_SPLIT = 8;
+export const SHORTEST_SPLIT = 8;
 
 /** Where something is, by the characters of a text. */
 interface Range {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { hookSecrets, redactor, secretValues } from "../../src/control/redact.ts";
+import { declaredSecrets, redactor, secretValues } from "../../src/control/redact.ts";
 import { problemLog } from "../../src/backends/cloudflare/problem-log.ts";
 import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
@@ -191,16 +191,34 @@ void test("secretValues() takes the values of variables whose names say so, and 
   assert.deepEqual(secretValues(env).toSorted(), ["four", "ghp_abcdefgh", "hush", "sk_live_12345"]);
 });
 
-void test("secretValues() takes those of the variables that hooks name, whatever they are called", () => {
-  const { hooks } = defineRuntime({
-    agents: [defineAgent({ name: "shop" })],
+void test("secretValues() takes those of the variables that hooks, servers and tools name, whatever they are called", () => {
+  const parameters = { type: "object" };
+  const tools = {
+    one: { parameters, secrets: ["OF_TOOL"], execute: () => 1 },
+    two: { parameters, execute: () => 2 },
+  };
+  const definition = defineRuntime({
+    agents: [defineAgent({ name: "shop", tools }), defineAgent({ name: "none" })],
+    mcp: { files: { command: "x", env: { X: { secret: "OF_SERVER" } } } },
     hooks: {
       shop: { verify: { header: "x" }, secret: ["SHOP_SECRET_OLD", "SHOP"] },
       github: { verify: "github", secret: "GITHUB_WEBHOOK" },
     },
   });
-  const env = { SHOP_SECRET_OLD: "older", GITHUB_WEBHOOK: "hush", PATH: "/bin", N: 1 };
-  assert.deepEqual(secretValues(env, hookSecrets(hooks)).toSorted(), ["hush", "older"]);
+  const env = {
+    SHOP_SECRET_OLD: "older",
+    GITHUB_WEBHOOK: "hush",
+    OF_TOOL: "a tool's",
+    OF_SERVER: "a server's",
+    PATH: "/bin",
+    N: 1,
+  };
+  assert.deepEqual(secretValues(env, declaredSecrets(definition)).toSorted(), [
+    "a server's",
+    "a tool's",
+    "hush",
+    "older",
+  ]);
 });
 
 void test("who somebody is in an address, and members in camel case, are taken out", () => {

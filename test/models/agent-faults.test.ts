@@ -373,3 +373,33 @@ void test("a tick that takes too long in an answer is cut off, and tried again w
     assert.ok(spent >= 220, `${spent} tokens`);
   });
 });
+
+void test("a secret that a model repeats is in no piece of its answer, and not in the answer", async () => {
+  const said = `The token is ${SECRET}, and the key ${KEY}; base64 of it is ${btoa(SECRET)}`;
+  const clean =
+    /^The token is \[secret SECRET\], and the key \[secret KEY\]; base64 of it is \[secret SECRET\]=*$/;
+  const tools = {
+    look: {
+      parameters: { type: "object" },
+      secrets: ["SECRET"],
+      execute: (input: unknown) => Object.values(input as object).join(),
+    },
+  };
+  const script: Script = ({ messages }) =>
+    messages.some(({ role }) => role === "tool")
+      ? { text: said, reasoning: said, chunk: 3 }
+      : { toolCalls: [{ name: "look", input: { at: SECRET } }], text: said, chunk: 1 };
+  await tell(script, { tools }, ({ answer, records, outputs, live, text }) => {
+    assert.equal(answer.outcome, "done");
+    assert.match(String(answer.replies[0] as string), clean);
+    assert.equal(text, answer.replies[0], "who follows has the same");
+    for (const kind of ["text", "reasoning", "input"]) {
+      const told = live.map((event) =>
+        event.event === "delta" && event.kind === kind ? event.text : "",
+      );
+      assert.doesNotMatch(told.join(""), /hunter2|sk-the-key/);
+      assert.match(told.join(""), /\[secret SECRET\]/);
+    }
+    assert.doesNotMatch(JSON.stringify([answer, records, outputs]), /hunter2|sk-the-key/);
+  });
+});

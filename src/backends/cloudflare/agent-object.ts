@@ -16,6 +16,7 @@ import type { Runtime } from "../../core/runtime.ts";
 import { domainNames } from "../../identity/domain-names.ts";
 import type { McpClient } from "../../mounts/mcp/parts.ts";
 import { agentMemory } from "../../memory/index.ts";
+import type { KnownSecrets } from "../../models/known-secrets.ts";
 import { modelThinker } from "../../models/index.ts";
 import { durableObjectStore } from "../../stores/durable-object.ts";
 import type { DurableObjectStore } from "../../stores/durable-object.ts";
@@ -51,6 +52,8 @@ export interface AgentHome {
   readonly brake: Brake | undefined;
   /** The secrets of the home, and the Worker's own. */
   readonly secrets: SecretSource;
+  /** Those that are taken out of what tools give and models say. */
+  readonly knownSecrets: KnownSecrets;
   /** Whom ticks are told of for webhooks; undefined where the Worker has none. */
   readonly notes: EventNotes | undefined;
   /** Undefined where traces go nowhere. */
@@ -186,7 +189,7 @@ export class AgentHost {
       store,
       signer,
       memory: agentMemory,
-      thinker: modelThinker(),
+      thinker: modelThinker({ known: this.#home.knownSecrets }),
       tree: objectTrees({
         agents: this.#env.AGENTS,
         directory,

@@ -1,6 +1,7 @@
 import type { RuntimeDefinition } from "../../core/definition.ts";
 import { FileError } from "../../core/file-error.ts";
 import type { Clock, SecretSource } from "../../core/ports/index.ts";
+import type { KnownSecrets } from "../../models/known-secrets.ts";
 import { Secrets } from "../../models/secrets.ts";
 import type { McpClient } from "../../mounts/mcp/parts.ts";
 import type { MountKind } from "../../vfs/mount-kind.ts";
@@ -17,12 +18,14 @@ export function objectServers(parts: {
   readonly definition: RuntimeDefinition;
   /** Those of the home. */
   readonly secrets: SecretSource;
+  /** What is taken out of what they say. */
+  readonly knownSecrets: KnownSecrets;
   readonly clock: Clock;
   readonly mcp: McpClient | undefined;
   readonly log: ProblemLog;
   readonly version: string;
 }): MountKind {
-  const { definition, secrets, clock, mcp, log, version } = parts;
+  const { definition, secrets, knownSecrets, clock, mcp, log, version } = parts;
   if (mcp === undefined) {
     return (source) => {
       const why =
@@ -33,7 +36,7 @@ export function objectServers(parts: {
   const servers = mcp(definition.mcp, {
     clock,
     limits: definition.limits,
-    secrets: () => new Secrets(secrets),
+    secrets: () => new Secrets(secrets, knownSecrets),
     fetcher: (url, init) => fetch(url, init),
     follows: false,
     idle: IDLE,

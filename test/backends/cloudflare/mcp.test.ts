@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { objectServers } from "../../../src/backends/cloudflare/mcp.ts";
 import { defineAgent, defineRuntime, systemClock } from "../../../src/index.ts";
+import { KnownSecrets } from "../../../src/models/known-secrets.ts";
 import { agentRecord } from "../../vfs/agent-record.ts";
 import { errno } from "../../vfs/home.ts";
 
@@ -12,6 +13,7 @@ void test("a Worker that was given no client for servers of tools says how it is
       mcp: { s: { url: "https://example.org/mcp" } },
     }),
     secrets: async () => undefined,
+    knownSecrets: new KnownSecrets(),
     clock: systemClock,
     mcp: undefined,
     log: () => assert.fail("nothing is wrong"),

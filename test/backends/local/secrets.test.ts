@@ -9,7 +9,7 @@ import { remoteRuntime } from "../../../src/control/remote-runtime.ts";
 import type { RemoteHome } from "../../../src/control/remote-runtime.ts";
 import { defineAgent, defineRuntime } from "../../../src/core/definition.ts";
 import { listen } from "../../../src/models/scripted-listener.ts";
-import { scriptedServer } from "../../../src/models/scripted.ts";
+import { scriptedModel, scriptedServer } from "../../../src/models/scripted.ts";
 
 const KEYS = ["Numbats-first-key", "Numbats-second-key"] as const;
 const TOOL = "Numbats tool secret";
@@ -102,6 +102,45 @@ void test("models and tools of agents get the home's secrets as they are now, an
     assert.doesNotMatch(told, /Numbats/);
   } finally {
     await local?.stop(0);
+    rmSync(data, { recursive: true, force: true });
+  }
+});
+
+void test("a secret that an agent's tool echoes is taken out, also after a restart, and whoever declared it", async () => {
+  const script = scriptedModel(({ messages, last }) =>
+    messages.at(-1)?.role === "tool" ? last : { toolCalls: [{ name: "echo" }] },
+  );
+  let echoed = "";
+  const parameters = { type: "object" };
+  const secret = { parameters, secrets: ["STORED"], execute: () => "nothing" };
+  const echo = { parameters, execute: () => echoed };
+  const definition = defineRuntime({
+    agents: [
+      defineAgent({ name: "one", model: script, tools: { echo, secret } }),
+      defineAgent({ name: "two", model: script, tools: { echo } }),
+    ],
+    ensure: [
+      { name: "one", type: "one" },
+      { name: "two", type: "two" },
+    ],
+    mcp: { s: { command: "none", env: { X: { secret: "VARIABLE" } } } },
+  });
+  const data = mkdtempSync(join(tmpdir(), "openagents-secrets-"));
+  const env = { VARIABLE: "Numbats of a variable", OPENAI_API_KEY: "Numbats-openai" };
+  const start = (): Promise<LocalRuntime> => startLocal({ definition, data, port: 0, env });
+  let local = await start();
+  try {
+    await remoteRuntime({ url: local.url, token: local.token }).secrets.set("STORED", TOOL);
+    await local.stop();
+    local = await start();
+    for (const name of ["one", "two"]) {
+      echoed = [TOOL, ...Object.values(env), local.token].slice(name === "two" ? 1 : 0).join(" ");
+      const { replies } = await local.runtime.ask(name, { payload: "go" }, { timeout: 60_000 });
+      const others = "[secret VARIABLE] [secret OPENAI_API_KEY] [secret OPENAGENTS_TOKEN]";
+      assert.deepEqual(replies, [name === "one" ? `[secret STORED] ${others}` : others]);
+    }
+  } finally {
+    await local.stop(0);
     rmSync(data, { recursive: true, force: true });
   }
 });
