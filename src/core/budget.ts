@@ -50,6 +50,8 @@ export interface Spent {
   /** The day that `today` is of, as `YYYY-MM-DD` in UTC. */
   readonly day: string;
   readonly today: Total;
+  /** What children that have ended spent on that day, they and theirs: it is no more left than what is in `today`. */
+  readonly given?: Total | undefined;
   readonly total: Total;
   /** Steps that cost something of which no price is known. */
   readonly unpriced: number;
@@ -157,7 +159,9 @@ export function spentOf(text: string | undefined, now: number): Spent {
 
 /** The same on a day, where that is a later one. */
 function onDay(spent: Spent, day: string): Spent {
-  return spent.day >= day ? spent : { ...spent, day, today: NOTHING };
+  if (spent.day >= day) return spent;
+  const { given: _given, ...rest } = spent;
+  return { ...rest, day, today: NOTHING };
 }
 
 /**
@@ -171,9 +175,11 @@ export class Meter {
   /** What was used in this tick, and of that on `#day`. */
   #used: Tally = NO_TALLY;
   #today: Total = NOTHING;
-  #day = "";
   /** Of it, what no journal has: it is lost where the tick leaves no trace. */
   #loose: Tally = NO_TALLY;
+  /** What a child has spent that ended, on that day too. */
+  #given: Total = NOTHING;
+  #day = "";
   #reserved: Total = NOTHING;
   /** How often something reserved was let go. */
   #released = 0;
@@ -205,6 +211,15 @@ export class Meter {
   get loose(): Tally | undefined {
     const { usd, tokens, unpriced } = this.#loose;
     return usd === 0 && tokens === 0 && unpriced === 0 ? undefined : this.#loose;
+  }
+
+  /** Takes note of what a child spent until it ended; what it spent on another day is no matter any more. */
+  async give({ day, usd, tokens }: Total & { readonly day: string }): Promise<void> {
+    await this.#load();
+    this.#turnDay();
+    if (day < this.#day) return;
+    this.#changed = true;
+    this.#given = add(this.#given, { usd, tokens });
   }
 
   /**
@@ -254,12 +269,12 @@ export class Meter {
   }
 
   #left(perDay: Amount): Amount {
-    const { today } = this.#spent(this.#before!);
+    const { today, given = NOTHING } = this.#spent(this.#before!);
     const left = (kind: keyof Amount): number | undefined => {
       const limit = perDay[kind];
       return limit === undefined
         ? undefined
-        : Math.max(0, limit - today[kind] - this.#reserved[kind]);
+        : Math.max(0, limit - today[kind] - given[kind] - this.#reserved[kind]);
     };
     return { usd: left("usd"), tokens: left("tokens") };
   }
@@ -276,9 +291,11 @@ export class Meter {
   #spent(before: Spent): Spent {
     this.#turnDay();
     const now = onDay(before, this.#day);
+    const given = add(now.given ?? NOTHING, this.#given);
     return {
       ...now,
       today: add(now.today, this.#today),
+      ...((given.usd > 0 || given.tokens > 0) && { given }),
       total: add(now.total, this.#used),
       unpriced: now.unpriced + this.#used.unpriced,
     };
@@ -292,6 +309,7 @@ export class Meter {
     if (day <= this.#day) return;
     this.#day = day;
     this.#today = NOTHING;
+    this.#given = NOTHING;
   }
 
   /** The file as the commit is to write it; undefined when nothing was used. */

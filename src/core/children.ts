@@ -1,6 +1,6 @@
 import { checkLabels, checkName } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
-import type { Amount, Budget } from "./budget.ts";
+import type { Amount, Budget, Meter } from "./budget.ts";
 import { birthLetter, nameTaken, reserve } from "./births.ts";
 import type { ChildCommand } from "./births.ts";
 import type { Child, SpawnOptions } from "./context.ts";
@@ -81,18 +81,23 @@ export async function childrenIn(files: Pick<AgentFiles, "list">): Promise<reado
   }
 }
 
-/** Does what a parent is told of a child; what is to be said of it in the log. */
+/**
+ * Does what a parent is told of a child. Children of one that ended become its own, with their shares, and what
+ * it spent today is spent: so a budget holds for all who live of it. Those that are to be told whose they are.
+ */
 export async function noteChild(
-  files: AgentFiles,
-  { child, name, ended, why }: ChildCommand,
-): Promise<string | undefined> {
+  { files, meter }: { readonly files: AgentFiles; readonly meter: Meter },
+  { child, name, ended, spent, children = [] }: ChildCommand,
+): Promise<readonly string[] | undefined> {
   const path = paths.child(child);
   const text = await files.read(path);
   // It is told more than once.
   if (text === undefined) return undefined;
+  for (const one of children) files.write(paths.child(one.id), JSON.stringify(one));
+  if (spent !== undefined) await meter.give(spent);
   if (ended === true) files.remove(path);
   else if (name !== undefined) files.write(path, JSON.stringify({ ...JSON.parse(text), name }));
-  return why;
+  return children.map(({ id }) => id);
 }
 
 /** The children that one run of a hook makes and sees. */

@@ -1,7 +1,8 @@
 import type { Acted } from "./act.ts";
 import { isNpub } from "./agent.ts";
 import type { AgentStatus } from "./agent.ts";
-import { endNote } from "./births.ts";
+import { endNotes } from "./births.ts";
+import { childrenIn } from "./children.ts";
 import { firingsOf } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { errorInfo, MismatchError } from "./errors.ts";
@@ -81,8 +82,13 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   if (statusAfter(agent, occasion, acted) === "terminated") {
     const waiting = await requestsTo(kernel.store, agent.record.id);
     for (const { envelope } of waiting) draft.send.push(refusal(kernel, agent, envelope));
-    const ended = endNote(kernel, agent.record);
-    if (ended !== undefined) draft.send.push(ended);
+    const { files, meter } = acted.session;
+    const estate = {
+      spent: await meter.spent(),
+      children: await childrenIn(files),
+      parent: await files.read(paths.parent),
+    };
+    draft.send.push(...endNotes(kernel, agent.record, estate));
   }
   const trace = input.span?.context ?? traceOf(occasion.envelope);
   draft.send = await Promise.all(

@@ -1,5 +1,6 @@
 import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
+import { parentNote } from "./births.ts";
 import { Meter } from "./budget.ts";
 import { Children, ownLimit } from "./children.ts";
 import type {
@@ -311,6 +312,11 @@ export class Session {
       locked: (error) => this.cut(error),
     });
     return this.#children;
+  }
+
+  /** Tells another's child that it is this agent's from now on. */
+  tellParent(child: string): void {
+    this.mail.push(parentNote(this.#kernel, child, this.agent.id));
   }
 
   /** The children that are to be made with the next commit: their npubs, and the letters that do. */

@@ -399,7 +399,7 @@ void test("a bundle has an agent's parent and share; a clone has neither, nor th
   assert.equal((await runtime.verify("copy")).ok, true);
   await runtime.purge("kid");
   await clock.advance(10);
-  assert.deepEqual(await entries(home), []);
+  assert.deepEqual(await entries(home), ["grandchild"], "whose parent is no more");
   await runtime.import(streamOf(bundle));
   const back = await runtime.get("kid");
   assert.deepEqual([back.parent, back.generation, back.budget], [kid.parent, 1, kid.budget]);

@@ -3,13 +3,14 @@ import { test } from "node:test";
 import { defineAgent } from "../../src/index.ts";
 import type { AgentDefinition, Context } from "../../src/index.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
-import { setting } from "./setting.ts";
+import { HOUR, setting } from "./setting.ts";
 
 /** A step that uses so many tokens. */
 const use = (ctx: Pick<Context, "step">, name: string, tokens: number): Promise<void> =>
   ctx.step(name, ({ used }) => used({ tokens }), { worst: { tokens } });
 
 const perDay = { tokens: 1000 };
+const DAY = 24 * HOUR;
 
 for (const onMismatch of ["restart", "fail"] as const) {
   void test(`what was journaled by other code counts, also where it is dropped: onMismatch "${onMismatch}"`, async () => {
@@ -83,4 +84,85 @@ void test("what a step used is said in text that can be written down", async () 
   const { error } = await tell("a", "go");
   assert.equal(error?.code, "INVALID");
   assert.match(error.message, /well-formed/);
+});
+
+/** Spends what it may at each message, if it has a parent. */
+const leaf = defineAgent({
+  name: "leaf",
+  retry: { retries: 0 },
+  async onMessage(ctx) {
+    if (ctx.agent.parent !== undefined) await use(ctx as unknown as Context, "all", 1000);
+  },
+});
+
+/** An agent that makes children of a type, which get all that it has. */
+const maker = (name: string, type: string, more: { readonly budget?: { perDay: Amount } } = {}) =>
+  defineAgent({
+    name,
+    ...more,
+    retry: { retries: 0 },
+    async onMessage(ctx, message) {
+      if (message.source === "agent" && ctx.agent.parent === undefined) return;
+      if (name === "mid" && ctx.agent.parent === undefined) return;
+      const child = name === "mid" ? `${ctx.agent.name}-leaf` : message.text;
+      await ctx.spawn(child, { type, payload: "go", budget: { perDay } });
+    },
+  });
+
+interface Amount {
+  readonly tokens: number;
+}
+
+void test("what a child spent until it ended is no more there for the next one that day", async () => {
+  const { runtime, clock, tell } = await setting([
+    maker("lead", "leaf", { budget: { perDay } }),
+    leaf,
+  ]);
+  await tell("lead", "one");
+  await clock.advance(5);
+  assert.equal((await runtime.status("one")).spent?.today.tokens, 1000);
+  await runtime.terminate("one");
+  await clock.advance(5);
+  const { spent } = await runtime.status("lead");
+  assert.deepEqual(
+    [spent?.today, spent?.given, spent?.total].map((total) => total?.tokens),
+    [0, 1000, 0],
+  );
+  assert.equal((await tell("lead", "two")).error?.code, "LIMIT");
+  await clock.advance(DAY);
+  assert.equal((await tell("lead", "two")).outcome, "done");
+  assert.equal((await runtime.status("lead")).spent?.given, undefined);
+});
+
+void test("children of a child that ended are its parent's, with their shares, until they end", async () => {
+  const agents = [maker("lead", "mid", { budget: { perDay } }), maker("mid", "leaf"), leaf];
+  const { runtime, store, clock, tell } = await setting(agents);
+  const { id } = await runtime.get("lead");
+  const entries = async (): Promise<readonly string[]> => {
+    const rows = await store.files(id, { prefix: "children/", limit: 9 });
+    return rows.map(({ value }) => (JSON.parse(value as string) as { name: string }).name);
+  };
+  await tell("lead", "one");
+  await clock.advance(5);
+  await runtime.terminate("one");
+  await clock.advance(5);
+  assert.deepEqual(await entries(), ["one-leaf"]);
+  await clock.advance(DAY);
+  assert.equal((await tell("lead", "two")).error?.code, "LIMIT", "its grandchild has all there is");
+  await runtime.terminate("one-leaf");
+  await clock.advance(5);
+  assert.deepEqual(await entries(), []);
+  assert.equal((await tell("lead", "three")).outcome, "done");
+  assert.equal((await runtime.verify("lead")).ok, true);
+});
+
+void test("a child that ended just before its parent did is none of the one above", async () => {
+  const agents = [maker("lead", "mid", { budget: { perDay } }), maker("mid", "leaf"), leaf];
+  const { runtime, store, clock, tell } = await setting(agents);
+  const { id } = await runtime.get("lead");
+  await tell("lead", "one");
+  await clock.advance(5);
+  await Promise.all([runtime.terminate("one"), runtime.terminate("one-leaf")]);
+  await clock.advance(5);
+  assert.deepEqual(await store.files(id, { prefix: "children/", limit: 9 }), []);
 });

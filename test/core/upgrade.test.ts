@@ -395,6 +395,28 @@ void test("defineAgent() knows code by its sources, or by what it is told", () =
   assert.throws(() => of({ onMismatch: "ignore" } as unknown as Rest), { code: "CONFIG" });
 });
 
+void test("a hook that ends and has not asked for what is journaled says so in the log of its tick, whatever its revision", async () => {
+  did = [];
+  const tries: string[] = [];
+  const hook: Hook = async (ctx) => {
+    tries.push("try");
+    const names = tries.length === 1 ? ["one", "two", "three"] : ["two"];
+    for (const name of names) await work(ctx, name);
+    if (tries.length === 1) throw new Error("not yet");
+  };
+  const { runtime, clock, tell } = await setting([agent("same", hook)]);
+  const lines: unknown[] = [];
+  runtime.watch(undefined, ({ output }) => lines.push(...(output.logs ?? [])));
+  await tell("a", "x", "m");
+  await clock.advance(HOUR + 1_000);
+  assert.deepEqual(did, ["one", "two", "three"]);
+  assert.equal((await runtime.status("a")).lastTick?.outcome, "done");
+  assert.deepEqual(
+    lines.map((line) => (line as { level: string; text: string }).text),
+    ["The hook ended and did not ask for what it did before: step:one#0, step:three#0"],
+  );
+});
+
 void test("a branch that is slow outside of all steps is waited for before other code is found to ask otherwise", async () => {
   let slow: Promise<unknown> | undefined;
   const both: Hook = async (ctx) => {
@@ -418,26 +440,4 @@ void test("a branch that is slow outside of all steps is waited for before other
   for (let i = 0; i < 4; i += 1) await clock.advance(HOUR / 2 + 1_000);
   assert.equal((await end(next)).outcome, "done");
   assert.deepEqual(did.toSorted(), ["first", "second"]);
-});
-
-void test("a hook that ends and has not asked for what is journaled says so in the log of its tick, whatever its revision", async () => {
-  did = [];
-  const tries: string[] = [];
-  const hook: Hook = async (ctx) => {
-    tries.push("try");
-    const names = tries.length === 1 ? ["one", "two", "three"] : ["two"];
-    for (const name of names) await work(ctx, name);
-    if (tries.length === 1) throw new Error("not yet");
-  };
-  const { runtime, clock, tell } = await setting([agent("same", hook)]);
-  const lines: unknown[] = [];
-  runtime.watch(undefined, ({ output }) => lines.push(...(output.logs ?? [])));
-  await tell("a", "x", "m");
-  await clock.advance(HOUR + 1_000);
-  assert.deepEqual(did, ["one", "two", "three"]);
-  assert.equal((await runtime.status("a")).lastTick?.outcome, "done");
-  assert.deepEqual(
-    lines.map((line) => (line as { level: string; text: string }).text),
-    ["The hook ended and did not ask for what it did before: step:one#0, step:three#0"],
-  );
 });
