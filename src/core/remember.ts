@@ -233,6 +233,7 @@ function outcomeOf(acted: Acted, { refusal }: Occasion): TickRecord["outcome"] {
 function countRest({ session }: Acted, { journal }: Occasion): void {
   for (const [key, used] of journal.uncounted()) {
     session.meter.count(used);
+    session.meter.journaled(used);
     journal.count(key);
     session.steps.push({ key, ms: 0, replayed: true, used });
   }

@@ -194,6 +194,7 @@ export class Steps {
           // At once: whatever becomes of the step, it is spent.
           if (isOpen()) {
             this.#run.meter().count(used, before);
+            occasion.journal.count(key);
             this.#spending.set(key, { begun, used });
           } else this.#kernel.owed.add(agent.record.id, tallyOf(used, before));
         },
@@ -231,7 +232,6 @@ export class Steps {
       throw error;
     } finally {
       release?.();
-      if (used !== undefined && isOpen()) occasion.journal.count(key);
       this.#spending.delete(key);
       over = true;
     }
