@@ -1,4 +1,4 @@
-import { defineRuntime } from "../src/core/definition.ts";
+import { defineRuntime } from "../src/core/runtime-definition.ts";
 import { AGENTS } from "./agents.ts";
 
 // What the daemon runs when it is measured.

@@ -1,6 +1,6 @@
 import { agentMemory } from "../src/memory/index.ts";
 import { createRuntime } from "../src/core/create-runtime.ts";
-import { defineRuntime } from "../src/core/definition.ts";
+import { defineRuntime } from "../src/core/runtime-definition.ts";
 import type { AgentRecord } from "../src/core/agent.ts";
 import type { Envelope } from "../src/core/envelope.ts";
 import type { Signer, Store, Tracer } from "../src/core/ports/index.ts";

@@ -1,15 +1,14 @@
-export { defineAgent, defineRuntime } from "./core/definition.ts";
+export { defineAgent } from "./core/definition.ts";
+export { defineRuntime } from "./core/runtime-definition.ts";
 export type {
   AgentDefinition,
   AgentOptions,
   Alarm,
   Hooks,
-  Limits,
   Message,
   RetryPolicy,
-  RuntimeDefinition,
-  RuntimeOptions,
 } from "./core/definition.ts";
+export type { Limits, RuntimeDefinition, RuntimeOptions } from "./core/runtime-definition.ts";
 export type {
   Child,
   Context,

@@ -17,7 +17,7 @@ import { rememberedTokens, storedTokens } from "../control/tokens.ts";
 import { declaredSecrets, redactor, secretVariables } from "../control/redact.ts";
 import { tracingRequests } from "../control/request-observer.ts";
 import { revisedBy } from "../core/code-revision.ts";
-import type { RuntimeDefinition } from "../core/definition.ts";
+import type { RuntimeDefinition } from "../core/runtime-definition.ts";
 import { fileBrake } from "../core/brake.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { otlpSettings } from "../core/otlp-settings.ts";

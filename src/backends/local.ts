@@ -1,5 +1,5 @@
 import { closeSync, openSync } from "node:fs";
-import type { RuntimeDefinition } from "../core/definition.ts";
+import type { RuntimeDefinition } from "../core/runtime-definition.ts";
 import type { DraftSink } from "../core/draft-envelope.ts";
 import type { Tracer } from "../core/ports/index.ts";
 import type { Runtime } from "../core/runtime.ts";

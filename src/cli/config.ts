@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { revisedBy } from "../core/code-revision.ts";
-import type { RuntimeDefinition } from "../core/definition.ts";
+import type { RuntimeDefinition } from "../core/runtime-definition.ts";
 import { OpenAgentsError } from "../core/errors.ts";
 import { graphRevision, watchImports } from "./module-graph.ts";
 

@@ -1,4 +1,4 @@
-import type { RuntimeDefinition } from "../core/definition.ts";
+import type { RuntimeDefinition } from "../core/runtime-definition.ts";
 import { mcpSecrets } from "../core/mcp-servers.ts";
 import type { Tool } from "../core/ports/model.ts";
 import { BIP39_WORDS } from "../identity/nip06.ts";

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { bytesAbove } from "../core/byte-length.ts";
-import type { RuntimeDefinition, Senders } from "../core/definition.ts";
+import type { Senders } from "../core/definition.ts";
+import type { RuntimeDefinition } from "../core/runtime-definition.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { errorInfo, OpenAgentsError } from "../core/errors.ts";
 import type { Receipt } from "../core/ports/index.ts";

@@ -1,4 +1,5 @@
-import type { AgentDefinition, RuntimeDefinition } from "./definition.ts";
+import type { AgentDefinition } from "./definition.ts";
+import type { RuntimeDefinition } from "./runtime-definition.ts";
 import { sha256Hex } from "./hash.ts";
 
 /** How deep what a definition has is looked into. */

@@ -5,7 +5,7 @@ import { agentPeers, agentState, infoOf, keyInfoOf, reportOf } from "./agent-inf
 import { checkHere } from "./between-homes.ts";
 import { Courier } from "./courier.ts";
 import type { Envelope } from "./envelope.ts";
-import type { RuntimeDefinition } from "./definition.ts";
+import type { RuntimeDefinition } from "./runtime-definition.ts";
 import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Operators } from "./operators.ts";

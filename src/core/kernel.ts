@@ -2,7 +2,8 @@ import type { AgentRecord } from "./agent.ts";
 import type { Factotum } from "./factotum.ts";
 import type { Followers } from "./followers.ts";
 import type { Counters } from "./counters.ts";
-import type { AgentDefinition, Limits } from "./definition.ts";
+import type { AgentDefinition } from "./definition.ts";
+import type { Limits } from "./runtime-definition.ts";
 import type { KeyWaits } from "./key-waits.ts";
 import type {
   Brake,

@@ -1,6 +1,6 @@
 import { memoryBrake } from "./brake.ts";
 import { Counters } from "./counters.ts";
-import type { RuntimeDefinition } from "./definition.ts";
+import type { RuntimeDefinition } from "./runtime-definition.ts";
 import { OpenAgentsError } from "./errors.ts";
 import { factotum, isFactotum } from "./factotum.ts";
 import { Followers } from "./followers.ts";

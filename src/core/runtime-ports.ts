@@ -1,5 +1,5 @@
 import type { AgentRecord } from "./agent.ts";
-import type { RuntimeDefinition } from "./definition.ts";
+import type { RuntimeDefinition } from "./runtime-definition.ts";
 import type {
   Brake,
   Carrier,

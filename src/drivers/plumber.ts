@@ -1,4 +1,4 @@
-import type { RuntimeDefinition } from "../core/definition.ts";
+import type { RuntimeDefinition } from "../core/runtime-definition.ts";
 import { checkDraft } from "../core/draft-envelope.ts";
 import type { DraftSink } from "../core/draft-envelope.ts";
 import type { PlumberRules } from "../core/plumber-rules.ts";

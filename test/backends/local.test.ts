@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openDataDir, startLocal } from "../../src/backends/local.ts";
 import type { LocalOptions, LocalRuntime } from "../../src/backends/local.ts";
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 import type { Answer } from "../../src/core/runtime.ts";
 
 const counter = defineAgent({

@@ -8,7 +8,8 @@ import { startLocal } from "../../src/backends/local.ts";
 import type { LocalRuntime } from "../../src/backends/local.ts";
 import { moveAgent, remoteRuntime } from "../../src/control/remote-runtime.ts";
 import type { RemoteRuntime } from "../../src/control/remote-runtime.ts";
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 import type { OpenAgentsError } from "../../src/core/errors.ts";
 
 const MIB = 1024 * 1024;

@@ -8,7 +8,8 @@ import { build } from "esbuild";
 import { startWorkerd } from "../../scripts/workerd.ts";
 import { startLocal } from "../../src/backends/local.ts";
 import type { LocalRuntime } from "../../src/backends/local.ts";
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 
 const echo = defineAgent({
   name: "echo",

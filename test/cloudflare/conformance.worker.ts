@@ -1,5 +1,5 @@
 import { cloudflare } from "../../src/backends/cloudflare.ts";
-import { defineRuntime } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 import { conformanceAgents, remoteOutside } from "../../src/testing/backend-conformance.ts";
 
 declare const OUTSIDE: string;

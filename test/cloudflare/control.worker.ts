@@ -1,5 +1,6 @@
 import { cloudflare } from "../../src/backends/cloudflare.ts";
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 
 const listener = defineAgent({
   name: "listener",

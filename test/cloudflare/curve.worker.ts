@@ -1,5 +1,6 @@
 import { cloudflare } from "../../src/backends/cloudflare.ts";
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 import { wasmSecp } from "../../src/identity/secp-wasm.ts";
 import curve from "./secp256k1.wasm";
 

@@ -1,7 +1,8 @@
 import { cloudflare } from "../../src/backends/cloudflare.ts";
 import type { Env, ObjectContext } from "../../src/backends/cloudflare/platform.ts";
 import type { StepPart } from "../../src/core/context.ts";
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 
 /** What is running in this process: each act tells a part, or ends its step. */
 const steps = new Map<string, (part: StepPart | undefined) => void>();

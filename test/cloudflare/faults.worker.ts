@@ -1,7 +1,8 @@
 import { cloudflare } from "../../src/backends/cloudflare.ts";
 import type { AgentHost } from "../../src/backends/cloudflare/agent-object.ts";
 import type { Env, ObjectContext } from "../../src/backends/cloudflare/platform.ts";
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 import { durableObjectStore } from "../../src/stores/durable-object.ts";
 
 const MIB = 1024 * 1024;

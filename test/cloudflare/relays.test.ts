@@ -11,7 +11,7 @@ import type { Workerd } from "../../scripts/workerd.ts";
 import { startLocal } from "../../src/backends/local.ts";
 import type { LocalRuntime } from "../../src/backends/local.ts";
 import { moveAgent, remoteRuntime } from "../../src/control/remote-runtime.ts";
-import { defineRuntime } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 import type { TickRecord } from "../../src/core/trajectory.ts";
 import { decodeNpub } from "../../src/identity/nip19.ts";
 import { falseRelay } from "../drivers/nostr/false-relay.ts";

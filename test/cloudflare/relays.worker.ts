@@ -1,5 +1,5 @@
 import { cloudflare } from "../../src/backends/cloudflare.ts";
-import { defineRuntime } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 import { client, echo, worker as asked } from "./relays.agents.ts";
 
 /** The relays, with commas between them. */

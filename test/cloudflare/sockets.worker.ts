@@ -1,6 +1,7 @@
 import { cloudflare } from "../../src/backends/cloudflare.ts";
 import type { Env, ObjectContext } from "../../src/backends/cloudflare/platform.ts";
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 
 const counter = defineAgent({
   name: "counter",

@@ -8,7 +8,8 @@ import { startLocal } from "../../src/backends/local.ts";
 import type { LocalRuntime } from "../../src/backends/local.ts";
 import { agentSocket } from "../../src/control/agent-socket.ts";
 import type { EventFrame } from "../../src/control/socket-frames.ts";
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 
 const counter = defineAgent({
   name: "counter",

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { declaredSecrets, redactor, secretValues } from "../../src/control/redact.ts";
 import { problemLog } from "../../src/backends/cloudflare/problem-log.ts";
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";
 
 const alphabet = (letters: string, minLength: number, maxLength = minLength) =>

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRuntime } from "../../src/core/create-runtime.ts";
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 import type { LiveEvent } from "../../src/core/followers.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";
 import { newMnemonic } from "../../src/identity/nip06.ts";

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { createRuntime } from "../../src/core/create-runtime.ts";
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
 import type { HomeFiles } from "../../src/core/ports/index.ts";
 import { scheduler } from "../../src/drivers/scheduler.ts";
 import { derivedSigner } from "../../src/identity/derived-signer.ts";

@@ -1,5 +1,6 @@
-import { defineAgent, defineRuntime } from "../../src/core/definition.ts";
-import type { RuntimeDefinition } from "../../src/core/definition.ts";
+import { defineAgent } from "../../src/core/definition.ts";
+import { defineRuntime } from "../../src/core/runtime-definition.ts";
+import type { RuntimeDefinition } from "../../src/core/runtime-definition.ts";
 import type { HookOptions } from "../../src/core/hooks.ts";
 import type { TelemetryOptions } from "../../src/core/otlp-settings.ts";
 

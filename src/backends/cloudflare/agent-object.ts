@@ -5,7 +5,7 @@ import { HttpError, problemResponse } from "../../control/problem.ts";
 import type { Guard } from "../../control/standing.ts";
 import type { AgentRecord } from "../../core/agent.ts";
 import { createRuntime } from "../../core/create-runtime.ts";
-import type { RuntimeDefinition } from "../../core/definition.ts";
+import type { RuntimeDefinition } from "../../core/runtime-definition.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import { OpenAgentsError } from "../../core/errors.ts";
 import { factotum } from "../../core/factotum.ts";

@@ -1,4 +1,4 @@
-import type { RuntimeDefinition } from "../../core/definition.ts";
+import type { RuntimeDefinition } from "../../core/runtime-definition.ts";
 import { checkLabels, checkName, isKey, isNpub } from "../../core/agent.ts";
 import { infoOf } from "../../core/agent-info.ts";
 import type { AgentRecord, AgentStatus } from "../../core/agent.ts";

@@ -8,7 +8,7 @@ import type {
   HomeFilesQuery,
 } from "../../core/ports/index.ts";
 import { systemClock, systemRandom } from "../../core/system.ts";
-import type { RuntimeDefinition } from "../../core/definition.ts";
+import type { RuntimeDefinition } from "../../core/runtime-definition.ts";
 import { plumbedReceipts } from "../../control/plumbed.ts";
 import { plumberOf } from "../../drivers/plumber.ts";
 import { scheduler } from "../../drivers/scheduler.ts";

@@ -1,4 +1,4 @@
-import type { RuntimeDefinition } from "../../core/definition.ts";
+import type { RuntimeDefinition } from "../../core/runtime-definition.ts";
 import { FileError } from "../../core/file-error.ts";
 import type { Clock, SecretSource } from "../../core/ports/index.ts";
 import type { KnownSecrets } from "../../models/known-secrets.ts";

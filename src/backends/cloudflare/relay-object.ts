@@ -1,5 +1,5 @@
 import type { AgentRecord } from "../../core/agent.ts";
-import type { RuntimeDefinition } from "../../core/definition.ts";
+import type { RuntimeDefinition } from "../../core/runtime-definition.ts";
 import { toMs } from "../../core/duration.ts";
 import type { Duration } from "../../core/duration.ts";
 import { PUBLIC } from "../../core/envelope.ts";

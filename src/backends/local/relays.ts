@@ -1,5 +1,5 @@
 import { toMs } from "../../core/duration.ts";
-import type { RuntimeDefinition } from "../../core/definition.ts";
+import type { RuntimeDefinition } from "../../core/runtime-definition.ts";
 import type { AgentRecord } from "../../core/agent.ts";
 import type { Carrier, Clock, Random, Signer, Store } from "../../core/ports/index.ts";
 import type { Runtime } from "../../core/runtime.ts";

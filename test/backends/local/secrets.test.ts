@@ -7,7 +7,8 @@ import { startLocal } from "../../../src/backends/local.ts";
 import type { LocalRuntime } from "../../../src/backends/local.ts";
 import { remoteRuntime } from "../../../src/control/remote-runtime.ts";
 import type { RemoteHome } from "../../../src/control/remote-runtime.ts";
-import { defineAgent, defineRuntime } from "../../../src/core/definition.ts";
+import { defineAgent } from "../../../src/core/definition.ts";
+import { defineRuntime } from "../../../src/core/runtime-definition.ts";
 import { listen } from "../../../src/models/scripted-listener.ts";
 import { scriptedModel, scriptedServer } from "../../../src/models/scripted.ts";
 

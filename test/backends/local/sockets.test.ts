@@ -16,7 +16,8 @@ import { listen } from "../../../src/backends/local/http-server.ts";
 import { controlApi } from "../../../src/control/api.ts";
 import { bearerAccess } from "../../../src/control/bearer-access.ts";
 import { CLOSE, SUBPROTOCOL } from "../../../src/control/socket-frames.ts";
-import { defineAgent, defineRuntime } from "../../../src/core/definition.ts";
+import { defineAgent } from "../../../src/core/definition.ts";
+import { defineRuntime } from "../../../src/core/runtime-definition.ts";
 
 const talker = defineAgent({
   name: "talker",

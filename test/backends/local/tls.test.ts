@@ -12,7 +12,8 @@ import { WebSocket as WsSocket } from "ws";
 import { startLocal } from "../../../src/backends/local.ts";
 import type { LocalOptions, LocalRuntime } from "../../../src/backends/local.ts";
 import { readPlace } from "../../../src/backends/local/place.ts";
-import { defineAgent, defineRuntime } from "../../../src/core/definition.ts";
+import { defineAgent } from "../../../src/core/definition.ts";
+import { defineRuntime } from "../../../src/core/runtime-definition.ts";
 import { rawClient } from "./raw-client.ts";
 
 const definition = defineRuntime({
