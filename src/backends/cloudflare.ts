@@ -16,6 +16,7 @@ import { rememberedSecrets, secretSource, storedSecrets } from "../control/secre
 import { rememberedTokens, storedTokens } from "../control/tokens.ts";
 import { declaredSecrets, redactor, secretVariables } from "../control/redact.ts";
 import { tracingRequests } from "../control/request-observer.ts";
+import { revisedBy } from "../core/code-revision.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { fileBrake } from "../core/brake.ts";
 import { OpenAgentsError } from "../core/errors.ts";
@@ -56,6 +57,11 @@ export interface CloudflareOptions {
    * thousand new agents a second. It cannot be changed once there are agents.
    */
   readonly shards?: number;
+  /**
+   * Which code this is, for agents whose definition has no `revision`. Default: the id of the deployment,
+   * where the Worker has the binding `CF_VERSION_METADATA`; without it their hooks' own sources alone say.
+   */
+  readonly revision?: string;
   /** Default: that of this package. */
   readonly version?: string;
   /** The curve of the agents' keys. Default `nobleSecp`; `wasmSecp` says how to have the fast one. */
@@ -160,8 +166,11 @@ export function cloudflare(
     const notes = env.HOME && eventNotes((ticks) => homeCalls(env.HOME!).notice(ticks));
     const known = { definition, directory, relays, signer, brake, notes, guard, version, log };
     const { source } = secrets(env);
+    const code = options.revision ?? env.CF_VERSION_METADATA?.id;
+    const revised = code === undefined ? definition : revisedBy(definition, code);
     return {
       ...known,
+      definition: revised,
       api,
       forwarder,
       tracing,

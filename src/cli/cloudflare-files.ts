@@ -37,6 +37,8 @@ export default handler;
       { "name": "HOME", "class_name": "HomeObject" },
     ],
   },
+  // Ticks that wait are gone on with by a new deployment only while it asks for the same.
+  "version_metadata": { "binding": "CF_VERSION_METADATA" },
   // Once deployed, an entry is never changed: add another one.
   "migrations": [
     { "tag": "v1", "new_sqlite_classes": ["AgentObject", "DirectoryObject", "RelayObject"] },

@@ -2,14 +2,17 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { revisedBy } from "../core/code-revision.ts";
 import type { RuntimeDefinition } from "../core/definition.ts";
 import { OpenAgentsError } from "../core/errors.ts";
+import { graphRevision, watchImports } from "./module-graph.ts";
 
 /** Looked for in the working directory, in this order. */
 const NAMES = ["openagents.config.ts", "openagents.config.js", "openagents.config.mjs"];
 
 /**
- * Loads the configuration from `file`, or from the first of the usual names in `directory`.
+ * Loads the configuration from `file`, or from the first of the usual names in `directory`. The revisions of its
+ * agents, where none are given, go by all files that it imports.
  * @throws CONFIG saying what is wrong and in which file and line
  */
 export async function loadConfig(
@@ -17,6 +20,7 @@ export async function loadConfig(
   directory: string,
 ): Promise<RuntimeDefinition> {
   const path = findConfig(file, directory);
+  watchImports();
   let exports: Record<string, unknown>;
   try {
     exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
@@ -35,7 +39,7 @@ export async function loadConfig(
   if (!isDefinition(definition)) {
     throw refuse(path, "its default export is not made by defineRuntime()");
   }
-  return definition;
+  return revisedBy(definition, graphRevision(path));
 }
 
 function findConfig(file: string | undefined, directory: string): string {

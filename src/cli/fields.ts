@@ -25,8 +25,9 @@ function show(out: Output, key: string, value: unknown): string {
   return JSON.stringify(value);
 }
 
-function spentText({ day, today, total, unpriced }: Spent): string {
-  const text = `${amountText(today)} on ${day} (UTC), ${amountText(total)} in all`;
+function spentText({ day, today, given, total, unpriced }: Spent): string {
+  const theirs = given === undefined ? "" : ` and ${amountText(given)} by children that ended`;
+  const text = `${amountText(today)}${theirs} on ${day} (UTC), ${amountText(total)} in all`;
   return unpriced === 0 ? text : `${text}, without the price of ${unpriced} steps`;
 }
 

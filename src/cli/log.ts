@@ -3,6 +3,7 @@ import { redactor } from "../control/redact.ts";
 import type { Redactor } from "../control/redact.ts";
 import type { RequestObserver } from "../control/request-observer.ts";
 import type { TickEvent } from "../core/runtime.ts";
+import { LineLimit } from "./line-limit.ts";
 
 /** The levels of log lines, the least important first. */
 export const LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -12,6 +13,11 @@ export type Level = (typeof LEVELS)[number];
 export const FORMATS = ["pretty", "json"] as const;
 export type Format = (typeof FORMATS)[number];
 
+/** Lines a minute about ticks that failed: of one agent, and of all. */
+const FAILURES = { each: 10, all: 300 } as const;
+/** Of an error's message no more is logged. */
+const MESSAGE = 500;
+
 /** What a line is about, beside its text. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -20,7 +26,7 @@ export interface DaemonLog {
   /** What whoever started the daemon is to see, at any level. */
   say(text: string): void;
   log(level: Level, text: string, fields?: Fields): void;
-  /** The log lines of an agent's tick, each at its level. */
+  /** The log lines of an agent's tick, each at its level, and at `warn` that it failed. */
   tick(tick: TickEvent): void;
   /** From now on this secret is in no line. */
   learn(secret: string): void;
@@ -47,6 +53,20 @@ export function openLog(options: LogOptions): DaemonLog {
   const write = format === "json" ? jsonLines(options, redact, now) : plainLines(options, redact);
   const lowest = LEVELS.indexOf(least);
   const shows = (level: Level): boolean => LEVELS.indexOf(level) >= lowest;
+  const limit = new LineLimit(FAILURES, now);
+  const failed = ({ agent, record, trace }: TickEvent): void => {
+    const { n, trigger, outcome, error } = record;
+    // That of other code is told as a problem of the home.
+    if (error === undefined || error.code === "MISMATCH" || !shows("warn")) return;
+    const line = limit.take(agent.id);
+    if (line === undefined) return;
+    const what = outcome === "retry" ? "tick failed, to be tried again" : "tick failed for good";
+    // What is cut short may be half of a secret, which nobody knows any more.
+    const text = `${what}: ${error.code} ${redact.text(error.message).slice(0, MESSAGE)}`;
+    const of = { agent: agent.name, tick: n, envelope: trigger.id, trace };
+    const unsaid = line.unsaid > 0 ? line.unsaid : undefined;
+    write("warn", oneLine(text), { ...of, code: error.code, unsaid });
+  };
   const log = (level: Level, text: string, fields: Fields = {}): void => {
     if (shows(level)) write(level, text, fields);
   };
@@ -54,13 +74,14 @@ export function openLog(options: LogOptions): DaemonLog {
     log,
     learn: (secret) => redact.learn(secret),
     say: (text) => write("info", text, {}),
-    tick({ agent, record, output, trace }) {
+    tick(event) {
+      const { agent, record, output, trace } = event;
+      failed(event);
       for (const { at, level, text, data } of output.logs ?? []) {
         if (!shows(level)) continue;
         const { n, trigger } = record;
         const of = { agent: agent.name, tick: n, envelope: trigger.id, trace, at, data };
-        // One line stays one line, whatever an agent says.
-        write(level, text.replace(/\p{Cc}+/gu, " "), of);
+        write(level, oneLine(text), of);
       }
     },
     requests: {
@@ -77,6 +98,11 @@ export function openLog(options: LogOptions): DaemonLog {
       },
     },
   };
+}
+
+/** One line stays one line, whatever an agent says. */
+function oneLine(text: string): string {
+  return text.replace(/\p{Cc}+/gu, " ");
 }
 
 type Write = (level: Level, text: string, fields: Fields) => void;

@@ -40,6 +40,8 @@ export interface FailedTick {
   readonly next: "retry" | "restart" | "dead-letter" | "stop";
   /** For a retry or restart: when, ms since 1970. */
   readonly retryAt: number;
+  /** For a retry: how many tries have failed. */
+  readonly attempts: number;
   /** It counts towards the agent's quarantine. */
   readonly blame: boolean;
   readonly quarantine: boolean;
@@ -158,6 +160,7 @@ async function failed(
     error,
     attempt: occasion.attempt,
     failuresInARow: agent.failures,
+    gotOn: session.timedOut && occasion.journal.grew,
     policy: agent.definition.retry,
     onMismatch: agent.definition.onMismatch,
   });
@@ -169,12 +172,14 @@ async function failed(
     return giveUp(kernel, input, { session, error, blame, quarantine });
   }
   const { next } = decision;
-  const retryAt = kernel.clock.now() + (next === "retry" ? decision.delay : 0);
+  const retryAt = kernel.clock.now() + (decision.next === "retry" ? decision.delay : 0);
+  const counts = decision.next === "retry" && decision.counts;
+  const attempts = occasion.attempt - (counts ? 0 : 1);
   return {
     session,
     ending: { kind: "failed", error },
     version: agent.version,
-    failure: { error, next, retryAt, blame: false, quarantine: false },
+    failure: { error, next, retryAt, attempts, blame: false, quarantine: false },
   };
 }
 
@@ -204,7 +209,8 @@ async function giveUp(
     const state = await settleState(kernel, agent, session);
     return { ...nothing, session, state, version: agent.definition.version };
   } catch (second) {
-    if (isLocked(second)) throw second;
+    const cut = session.cancelled && !(second instanceof CancelledError);
+    if (cut || isLocked(second)) throw second;
     last.session.note("error", `onError failed: ${errorInfo(second).message}`);
     return nothing;
   }
@@ -216,11 +222,12 @@ async function giveUp(
  */
 export function unrecordable(
   kernel: Kernel,
-  input: ActInput,
-  { error, acted }: { readonly error: unknown; readonly acted: Acted },
+  { acted, ...input }: ActInput & { readonly acted: Acted },
+  error: unknown,
 ): Acted {
   if (error instanceof OpenAgentsError && PASSING.has(error.code)) throw error;
-  const session = new Session(kernel, input, acted.session);
+  // What it cost it did cost.
+  const session = new Session(kernel, { ...input, meter: acted.session.meter });
   const ending: Ending = { kind: "failed", error };
   return { session, ending, version: input.agent.version, failure: lost(error) };
 }
@@ -235,5 +242,5 @@ const PASSING: ReadonlySet<string> = new Set<ErrorCode>([
 ]);
 
 function lost(error: unknown): FailedTick {
-  return { error, next: "dead-letter", retryAt: 0, blame: false, quarantine: false };
+  return { error, next: "dead-letter", retryAt: 0, attempts: 0, blame: false, quarantine: false };
 }

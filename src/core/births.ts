@@ -1,4 +1,6 @@
 import type { AgentRecord } from "./agent.ts";
+import type { Spent, Total } from "./budget.ts";
+import type { ChildFile } from "./children.ts";
 import type { Round } from "./delivery.ts";
 import type { Envelope } from "./envelope.ts";
 import { OpenAgentsError } from "./errors.ts";
@@ -26,6 +28,10 @@ export interface ChildCommand {
   readonly child: string;
   /** What it is called, where that is not what it was to be called. */
   readonly name?: string;
+  /** Those of its own that live on: they are this one's from now on. */
+  readonly children?: readonly ChildFile[];
+  /** What it spent on its last day, and what those it had did that ended. */
+  readonly spent?: Total & { readonly day: string };
   /** It is no more, or never came to be. */
   readonly ended?: true;
   /** What is to be said of that in the log. */
@@ -52,7 +58,10 @@ export function isBirth({ type, payload }: Envelope): boolean {
 
 /** True for what a parent is told of a child: nobody is told when it cannot be. */
 export function isChildNote({ type, payload }: Envelope): boolean {
-  return type === "control" && (payload as unknown as Partial<ChildCommand>)?.command === "child";
+  return (
+    (type === "control" && (payload as unknown as Partial<ChildCommand>)?.command === "child") ||
+    (type === "control" && (payload as unknown as Partial<ParentCommand>)?.command === "parent")
+  );
 }
 
 /** Tells a parent of its child. */
@@ -69,16 +78,61 @@ export function childNote(
     from: "runtime",
     to: parent,
     type: "control",
-    payload: { command: "child", ...note } satisfies ChildCommand,
+    payload: { command: "child", ...note } satisfies ChildCommand as unknown as Json,
     priority: 100,
   };
 }
 
-/** What tells the parent of an agent that this one is no more; undefined where it has none, or lives elsewhere. */
-export function endNote(kernel: Kernel, record: AgentRecord): Envelope | undefined {
-  const { id, parent } = record;
-  if (parent === undefined || moveOf(record).moved !== undefined) return undefined;
-  return childNote(kernel, parent, { child: id, ended: true });
+/** What an agent is told whose parent has ended: who is to hear of its own end. No hook runs. */
+export interface ParentCommand {
+  readonly command: "parent";
+  readonly parent: string;
+}
+
+/** Tells a child of one that ended whose it is. */
+export function parentNote(
+  kernel: Pick<Kernel, "clock" | "random">,
+  child: string,
+  parent: string,
+): Envelope {
+  const payload = { command: "parent", parent } satisfies ParentCommand;
+  return { ...childNote(kernel, child, { child }), payload };
+}
+
+/** What the new parent is to be told where such a note finds nobody; undefined for other mail. */
+export function lostChild(kernel: Kernel, { to, type, payload }: Envelope): Envelope | undefined {
+  if (type !== "control") return undefined;
+  const { command, parent } = payload as unknown as ParentCommand;
+  return command === "parent" ? childNote(kernel, parent, { child: to, ended: true }) : undefined;
+}
+
+/** What an agent leaves behind when it ends. */
+export interface Estate {
+  readonly spent: Spent;
+  readonly children: readonly ChildFile[];
+  /** The content of its `meta/parent`. */
+  readonly parent: string | undefined;
+}
+
+/** So many children are in one letter. */
+const MANY = 100;
+
+/**
+ * What tells the parent of an agent that this one is no more, in order; nothing where it has none, or lives
+ * elsewhere.
+ */
+export function endNotes(kernel: Kernel, record: AgentRecord, estate: Estate): Envelope[] {
+  const { id: child } = record;
+  const parent = estate.parent ?? record.parent;
+  if (parent === undefined || moveOf(record).moved !== undefined) return [];
+  const { day, today, given } = estate.spent;
+  const usd = today.usd + (given?.usd ?? 0);
+  const tokens = today.tokens + (given?.tokens ?? 0);
+  const { children } = estate;
+  const parts = Array.from({ length: Math.ceil(children.length / MANY) }, (_, i) =>
+    childNote(kernel, parent, { child, children: children.slice(i * MANY, (i + 1) * MANY) }),
+  );
+  return [...parts, childNote(kernel, parent, { child, spent: { day, usd, tokens }, ended: true })];
 }
 
 /** What a birth needs beside the kernel. */

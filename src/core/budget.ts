@@ -50,6 +50,8 @@ export interface Spent {
   /** The day that `today` is of, as `YYYY-MM-DD` in UTC. */
   readonly day: string;
   readonly today: Total;
+  /** What children that have ended spent on that day, they and theirs: it is no more left than what is in `today`. */
+  readonly given?: Total | undefined;
   readonly total: Total;
   /** Steps that cost something of which no price is known. */
   readonly unpriced: number;
@@ -88,8 +90,15 @@ function negative({ unpriced, ...amount }: Tally): Tally {
   return { ...add(NOTHING, minus(amount)), unpriced: 0 - unpriced };
 }
 
-/** A use as agent code says it, made sure of. @throws INVALID for what is no whole number from 0 on */
+/** A use as agent code says it, made sure of. @throws INVALID for what is no whole number from 0 on, or no text */
 export function checkUse(use: StepUse): StepUse {
+  for (const text of [use.by ?? "", ...Object.keys(use.kinds ?? {})]) {
+    if (typeof text === "string" && text.isWellFormed() && text.length <= 500) continue;
+    throw new OpenAgentsError(
+      "INVALID",
+      `Cannot count what a step used: "by" and the names of "kinds" must be well-formed text of at most 500 characters, not ${JSON.stringify(text)?.slice(0, 100)}`,
+    );
+  }
   checkWhole("count what a step used", { usd: use.usd, tokens: use.tokens, ...use.kinds });
   return JSON.parse(JSON.stringify(use)) as StepUse;
 }
@@ -141,12 +150,18 @@ const KINDS = ["usd", "tokens"] as const;
 const NOTHING: Total = { usd: 0, tokens: 0 };
 const NO_TALLY: Tally = { ...NOTHING, unpriced: 0 };
 
-/** What an agent spent, from its file; nothing where there is none. */
+/** What an agent spent, from its file; nothing where there is none. A day that has begun ends by no clock that steps back. */
 export function spentOf(text: string | undefined, now: number): Spent {
   const day = dayOf(now);
   if (text === undefined) return { day, today: NOTHING, total: NOTHING, unpriced: 0 };
-  const stored = JSON.parse(text) as Spent;
-  return stored.day === day ? stored : { ...stored, day, today: NOTHING };
+  return onDay(JSON.parse(text) as Spent, day);
+}
+
+/** The same on a day, where that is a later one. */
+function onDay(spent: Spent, day: string): Spent {
+  if (spent.day >= day) return spent;
+  const { given: _given, ...rest } = spent;
+  return { ...rest, day, today: NOTHING };
 }
 
 /**
@@ -157,10 +172,17 @@ export function spentOf(text: string | undefined, now: number): Spent {
 export class Meter {
   readonly #input: MeterInput;
   #before: Spent | undefined;
+  /** What was used in this tick, and of that on `#day`. */
   #used: Tally = NO_TALLY;
+  #today: Total = NOTHING;
   /** Of it, what no journal has: it is lost where the tick leaves no trace. */
   #loose: Tally = NO_TALLY;
+  /** What a child has spent that ended, on that day too. */
+  #given: Total = NOTHING;
+  #day = "";
   #reserved: Total = NOTHING;
+  /** How often something reserved was let go. */
+  #released = 0;
   #changed = false;
 
   constructor(input: MeterInput) {
@@ -173,8 +195,10 @@ export class Meter {
   }
 
   countTally(tally: Tally): void {
+    this.#turnDay();
     this.#changed = true;
     this.#used = addTally(this.#used, tally);
+    this.#today = add(this.#today, tally);
     this.#loose = addTally(this.#loose, tally);
   }
 
@@ -189,62 +213,103 @@ export class Meter {
     return usd === 0 && tokens === 0 && unpriced === 0 ? undefined : this.#loose;
   }
 
+  /** Takes note of what a child spent until it ended; what it spent on another day is no matter any more. */
+  async give({ day, usd, tokens }: Total & { readonly day: string }): Promise<void> {
+    await this.#load();
+    this.#turnDay();
+    if (day < this.#day) return;
+    this.#changed = true;
+    this.#given = add(this.#given, { usd, tokens });
+  }
+
   /**
    * Sets aside what a step may cost; the result lets go of it.
    * @throws BUDGET when there is less left; INVALID for what is no amount
    */
   async reserve(worst: Amount): Promise<() => void> {
     checkWhole("begin a step that says what it may cost", { usd: worst.usd, tokens: worst.tokens });
-    const budget = await this.#input.budget();
-    const { today } = await this.spent();
-    // Nothing is awaited from here on: two that reserve at the same time must not have the same.
-    checkLeft(worst, this.#left(budget, today), budget);
-    this.#reserved = add(this.#reserved, worst);
-    let held = true;
-    return () => {
-      if (held) this.#reserved = add(this.#reserved, minus(worst));
-      held = false;
-    };
+    return this.hold((left, budget) => {
+      checkLeft(worst, left, budget);
+      return worst;
+    });
+  }
+
+  /**
+   * Sets aside what `choose` says, which is told what is left of what, and throws where that is not enough. The
+   * result lets go of it: where a child is to have it, once the child is entered.
+   */
+  hold(choose: (left: Amount, budget: Amount) => Amount): Promise<() => void> {
+    return this.#look((left, budget) => {
+      const held = choose(left, budget);
+      this.#reserved = add(this.#reserved, held);
+      let isHeld = true;
+      return () => {
+        if (!isHeld) return;
+        isHeld = false;
+        this.#released += 1;
+        this.#reserved = add(this.#reserved, minus(held));
+      };
+    });
   }
 
   /** What may still be spent today; what has no limit is absent. */
-  async left(): Promise<Amount> {
-    const perDay = await this.#input.budget();
-    if (perDay.usd === undefined && perDay.tokens === undefined) return {};
-    const { today } = await this.spent();
-    return this.#left(perDay, today);
+  left(): Promise<Amount> {
+    return this.#look((left) => left);
   }
 
-  #left(perDay: Amount, today: Total): Amount {
+  /** Nothing is awaited between the look and the use: two that reserve at the same time must not have the same. */
+  async #look<T>(use: (left: Amount, budget: Amount) => T): Promise<T> {
+    await this.#load();
+    for (;;) {
+      const released = this.#released;
+      const budget = await this.#input.budget();
+      // What was let go in between may have become a child's share.
+      if (released === this.#released) return use(this.#left(budget), budget);
+    }
+  }
+
+  #left(perDay: Amount): Amount {
+    const { today, given = NOTHING } = this.#spent(this.#before!);
     const left = (kind: keyof Amount): number | undefined => {
       const limit = perDay[kind];
       return limit === undefined
         ? undefined
-        : Math.max(0, limit - today[kind] - this.#reserved[kind]);
+        : Math.max(0, limit - today[kind] - given[kind] - this.#reserved[kind]);
     };
     return { usd: left("usd"), tokens: left("tokens") };
   }
 
   /** With what this tick used so far. */
   async spent(): Promise<Spent> {
-    this.#before ??= spentOf(await this.#input.read(paths.spent), this.#input.now());
-    const { day, today, total, unpriced } = this.#ofDay(this.#before);
+    return this.#spent(await this.#load());
+  }
+
+  async #load(): Promise<Spent> {
+    return (this.#before ??= spentOf(await this.#input.read(paths.spent), this.#input.now()));
+  }
+
+  #spent(before: Spent): Spent {
+    this.#turnDay();
+    const now = onDay(before, this.#day);
+    const given = add(now.given ?? NOTHING, this.#given);
     return {
-      day,
-      today: add(today, this.#used),
-      total: add(total, this.#used),
-      unpriced: unpriced + this.#used.unpriced,
+      ...now,
+      today: add(now.today, this.#today),
+      ...((given.usd > 0 || given.tokens > 0) && { given }),
+      total: add(now.total, this.#used),
+      unpriced: now.unpriced + this.#used.unpriced,
     };
   }
 
-  /** What was spent before, where a new day has begun in the middle of the tick: with all that was used until then. */
-  #ofDay(before: Spent): Spent {
+  /** A new day may begin in the middle of a tick. */
+  #turnDay(): void {
+    const before = this.#before?.day ?? "";
+    if (before > this.#day) this.#day = before;
     const day = dayOf(this.#input.now());
-    if (before.day === day) return before;
-    const total = add(before.total, this.#used);
-    const unpriced = before.unpriced + this.#used.unpriced;
-    this.#used = NO_TALLY;
-    return (this.#before = { day, today: NOTHING, total, unpriced });
+    if (day <= this.#day) return;
+    this.#day = day;
+    this.#today = NOTHING;
+    this.#given = NOTHING;
   }
 
   /** The file as the commit is to write it; undefined when nothing was used. */

@@ -1,6 +1,6 @@
 import { checkLabels, checkName } from "./agent.ts";
 import type { AgentRecord } from "./agent.ts";
-import type { Amount, Budget } from "./budget.ts";
+import type { Amount, Budget, Meter } from "./budget.ts";
 import { birthLetter, nameTaken, reserve } from "./births.ts";
 import type { ChildCommand } from "./births.ts";
 import type { Child, SpawnOptions } from "./context.ts";
@@ -32,13 +32,11 @@ export interface ChildrenParts {
   /** Those of which the letter left with an earlier run that was parked. */
   readonly gone: readonly string[];
   readonly files: AgentFiles;
-  /** What the agent may still spend today; what has no limit is absent. */
-  readonly left: () => Promise<Amount>;
+  /** As `Meter.hold`. */
+  readonly hold: (choose: (left: Amount) => Amount) => Promise<() => void>;
   readonly later: (name: string) => LaterStep;
   /** A letter of the agent. @throws INVALID, LIMIT */
   readonly letter: (to: string, payload: unknown) => Envelope;
-  /** What the agent has spent today. */
-  readonly spent: () => Promise<Amount>;
   /** The keys are locked, so the tick waits, whatever agent code makes of the error. */
   readonly locked: (error: unknown) => void;
 }
@@ -83,18 +81,23 @@ export async function childrenIn(files: Pick<AgentFiles, "list">): Promise<reado
   }
 }
 
-/** Does what a parent is told of a child; what is to be said of it in the log. */
+/**
+ * Does what a parent is told of a child. Children of one that ended become its own, with their shares, and what
+ * it spent today is spent: so a budget holds for all who live of it. Those that are to be told whose they are.
+ */
 export async function noteChild(
-  files: AgentFiles,
-  { child, name, ended, why }: ChildCommand,
-): Promise<string | undefined> {
+  { files, meter }: { readonly files: AgentFiles; readonly meter: Meter },
+  { child, name, ended, spent, children = [] }: ChildCommand,
+): Promise<readonly string[] | undefined> {
   const path = paths.child(child);
   const text = await files.read(path);
   // It is told more than once.
   if (text === undefined) return undefined;
+  for (const one of children) files.write(paths.child(one.id), JSON.stringify(one));
+  if (spent !== undefined) await meter.give(spent);
   if (ended === true) files.remove(path);
   else if (name !== undefined) files.write(path, JSON.stringify({ ...JSON.parse(text), name }));
-  return why;
+  return children.map(({ id }) => id);
 }
 
 /** The children that one run of a hook makes and sees. */
@@ -180,7 +183,7 @@ export class Children {
     { name, type }: Pick<Child, "name" | "type">,
     asked: Budget | undefined,
   ): Promise<Allotted> {
-    const { record, definition, trigger, files, locked, left } = this.#parts;
+    const { record, definition, trigger, files, locked, hold } = this.#parts;
     const { clock, limits } = this.#kernel;
     const { generations, children: most } = limits;
     const generation = (record.generation ?? 0) + 1;
@@ -203,7 +206,12 @@ export class Children {
         `Cannot spawn "${name}": "${record.name}" has ${living.length} children, limits.children is ${most}: end one of them`,
       );
     }
-    const budget = newShare(limitOf(record, definition), asked, await left());
+    let budget: Budget | undefined;
+    // Steps that go on meanwhile must not have it too.
+    const letGo = await hold((left) => {
+      budget = newShare(limitOf(record, definition), asked, left);
+      return budget?.perDay ?? {};
+    });
     try {
       const account = await reserve(this.#kernel, name);
       const allotted = { ...account, at: clock.now(), ...(budget !== undefined && { budget }) };
@@ -214,6 +222,8 @@ export class Children {
     } catch (error) {
       if (isLocked(error)) locked(error);
       throw error;
+    } finally {
+      letGo();
     }
   }
 

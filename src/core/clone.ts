@@ -94,7 +94,15 @@ export async function cloneAgent(
  * What belongs to the work at hand stays behind: parked ticks, their journals, and failures; and the children,
  * who are those of the other one.
  */
-const LEFT = ["parked/", "waits/", "journal/", "crashes/", paths.failures, paths.children];
+const LEFT = [
+  "parked/",
+  "waits/",
+  "journal/",
+  "crashes/",
+  paths.failures,
+  paths.children,
+  paths.parent,
+];
 
 function isCarriedOver({ path }: TreeRow): boolean {
   if (path.startsWith(paths.timers)) return timerOf(path).kind === "alarm";

@@ -1,3 +1,4 @@
+import type { AgentDefinition, RuntimeDefinition } from "./definition.ts";
 import { sha256Hex } from "./hash.ts";
 
 /** How deep what a definition has is looked into. */
@@ -10,6 +11,18 @@ const DEPTH = 8;
  */
 export function codeRevision(parts: unknown): string {
   return sha256Hex(textOf(parts, DEPTH)).slice(0, 8);
+}
+
+/**
+ * The definition with `code` in the revision of each agent that was given none: what says which code it is that
+ * the hooks call and import.
+ */
+export function revisedBy(definition: RuntimeDefinition, code: string): RuntimeDefinition {
+  const agents = [...definition.agents].map(([name, agent]): [string, AgentDefinition] => {
+    if (agent.revisionGiven) return [name, agent];
+    return [name, { ...agent, revision: codeRevision([agent.revision, code]) }];
+  });
+  return { ...definition, agents: new Map(agents) };
 }
 
 function textOf(part: unknown, depth: number): string {

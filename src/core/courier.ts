@@ -1,5 +1,5 @@
 import type { AgentRecord } from "./agent.ts";
-import { isChildNote } from "./births.ts";
+import { isChildNote, lostChild } from "./births.ts";
 import { Delivery, Durable } from "./delivery.ts";
 import type { Letter, Round } from "./delivery.ts";
 import { PUBLIC } from "./envelope.ts";
@@ -272,6 +272,11 @@ export class Courier {
       if (reason === undefined || row.envelope.type !== "request") return [];
       return [{ row, envelope: bounce(row.envelope, reason, at) }];
     });
+    for (const { row, receipt } of ended) {
+      if (receipt !== "terminated" && receipt !== "unknown") continue;
+      const envelope = lostChild(this.#kernel, row.envelope);
+      if (envelope !== undefined) bounces.push({ row, envelope });
+    }
     if (bounces.length > 0) {
       const told = await this.#delivery.answer(
         bounces.map(({ envelope }) => envelope),

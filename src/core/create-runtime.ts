@@ -9,7 +9,7 @@ import type { RuntimeDefinition } from "./definition.ts";
 import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Operators } from "./operators.ts";
-import { MismatchError, OpenAgentsError } from "./errors.ts";
+import { MismatchError, OpenAgentsError, PausedError } from "./errors.ts";
 import type { LiveEvent } from "./followers.ts";
 import type { RunningTick } from "./live-tick.ts";
 import { Importer } from "./importer.ts";
@@ -429,6 +429,7 @@ class KernelRuntime implements Runtime {
     // Cut off, or the keys were opened while it ran.
     if (code === "CANCELLED" || (code === "LOCKED" && this.#kernel.keyWaits.opened)) {
       if (!this.#stopped) this.#dispatcher.wake(id);
+      if (error instanceof PausedError) void this.#tellBraked();
       return;
     }
     if (code === "NOT_FOUND") return; // It was purged.
@@ -439,6 +440,13 @@ class KernelRuntime implements Runtime {
     this.#onProblem("An agent cannot be ticked", error);
     if (code === "CONFIG" || this.#stopped) return;
     this.#kernel.clock.after(RECOVERY, () => this.#dispatcher.wake(id));
+  }
+
+  /** A tick that was cut off by the brake may have been a command. */
+  async #tellBraked(): Promise<void> {
+    if (await this.paused().catch(() => false)) {
+      this.#mailroom.braked((agent) => this.#dispatcher.runs(agent));
+    }
   }
 
   /** The store lost what was not durable: nothing in memory holds, and all that is due is due again. */

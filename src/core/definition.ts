@@ -89,8 +89,8 @@ export interface AgentOptions<S extends State = State> extends Hooks<S> {
   /**
    * Which code this is, 1 to 64 characters: steps are journaled with it, and a tick that was begun by
    * another one is gone on with only while the code asks for the same. Default: a hash of the sources of
-   * the hooks and `migrate`, and of `version`. What they call is not in it: give the release or commit where
-   * that matters.
+   * the hooks and `migrate`, and of `version`; `agentd` adds the files that the configuration imports, and a
+   * Worker its deployment. Elsewhere what they call is not in it: give the release or commit.
    */
   readonly revision?: string;
   /**
@@ -167,6 +167,8 @@ export interface AgentDefinition {
   readonly inbox: InboxPolicy;
   readonly retry: RetryPolicy;
   readonly revision: string;
+  /** It is as the options have it, and not made of the code. */
+  readonly revisionGiven: boolean;
   readonly onMismatch: OnMismatch;
   readonly profile: Readonly<Record<string, Json>> | undefined;
   readonly senders: Senders;
@@ -227,6 +229,7 @@ export function defineAgent<S extends State = State>(options: AgentOptions<S>): 
     inbox,
     retry,
     revision,
+    revisionGiven: rest.revision !== undefined,
     onMismatch,
     profile,
     senders: sendersOf(check, rest.senders ?? []),

@@ -32,6 +32,8 @@ interface Running {
   session: Session | undefined;
   /** What is to be cut off once it runs. */
   readonly cuts: Set<Cut>;
+  /** Its ticks begin no more steps. */
+  paused: boolean;
   /** It became ready again while it ran. */
   again: boolean;
   /** Those who want to hold the agent when the turn ends, in order; they go before its next turn. */
@@ -118,6 +120,14 @@ export class Dispatcher {
   /** Cuts off the tick that an agent is in, if it is in one. */
   cut(id: string, error: unknown): void {
     this.#running.get(id)?.session?.cut(error);
+  }
+
+  /** Has the tick that an agent is in begin no more steps, and nor the next one of this turn. */
+  pause(id: string): void {
+    const running = this.#running.get(id);
+    if (running === undefined) return;
+    running.paused = true;
+    running.session?.pause();
   }
 
   /** The trigger of the tick that an agent is in, if it is in one. */
@@ -248,6 +258,7 @@ export class Dispatcher {
       claim: undefined,
       session: undefined,
       cuts: new Set(),
+      paused: false,
       again: false,
       waiting: [],
     };
@@ -306,6 +317,7 @@ export class Dispatcher {
         if (i > 0 && (await this.#braked())) break;
         const result = await tick(this.#kernel, claim, (session) => {
           running.session = session;
+          if (running.paused) session.pause();
           for (const cut of running.cuts) apply(cut, session);
         });
         running.session = undefined;

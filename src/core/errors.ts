@@ -107,6 +107,13 @@ export class CancelledError extends OpenAgentsError {
   }
 }
 
+/** A tick was cut off where it was to begin a step, as its agent or the home is paused. It goes on by its journal. */
+export class PausedError extends OpenAgentsError {
+  constructor() {
+    super("CANCELLED", "Cannot begin a step: the agent, or its home, is paused");
+  }
+}
+
 /** An agent lives elsewhere now. */
 export class MovedError extends OpenAgentsError {
   override readonly name: string = "MovedError";

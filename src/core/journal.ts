@@ -77,6 +77,8 @@ export class Journal {
   readonly #counting = new Set<string>();
   /** The revision of the code that goes by it. */
   readonly revision: string;
+  /** A step of this run has ended and is stored. */
+  grew = false;
   #hook: string | undefined;
 
   constructor({ stored = [], waits = [], revision }: JournalInput) {
@@ -149,13 +151,23 @@ export class Journal {
 
   /** Takes in a step that is finished and stored as this text. */
   wrote(key: string, text: string): void {
-    if (!key.startsWith(AGAIN)) this.#entries.set(key, JSON.parse(text) as Entry);
+    if (!key.startsWith(AGAIN)) {
+      this.#entries.set(key, JSON.parse(text) as Entry);
+      this.grew = true;
+    }
     this.written.set(key, sha256Hex(text));
   }
 
   /** The record of this tick counts what the step cost. */
   count(key: string): void {
     this.#counting.add(key);
+  }
+
+  /** What cost something that neither an earlier record nor that of this tick counts. */
+  uncounted(): readonly (readonly [key: string, used: StepUse])[] {
+    return [...this.#entries].flatMap(([key, { used, counted }]) =>
+      used === undefined || counted === true || this.#counting.has(key) ? [] : [[key, used]],
+    );
   }
 
   /** What this tick counts, as it is to be stored where it outlives the tick. */

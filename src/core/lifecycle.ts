@@ -1,16 +1,20 @@
 import { checkTransition, TICKING } from "./agent.ts";
 import type { AgentRecord, AgentStatus } from "./agent.ts";
 import { checkHere } from "./between-homes.ts";
-import { endNote } from "./births.ts";
+import { endNotes } from "./births.ts";
+import { spentOf } from "./budget.ts";
+import { childrenIn } from "./children.ts";
 import type { Courier } from "./courier.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { OpenAgentsError } from "./errors.ts";
 import type { FilesCommand } from "./file-edit.ts";
 import type { Kernel } from "./kernel.ts";
+import { readText } from "./load.ts";
 import { noDeadLetter } from "./mailroom.ts";
 import type { Mailroom } from "./mailroom.ts";
 import type { GoalsCommand } from "./think.ts";
 import type { TickRecord } from "./trajectory.ts";
+import type { FilesQuery } from "./ports/memory.ts";
 import { paths, timerOf } from "./tree.ts";
 
 /** What an operator has an agent do: each as `Runtime` has it, for an agent's entry in the directory. */
@@ -56,13 +60,16 @@ export class Lifecycle {
   }
 
   async pause(record: AgentRecord): Promise<AgentRecord> {
-    return this.#held(record, async (now) => {
+    const paused = this.#held<AgentRecord>(record, async (now) => {
       if (now.status === "paused") return now;
       this.#checkAlive(now, "pause");
       await this.#setStatus(now, "paused");
       this.#mailroom.paused(now);
       return { ...now, status: "paused" };
     });
+    // It waits for the tick that runs, which may be long.
+    this.#dispatcher.pause(record.id);
+    return paused;
   }
 
   async resume(record: AgentRecord): Promise<AgentRecord> {
@@ -128,8 +135,18 @@ export class Lifecycle {
 
   /** Tells the parent of an agent that ended with no tick. To be told again is nothing. */
   async #tellParent(record: AgentRecord): Promise<void> {
-    const note = endNote(this.#kernel, record);
-    if (note !== undefined) await this.#courier.tell(note);
+    const { store, clock } = this.#kernel;
+    const { id } = record;
+    const list = (query: FilesQuery) =>
+      store
+        .files(id, query)
+        .then((rows) => rows.map(({ path, value }) => ({ path, value: value as string })));
+    const estate = {
+      spent: spentOf(await readText(store, id, paths.spent), clock.now()),
+      children: await childrenIn({ list }),
+      parent: await readText(store, id, paths.parent),
+    };
+    for (const note of endNotes(this.#kernel, record, estate)) await this.#courier.tell(note);
   }
 
   async replay({ id, name }: AgentRecord, envelopeId: string): Promise<void> {

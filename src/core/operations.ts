@@ -107,7 +107,8 @@ export interface AlarmInfo {
 /** What operators do with a home as a whole. */
 export interface HomeOperations {
   /**
-   * Has no tick begin until `resumeAll`, also after a restart; those that run come to their end. Mail is
+   * Has no tick begin until `resumeAll`, also after a restart; those that run begin no more steps, and go on
+   * at their next one. Mail is
    * taken in and delivered, and commands that need a tick are refused with BUSY. Idempotent.
    */
   pauseAll(): Promise<void>;

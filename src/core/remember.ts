@@ -1,7 +1,8 @@
 import type { Acted } from "./act.ts";
 import { isNpub } from "./agent.ts";
 import type { AgentStatus } from "./agent.ts";
-import { endNote } from "./births.ts";
+import { endNotes } from "./births.ts";
+import { childrenIn } from "./children.ts";
 import { firingsOf } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { errorInfo, MismatchError } from "./errors.ts";
@@ -56,6 +57,8 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   const outcome = outcomeOf(acted, occasion);
   if (acted.failure?.next !== "stop") takeAway(draft, occasion);
   for (const [path, content] of acted.session.spent()) draft.write(path, content);
+  // A journal that is tried with again has time to be counted.
+  if (acted.failure?.next !== "retry" && outcome !== "parked") countRest(acted, occasion);
   const spent = await acted.session.meter.file();
   if (spent !== undefined) draft.write(paths.spent, spent);
   if (outcome !== "done" && acted.failure?.next !== "restart") keepCounted(draft, occasion);
@@ -79,8 +82,13 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   if (statusAfter(agent, occasion, acted) === "terminated") {
     const waiting = await requestsTo(kernel.store, agent.record.id);
     for (const { envelope } of waiting) draft.send.push(refusal(kernel, agent, envelope));
-    const ended = endNote(kernel, agent.record);
-    if (ended !== undefined) draft.send.push(ended);
+    const { files, meter } = acted.session;
+    const estate = {
+      spent: await meter.spent(),
+      children: await childrenIn(files),
+      parent: await files.read(paths.parent),
+    };
+    draft.send.push(...endNotes(kernel, agent.record, estate));
   }
   const trace = input.span?.context ?? traceOf(occasion.envelope);
   draft.send = await Promise.all(
@@ -221,6 +229,15 @@ function outcomeOf(acted: Acted, { refusal }: Occasion): TickRecord["outcome"] {
   return refusal?.outcome ?? "failed";
 }
 
+/** Counts what earlier tries have journaled and this one never asked for: nobody comes to ask for it any more. */
+function countRest({ session }: Acted, { journal }: Occasion): void {
+  for (const [key, used] of journal.uncounted()) {
+    session.meter.count(used);
+    journal.count(key);
+    session.steps.push({ key, ms: 0, replayed: true, used });
+  }
+}
+
 /** Steps that outlive the tick say that what they cost is counted. */
 function keepCounted(draft: Draft, { envelope, journal }: Occasion): void {
   for (const [key, entry] of journal.counted()) {
@@ -330,19 +347,19 @@ function park(draft: Draft, { agent, occasion, acted }: RememberInput): void {
 
 /** Mail waits in the inbox to be tried again; what came from elsewhere waits as a parked tick. */
 function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
-  const { letter, mail, parked, attempt } = occasion;
-  const { retryAt, error } = acted.failure!;
+  const { letter, mail, parked } = occasion;
+  const { retryAt, attempts, error } = acted.failure!;
   // What agent code could not do with is asked for anew.
   askAnew(draft, occasion, acted.session.keysOf(error));
   if (mail !== undefined && parked === undefined) {
-    draft.retry.push({ position: mail.position, notBefore: retryAt, attempts: attempt });
+    draft.retry.push({ position: mail.position, notBefore: retryAt, attempts });
     draft.setTimer({ at: retryAt, kind: "retry", id: String(mail.position) });
     return;
   }
   if (mail !== undefined) draft.ack.push(mail.position);
   const settled = new Set(keepSettled(draft, agent, occasion));
   const waits = (parked?.waits ?? []).filter(({ key }) => !settled.has(key));
-  const again = { waits, at: retryAt, attempts: attempt, failed: true } as const;
+  const again = { waits, at: retryAt, attempts, failed: true } as const;
   putDown(draft, { envelope: letter, ...again, spawned: parked?.spawned });
 }
 
@@ -364,11 +381,11 @@ function keep(
 
 /** Nothing of what was done is kept, and the trigger is taken again at once: no try is counted. */
 function restart(draft: Draft, { occasion, acted }: RememberInput): void {
-  const { envelope, letter, mail, parked, attempt } = occasion;
-  const at = acted.failure!.retryAt;
+  const { envelope, letter, mail, parked } = occasion;
+  const { retryAt: at, attempts } = acted.failure!;
   draft.erase(paths.journal(envelope.id));
   if (mail !== undefined && parked === undefined) {
-    draft.retry.push({ position: mail.position, notBefore: at, attempts: attempt - 1 });
+    draft.retry.push({ position: mail.position, notBefore: at, attempts });
     draft.setTimer({ at, kind: "retry", id: String(mail.position) });
     return;
   }
@@ -376,7 +393,7 @@ function restart(draft: Draft, { occasion, acted }: RememberInput): void {
   for (const { request } of parked?.waits ?? []) {
     if (request !== undefined) draft.erase(paths.wait(request));
   }
-  putDown(draft, { envelope: letter, waits: [], at, attempts: attempt - 1, failed: true });
+  putDown(draft, { envelope: letter, waits: [], at, attempts, failed: true });
 }
 
 function putDown(draft: Draft, parked: Parked): void {

@@ -103,6 +103,11 @@ export class Replay {
     return this.#strict && this.#open.size > 0;
   }
 
+  /** What has a result, and was not asked for in this run. */
+  get unasked(): readonly string[] {
+    return [...this.#open].filter((key) => this.#kinds.get(key) === "done");
+  }
+
   /** What does not fit, if the hook asks for nothing more. */
   mismatch(): Mismatch | undefined {
     const first = this.#held.toSorted((a, b) => a.at - b.at)[0];

@@ -1,5 +1,6 @@
 import { newAlarm } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
+import { parentNote } from "./births.ts";
 import { Meter } from "./budget.ts";
 import { Children, ownLimit } from "./children.ts";
 import type {
@@ -21,7 +22,7 @@ import { toMs } from "./duration.ts";
 import { PUBLIC, triggerOf } from "./envelope.ts";
 import type { Envelope, EnvelopeType, Trigger } from "./envelope.ts";
 import { isNpub } from "./agent.ts";
-import { OpenAgentsError } from "./errors.ts";
+import { OpenAgentsError, PausedError } from "./errors.ts";
 import { GivenOut, plain } from "./given-out.ts";
 import type { LiveTick } from "./live-tick.ts";
 import type { Json } from "./json.ts";
@@ -57,6 +58,8 @@ export interface SessionInput {
   readonly live: LiveTick | undefined;
   /** The tick's, where ticks are traced: steps are in it. */
   readonly span: Span | undefined;
+  /** That of a run whose outcome could not be written down. */
+  readonly meter?: Meter;
 }
 
 /** How the run of a hook ended. */
@@ -67,6 +70,8 @@ export type Ending =
 
 /** After a tick was cut off, its running steps get this long to end and be journaled, ms. */
 const STEP_GRACE = 1_000;
+/** Of what a hook did not ask for again so many are named. */
+const UNASKED = 10;
 
 /**
  * One run of a hook: what its context does, and everything it asked for, collected until REMEMBER
@@ -107,6 +112,7 @@ export class Session {
   #thought: Thought | undefined;
   #abort: AbortController | undefined;
   #cutBy: unknown;
+  #timedOut = false;
   #isOpen = true;
   #end: ((ending: Ending) => void) | undefined;
   #onCut: (() => void) | undefined;
@@ -118,6 +124,7 @@ export class Session {
     this.#given = new GivenOut(kernel.limits, () => kernel.clock.now(), before && before.#given);
     this.meter =
       before?.meter ??
+      input.meter ??
       new Meter({
         budget: () => ownLimit(input.agent, this.files),
         now: () => kernel.clock.now(),
@@ -140,7 +147,10 @@ export class Session {
       isOpen: () => this.#isOpen,
       signal: () => this.signal,
       note: (note) => this.#stepEnded(note),
-      quiet: () => this.#waits.look(),
+      quiet: () => {
+        if (this.#steps.stuck) this.cut(new PausedError());
+        else this.#waits.look();
+      },
       meter: () => this.meter,
     });
     this.#waits = new Waits(kernel, input, {
@@ -172,9 +182,10 @@ export class Session {
   /** Runs `work` to its end: it returns or throws, or it waits for nothing but the outside. */
   async run(work: () => Promise<unknown>): Promise<Ending> {
     const { clock } = this.#kernel;
-    const stopTimer = clock.after(this.#input.agent.definition.timeout, () =>
-      this.cut(new OpenAgentsError("TIMEOUT", "The tick ran longer than its timeout")),
-    );
+    const stopTimer = clock.after(this.#input.agent.definition.timeout, () => {
+      this.#timedOut = this.#cutBy === undefined;
+      this.cut(new OpenAgentsError("TIMEOUT", "The tick ran longer than its timeout"));
+    });
     const ending = await new Promise<Ending>((resolve) => {
       this.#end = resolve;
       if (this.#cutBy !== undefined) return resolve({ kind: "failed", error: this.#cutBy });
@@ -199,14 +210,25 @@ export class Session {
     this.#cutBy = error;
     this.#abort?.abort(error);
     this.#fs?.end();
+    this.#steps.cut(error);
     this.#end?.({ kind: "failed", error });
     this.#onCut?.();
     return true;
   }
 
+  /** Begins no more steps: where one is to begin the run is cut off, once those at work have ended. */
+  pause(): void {
+    this.#steps.pause();
+  }
+
   /** True when the tick was cut off because somebody wanted it to end, not because it took long. */
   get cancelled(): boolean {
     return this.#cutBy instanceof OpenAgentsError && this.#cutBy.code === "CANCELLED";
+  }
+
+  /** True when the tick was cut off because it took long, and not for what happened before. */
+  get timedOut(): boolean {
+    return this.#timedOut && !this.cancelled;
   }
 
   /** Runs a hook that is not the trigger's own. @throws MISMATCH as `checkReplay` */
@@ -217,9 +239,14 @@ export class Session {
     });
   }
 
-  /** @throws MISMATCH when the hook has ended before it asked for all that other code has asked for */
+  /** Notes what is journaled and was not asked for. @throws MISMATCH when the hook has ended before it asked for all that other code has asked for */
   checkReplay(): void {
     this.#waits.checkEnd();
+    const { unasked } = this.#input.occasion.journal.replay;
+    if (unasked.length === 0) return;
+    const keys = unasked.slice(0, UNASKED).join(", ");
+    const more = unasked.length > UNASKED ? ` and ${unasked.length - UNASKED} more` : "";
+    this.note("warn", `The hook ended and did not ask for what it did before: ${keys}${more}`);
   }
 
   /** What is given to the outside when the tick is done; log lines alone when it is not. */
@@ -279,13 +306,17 @@ export class Session {
       trigger: occasion.envelope.id,
       gone: occasion.parked?.spawned ?? [],
       files: this.#open(),
-      left: () => this.meter.left(),
+      hold: (choose) => this.meter.hold(choose),
       later: (step) => this.#steps.later(step),
       letter: (to, payload) => this.#envelope({ to, type: "message" }, payload, {}),
-      spent: async () => (await this.meter.spent()).today,
       locked: (error) => this.cut(error),
     });
     return this.#children;
+  }
+
+  /** Tells another's child that it is this agent's from now on. */
+  tellParent(child: string): void {
+    this.mail.push(parentNote(this.#kernel, child, this.agent.id));
   }
 
   /** The children that are to be made with the next commit: their npubs, and the letters that do. */

@@ -56,8 +56,12 @@ export interface LaterOptions extends StepOptions {
 export class Steps {
   /** Those that are not over. */
   readonly running: Set<Promise<unknown>> = new Set();
-  /** How many of them wait for their turn. */
+  /** How many of them wait for their turn, or may not begin. */
   #held = 0;
+  /** No more of them begin. */
+  #paused = false;
+  /** Fails those that may not begin. */
+  readonly #stops: ((error: unknown) => void)[] = [];
   readonly #kernel: Kernel;
   readonly #input: SessionInput;
   readonly #run: StepsRun;
@@ -75,6 +79,21 @@ export class Steps {
   /** True while one of them is at work. */
   get busy(): boolean {
     return this.running.size > this.#held;
+  }
+
+  /** True when one may not begin, and none is at work. */
+  get stuck(): boolean {
+    return this.#stops.length > 0 && !this.busy;
+  }
+
+  /** From now on none begins. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  /** The run was cut off: what waits to begin fails. */
+  cut(error: unknown): void {
+    for (const stop of this.#stops.splice(0)) stop(error);
   }
 
   /** As `Context.step`. */
@@ -150,6 +169,9 @@ export class Steps {
     // Nothing may happen outside because of mail that could still be lost.
     await store.sync();
     check();
+    const stops = this.#stopsHere();
+    if (stops !== false && (stops === true || (await stops))) await this.#mayNotBegin();
+    check();
     const begun = clock.now();
     live?.step(key);
     let over = false;
@@ -213,6 +235,21 @@ export class Steps {
       this.#spending.delete(key);
       over = true;
     }
+  }
+
+  /** While the agent or its home is paused, only an end goes on. */
+  #stopsHere(): boolean | Promise<boolean> {
+    const { type, payload } = this.#input.occasion.envelope;
+    if (type === "control" && payload === "terminate") return false;
+    return this.#paused || this.#kernel.brake.on();
+  }
+
+  /** Until the run is cut off, which it is once no step is at work. */
+  async #mayNotBegin(): Promise<void> {
+    const cut = new Promise<never>((_, reject) => this.#stops.push(reject));
+    this.#held += 1;
+    this.#run.quiet();
+    await cut;
   }
 
   /** Waits for the turn of a step in a replay. */

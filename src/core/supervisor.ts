@@ -16,17 +16,19 @@ export interface Failure {
   readonly attempt: number;
   /** Triggers of this agent that were dead-lettered just before, in a row. */
   readonly failuresInARow: number;
+  /** It was cut off as it ran too long, after a step of this try had ended: what is done stays done. */
+  readonly gotOn: boolean;
   readonly policy: RetryPolicy;
   /** What is to follow a `MismatchError`. */
   readonly onMismatch: OnMismatch;
 }
 
 /**
- * What it decides: try again after `delay` ms, begin anew with nothing of what was done, or give the
+ * What it decides: try again after `delay` ms, which is a failed try where that `counts`, begin anew with nothing of what was done, or give the
  * trigger up, and the agent too when it is to blame for too many in a row.
  */
 export type Decision =
-  | { readonly next: "retry"; readonly delay: number }
+  | { readonly next: "retry"; readonly delay: number; readonly counts: boolean }
   | { readonly next: "restart" }
   | { readonly next: "dead-letter"; readonly blame: boolean; readonly quarantine: boolean };
 
@@ -49,8 +51,9 @@ export function afterFailure(failure: Failure): Decision {
   const { error, attempt, policy } = failure;
   if (error instanceof MismatchError && failure.onMismatch === "restart")
     return { next: "restart" };
+  if (failure.gotOn) return { next: "retry", delay: 0, counts: false };
   if (!isTerminal(error) && attempt <= policy.retries) {
-    return { next: "retry", delay: retryDelay(error, attempt, policy) };
+    return { next: "retry", delay: retryDelay(error, attempt, policy), counts: true };
   }
   const blame = !isNoFault(error);
   const quarantine = blame && failure.failuresInARow + 1 >= policy.quarantineAfter;

@@ -1,4 +1,4 @@
-import type { ChildCommand } from "./births.ts";
+import type { ChildCommand, ParentCommand } from "./births.ts";
 import { noteChild } from "./children.ts";
 import type { AgentDefinition, Alarm, Hooks, Message } from "./definition.ts";
 import type { State } from "./state.ts";
@@ -16,14 +16,23 @@ import { isLocked } from "./locked.ts";
 import type { Goal, GoalChange, Goals, NewGoal } from "./ports/memory.ts";
 import type { Session } from "./session.ts";
 import { TickContext } from "./tick-context.ts";
+import { paths } from "./tree.ts";
 import { validate } from "./standard-schema.ts";
 
 /**
  * A command, as the payload of an envelope of type `control`. `note` runs no hook: its tick puts on the
  * record what the agent's key was used for. `goals` and `files` run none either, and change those; `child` says
- * what became of an agent that this one made.
+ * what became of an agent that this one made, `parent` who is to hear of this one's end.
  */
-export type Command = "wake" | "hibernate" | "terminate" | "note" | "goals" | "files" | "child";
+export type Command =
+  | "wake"
+  | "hibernate"
+  | "terminate"
+  | "note"
+  | "goals"
+  | "files"
+  | "child"
+  | "parent";
 
 /** The payload of the command `goals`. */
 export type GoalsCommand = {
@@ -63,7 +72,7 @@ export function commandOf({ envelope }: Occasion): Command | undefined {
 }
 
 /** The commands for which no hook runs: the agent does not know of them. */
-const QUIET: ReadonlySet<unknown> = new Set<Command>(["note", "goals", "files", "child"]);
+const QUIET: ReadonlySet<unknown> = new Set<Command>(["note", "goals", "files", "child", "parent"]);
 
 /** True for an occasion for which no hook runs. */
 export function isQuiet(occasion: Occasion): boolean {
@@ -95,8 +104,15 @@ export function think(agent: LoadedAgent, occasion: Occasion): Plan {
   return async (session) => {
     if (command === "note") return;
     if (command === "child") {
-      const why = await noteChild(session.files, payload as unknown as ChildCommand);
-      if (why !== undefined) session.note("warn", why);
+      const note = payload as unknown as ChildCommand;
+      const heirs = await noteChild(session, note);
+      if (heirs === undefined) return;
+      for (const heir of heirs) session.tellParent(heir);
+      if (note.why !== undefined) session.note("warn", note.why);
+      return;
+    }
+    if (command === "parent") {
+      session.files.write(paths.parent, (payload as unknown as ParentCommand).parent);
       return;
     }
     if (command === "goals" || command === "files") {

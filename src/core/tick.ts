@@ -113,7 +113,7 @@ export async function takeOn(
     live?.phase("act");
     const acted = await act(kernel, input);
     const ticked = await settle(acted).catch((error: unknown) =>
-      settle(unrecordable(kernel, input, { error, acted })),
+      settle(unrecordable(kernel, { ...input, acted }, error)),
     );
     if (span !== undefined) endTick(span, ticked.record);
     return ticked;

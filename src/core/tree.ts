@@ -24,6 +24,7 @@
  * goals/<id>                      a goal, JSON
  * children/<npub>                 an agent that this one made and that is not ended, JSON
  * meta/goals                      how many there are; meta/talks, meta/patterns, meta/read, meta/kv: the same
+ * meta/parent                     who is told of the agent's end, where its parent is no more: an npub
  * meta/spent                      what the agent's steps cost, JSON
  * meta/budgets/<path>             what was written to a mount that has a budget, JSON
  * mounts/<path>                   a mount, JSON; null for one of the definition that is taken away
@@ -69,6 +70,7 @@ export const paths = {
   readCount: "meta/read",
   mounts: "mounts/",
   mount: (path: string): string => `mounts/${encode(path)}`,
+  parent: "meta/parent",
   spent: "meta/spent",
   budgets: "meta/budgets/",
   budget: (path: string): string => `meta/budgets/${encode(path)}`,

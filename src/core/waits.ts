@@ -16,8 +16,11 @@ export interface WaitsRun {
   readonly misfit: (error: MismatchError) => void;
 }
 
-/** In a replay that is stuck, branches of the hook get so long to ask for something else, ms. */
-const PATIENCE = 250;
+/**
+ * In a replay that is stuck, branches of the hook get so long to ask for something else, ms, and no more than half
+ * of the tick's timeout: one may be at work outside of all steps.
+ */
+const PATIENCE = 5_000;
 
 /** What one run of a hook waits for, and how it is seen that it does nothing else. */
 export class Waits {
@@ -59,7 +62,8 @@ export class Waits {
     if (still === undefined) return;
     const { replay } = this.#input.occasion.journal;
     const { asks } = replay;
-    this.#kernel.clock.after(still === "stuck" ? PATIENCE : 0, () => {
+    const patience = Math.min(PATIENCE, this.#input.agent.definition.timeout / 2);
+    this.#kernel.clock.after(still === "stuck" ? patience : 0, () => {
       if (this.#stillness() !== still) return;
       if (still === "waiting") this.#run.park(this.#waits);
       else if (replay.asks === asks) this.#run.misfit(this.#misfit(replay.mismatch()!));

@@ -53,10 +53,10 @@ export interface CallOptions {
   readonly onPart?: ((part: ModelPart) => void) | undefined;
   /** Told of each try that is lost as it is, also where the call fails at last. */
   readonly onLost?: ((lost: LostTry) => void) | undefined;
-  /** Takes secrets out of what a provider says of a failure. */
-  readonly clean?: ((text: string) => string) | undefined;
   /** Asked before each try but the first, also of a fallback: what it throws ends the call, and is thrown. */
   readonly mayTry?: (() => Promise<void>) | undefined;
+  /** Takes secrets out of what a provider says of a failure. */
+  readonly clean?: ((text: string) => string) | undefined;
   readonly limits?: Partial<CallLimits> | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;

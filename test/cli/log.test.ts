@@ -96,3 +96,40 @@ void test("a request is one line with its route and no query, and error when the
   });
   assert.equal(second?.["level"], "error");
 });
+
+const failure = (agent: string, outcome: string, message: string): TickEvent =>
+  ({
+    agent: { id: `npub-${agent}`, name: agent },
+    record: { n: 7, trigger: { id: "mail" }, outcome, error: { code: "FAILED", message } },
+    output: {},
+  }) as unknown as TickEvent;
+
+void test("a tick that failed is a line at warn, on one line, cut short and with no secret in it", () => {
+  const { log, lines } = opened({ format: "pretty", level: "warn" });
+  log.tick(failure("ada", "retry", "it\nsaid hush-hush"));
+  log.tick(failure("ada", "failed", `${"x".repeat(495)} hush-hush ${"y".repeat(495)}`));
+  assert.equal(
+    lines[0],
+    "agentd: tick failed, to be tried again: FAILED it said *** agent=ada tick=7 envelope=mail code=FAILED\n",
+  );
+  assert.match(lines[1]!, /^agentd: tick failed for good: FAILED x{495} \*\*\*/);
+  assert.doesNotMatch(lines[1]!, /hush|yy/);
+  const silent = opened({ level: "error" });
+  silent.log.tick(failure("ada", "failed", "x"));
+  assert.deepEqual(silent.lines, []);
+});
+
+void test("a storm of failures is ten lines a minute of an agent and 300 of all, and how many were not said", () => {
+  let now = 0;
+  const { log, lines } = opened({ now: () => now });
+  for (let i = 0; i < 500; i += 1) log.tick(failure("ada", "retry", "again"));
+  assert.equal(lines.length, 10);
+  log.tick(failure("bob", "failed", "once"));
+  assert.equal((JSON.parse(lines[10]!) as { unsaid: number }).unsaid, 490);
+  for (let i = 0; i < 1000; i += 1) log.tick(failure(`agent-${i}`, "failed", "once"));
+  assert.equal(lines.length, 300);
+  now = 60_000;
+  log.tick(failure("ada", "retry", "again"));
+  const { agent, unsaid } = JSON.parse(lines[300]!) as { agent: string; unsaid: number };
+  assert.deepEqual([agent, unsaid], ["ada", 711]);
+});

@@ -178,3 +178,14 @@ void test("agentctl logs and stream --follow go on after kill -9 of agentd, each
   const sorted = places.toSorted(([a = 0, b = 0], [c = 0, d = 0]) => a - c || b - d);
   assert.deepEqual(places, sorted);
 });
+
+void test("agentd says of each tick that failed which agent it was and why", async () => {
+  await using p = project(CHATTY.replace("retries: 0", "retries: 1, backoff: 1"));
+  const daemon = await p.start();
+  assert.notEqual((await p.agentctl("send", "chatty", "fail", "--wait")).code, 0);
+  const { stderr } = await daemon.end();
+  const said = stderr.split("\n").filter((line) => line.includes("told to"));
+  assert.equal(said.length, 2, stderr);
+  assert.match(said[0]!, /^agentd: tick failed, to be tried again: FAILED told to agent=chatty /);
+  assert.match(said[1]!, /^agentd: tick failed for good: FAILED told to agent=chatty /);
+});

@@ -48,6 +48,71 @@ void test("a day that begins in the middle of a tick begins with nothing spent",
   });
 });
 
+/** A meter over a file that is kept, of an agent with 100 tokens a day. */
+function metered(at: number) {
+  const home = { now: at, file: undefined as string | undefined };
+  const open = (): Meter =>
+    new Meter({
+      budget: () => ({ tokens: 100 }),
+      now: () => home.now,
+      read: () => Promise.resolve(home.file),
+    });
+  const use = async (meter: Meter, tokens: number): Promise<void> => {
+    const release = await meter.reserve({ tokens });
+    meter.count({ tokens });
+    release();
+    home.file = (await meter.file())!;
+  };
+  return { home, open, use };
+}
+
+void test("what is used after midnight is of the new day, also in a tick that began before", async () => {
+  const { home, open, use } = metered(Date.UTC(2026, 0, 1, 23, 59, 59));
+  const meter = open();
+  const release = await meter.reserve({ tokens: 100 });
+  home.now += 2_000;
+  meter.count({ tokens: 100 });
+  release();
+  home.file = (await meter.file())!;
+  assert.deepEqual(JSON.parse(home.file).today, { usd: 0, tokens: 100 });
+  assert.equal(JSON.parse(home.file).day, "2026-01-02");
+  await assert.rejects(use(open(), 1), { code: "BUDGET" });
+});
+
+void test("a clock that steps back over midnight gives no second budget for a day", async () => {
+  const { home, open, use } = metered(Date.UTC(2026, 0, 2));
+  await use(open(), 100);
+  home.now -= 3_000;
+  await assert.rejects(use(open(), 100), { code: "BUDGET" });
+  home.now += 4_000;
+  const meter = open();
+  await assert.rejects(use(meter, 1), { code: "BUDGET" });
+  home.now -= 4_000;
+  await assert.rejects(use(meter, 1), { code: "BUDGET" });
+});
+
+void test("what is let go while somebody asks what is left was not left", async () => {
+  const given = { tokens: 0 };
+  const asked = Promise.withResolvers<void>();
+  const meter = new Meter({
+    async budget() {
+      const before = given.tokens;
+      await asked.promise;
+      return { tokens: 100 - before };
+    },
+    now: () => 0,
+    read: async () => undefined,
+  });
+  const first = meter.reserve({ tokens: 100 });
+  asked.resolve();
+  const release = await first;
+  const second = meter.reserve({ tokens: 100 });
+  // It is a child's from now on.
+  given.tokens = 100;
+  release();
+  await assert.rejects(second, { code: "BUDGET" });
+});
+
 void test("money that a step said counts, also where it said tokens by themselves", () => {
   assert.deepEqual(addUse({ tokens: 10 }, { usd: 30 }), { tokens: 10, usd: 30 });
   assert.deepEqual(addUse({ usd: 30 }, { tokens: 10 }), { tokens: 10, usd: 30 });

@@ -399,7 +399,7 @@ void test("a bundle has an agent's parent and share; a clone has neither, nor th
   assert.equal((await runtime.verify("copy")).ok, true);
   await runtime.purge("kid");
   await clock.advance(10);
-  assert.deepEqual(await entries(home), []);
+  assert.deepEqual(await entries(home), ["grandchild"], "whose parent is no more");
   await runtime.import(streamOf(bundle));
   const back = await runtime.get("kid");
   assert.deepEqual([back.parent, back.generation, back.budget], [kid.parent, 1, kid.budget]);
@@ -493,4 +493,42 @@ void test("what a child may spend is less for its parent, until the child ends",
     { usd: 700_000, tokens: 700 },
     { usd: 700_000, tokens: 700 },
   ]);
+});
+
+void test("a child and a step that are asked for together do not both get what is left", async () => {
+  const gate = Promise.withResolvers<void>();
+  let isSlow = false;
+  const slow = new Proxy(memoryStore(), {
+    get(store, name) {
+      const member: unknown = Reflect.get(store, name);
+      if (typeof member !== "function") return member;
+      if (name !== "reserve") return member.bind(store);
+      return async () => {
+        if (isSlow) await gate.promise;
+        return store.reserve();
+      };
+    },
+  });
+  const lead = defineAgent({
+    name: "lead",
+    budget: { perDay: { tokens: 1000 } },
+    state: { got: [] as string[] },
+    async onMessage(ctx) {
+      const code = (error: { code: string }): string => error.code;
+      isSlow = true;
+      const child = ctx.spawn("kid", { type: "leaf", budget: { perDay: { tokens: 1000 } } });
+      // Its share is chosen by the time its account is waited for.
+      for (let turn = 0; turn < 100; turn += 1) await null;
+      const work = ctx.step("work", ({ used }) => used({ tokens: 1000 }), {
+        worst: { tokens: 1000 },
+      });
+      const worked = await work.then(() => "worked", code);
+      gate.resolve();
+      ctx.state.got = [await child.then(() => "born", code), worked];
+    },
+  });
+  const home = await setting([lead, defineAgent({ name: "leaf" })], { store: slow });
+  await home.tell("lead", "go");
+  await home.clock.advance(0);
+  assert.deepEqual((await home.runtime.state("lead"))["got"], ["born", "BUDGET"]);
 });

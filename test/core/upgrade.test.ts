@@ -34,7 +34,7 @@ async function upgraded(before: Hook, after: Hook, rest: Rest = {}): Promise<Set
   problems.length = 0;
   const onProblem = (problem: string): void => void problems.push(problem);
   const next = await setting([agent("new", after, rest)], { store, clock, onProblem });
-  await clock.advance(HOUR + 1_000);
+  await clock.advance(HOUR + 11_000);
   return next;
 }
 
@@ -182,7 +182,7 @@ void test("a tick that other code has begun runs from its start where that is th
   assert.deepEqual(did, ["one", "|", "new", "one"]);
   assert.equal(keys[0], keys[1]);
   assert.deepEqual((await end(next)).parked, ["m"]);
-  await clock.advance(HOUR + 1_000);
+  await clock.advance(HOUR + 11_000);
   assert.deepEqual([(await end(next)).outcome, did.length], ["done", 4]);
   const rows = await runtime.log("a", 0, 99);
   const restarted = rows.find(({ record }) => record.includes('"MISMATCH"'))!;
@@ -235,7 +235,7 @@ void test("an alarm that is tried again under other code begins anew", async () 
   await runtime.stop(0).catch(() => undefined);
   store.crash();
   const next = await setting([defined("new")], { store, clock });
-  await clock.advance(HOUR + 1_000);
+  await clock.advance(HOUR + 11_000);
   assert.deepEqual(did, ["old", "new"]);
   assert.deepEqual([(await end(next)).outcome, (await end(next)).parked], ["done", []]);
 });
@@ -301,7 +301,7 @@ void test("a dead letter is replayed by mended code, also after a request that h
   const next = await upgraded(bug(true), bug(false), rest);
   assert.equal((await end(next)).reason, "a bug");
   await next.runtime.replay("a", "m");
-  await next.clock.advance(HOUR + 1_000);
+  await next.clock.advance(HOUR + 11_000);
   assert.deepEqual([(await end(next)).outcome, did], ["done", ["no answer", "|"]]);
 });
 
@@ -322,7 +322,7 @@ void test("onWake of other code is checked by itself, and when it does not run i
   await first.runtime.stop(0).catch(() => undefined);
   store.crash();
   const other = await setting([agent("new", before, wakes("another"))], { store, clock });
-  await clock.advance(HOUR + 1_000);
+  await clock.advance(HOUR + 11_000);
   const { error } = await end(other);
   assert.match(error?.message ?? "", /"onWake\/step:another#0" where .* "onWake\/step:wake#0"/);
   assert.deepEqual(did, ["wake", "one"]);
@@ -352,7 +352,7 @@ void test("what an older release has journaled goes on as it did", async () => {
   }
   await store.release(claim);
   const next = await setting([agent("new", old)], { store, clock });
-  await clock.advance(HOUR + 1_000);
+  await clock.advance(HOUR + 11_000);
   const { lastTick } = await next.runtime.status("a");
   assert.deepEqual([lastTick?.outcome, did], ["done", ["one", "two", "three"]]);
 });
@@ -365,14 +365,14 @@ void test("a parked tick whose definition is gone waits until it is there again,
   await runtime.stop(0).catch(() => undefined);
   store.crash();
   const without = await setting([defineAgent({ name: "b" })], { store, clock });
-  await clock.advance(HOUR + 1_000);
+  await clock.advance(HOUR + 11_000);
   const { problem, parked } = await without.runtime.status("a");
   assert.match(problem ?? "", /no agent type "a"/);
   assert.deepEqual([parked, did], [["m"], ["one", "two"]]);
   await without.runtime.stop(0).catch(() => undefined);
   store.crash();
   const again = await setting([agent("new", old)], { store, clock });
-  await clock.advance(HOUR + 1_000);
+  await clock.advance(HOUR + 11_000);
   assert.equal((await end(again)).outcome, "done");
   assert.deepEqual(did, ["one", "two", "three"]);
 });
@@ -393,4 +393,51 @@ void test("defineAgent() knows code by its sources, or by what it is told", () =
     });
   }
   assert.throws(() => of({ onMismatch: "ignore" } as unknown as Rest), { code: "CONFIG" });
+});
+
+void test("a hook that ends and has not asked for what is journaled says so in the log of its tick, whatever its revision", async () => {
+  did = [];
+  const tries: string[] = [];
+  const hook: Hook = async (ctx) => {
+    tries.push("try");
+    const names = tries.length === 1 ? ["one", "two", "three"] : ["two"];
+    for (const name of names) await work(ctx, name);
+    if (tries.length === 1) throw new Error("not yet");
+  };
+  const { runtime, clock, tell } = await setting([agent("same", hook)]);
+  const lines: unknown[] = [];
+  runtime.watch(undefined, ({ output }) => lines.push(...(output.logs ?? [])));
+  await tell("a", "x", "m");
+  await clock.advance(HOUR + 1_000);
+  assert.deepEqual(did, ["one", "two", "three"]);
+  assert.equal((await runtime.status("a")).lastTick?.outcome, "done");
+  assert.deepEqual(
+    lines.map((line) => (line as { level: string; text: string }).text),
+    ["The hook ended and did not ask for what it did before: step:one#0, step:three#0"],
+  );
+});
+
+void test("a branch that is slow outside of all steps is waited for before other code is found to ask otherwise", async () => {
+  let slow: Promise<unknown> | undefined;
+  const both: Hook = async (ctx) => {
+    const first = async (): Promise<void> => {
+      if (slow !== undefined) await slow;
+      await work(ctx, "first");
+    };
+    await Promise.all([first(), work(ctx, "second")]);
+    await ctx.sleep("1h");
+    await ctx.reply("well");
+  };
+  did = [];
+  const { store, clock, runtime, tell } = await setting([agent("old", both)]);
+  await tell("a", "x", "m");
+  await runtime.stop(0).catch(() => undefined);
+  store.crash();
+  slow = new Promise((resolve) => {
+    clock.after(HOUR + 2_000, () => resolve(undefined));
+  });
+  const next = await setting([agent("new", both, { onMismatch: "restart" })], { store, clock });
+  for (let i = 0; i < 4; i += 1) await clock.advance(HOUR / 2 + 1_000);
+  assert.equal((await end(next)).outcome, "done");
+  assert.deepEqual(did.toSorted(), ["first", "second"]);
 });

@@ -61,6 +61,8 @@ export interface Env {
   readonly OTEL_EXPORTER_OTLP_HEADERS?: string;
   readonly OTEL_SERVICE_NAME?: string;
   readonly OTEL_TRACES_SAMPLER_ARG?: string;
+  /** What a binding of the kind `version_metadata` says of the deployment. */
+  readonly CF_VERSION_METADATA?: { readonly id: string };
   /** The master mnemonic that agents' keys are derived from (BIP-39). */
   readonly OPENAGENTS_MNEMONIC?: string;
 }

@@ -79,10 +79,16 @@ export const agentReport: z.ZodType<AgentReport> = shape<AgentReport>()(
         .array(z.string())
         .register(described, { description: "Triggers whose ticks are parked." }),
       spent: z
-        .strictObject({ day: z.string(), today: total, total, unpriced: count })
+        .strictObject({
+          day: z.string(),
+          today: total,
+          given: total.optional(),
+          total,
+          unpriced: count,
+        })
         .register(described, {
           description:
-            "What its steps cost: whole micro-USD, and tokens of models. `today` is of `day` (UTC), `unpriced` the steps of which no price is known.",
+            "What its steps cost: whole micro-USD, and tokens of models. `today` is of `day` (UTC), `given` what children that ended spent on it, `unpriced` the steps of which no price is known.",
         })
         .optional(),
       problem: z.string().optional().register(described, {

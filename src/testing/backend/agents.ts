@@ -20,6 +20,9 @@ const smallCount: StandardSchema<{ count: number }> = {
   },
 };
 
+/** How many steps a plodder takes. */
+export const PLODS = 50;
+
 const quick = { backoff: 10, maxBackoff: 50 } as const;
 
 /**
@@ -72,6 +75,23 @@ export function conformanceAgents(
         await new Promise((resolve) => setTimeout(resolve, 1));
         await outside.count(`${ctx.agent.id} out`);
         ctx.state.ticks += 1;
+      },
+    }),
+    // Takes many small steps.
+    defineAgent({
+      name: "plodder",
+      state: { did: [] as number[] },
+      async onMessage(ctx, message) {
+        const did: number[] = [];
+        for (let i = 0; i < PLODS; i += 1) {
+          did.push(
+            await ctx.step("plod", async () => {
+              await new Promise((resolve) => setTimeout(resolve, 50));
+              return outside.count(`${message.id} steps`);
+            }),
+          );
+        }
+        ctx.state.did = did;
       },
     }),
     // Stands at a gate named by itself with each message.

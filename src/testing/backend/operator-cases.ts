@@ -1,4 +1,5 @@
-import { equal, rejects } from "../assert.ts";
+import { equal, ok, rejects } from "../assert.ts";
+import { PLODS } from "./agents.ts";
 import { ask, fresh, make, stateOf, until } from "./kit.ts";
 import type { BackendCase } from "./kit.ts";
 
@@ -57,6 +58,56 @@ export const OPERATOR_CASES: readonly BackendCase[] = [
       const { id } = await again.get(name);
       await again.terminate(name);
       equal((await again.get(id)).status, "terminated");
+    },
+  },
+  {
+    guarantee: "lifecycle",
+    name: "a pause in the middle of a tick has it begin no more steps, and it goes on with none done twice",
+    body: async ({ runtime, crash, outside }) => {
+      const name = await make(runtime, "plodder");
+      const id = fresh("plod");
+      const done = async (): Promise<number> => outside.counted(`${id} steps`);
+      const further = async (than: number): Promise<void> =>
+        until("it gets on", async () => (await done()) > than);
+      /** It stands still, and not at its end. */
+      const stands = async (): Promise<number> => {
+        let before = -1;
+        await until("it stands still", async () => {
+          const now = await done();
+          const same = now === before;
+          before = now;
+          if (!same) await new Promise((resolve) => setTimeout(resolve, 400));
+          return same;
+        });
+        ok(before < PLODS, `it was stopped at ${before}`);
+        return before;
+      };
+      await runtime.send(name, { payload: "go", id });
+      await further(0);
+      equal((await runtime.pause(name)).status, "paused");
+      const first = await stands();
+      equal((await runtime.status(name)).queued, 1);
+      const again = await crash();
+      await again.resume(name);
+      await further(first);
+      await again.pauseAll();
+      let second: number;
+      try {
+        second = await stands();
+      } finally {
+        await again.resumeAll();
+      }
+      await further(second);
+      await until(
+        "it is done",
+        async () => ((await stateOf(again, name, "did")) as number[] | undefined)?.length !== 0,
+      );
+      equal(await done(), PLODS);
+      equal(
+        await stateOf(again, name, "did"),
+        Array.from({ length: PLODS }, (_, i) => i + 1),
+      );
+      equal((await again.verify(name)).ok, true);
     },
   },
   {
