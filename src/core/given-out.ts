@@ -1,4 +1,5 @@
 import { byteLength } from "./byte-length.ts";
+import type { Log } from "./context.ts";
 import { errorInfo, OpenAgentsError } from "./errors.ts";
 import { toJson } from "./json.ts";
 import type { Json } from "./json.ts";
@@ -45,6 +46,22 @@ export class GivenOut {
     const json = plain(data, `event "${name}"`);
     this.#take(byteLength(JSON.stringify(json)) + byteLength(name), "broadcast");
     this.#events.push({ name, data: json });
+  }
+
+  /** As agent code logs. `check` throws once its tick is over. */
+  log(check: () => void): Log {
+    const line =
+      (level: LogLine["level"]): Log["info"] =>
+      (text, data) => {
+        check();
+        this.note(level, text, data);
+      };
+    return {
+      debug: line("debug"),
+      info: line("info"),
+      warn: line("warn"),
+      error: line("error"),
+    };
   }
 
   /** Adds a log line; what is beyond the limit is cut, and a last line says so. */

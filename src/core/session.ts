@@ -162,18 +162,7 @@ export class Session {
     }
     // What was spent is spent, however the session before has ended.
     for (const [path, content] of before?.spent() ?? []) this.files.write(path, content);
-    const line =
-      (level: LogLine["level"]): Log["info"] =>
-      (text, data) => {
-        this.#check();
-        this.note(level, text, data);
-      };
-    this.log = {
-      debug: line("debug"),
-      info: line("info"),
-      warn: line("warn"),
-      error: line("error"),
-    };
+    this.log = this.#given.log(() => this.#check());
   }
 
   /** Runs `work` to its end: it returns or throws, or it waits for nothing but the outside. */

@@ -53,7 +53,7 @@ function peerLines({ names, nip05, trust, note }: Peer): readonly string[] {
   return [
     ...(names.length > 0 ? [`Called ${names.slice(0, 3).join(", ")}`] : []),
     ...(nip05 === undefined ? [] : [`Known as ${nip05}`]),
-    ...(trust === "unknown" ? [] : [`${trust === "trusted" ? "Trusted" : "Not trusted"}`]),
+    ...(trust === "unknown" ? [] : [trust === "trusted" ? "Trusted" : "Not trusted"]),
     ...(note === undefined ? [] : [note]),
   ];
 }

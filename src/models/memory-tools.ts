@@ -1,7 +1,6 @@
-import type { Context } from "../core/context.ts";
 import { GOAL_STATUS } from "../core/ports/memory.ts";
 import type { GoalChange, NewGoal } from "../core/ports/memory.ts";
-import type { Tool, Tools } from "../core/ports/model.ts";
+import type { JsonSchema, Tool, Tools } from "../core/ports/model.ts";
 
 /** Goals that are told at once. */
 const GOALS = 100;
@@ -35,102 +34,93 @@ export function memoryTools(): Tools {
   };
 }
 
-function memoryTool<Input>(
-  description: string,
-  properties: object,
-  {
-    required = [],
-    readOnly = false,
-    perform,
-  }: {
-    readonly required?: readonly string[];
-    readonly readOnly?: boolean;
-    readonly perform: (input: Input, ctx: Context) => unknown;
-  },
-): Tool {
-  return {
-    description,
-    readOnly,
-    category: "memory",
-    risk: "low",
-    parameters: { type: "object", properties, required, additionalProperties: false },
-    perform,
-  };
+/** What all of them say of themselves. */
+const KIND = { category: "memory", risk: "low" } as const;
+
+function object(properties: object, required: readonly string[] = []): JsonSchema {
+  return { type: "object", properties, required, additionalProperties: false };
 }
 
-const REMEMBER = memoryTool<{ text: string; confidence?: number }>(
-  "Remembers something that was learned, for conversations to come",
-  {
-    text: { type: "string", minLength: 1, maxLength: 2000 },
-    confidence: { type: "number", minimum: 0.05, maximum: 1, description: "How sure. Default 0.8" },
-  },
-  {
-    required: ["text"],
-    perform: async ({ text, confidence = 0.8 }, ctx) => {
-      const source = `told by ${ctx.trigger.from}`.slice(0, 500).toWellFormed();
-      const { id } = await ctx.memory.patterns.learn({ text, confidence, source });
-      return { id };
+const REMEMBER: Tool = {
+  ...KIND,
+  description: "Remembers something that was learned, for conversations to come",
+  parameters: object(
+    {
+      text: { type: "string", minLength: 1, maxLength: 2000 },
+      confidence: { type: "number", minimum: 0.05, maximum: 1, description: "Default 0.8" },
     },
+    ["text"],
+  ),
+  async perform({ text, confidence = 0.8 }: { text: string; confidence?: number }, ctx) {
+    const source = `told by ${ctx.trigger.from}`.slice(0, 500).toWellFormed();
+    const { id } = await ctx.memory.patterns.learn({ text, confidence, source });
+    return { id };
   },
-);
+};
 
-const FORGET = memoryTool<{ id: string }>(
-  "Forgets something that was learned and is wrong",
-  { id: { type: "string", description: "Its id, as recall gives it" } },
-  { required: ["id"], perform: ({ id }, ctx) => ctx.memory.patterns.forget(id) },
-);
+const FORGET: Tool = {
+  ...KIND,
+  description: "Forgets something that was learned and is wrong",
+  parameters: object({ id: { type: "string", description: "Its id, as recall gives it" } }, ["id"]),
+  perform: ({ id }: { id: string }, ctx) => ctx.memory.patterns.forget(id),
+};
 
-const RECALL = memoryTool<{ words: string }>(
-  "Looks for all of some words in what was said, learned, planned and noted",
-  { words: { type: "string", description: 'One that ends in "*" stands for all that begin so' } },
-  {
-    required: ["words"],
-    readOnly: true,
-    perform: async ({ words }, ctx) => {
-      const hits = await ctx.memory.search(words, { limit: 20 });
-      return hits.map(({ in: area, id, n, text }) => ({
-        in: area,
-        id,
-        ...(n !== undefined && { n }),
-        text,
-      }));
-    },
+const RECALL: Tool = {
+  ...KIND,
+  readOnly: true,
+  description: "Looks for all of some words in what was said, learned, planned and noted",
+  parameters: object(
+    { words: { type: "string", description: 'One that ends in "*" stands for all that begin so' } },
+    ["words"],
+  ),
+  async perform({ words }: { words: string }, ctx) {
+    const hits = await ctx.memory.search(words, { limit: 20 });
+    return hits.map(({ in: area, id, n, text }) => ({
+      in: area,
+      id,
+      ...(n !== undefined && { n }),
+      text,
+    }));
   },
-);
+};
 
-const LIST_GOALS = memoryTool<{ after?: string }>(
-  `Lists goals in order of id, ${GOALS} at a time`,
-  { after: { type: "string", description: "Id of the last one of the list before" } },
-  {
-    readOnly: true,
-    perform: async ({ after }, ctx) => {
-      const goals = await ctx.goals.list({ limit: GOALS, ...(after !== undefined && { after }) });
-      return goals.map(({ createdAt: _made, updatedAt: _changed, ...goal }) => goal);
-    },
+const LIST_GOALS: Tool = {
+  ...KIND,
+  readOnly: true,
+  description: `Lists goals in order of id, ${GOALS} at a time`,
+  parameters: object({
+    after: { type: "string", description: "Id of the last one of the list before" },
+  }),
+  async perform({ after }: { after?: string }, ctx) {
+    const goals = await ctx.goals.list({ limit: GOALS, ...(after !== undefined && { after }) });
+    return goals.map(({ createdAt: _made, updatedAt: _changed, ...goal }) => goal);
   },
-);
+};
 
-const ADD_GOAL = memoryTool<NewGoal>("Adds a goal", GOAL, {
-  required: ["title"],
-  perform: async (goal, ctx) => {
+const ADD_GOAL: Tool = {
+  ...KIND,
+  description: "Adds a goal",
+  parameters: object(GOAL, ["title"]),
+  async perform(goal: NewGoal, ctx) {
     const { id } = await ctx.goals.add(goal);
     return { id };
   },
-});
+};
 
-const UPDATE_GOAL = memoryTool<GoalChange & { id: string }>(
-  "Changes a goal: what is not given stays",
-  {
-    id: ID,
-    ...GOAL,
-    status: { enum: GOAL_STATUS },
-    progress: { type: "number", minimum: 0, maximum: 1 },
-    result: { type: "string", description: "What came of it" },
-  },
-  {
-    required: ["id"],
-    perform: async ({ id, ...change }, ctx) => {
-      await ctx.goals.update(id, change);
+const UPDATE_GOAL: Tool = {
+  ...KIND,
+  description: "Changes a goal: what is not given stays",
+  parameters: object(
+    {
+      id: ID,
+      ...GOAL,
+      status: { enum: GOAL_STATUS },
+      progress: { type: "number", minimum: 0, maximum: 1 },
+      result: { type: "string", description: "What came of it" },
     },
+    ["id"],
+  ),
+  async perform({ id, ...change }: GoalChange & { id: string }, ctx) {
+    await ctx.goals.update(id, change);
   },
-);
+};

@@ -89,8 +89,6 @@ export class ModelMind implements Mind {
     const { model, fallbacks = [], output, tools = {} } = thinking;
     const own = model === undefined ? fallbacks : [model, ...fallbacks];
     try {
-      const { model, fallbacks = [], output, tools = {} } = thinking;
-      const own = [...(model === undefined ? [] : [model]), ...fallbacks];
       for (const one of own) this.#check(one, options.budget);
       learnOwnKeys(this.known, own);
       this.models = new Models(own.length + OTHER_MODELS);

@@ -32,7 +32,7 @@ async function setting(script: Script, options: Partial<AgentOptions> = {}) {
   const system = (n: number): string => {
     const [first] = model.calls[n]!.options.prompt;
     assert.equal(first?.role, "system");
-    return first.content as string;
+    return first.content;
   };
   return { model, runtime, say, system };
 }
