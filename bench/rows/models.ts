@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import type { LanguageModelV4 } from "@ai-sdk/provider";
@@ -11,10 +12,11 @@ import type { AgentDefinition } from "../../src/core/definition.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { agentMemory } from "../../src/memory/index.ts";
 import { modelThinker } from "../../src/models/index.ts";
-import { scriptedModel } from "../../src/models/scripted.ts";
 import { sqlite } from "../../src/stores/sqlite.ts";
 import type { Bench, Figures } from "../bench.ts";
-import { benchSigner, createAgents } from "../in-process.ts";
+import { startAgentd } from "../children.ts";
+import { httpClient } from "../http-client.ts";
+import { benchSigner, createAgents, nameOf } from "../in-process.ts";
 import { flight, median, percentile, round, time } from "../measure.ts";
 
 const ANSWER = "A scripted answer that is about as long as one line of a chat usually is.";
@@ -28,12 +30,8 @@ const QUESTION = "How long does it take?";
  */
 export async function modelOverhead(bench: Bench): Promise<Figures> {
   const { rounds, one } = bench.sizes;
-  const program = new URL("../scripted-server.ts", import.meta.url).pathname;
-  const server = spawn(process.execPath, [program, ANSWER], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const [line] = (await once(server.stdout, "data")) as [Buffer];
-  const baseURL = line.toString().trim();
+  const server = await startModel("0");
+  const baseURL = server.url;
   const make = createOpenAICompatible({ name: "bench", baseURL, includeUsage: true });
   const model: LanguageModelV4 = make("scripted");
   const each = Math.max(5, Math.round(one / 10));
@@ -73,7 +71,7 @@ export async function modelOverhead(bench: Bench): Promise<Figures> {
     if (i === 0) for (const list of [steps, bare]) list.length = 0;
   }
   await runtime.stop();
-  server.kill();
+  server.stop();
   return {
     value: round(median(steps) - median(bare)),
     unit: "ms",
@@ -88,31 +86,53 @@ export async function modelOverhead(bench: Bench): Promise<Figures> {
 const WAIT = 2000;
 
 /**
- * KiB of memory for each agent that waits on a model, of many that do at once in one process: p50 and p99 are
- * ms from asking the agent to its answer, of a model that takes 2,000.
+ * KiB of memory of a daemon for each agent that waits on a model, of many that do at once, each with a message of its
+ * own over HTTP: p50 and p99 are ms from sending it to the reply, of a model over HTTP that takes 2,000. Model, daemon
+ * and clients are three processes.
  */
 export async function modelWaiting(bench: Bench): Promise<Figures> {
   const { together } = bench.sizes;
-  const model = scriptedModel(() => ({ text: ANSWER, delay: WAIT }));
-  const runtime = await started(bench, defineAgent({ name: "waiter", model }));
-  const ids = await createAgents(runtime, { type: "waiter", count: together });
-  globalThis.gc?.();
-  const before = process.memoryUsage().rss;
+  const server = await startModel(String(WAIT));
+  process.env["BENCH_MODEL"] = server.url;
+  const agentd = await startAgentd(bench.directory());
+  const post = httpClient(agentd, together);
+  await flight({ count: together, inFlight: 50 }, (i) =>
+    post("/agents", { name: nameOf(i), type: "waiter" }),
+  );
+  const rss = (): number => {
+    const status = readFileSync(`/proc/${agentd.pid}/status`, "utf8");
+    return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]);
+  };
+  const ask = async (i: number): Promise<void> => {
+    const said = await post(`/agents/${nameOf(i)}/send?wait=60s`, { text: "Hello" });
+    if (!said.includes('"done"')) throw new Error(`A message was answered with ${said}`);
+  };
+  // For the compiler.
+  await flight({ count: Math.min(together, 100), inFlight: 100 }, ask);
+  const before = rss();
   let most = before;
-  const watching = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 100);
-  const took = await flight({ count: together, inFlight: together }, async (i) => {
-    const { outcome } = await runtime.ask(ids[i]!, { payload: "Hello" }, { timeout: 60_000 });
-    if (outcome !== "done") throw new Error(`An agent ended as "${outcome}"`);
-  });
+  const watching = setInterval(() => (most = Math.max(most, rss())), 100);
+  const took = await flight({ count: together, inFlight: together }, ask);
   clearInterval(watching);
-  await runtime.stop();
+  await agentd.stop();
+  server.stop();
   return {
-    value: round((most - before) / together / 1024),
+    value: round((most - before) / together),
     unit: "KiB/agent",
     p50: round(median(took)),
     p99: round(percentile(took, 0.99)),
     against: `${together} agents at once, all done after ${round(Math.max(...took))} ms`,
   };
+}
+
+/** A scripted model behind HTTP, in a process of its own. */
+async function startModel(delay: string): Promise<{ readonly url: string; stop(): void }> {
+  const program = new URL("../scripted-server.ts", import.meta.url).pathname;
+  const child = spawn(process.execPath, [program, ANSWER, delay], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  return { url: line.toString().trim(), stop: () => void child.kill() };
 }
 
 async function started(bench: Bench, agent: AgentDefinition): Promise<Runtime> {
