@@ -1,6 +1,7 @@
 import { OpenAgentsError, UnblamedError } from "./errors.ts";
 import { microUsd, usdText } from "./money.ts";
 import type { OptionsCheck } from "./options.ts";
+import type { Loose } from "./owed.ts";
 import { paths } from "./tree.ts";
 
 /** What work costs: whole micro-USD, and tokens of models. */
@@ -177,6 +178,7 @@ export class Meter {
   #today: Total = NOTHING;
   /** Of it, what no journal has: it is lost where the tick leaves no trace. */
   #loose: Tally = NO_TALLY;
+  readonly #looseSteps = new Set<string>();
   /** What a child has spent that ended, on that day too. */
   #given: Total = NOTHING;
   #day = "";
@@ -189,8 +191,12 @@ export class Meter {
     this.#input = input;
   }
 
-  /** Takes note of what a step has used, which had used `before` when that was noted last. */
-  count(use: StepUse, before?: StepUse): void {
+  /**
+   * Takes note of what a step has used, which had used `before` when that was noted last.
+   * @param step `TRIGGER/KEY`
+   */
+  count(step: string, use: StepUse, before?: StepUse): void {
+    this.#looseSteps.add(step);
     this.countTally(tallyOf(use, before));
   }
 
@@ -203,14 +209,16 @@ export class Meter {
   }
 
   /** The journal has what a step used, so that it counts in another tick where this one leaves no trace. */
-  journaled(use: StepUse): void {
+  journaled(step: string, use: StepUse): void {
+    this.#looseSteps.delete(step);
     this.#loose = addTally(this.#loose, negative(costs(use)));
   }
 
   /** What was counted and is in no journal; undefined when that is nothing. */
-  get loose(): Tally | undefined {
+  get loose(): Loose | undefined {
     const { usd, tokens, unpriced } = this.#loose;
-    return usd === 0 && tokens === 0 && unpriced === 0 ? undefined : this.#loose;
+    if (usd === 0 && tokens === 0 && unpriced === 0) return undefined;
+    return { tally: this.#loose, steps: [...this.#looseSteps] };
   }
 
   /** Takes note of what a child spent until it ended; what it spent on another day is no matter any more. */

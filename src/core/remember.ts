@@ -58,7 +58,7 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   if (acted.failure?.next !== "stop") takeAway(draft, occasion);
   for (const [path, content] of acted.session.spent()) draft.write(path, content);
   // A journal that is tried with again has time to be counted.
-  if (acted.failure?.next !== "retry" && outcome !== "parked") countRest(acted, occasion);
+  if (acted.failure?.next !== "retry" && outcome !== "parked") countRest(kernel, input);
   const spent = await acted.session.meter.file();
   if (spent !== undefined) draft.write(paths.spent, spent);
   if (outcome !== "done" && acted.failure?.next !== "restart") keepCounted(draft, occasion);
@@ -230,10 +230,15 @@ function outcomeOf(acted: Acted, { refusal }: Occasion): TickRecord["outcome"] {
 }
 
 /** Counts what earlier tries have journaled and this one never asked for: nobody comes to ask for it any more. */
-function countRest({ session }: Acted, { journal }: Occasion): void {
+function countRest(kernel: Kernel, { agent, acted, occasion }: RememberInput): void {
+  const { session } = acted;
+  const { envelope, journal } = occasion;
   for (const [key, used] of journal.uncounted()) {
-    session.meter.count(used);
-    session.meter.journaled(used);
+    const step = `${envelope.id}/${key}`;
+    if (!kernel.owed.covers(agent.record.id, step)) {
+      session.meter.count(step, used);
+      session.meter.journaled(step, used);
+    }
     journal.count(key);
     session.steps.push({ key, ms: 0, replayed: true, used });
   }

@@ -145,7 +145,8 @@ export class Steps {
     const { check, isOpen, note } = this.#run;
     check();
     const { agent, occasion, live, span: ticks } = this.#input;
-    const { store, clock, limits, tracer } = this.#kernel;
+    const { store, clock, limits, tracer, owed } = this.#kernel;
+    const step = `${occasion.envelope.id}/${key}`;
     const ask = occasion.journal.ask(key);
     if (ask.turn !== undefined) {
       await this.#turn(ask.turn);
@@ -158,8 +159,10 @@ export class Steps {
       const fresh = spent !== undefined && counted !== true;
       note({ key, ms: 0, replayed: true, ...(fresh && { used: spent }) });
       if (fresh) {
-        this.#run.meter().count(spent);
-        this.#run.meter().journaled(spent);
+        if (!owed.covers(agent.record.id, step)) {
+          this.#run.meter().count(step, spent);
+          this.#run.meter().journaled(step, spent);
+        }
         occasion.journal.count(key);
       }
       return this.#replayed(key, earlier) as T;
@@ -193,10 +196,10 @@ export class Steps {
           used = addUse(before, checkUse(use));
           // At once: whatever becomes of the step, it is spent.
           if (isOpen()) {
-            this.#run.meter().count(used, before);
+            this.#run.meter().count(step, used, before);
             occasion.journal.count(key);
             this.#spending.set(key, { begun, used });
-          } else this.#kernel.owed.add(agent.record.id, tallyOf(used, before));
+          } else owed.add(agent.record.id, { tally: tallyOf(used, before), steps: [step] });
         },
       });
       if (!isOpen()) throw new OpenAgentsError("CANCELLED", `Step "${name}" ended after its tick`);
@@ -212,7 +215,10 @@ export class Steps {
         );
       }
       await this.#journal(ask, json);
-      if (used !== undefined) this.#run.meter().journaled(used);
+      if (used !== undefined) {
+        this.#run.meter().journaled(step, used);
+        owed.journaled(agent.record.id, step);
+      }
       note({ key, ms: clock.now() - begun, ...(used !== undefined && { used }) });
       span?.end();
       return value;

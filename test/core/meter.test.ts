@@ -35,11 +35,11 @@ void test("a day that begins in the middle of a tick begins with nothing spent",
     now: () => now,
     read: () => Promise.resolve(undefined),
   });
-  meter.count({ tokens: 90 });
+  meter.count("m/step:s#0", { tokens: 90 });
   assert.equal((await meter.left()).tokens, 10);
   now += 7_200_000;
   assert.equal((await meter.left()).tokens, 100);
-  meter.count({ tokens: 30, usd: 5 });
+  meter.count("m/step:s#0", { tokens: 30, usd: 5 });
   assert.deepEqual(JSON.parse((await meter.file())!), {
     day: "2026-01-02",
     today: { usd: 5, tokens: 30 },
@@ -59,7 +59,7 @@ function metered(at: number) {
     });
   const use = async (meter: Meter, tokens: number): Promise<void> => {
     const release = await meter.reserve({ tokens });
-    meter.count({ tokens });
+    meter.count("m/step:s#0", { tokens });
     release();
     home.file = (await meter.file())!;
   };
@@ -71,7 +71,7 @@ void test("what is used after midnight is of the new day, also in a tick that be
   const meter = open();
   const release = await meter.reserve({ tokens: 100 });
   home.now += 2_000;
-  meter.count({ tokens: 100 });
+  meter.count("m/step:s#0", { tokens: 100 });
   release();
   home.file = (await meter.file())!;
   assert.deepEqual(JSON.parse(home.file).today, { usd: 0, tokens: 100 });

@@ -122,6 +122,16 @@ export const DURABILITY: StoreCases = {
       ]);
     },
 
+    "an agent that another one made is that after a restart": async ({ store, reopen }) => {
+      const made = { parent: idOf("alice"), generation: 2, budget: '{"perDay":{"tokens":5}}' };
+      await store.create(agent("alice"));
+      await store.create(agent("bob", made));
+      await store.sync();
+      const after = await reopen();
+      equal(await after.get("bob"), agent("bob", made));
+      equal((await after.get("alice"))?.parent, undefined);
+    },
+
     "a restart drops claims, and fences, accounts and positions go on rising": async ({
       store,
       reopen,
