@@ -132,7 +132,7 @@ export class Journal {
   }
 
   /** The run is over: what is held back in a replay fails with this. */
-  end(error: Error): void {
+  end(error: () => Error): void {
     for (const replay of this.#replays.values()) replay.end(error);
   }
 

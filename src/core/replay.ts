@@ -118,8 +118,8 @@ export class Replay {
   }
 
   /** The run is over: what is held back fails with this. */
-  end(error: Error): void {
-    for (const { stop } of this.#held.splice(0)) stop(error);
+  end(error: () => Error): void {
+    for (const { stop } of this.#held.splice(0)) stop(error());
   }
 
   #mayGo(key: string, at: number): boolean {

@@ -73,8 +73,10 @@ export class Waits {
 
   /** The run is over: what is held back gets no turn. */
   end(): void {
-    const error = new OpenAgentsError("CANCELLED", "Cannot go on: the tick has ended");
-    this.#input.occasion.journal.end(error);
+    this.#input.occasion.journal.end(
+      // Made where it is needed: it costs more than all else that a plain tick does here.
+      () => new OpenAgentsError("CANCELLED", "Cannot go on: the tick has ended"),
+    );
   }
 
   /** @throws MISMATCH when a hook has ended before it asked for all that other code has asked for */

@@ -73,7 +73,7 @@ void test("Replay goes by what is waited for as by what is done", async () => {
   const asks = [replay.ask("b")];
   assert.deepEqual(await gone(asks), []);
   assert.deepEqual(replay.mismatch(), { asked: "b", journaled: "wait" });
-  replay.end(new Error("over"));
+  replay.end(() => new Error("over"));
   await assert.rejects(asks[0]!.turn!, /over/);
 });
 
