@@ -9,7 +9,7 @@ import type { RuntimeDefinition } from "./runtime-definition.ts";
 import { DedupWindow } from "./dedup-window.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Operators } from "./operators.ts";
-import { MismatchError, OpenAgentsError, PausedError } from "./errors.ts";
+import { OpenAgentsError, PausedError } from "./errors.ts";
 import type { LiveEvent } from "./followers.ts";
 import type { RunningTick } from "./live-tick.ts";
 import { Importer } from "./importer.ts";
@@ -41,6 +41,7 @@ import type {
 } from "./runtime.ts";
 import type { RuntimePorts } from "./runtime-ports.ts";
 import type { Ticked } from "./tick.ts";
+import { tellMismatch } from "./supervisor.ts";
 import type { TickRecord, Verdict } from "./trajectory.ts";
 import { verifyAgent } from "./verify.ts";
 import { Watchers } from "./watchers.ts";
@@ -416,11 +417,7 @@ class KernelRuntime implements Runtime {
 
   #publish({ agent, record, output, lag, trace }: Ticked, sync: number): void {
     this.#kernel.counters.ticked(record, lag, sync);
-    const { error, outcome } = record;
-    if (error?.code === "MISMATCH") {
-      const end = outcome === "failed" ? "is given up" : "begins anew";
-      this.#onProblem(`A tick of other code ${end}`, new MismatchError(error.message));
-    }
+    tellMismatch(record, this.#onProblem);
     this.#watchers.publish({ agent, record, output, ...(trace !== undefined && { trace }) });
   }
 

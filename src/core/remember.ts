@@ -7,14 +7,14 @@ import { firingsOf } from "./alarms.ts";
 import type { AlarmFile } from "./alarms.ts";
 import { errorInfo, MismatchError } from "./errors.ts";
 import type { Envelope } from "./envelope.ts";
-import { sha256Hex } from "./hash.ts";
 import { newId } from "./kernel.ts";
 import type { Kernel, LoadedAgent } from "./kernel.ts";
 import { allFiles } from "./load.ts";
 import { memoryOver } from "./memory.ts";
 import type { Parked } from "./parked.ts";
 import type { Occasion } from "./perceive.ts";
-import type { Changes, Span, TreeRow, Value } from "./ports/index.ts";
+import type { Changes, Span } from "./ports/index.ts";
+import { CommitDraft } from "./commit-draft.ts";
 import { commandOf } from "./think.ts";
 import { requestsTo } from "./requests.ts";
 import { sealMail } from "./seal.ts";
@@ -53,7 +53,7 @@ export interface RememberInput {
 /** Turns what a tick did into the one change that will be committed, with its record. */
 export async function remember(kernel: Kernel, input: RememberInput): Promise<Memory> {
   const { agent, occasion, acted, at } = input;
-  const draft = new Draft();
+  const draft = new CommitDraft();
   const outcome = outcomeOf(acted, occasion);
   if (acted.failure?.next !== "stop") takeAway(draft, occasion);
   for (const [path, content] of acted.session.spent()) draft.write(path, content);
@@ -148,76 +148,6 @@ export async function remember(kernel: Kernel, input: RememberInput): Promise<Me
   };
 }
 
-/** Collects the files, mail and timers that a tick's commit is to change. */
-class Draft {
-  readonly #put = new Map<string, Value>();
-  readonly remove = new Set<string>();
-  readonly timersSet: Timer[] = [];
-  readonly timersRemoved: Timer[] = [];
-  parkedDropped = 0;
-  send: Envelope[] = [];
-  readonly ack: number[] = [];
-  readonly retry: NonNullable<Changes["retry"]>[number][] = [];
-  readonly bury: NonNullable<Changes["bury"]>[number][] = [];
-
-  write(path: string, value: Value): void {
-    this.remove.delete(path);
-    this.#put.set(path, value);
-  }
-
-  erase(path: string): void {
-    this.#put.delete(path);
-    this.remove.add(path);
-  }
-
-  setTimer(timer: Timer): void {
-    this.timersSet.push(timer);
-    this.write(paths.timer(timer), "");
-  }
-
-  removeTimer(timer: Timer): void {
-    this.timersRemoved.push(timer);
-    this.erase(paths.timer(timer));
-  }
-
-  /** Takes back a tick that is parked, with all that was kept for it. */
-  dropParked({ envelope: { id }, at, waits }: Parked): void {
-    this.parkedDropped += 1;
-    this.removeTimer({ at, kind: "parked", id });
-    for (const path of [paths.parked(id), paths.journal(id), paths.crashes(id)]) this.erase(path);
-    for (const { request } of waits) if (request !== undefined) this.erase(paths.wait(request));
-  }
-
-  /** Stores an alarm in the place of what was there under its id; undefined takes it away. */
-  moveAlarm(id: string, from: AlarmFile | undefined, to: AlarmFile | undefined): void {
-    if (from !== undefined) this.removeTimer({ at: from.at, kind: "alarm", id });
-    if (to === undefined) {
-      if (from !== undefined) this.erase(paths.alarm(id));
-      return;
-    }
-    this.write(paths.alarm(id), JSON.stringify(to));
-    this.setTimer({ at: to.at, kind: "alarm", id });
-  }
-
-  /** How many more files there are at a path, given whether there is one before. */
-  more(path: string, before: boolean): number {
-    const after = this.#put.has(path) || (before && !this.remove.has(path));
-    return Number(after) - Number(before);
-  }
-
-  rows(): TreeRow[] {
-    return [...this.#put].map(([path, value]) => ({ path, value }));
-  }
-
-  /** SHA-256 by path of what is put, and of files written before the commit that it does not remove. */
-  digests(before: readonly (readonly [string, string])[]): Record<string, string> | undefined {
-    const kept = before.filter(([path]) => !this.remove.has(path));
-    if (this.#put.size === 0 && kept.length === 0) return undefined;
-    const put = [...this.#put].map(([path, value]) => [path, sha256Hex(value)] as const);
-    return Object.fromEntries([...kept, ...put]);
-  }
-}
-
 /** SHA-256 by path of the steps that ended in this tick. */
 function journaled({ envelope, journal }: Occasion): (readonly [string, string])[] {
   return [...journal.written].map(([key, digest]) => [paths.step(envelope.id, key), digest]);
@@ -245,14 +175,14 @@ function countRest(kernel: Kernel, { agent, acted, occasion }: RememberInput): v
 }
 
 /** Steps that outlive the tick say that what they cost is counted. */
-function keepCounted(draft: Draft, { envelope, journal }: Occasion): void {
+function keepCounted(draft: CommitDraft, { envelope, journal }: Occasion): void {
   for (const [key, entry] of journal.counted()) {
     draft.write(paths.step(envelope.id, key), JSON.stringify(entry));
   }
 }
 
 /** What the occasion itself uses up, however the tick went: timers and the alarm. */
-function takeAway(draft: Draft, occasion: Occasion): void {
+function takeAway(draft: CommitDraft, occasion: Occasion): void {
   for (const timer of occasion.timers) draft.removeTimer(timer);
   const { alarm } = occasion;
   if (alarm !== undefined) {
@@ -262,7 +192,11 @@ function takeAway(draft: Draft, occasion: Occasion): void {
 }
 
 /** State, mail and alarms of a hook that came to its end. */
-async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): Promise<void> {
+async function keepEffects(
+  kernel: Kernel,
+  draft: CommitDraft,
+  input: RememberInput,
+): Promise<void> {
   const { agent, occasion, acted } = input;
   const { session, state, version } = acted;
   for (const [key, json] of state?.put ?? []) draft.write(paths.stateKey(key), json);
@@ -296,7 +230,7 @@ async function keepEffects(kernel: Kernel, draft: Draft, input: RememberInput): 
 /** An alarm that is cancelled is not tried again either, where it failed before. */
 async function dropRetries(
   kernel: Kernel,
-  draft: Draft,
+  draft: CommitDraft,
   { input, alarm }: { readonly input: RememberInput; readonly alarm: string },
 ): Promise<void> {
   const { agent, occasion } = input;
@@ -309,13 +243,13 @@ async function dropRetries(
 }
 
 /** The trigger is dealt with: nothing of it stays but its id in the dedup window. */
-function finish(draft: Draft, occasion: Occasion): void {
+function finish(draft: CommitDraft, occasion: Occasion): void {
   if (occasion.journal.used) draft.erase(paths.journal(occasion.envelope.id));
   putAway(draft, occasion);
 }
 
 /** The trigger waits for nothing any more. */
-function putAway(draft: Draft, { envelope, mail, parked }: Occasion): void {
+function putAway(draft: CommitDraft, { envelope, mail, parked }: Occasion): void {
   if (mail !== undefined) draft.ack.push(mail.position);
   if (parked === undefined) return;
   draft.erase(paths.parked(envelope.id));
@@ -325,7 +259,7 @@ function putAway(draft: Draft, { envelope, mail, parked }: Occasion): void {
 }
 
 /** Puts the tick down until an answer or a time comes. Of what the hook did, only requests leave. */
-function park(draft: Draft, { agent, occasion, acted }: RememberInput): void {
+function park(draft: CommitDraft, { agent, occasion, acted }: RememberInput): void {
   const { envelope, letter, mail } = occasion;
   const asked = new Map(
     draft.send.map(({ id, to, toName }) => [
@@ -352,7 +286,7 @@ function park(draft: Draft, { agent, occasion, acted }: RememberInput): void {
 }
 
 /** Mail waits in the inbox to be tried again; what came from elsewhere waits as a parked tick. */
-function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
+function retry(draft: CommitDraft, { agent, occasion, acted }: RememberInput): void {
   const { letter, mail, parked } = occasion;
   const { retryAt, attempts, error } = acted.failure!;
   // What agent code could not do with is asked for anew.
@@ -370,7 +304,11 @@ function retry(draft: Draft, { agent, occasion, acted }: RememberInput): void {
 }
 
 /** Removes results from the journal; where others came after them it keeps that they were asked for. */
-function askAnew(draft: Draft, { envelope, journal }: Occasion, removed: readonly string[]): void {
+function askAnew(
+  draft: CommitDraft,
+  { envelope, journal }: Occasion,
+  removed: readonly string[],
+): void {
   for (const key of removed) {
     draft.erase(paths.step(envelope.id, key));
     keep(draft, envelope, journal.redo(key));
@@ -378,7 +316,7 @@ function askAnew(draft: Draft, { envelope, journal }: Occasion, removed: readonl
 }
 
 function keep(
-  draft: Draft,
+  draft: CommitDraft,
   { id }: Envelope,
   entry: readonly [key: string, text: string] | undefined,
 ): void {
@@ -386,7 +324,7 @@ function keep(
 }
 
 /** Nothing of what was done is kept, and the trigger is taken again at once: no try is counted. */
-function restart(draft: Draft, { occasion, acted }: RememberInput): void {
+function restart(draft: CommitDraft, { occasion, acted }: RememberInput): void {
   const { envelope, letter, mail, parked } = occasion;
   const { retryAt: at, attempts } = acted.failure!;
   draft.erase(paths.journal(envelope.id));
@@ -402,14 +340,14 @@ function restart(draft: Draft, { occasion, acted }: RememberInput): void {
   putDown(draft, { envelope: letter, waits: [], at, attempts, failed: true });
 }
 
-function putDown(draft: Draft, parked: Parked): void {
+function putDown(draft: CommitDraft, parked: Parked): void {
   const { id } = parked.envelope;
   draft.write(paths.parked(id), JSON.stringify(parked));
   draft.setTimer({ at: parked.at, kind: "parked", id });
 }
 
 /** Journals what arrived for a parked tick; the keys. */
-function keepSettled(draft: Draft, agent: LoadedAgent, occasion: Occasion): string[] {
+function keepSettled(draft: CommitDraft, agent: LoadedAgent, occasion: Occasion): string[] {
   const { envelope, settled, parked } = occasion;
   if (settled.length > 0) agent.journaled = true;
   for (const [key, entry] of settled) {
@@ -420,7 +358,7 @@ function keepSettled(draft: Draft, agent: LoadedAgent, occasion: Occasion): stri
   return settled.map(([key]) => key);
 }
 
-function deadLetter(kernel: Kernel, draft: Draft, input: RememberInput): void {
+function deadLetter(kernel: Kernel, draft: CommitDraft, input: RememberInput): void {
   const { agent, occasion, acted } = input;
   const { letter, mail, parked, attempt } = occasion;
   const { message } = errorInfo(acted.failure!.error);
@@ -438,7 +376,7 @@ function deadLetter(kernel: Kernel, draft: Draft, input: RememberInput): void {
 }
 
 /** A child that was made with an earlier commit of the tick is made no second time when the dead letter is replayed. */
-function keepBorn(draft: Draft, { envelope, journal, parked }: Occasion): void {
+function keepBorn(draft: CommitDraft, { envelope, journal, parked }: Occasion): void {
   const spawned = parked?.spawned ?? [];
   if (spawned.length === 0) return;
   for (const [key, entry] of journal.entries) {
@@ -450,7 +388,7 @@ function keepBorn(draft: Draft, { envelope, journal, parked }: Occasion): void {
 /** Answers another agent's request in the agent's place: done, or an error. */
 function answer(
   kernel: Kernel,
-  draft: Draft,
+  draft: CommitDraft,
   { agent, occasion: { envelope, refusal } }: RememberInput,
   error: string | null,
 ): void {

@@ -1,3 +1,4 @@
+import type { TickRecord } from "./trajectory.ts";
 import type { OnMismatch, RetryPolicy } from "./definition.ts";
 import { toMs } from "./duration.ts";
 import {
@@ -83,4 +84,14 @@ function isTerminal(error: unknown): boolean {
 function retryDelay(error: unknown, attempt: number, policy: RetryPolicy): number {
   if (error instanceof RetryableError && error.retryAfter !== undefined) return error.retryAfter;
   return Math.min(toMs(policy.backoff) * 2 ** (attempt - 1), toMs(policy.maxBackoff));
+}
+
+/** Tells an operator of a tick whose journal other code has left. */
+export function tellMismatch(
+  { error, outcome }: Pick<TickRecord, "error" | "outcome">,
+  tell: (problem: string, error: unknown) => void,
+): void {
+  if (error?.code !== "MISMATCH") return;
+  const end = outcome === "failed" ? "is given up" : "begins anew";
+  tell(`A tick of other code ${end}`, new MismatchError(error.message));
 }
