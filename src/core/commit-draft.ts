@@ -9,7 +9,7 @@ import type { Timer } from "./tree.ts";
 /** Collects the files, mail and timers that a tick's commit is to change. */
 export class CommitDraft {
   readonly #put = new Map<string, Value>();
-  readonly remove = new Set<string>();
+  readonly remove: Set<string> = new Set();
   readonly timersSet: Timer[] = [];
   readonly timersRemoved: Timer[] = [];
   parkedDropped = 0;
