@@ -65,7 +65,7 @@ export function isChildNote({ type, payload }: Envelope): boolean {
 }
 
 /** Tells a parent of its child. */
-export function childNote(
+function childNote(
   kernel: Pick<Kernel, "clock" | "random">,
   parent: string,
   note: Omit<ChildCommand, "command">,

@@ -336,7 +336,7 @@ export interface MeterInput {
 }
 
 /** @throws BUDGET when there is less left of the budget than is wanted */
-export function checkLeft(wanted: Amount, left: Amount, perDay: Amount = {}): void {
+function checkLeft(wanted: Amount, left: Amount, perDay: Amount = {}): void {
   for (const kind of KINDS) {
     const limit = left[kind];
     const amount = wanted[kind];
